@@ -1,0 +1,120 @@
+"""The convolutional network of the paper (Wang et al. 2024, Section 4.3).
+
+One to three blocks of convolution, ReLU and max-pooling; then twice dropout followed by a fully
+connected layer, the first of them followed by a ReLU; then softmax, which is part of the loss.
+Kernel size, stride and padding are shared by all convolutions, the dropout rate by both dropouts.
+
+The paper gives neither the pooling window nor what happens when a feature map shrinks to nothing,
+so these are ours:
+
+- Pooling is 2 x 2 with stride 2, the usual choice.
+- A map that is smaller than the kernel, padding included, is padded with zeros up to the kernel's
+  size, so that the convolution gives one pixel.
+- A map of one pixel is not pooled.
+
+`shrinks` says whether a configuration needs either rule.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+POOL = 2
+
+
+@dataclass(frozen=True)
+class Block:
+    """Geometry of one convolutional block; all sizes are the side of a square map, in pixels."""
+
+    channels_in: int
+    channels_out: int
+    size_in: int
+    fill: int  # pixels of zeros added, beyond `padding`, to reach the kernel's size
+    size_conv: int
+    size_out: int
+
+    @property
+    def pooled(self) -> bool:
+        return self.size_out != self.size_conv
+
+
+def blocks(config: Mapping[str, Any], channels: int, size: int) -> list[Block]:
+    """The convolutional blocks that a configuration gives on images of `channels` x `size`^2."""
+    kernel, stride, padding = config["kernel"], config["stride"], config["padding"]
+    result = []
+    for layer in range(1, config["num_conv_layers"] + 1):
+        out = config[f"num_filters_{layer}"]
+        fill = max(0, kernel - (size + 2 * padding))
+        conv = (size + 2 * padding + fill - kernel) // stride + 1
+        pooled = conv // POOL if conv >= POOL else conv
+        result.append(Block(channels, out, size, fill, conv, pooled))
+        channels, size = out, pooled
+    return result
+
+
+def shrinks(config: Mapping[str, Any], channels: int, size: int) -> bool:
+    """Whether a map is smaller than the kernel or too small to pool somewhere in the network."""
+    return any(block.fill or not block.pooled for block in blocks(config, channels, size))
+
+
+def flops(config: Mapping[str, Any], channels: int, size: int, n_classes: int) -> int:
+    """Floating-point operations of the forward pass for one image.
+
+    A multiplication and an addition count as two operations; only convolutions and fully connected
+    layers are counted. Training costs about three times as much per image.
+    """
+    total = 0
+    parts = blocks(config, channels, size)
+    for block in parts:
+        total += (
+            2 * block.channels_in * block.channels_out * config["kernel"] ** 2 * block.size_conv**2
+        )
+    features = parts[-1].channels_out * parts[-1].size_out ** 2
+    return total + 2 * features * config["num_fc_units"] + 2 * config["num_fc_units"] * n_classes
+
+
+class CNN(nn.Module):
+    """The network for one configuration.
+
+    config: as returned by `hia.space.validate`. Input (batch, channels, size, size), output the
+    logits (batch, n_classes). Weights are PyTorch's default initialisation, drawn from the global
+    generator of the CPU whatever the device, so that a seed means the same network everywhere.
+    """
+
+    def __init__(self, config: Mapping[str, Any], channels: int, size: int, n_classes: int) -> None:
+        super().__init__()
+        self.blocks = blocks(config, channels, size)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(
+                block.channels_in,
+                block.channels_out,
+                config["kernel"],
+                stride=config["stride"],
+                padding=config["padding"],
+            )
+            for block in self.blocks
+        )
+        last = self.blocks[-1]
+        self.dropout_rate = float(config["dropout_rate"])
+        self.hidden = nn.Linear(last.channels_out * last.size_out**2, config["num_fc_units"])
+        self.output = nn.Linear(config["num_fc_units"], n_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = images
+        for block, convolution in zip(self.blocks, self.convolutions, strict=True):
+            if block.fill:
+                before = block.fill // 2
+                after = block.fill - before
+                x = F.pad(x, (before, after, before, after))
+            x = convolution(x)
+            # ReLU and max-pooling commute; after pooling, ReLU sees a quarter of the values.
+            if block.pooled:
+                x = F.max_pool2d(x, POOL)
+            x = F.relu(x)
+        x = F.dropout(torch.flatten(x, 1), self.dropout_rate, self.training)
+        x = F.relu(self.hidden(x))
+        return self.output(F.dropout(x, self.dropout_rate, self.training))

@@ -1,0 +1,453 @@
+"""The ten image data sets of Wang et al. (2024), Table 2, and scikit-learn's digits.
+
+A data set is one file, ``NAME.npz``, with ``images`` (uint8, (n, H, W) or (n, H, W, 3)) and
+``labels`` (int64, 0 to classes - 1). The files lie in the folder named by the environment variable
+``HIA_DATA``, or else in the user's cache directory; a missing one is made from torchvision's own
+download. A ``manifest.json`` beside them holds their SHA-256.
+
+The split into training and validation images (8:2, Section 4.4) is made once on all images of a
+file. Smaller samples are beginnings of the two parts, each ordered so that every beginning has the
+class proportions of the whole. So samples are nested: fewer images are always a subset of more, in
+both parts, and no image is used for training in one sample and for validation in another.
+
+``digits`` (1,797 images of 8x8) comes with scikit-learn, needs no file and is not one of the ten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+MANIFEST = "manifest.json"
+SEED = 2024  # of the split, and of the shuffle of a file made here; recorded rows depend on it
+VALIDATION_EVERY = 5  # one image in five validates: 8:2
+
+
+class DatasetError(ValueError):
+    """A data set that is unknown, missing, damaged or too small for what was asked."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a data set is when complete, as torchvision has it.
+
+    label: the name in Table 2. images: all labelled images (training and test). channels: 1 or 3.
+    size: side of the square images, pixels.
+    """
+
+    label: str
+    images: int
+    classes: int
+    channels: int
+    size: int
+
+
+# In the order of Table 2. The facts are the data's own: where the paper's Table 2 differs
+# (EuroSAT's number of images, Semeion's channels), the book shows both.
+_TEN = {
+    "cifar10": Facts("CIFAR-10", 60_000, 10, 3, 32),
+    "cifar100": Facts("CIFAR-100", 60_000, 100, 3, 32),
+    "mnist": Facts("MNIST", 70_000, 10, 1, 28),
+    "emnist": Facts("EMNIST", 131_600, 47, 1, 28),  # the Balanced split
+    "fashion_mnist": Facts("Fashion-MNIST", 70_000, 10, 1, 28),
+    "eurosat": Facts("EuroSAT", 27_000, 10, 3, 64),
+    "semeion": Facts("SEMEION", 1_593, 10, 1, 16),
+    "stl10": Facts("STL10", 13_000, 10, 3, 96),
+    "svhn": Facts("SVHN", 99_289, 10, 3, 32),  # without the "extra" part
+    "usps": Facts("USPS", 9_298, 10, 1, 16),
+}
+NAMES = tuple(_TEN)
+FACTS = {**_TEN, "digits": Facts("Digits", 1_797, 10, 1, 8)}
+
+_TRAIN_FLAG: tuple[dict[str, Any], ...] = ({"train": True}, {"train": False})
+_SPLIT_NAME: tuple[dict[str, Any], ...] = ({"split": "train"}, {"split": "test"})
+_WHOLE: tuple[dict[str, Any], ...] = ({},)
+# torchvision's class, and the arguments that give each of its labelled parts.
+_TORCHVISION = {
+    "cifar10": ("CIFAR10", _TRAIN_FLAG),
+    "cifar100": ("CIFAR100", _TRAIN_FLAG),
+    "mnist": ("MNIST", _TRAIN_FLAG),
+    "emnist": ("EMNIST", tuple({"split": "balanced", **part} for part in _TRAIN_FLAG)),
+    "fashion_mnist": ("FashionMNIST", _TRAIN_FLAG),
+    "eurosat": ("EuroSAT", _WHOLE),
+    "semeion": ("SEMEION", _WHOLE),
+    "stl10": ("STL10", _SPLIT_NAME),
+    "svhn": ("SVHN", _SPLIT_NAME),
+    "usps": ("USPS", _TRAIN_FLAG),
+}
+
+
+class Raw(NamedTuple):
+    """All images of a data set as stored.
+
+    images: uint8, (n, H, W) or (n, H, W, 3). labels: int64, (n,). sha256: of the file; for
+    ``digits``, of the bytes of the images followed by those of the labels.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training and validation images, ready for the trainer.
+
+    train_images, val_images: float32, (n, channels, size, size), channels-last in memory, each
+    channel standardised by the mean and standard deviation of the training images.
+    train_labels, val_labels: int64, (n,), 0 to n_classes - 1. All four are on the same device.
+    size: side of the images, pixels. sha256: see `Raw`.
+    """
+
+    name: str
+    train_images: torch.Tensor
+    train_labels: torch.Tensor
+    val_images: torch.Tensor
+    val_labels: torch.Tensor
+    n_classes: int
+    channels: int
+    size: int
+    sha256: str
+
+
+def load(
+    name: str,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    max_images: int | None = None,
+    n_train: int | None = None,
+    channels: int | None = None,
+    device: str | torch.device = "cpu",
+) -> Dataset:
+    """Load a data set, split 8:2 into training and validation images (Section 4.4).
+
+    folder: where NAME.npz is or will be made; by default `default_folder`.
+    max_images: use this many images in all, a fifth of them (rounded up) for validation, with the
+        class proportions of the whole; None: all images.
+    n_train: train on this many images instead of the rest of `max_images`, fewer or more, with the
+        validation images left as they are.
+    channels: 1 converts colour to luma (ITU-R 601), 3 repeats grey; None: the data set's own.
+
+    The same arguments and file always give the same images in the same order, bit for bit.
+
+    Raises DatasetError for an unknown name; a file that is missing and cannot be made, is damaged,
+    or differs from its SHA-256 in manifest.json; more images asked for than there are; so few that
+    a class is left out of a part; or a number of channels other than 1 and 3.
+    """
+    if channels not in (None, 1, 3):
+        raise DatasetError(f"{name}: channels must be 1, 3 or None, not {channels!r}")
+    raw = read(name, folder=folder)
+    train, val = _select(name, raw.labels, max_images, n_train)
+    train_pixels = _pixels(raw.images[train], channels)
+    mean, std = _moments(train_pixels)
+    return Dataset(
+        name=name,
+        train_images=_standardised(train_pixels, mean, std, device),
+        train_labels=torch.from_numpy(raw.labels[train]).to(device),
+        val_images=_standardised(_pixels(raw.images[val], channels), mean, std, device),
+        val_labels=torch.from_numpy(raw.labels[val]).to(device),
+        n_classes=FACTS[name].classes,
+        channels=train_pixels.shape[1],
+        size=FACTS[name].size,
+        sha256=raw.sha256,
+    )
+
+
+def read(name: str, *, folder: str | os.PathLike[str] | None = None) -> Raw:
+    """All images and labels of a data set, as stored; a missing file is made first.
+
+    Raises DatasetError for an unknown name, and for a file that is missing and cannot be made, is
+    damaged, or differs from its SHA-256 in manifest.json.
+    """
+    if name not in FACTS:
+        raise DatasetError(f"unknown data set {name!r}; known are {', '.join(FACTS)}")
+    if name == "digits":
+        return _read_digits()
+    where = default_folder() if folder is None else Path(folder).expanduser()
+    path = where / f"{name}.npz"
+    if not os.path.exists(path):  # False, not an error, where the folder may not be read
+        _make(name, path)
+    return _read_npz(name, path)
+
+
+def default_folder() -> Path:
+    """The folder in HIA_DATA if that is set, else ``hia/datasets`` in the user's cache directory
+    (XDG_CACHE_HOME, or ``~/.cache``)."""
+    if named := os.environ.get("HIA_DATA"):
+        return Path(named).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "hia" / "datasets"
+
+
+def table2() -> pd.DataFrame:
+    """Table 2 from the facts of the ten data sets.
+
+    One row per data set in the paper's order, columns `name` (this package's), `label` (the
+    paper's), `images`, `classes`, `channels`, `size` (pixels).
+    """
+    return pd.DataFrame([{"name": name, **vars(FACTS[name])} for name in NAMES])
+
+
+# Choosing images -----------------------------------------------------------------------------
+
+
+def _select(
+    name: str, labels: np.ndarray, max_images: int | None, n_train: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training and of the validation images."""
+    train, val = _split(labels)
+    total = _count(name, "max_images", max_images, len(labels), "images")
+    n_val = -(-total // VALIDATION_EVERY)
+    if n_train is None:
+        n_train = total - n_val
+    else:
+        n_train = _count(
+            name, "n_train", n_train, len(train), f"training images (of {len(labels)} images)"
+        )
+    train, val = train[:n_train], val[:n_val]
+    for part, chosen in (("training", train), ("validation", val)):
+        absent = np.setdiff1d(labels, labels[chosen])
+        if absent.size:
+            raise DatasetError(
+                f"{name}: max_images={max_images}, n_train={n_train} gives {len(train)} training "
+                f"and {len(val)} validation images, too few for {len(np.unique(labels))} classes: "
+                f"{absent.size} of them would have no {part} image; there are {len(labels)} images"
+            )
+    return train, val
+
+
+def _count(name: str, option: str, asked: int | None, available: int, what: str) -> int:
+    if asked is None:
+        return available
+    if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < 1:
+        raise DatasetError(f"{name}: {option} must be a whole number from 1, not {asked!r}")
+    if asked > available:
+        raise DatasetError(f"{name}: {option}={asked} asked for, there are {available} {what}")
+    return int(asked)
+
+
+def _split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of all training and all validation images, in an order in which every beginning of
+    either has the class proportions of the whole, to within one image per class."""
+    rng = np.random.default_rng(SEED)
+    shuffled = rng.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    # Every fifth of a list sorted by class is a fifth of each class, and exactly a fifth of all.
+    val = by_class[::VALIDATION_EVERY]
+    train = np.delete(by_class, np.s_[::VALIDATION_EVERY])
+    return _interleaved(train, labels, rng), _interleaved(val, labels, rng)
+
+
+def _interleaved(by_class: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Put image k of the n of a class at the place (k + 1/2) / n, ties in random order."""
+    _, first, of_class, counts = np.unique(
+        labels[by_class], return_index=True, return_inverse=True, return_counts=True
+    )
+    rank = np.arange(len(by_class)) - first[of_class]
+    place = (rank + 0.5) / counts[of_class]
+    return by_class[np.lexsort((rng.random(len(by_class)), place))]
+
+
+# From bytes to tensors -----------------------------------------------------------------------
+
+
+def _pixels(images: np.ndarray, channels: int | None) -> torch.Tensor:
+    """uint8 (n, C, H, W), channels-last in memory, with the number of channels asked for."""
+    if images.ndim == 3:
+        images = images[..., None]
+    if channels == 1 and images.shape[3] == 3:
+        images = _luma(images)[..., None]
+    if channels == 3 and images.shape[3] == 1:
+        images = np.repeat(images, 3, axis=3)
+    return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+def _luma(images: np.ndarray) -> np.ndarray:
+    """ITU-R 601 luma as torchvision's rgb_to_grayscale gives it for a PIL image: the weights
+    0.299, 0.587, 0.114 in 16-bit fixed point, rounded, so that grey stays the same grey."""
+    red, green, blue = (images[..., channel].astype(np.uint32) for channel in range(3))
+    return ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).astype(np.uint8)
+
+
+def _moments(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of each channel, (1, C, 1, 1) float32, 0 replaced by 1.
+
+    In integers up to the last division: the result is the same on every machine and for every
+    number of threads, which a float sum over millions of pixels would not be.
+    """
+    means, stds = [], []
+    for channel in pixels.unbind(1):
+        counts = torch.bincount(channel.reshape(-1), minlength=256).tolist()
+        n = sum(counts)
+        total = sum(count * value for value, count in enumerate(counts))
+        squares = sum(count * value**2 for value, count in enumerate(counts))
+        means.append(total / n)
+        stds.append(math.sqrt((n * squares - total**2) / n**2) or 1.0)
+    shape = (1, len(means), 1, 1)
+    return torch.tensor(means).reshape(shape), torch.tensor(stds).reshape(shape)
+
+
+def _standardised(
+    pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, device: str | torch.device
+) -> torch.Tensor:
+    images = pixels.to(device).to(torch.float32, memory_format=torch.channels_last)
+    return images.sub_(mean.to(device)).div_(std.to(device))
+
+
+# Files ---------------------------------------------------------------------------------------
+
+
+def _read_digits() -> Raw:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # stored as 0 to 16
+    labels = bunch.target.astype(np.int64)
+    return Raw(images, labels, hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest())
+
+
+def _read_npz(name: str, path: Path) -> Raw:
+    expected = _manifest(path.parent).get(name, {}).get("sha256")
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if expected is not None and found != expected:
+                raise DatasetError(
+                    f"{path}: SHA-256 is {found}, {MANIFEST} beside it says {expected}; the file "
+                    "was changed or damaged: put the original back, or delete it to have it made "
+                    "from the download"
+                )
+            if not zipfile.is_zipfile(file):
+                raise DatasetError(f"{path}: not an npz file, or cut short")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                missing = {"images", "labels"} - set(archive.files)
+                if missing:
+                    raise DatasetError(
+                        f"{path}: no array {' or '.join(sorted(missing))}, only "
+                        f"{', '.join(archive.files) or 'nothing'}"
+                    )
+                images, labels = archive["images"], archive["labels"]
+    except DatasetError:
+        raise
+    except Exception as error:  # whatever a damaged archive makes zipfile, zlib or NumPy raise
+        raise DatasetError(
+            f"{path}: cannot be read, damaged or not made of plain arrays "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    _check(name, str(path), images, labels)
+    return Raw(images, labels, found)
+
+
+def _check(name: str, where: str, images: Any, labels: Any) -> None:
+    """Raise DatasetError unless the arrays are those of this data set, or a sample of it."""
+    facts = FACTS[name]
+    shape = (facts.size, facts.size) + ((3,) if facts.channels == 3 else ())
+    wanted = f"uint8 of shape (n, {', '.join(map(str, shape))})"
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != shape:
+        raise DatasetError(f"{where}: images must be {wanted}, not {_describe(images)}")
+    n = len(images)
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (n,):
+        raise DatasetError(
+            f"{where}: labels must be int64 of shape ({n},), one per image, not {_describe(labels)}"
+        )
+    present = np.unique(labels)
+    wrong = present[(present < 0) | (present >= facts.classes)]
+    if wrong.size:
+        raise DatasetError(f"{where}: labels must be 0 to {facts.classes - 1}, found {wrong[0]}")
+    if present.size < facts.classes:
+        absent = np.setdiff1d(np.arange(facts.classes), present)
+        raise DatasetError(
+            f"{where}: no image of class {absent[0]}; every class from 0 to "
+            f"{facts.classes - 1} must be there"
+        )
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} of shape {value.shape}"
+    return type(value).__name__
+
+
+def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+        raise DatasetError(f"{path}: must be a JSON object with one object per data set")
+    return content
+
+
+def _make(name: str, path: Path) -> None:
+    """Make NAME.npz from torchvision's download, and note its SHA-256 in manifest.json.
+
+    Everything is written to a scratch folder first, which is removed whatever happens. The manifest
+    is replaced before the file appears: killed in between, the next call makes the file again.
+    """
+    manifest = _manifest(path.parent)  # an unreadable one is better found before the download
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=path.parent) as scratch:
+            images, labels, source = _download(name, Path(scratch))
+            _check(name, source, images, labels)
+            made = Path(scratch, path.name)
+            np.savez_compressed(made, images=images, labels=labels)
+            with made.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            manifest = _manifest(path.parent)  # others may have been added during the download
+            manifest[name] = {
+                "images": list(images.shape),
+                "classes": FACTS[name].classes,
+                "sha256": sha256,
+                "bytes": made.stat().st_size,
+                "source": source,
+            }
+            noted = Path(scratch, MANIFEST)
+            noted.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+            noted.replace(path.parent / MANIFEST)
+            made.replace(path)
+    except DatasetError:
+        raise
+    except Exception as error:  # network, disk, archive: torchvision passes on many kinds
+        raise DatasetError(
+            f"{name}: there is no {path}, and making it from torchvision's download failed "
+            f"({type(error).__name__}: {error}); connect to the network, or set HIA_DATA to a "
+            f"folder with {path.name}"
+        ) from error
+
+
+def _download(name: str, scratch: Path) -> tuple[np.ndarray, np.ndarray, str]:
+    """All labelled images from torchvision, shuffled: images, labels, where they come from."""
+    import torchvision
+
+    class_name, parts = _TORCHVISION[name]
+    images: list[np.ndarray] = []
+    labels: list[int] = []
+    for part in parts:
+        dataset = getattr(torchvision.datasets, class_name)(str(scratch), download=True, **part)
+        # Through __getitem__, not .data: it gives (image, class) in the same form for all ten.
+        for index in range(len(dataset)):
+            image, label = dataset[index]
+            images.append(np.asarray(image))
+            labels.append(int(label))
+    stacked = np.stack(images)
+    if name == "emnist":  # stored with rows and columns exchanged
+        stacked = stacked.transpose(0, 2, 1)
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    source = f"torchvision {torchvision.__version__}: torchvision.datasets.{class_name}"
+    return stacked[order], np.array(labels, dtype=np.int64)[order], source

@@ -1,0 +1,147 @@
+"""The table of trained CNNs: its columns, its checks, and what the analyses take from it.
+
+One row per trained CNN. The table is a Parquet file (`data/trials.parquet`); every load checks it
+against Table 1 of the paper and against itself.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hia import space
+
+SOURCES = ("random", "bohb")
+
+# Column -> (dtype, what it is). The hyperparameters' ranges are in `hia.space`.
+COLUMNS: dict[str, tuple[str, str]] = {
+    "dataset": ("str", "name of the data set, as in `hia.datasets`"),
+    "source": ("str", "how the configuration was found: random search or BOHB"),
+    "trial": ("int64", "number of the trial within its data set"),
+    "num_conv_layers": ("int64", "number of convolutional layers"),
+    "lr": ("float64", "learning rate"),
+    "dropout_rate": ("float64", "share of the inputs of both fully connected layers set to zero"),
+    "optimizer": ("str", "Adam or SGD"),
+    "epoch": ("int64", "passes over the training images that were made"),
+    "stride": ("int64", "stride of all convolutions, pixels"),
+    "in_channel_num": ("int64", "colour channels of the images"),
+    "padding": ("int64", "zeros around the maps of all convolutions, pixels"),
+    "kernel": ("int64", "side of all convolution kernels, pixels"),
+    "num_fc_units": ("int64", "units of the first fully connected layer"),
+    "batch_size": ("int64", "images per step of the optimizer"),
+    "num_filters_1": ("Int64", "filters of the first convolutional layer"),
+    "num_filters_2": ("Int64", "filters of the second; missing where there is no such layer"),
+    "num_filters_3": ("Int64", "filters of the third; missing where there is no such layer"),
+    "accuracy": ("float64", "share of the validation images classified correctly at the end"),
+    "accuracy_per_epoch": ("object", "the same after every epoch (list)"),
+    "loss": ("float64", "mean training cross-entropy of the last epoch, nats"),
+    "seconds": ("float64", "wall time of training and validation, seconds"),
+    "parameters": ("int64", "trainable parameters"),
+    "flops": ("int64", "floating-point operations of one image's forward pass"),
+    "images": ("int64", "training images"),
+    "val_images": ("int64", "validation images"),
+    "seed": ("int64", "seed of the initial weights, the order of the images and dropout"),
+    "diverged": ("bool", "a training loss was not finite"),
+    "processor": ("str", "what trained it"),
+}
+
+
+class TrialsError(ValueError):
+    """A table of trials that is not what it should be."""
+
+
+def load(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The table of trials, checked, one row per trained CNN, sorted by data set and trial.
+
+    Raises FileNotFoundError, or TrialsError naming the file, the column and the first bad value.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no table of trials; `hia export` writes one")
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise TrialsError(f"{path}: not a readable Parquet file ({error})") from error
+    try:
+        return check(table)
+    except TrialsError as error:
+        raise TrialsError(f"{path}: {error}") from None
+
+
+def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write the table, checked and sorted, so that the file is whole or not there at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    check(table).to_parquet(partial, index=False, compression="zstd")
+    partial.replace(path)
+
+
+def check(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the columns' types set, sorted by data set and trial, after all checks.
+
+    Raises TrialsError naming the column, the first row at fault and what would be right.
+    """
+    missing = [name for name in COLUMNS if name not in table]
+    if missing:
+        raise TrialsError(f"column {missing[0]!r} is missing")
+    unknown = [name for name in table if name not in COLUMNS]
+    if unknown:
+        raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}")
+    table = table[list(COLUMNS)]
+    for name, (dtype, _) in COLUMNS.items():
+        if dtype != "Int64" and name != "loss":
+            _refuse(table, name, table[name].isna(), "must not be missing")
+    try:
+        table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
+    except (TypeError, ValueError) as error:
+        raise TrialsError(f"a column has the wrong type: {error}") from error
+    _refuse(table, "source", ~table["source"].isin(SOURCES), f"must be one of {SOURCES}")
+    for name, hyperparameter in space.SPACE.items():
+        values = table[name]
+        if hyperparameter.choices is not None:
+            bad = ~values.isin(hyperparameter.choices)
+            right = f"must be one of {hyperparameter.choices}"
+        else:
+            bad = ~values.between(hyperparameter.low, hyperparameter.high)
+            right = f"must lie in [{hyperparameter.low:g}, {hyperparameter.high:g}]"
+        _refuse(table, name, bad.fillna(False).astype(bool), right)
+    for layer, name in enumerate(space.FILTERS, start=1):
+        exists = table["num_conv_layers"] >= layer
+        _refuse(table, name, table[name].notna() != exists, "must be there if its layer is")
+    _refuse(table, "accuracy", ~table["accuracy"].between(0, 1), "must lie in [0, 1]")
+    lengths = table["accuracy_per_epoch"].map(len)
+    _refuse(table, "accuracy_per_epoch", lengths != table["epoch"], "must have one value per epoch")
+    last = table["accuracy_per_epoch"].map(lambda values: float(values[-1]))
+    _refuse(table, "accuracy", last != table["accuracy"], "must equal the last epoch's accuracy")
+    for name in ("seconds", "parameters", "flops", "images", "val_images"):
+        _refuse(table, name, table[name] <= 0, "must be positive")
+    twice = table.duplicated(["dataset", "trial"])
+    _refuse(table, "trial", twice, "must occur once in its data set")
+    return table.sort_values(["dataset", "trial"], ignore_index=True)
+
+
+def design(
+    table: pd.DataFrame, columns: Sequence[str] = space.HYPERPARAMETERS, *, log: bool = True
+) -> pd.DataFrame:
+    """The hyperparameters as an importance method takes them: (n, len(columns)).
+
+    log: take the base-10 logarithm of a hyperparameter that Table 1 draws on a logarithmic scale,
+    the learning rate.
+    """
+    result = table[list(columns)].copy()
+    for name in columns:
+        if log and space.SPACE[name].log:
+            result[name] = np.log10(result[name])
+        if result[name].dtype == "Int64":
+            result[name] = result[name].astype("int64")
+    return result
+
+
+def _refuse(table: pd.DataFrame, column: str, bad: pd.Series, right: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        value = table[column].iloc[row]
+        raise TrialsError(f"column {column!r}, row {row}: {value!r} {right}")
