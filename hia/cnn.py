@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hia.pooling import pool_relu
+
 POOL = 2
 
 
@@ -111,10 +113,8 @@ class CNN(nn.Module):
                 after = block.fill - before
                 x = F.pad(x, (before, after, before, after))
             x = convolution(x)
-            # ReLU and max-pooling commute; after pooling, ReLU sees a quarter of the values.
-            if block.pooled:
-                x = F.max_pool2d(x, POOL)
-            x = F.relu(x)
+            # ReLU and max-pooling commute: after pooling, ReLU sees a quarter of the values.
+            x = pool_relu(x) if block.pooled else F.relu(x)
         x = F.dropout(torch.flatten(x, 1), self.dropout_rate, self.training)
         x = F.relu(self.hidden(x))
         return self.output(F.dropout(x, self.dropout_rate, self.training))

@@ -53,6 +53,7 @@ from hia import datasets, space, trainer, trials
 MAX_EPOCHS = int(space.SPACE["epoch"].high or 0)
 ETA = 3
 HEARTBEAT_SECONDS = 10
+POLL_SECONDS = 5  # reading the whole storage costs the coordinator some tenths of a second
 QUEUE = 16  # trials waiting or running in one Optuna study
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # Versions that decide what a training computes.
@@ -167,6 +168,8 @@ def run(
         _take_over(plan, storage, Path(recorded))
     _requeue_dead(plan, storage)
     _note_session(plan, storage, workers, device)
+    # The workers' malloc asks for huge pages: 1.05 times as many trainings an hour.
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
     context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(target=_work, args=(plan, storage_url, device, index), daemon=True)
@@ -573,7 +576,7 @@ def _watch(
                     f"a worker ended with exit code {process.exitcode} (its message is above); "
                     "all finished trials are kept, and the same command goes on"
                 )
-        time.sleep(min(1.0, report_seconds))
+        time.sleep(min(POLL_SECONDS, report_seconds))
 
 
 def _progress(models: int, unfinished: int, at_start: int, elapsed: float) -> str:
