@@ -1,6 +1,7 @@
 """The command `hia`: run a study, export it, train recorded rows again."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _study(options: argparse.Namespace) -> int:
     plan = study.load_plan(options.plan)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where nohup had it ignored
     study.run(
         plan,
         options.storage or study.default_storage(plan),

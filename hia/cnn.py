@@ -69,14 +69,13 @@ def flops(config: Mapping[str, Any], channels: int, size: int, n_classes: int) -
     A multiplication and an addition count as two operations; only convolutions and fully connected
     layers are counted. Training costs about three times as much per image.
     """
+    kernel, units = int(config["kernel"]), int(config["num_fc_units"])
     total = 0
     parts = blocks(config, channels, size)
     for block in parts:
-        total += (
-            2 * block.channels_in * block.channels_out * config["kernel"] ** 2 * block.size_conv**2
-        )
+        total += 2 * block.channels_in * block.channels_out * kernel**2 * block.size_conv**2
     features = parts[-1].channels_out * parts[-1].size_out ** 2
-    return total + 2 * features * config["num_fc_units"] + 2 * config["num_fc_units"] * n_classes
+    return total + 2 * features * units + 2 * units * n_classes
 
 
 class CNN(nn.Module):
@@ -117,4 +116,5 @@ class CNN(nn.Module):
             x = pool_relu(x) if block.pooled else F.relu(x)
         x = F.dropout(torch.flatten(x, 1), self.dropout_rate, self.training)
         x = F.relu(self.hidden(x))
-        return self.output(F.dropout(x, self.dropout_rate, self.training))
+        logits: Tensor = self.output(F.dropout(x, self.dropout_rate, self.training))
+        return logits

@@ -38,7 +38,7 @@ static void forward(const float *x, float *y, uint8_t *winner, int64_t right, in
         which = choose(take, (ints){0} + p, which);
     }
     const ints dead = best <= 0.0f;
-    store(y, (floats)(~dead & (ints)best));
+    store(y, (floats)(~(best < 0.0f) & (ints)best)); /* PyTorch's ReLU keeps -0.0 */
     const bytes code = __builtin_convertvector(choose(dead, (ints){0} + DEAD, which), bytes);
     memcpy(winner, &code, sizeof code);
 }
@@ -51,7 +51,7 @@ static void backward(const float *grad, const uint8_t *winner, float *x, int64_t
     const ints which = __builtin_convertvector(code, ints);
     const ints g = (ints)load(grad);
     for (int p = 0; p < 4; p++)
-        store(x + offsets[p], (floats)(g & (which == p)));
+        store(x + offsets[p], (floats)(g & (which == p)) + 0.0f); /* -0.0 to 0.0, as a sum does */
 }
 
 /* Where the last vector of a pixel starts: it may overlap the one before, so no remainder is left.

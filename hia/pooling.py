@@ -28,7 +28,7 @@ def pool_relu(x: Tensor) -> Tensor:
     """relu(max_pool2d(x, 2)) for x of shape (n, channels, height, width), height and width >= 2."""
     fits = x.device.type == "cpu" and x.dtype == torch.float32 and x.shape[1] >= MIN_CHANNELS
     if fits and _library() is not None:
-        return _PoolReLU.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+        return _PoolReLU.apply(x)  # type: ignore[no-any-return]
     return F.relu(F.max_pool2d(x, 2))
 
 
@@ -65,15 +65,15 @@ def _library() -> Any:
     compiler = shutil.which("cc")
     if compiler is None or sys.platform == "win32":
         return None
-    target = subprocess.run(
-        [compiler, "-march=native", "-E", "-dM", "-xc", os.devnull],
-        capture_output=True,
-        check=False,
-    )
-    key = hashlib.sha256(SOURCE.read_bytes() + target.stdout + " ".join(FLAGS).encode())
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    path = Path(base, "hia", f"pooling-{key.hexdigest()[:16]}.so")
     try:
+        target = subprocess.run(
+            [compiler, "-march=native", "-E", "-dM", "-xc", os.devnull],
+            capture_output=True,
+            check=True,
+        )
+        key = hashlib.sha256(SOURCE.read_bytes() + target.stdout + " ".join(FLAGS).encode())
+        path = Path(base, "hia", f"pooling-{key.hexdigest()[:16]}.so")
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent) as scratch:

@@ -33,17 +33,27 @@ class Hyperparameter:
     choices: tuple[Value, ...] | None = None
     log: bool = False
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest value. Raises ValueError for a category."""
+        if self.kind == "categorical":
+            raise ValueError(f"{self.name} is categorical: it has no bounds")
+        numbers = [float(choice) for choice in self.choices or ()]
+        low = min(numbers) if self.low is None else self.low
+        high = max(numbers) if self.high is None else self.high
+        return low, high
+
     def sample(self, rng: np.random.Generator) -> Value:
         """One value, uniform over the choices or the range (on the logarithm where `log`)."""
         if self.choices is not None:
             return self.choices[int(rng.integers(len(self.choices)))]
-        assert self.low is not None
-        assert self.high is not None
+        low, high = self.bounds
         if self.kind == "integer":
-            return int(rng.integers(int(self.low), int(self.high), endpoint=True))
+            return int(rng.integers(int(low), int(high), endpoint=True))
         if self.log:
-            return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
-        return float(rng.uniform(self.low, self.high))
+            value = np.exp(rng.uniform(np.log(low), np.log(high)))
+            return float(np.clip(value, low, high))  # rounding could leave the range
+        return float(rng.uniform(low, high))
 
     def check(self, value: object) -> Value:
         """The value as a plain Python object of the right type.
@@ -66,12 +76,8 @@ class Hyperparameter:
             raise ValueError(
                 f"{self.name}: {value!r} is not an integer; allowed: {self._allowed()}"
             )
-        if self.choices is not None:
-            allowed = number in self.choices
-        else:
-            assert self.low is not None
-            assert self.high is not None
-            allowed = self.low <= number <= self.high
+        low, high = self.bounds
+        allowed = number in self.choices if self.choices is not None else low <= number <= high
         if not allowed:
             raise ValueError(f"{self.name}: {value!r} is not in {self._allowed()}")
         return int(number) if self.kind == "integer" else number

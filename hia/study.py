@@ -1,10 +1,9 @@
 """Runs a study: many CNNs on several data sets, by random search and BOHB (Section 4.1).
 
-The trials live in one Optuna storage, with one Optuna study per data set and source. Everything a
-plan asks for is put into the storage's queue first; workers, on this machine or on others that
-reach the storage, take trials from it until none is left. A worker that dies leaves a trial whose
-heartbeat stops; Optuna fails it and queues it again. So a study can be killed at any moment, and
-the same command goes on.
+The trials live in one Optuna storage, with one Optuna study per data set and source. A coordinator
+keeps trials queued there; workers, on this machine or on others that reach the storage, take them
+until none is left. A worker that dies leaves a trial whose heartbeat stops; it is failed and its
+number queued again. So a study can be killed at any moment, and the same command goes on.
 
 Random search draws configuration number `trial` of a data set from a stream of its own, so it does
 not matter when, where and in which order trials run. BOHB (Falkner et al. 2018) is Optuna's
@@ -27,7 +26,7 @@ import subprocess
 import time
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import SpawnProcess
@@ -50,7 +49,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hia import datasets, space, trainer, trials
 
-MAX_EPOCHS = int(space.SPACE["epoch"].high or 0)
+MAX_EPOCHS = int(space.SPACE["epoch"].bounds[1])
 ETA = 3
 HEARTBEAT_SECONDS = 10
 POLL_SECONDS = 5  # reading the whole storage costs the coordinator some tenths of a second
@@ -166,7 +165,7 @@ def run(
     storage = _storage(storage_url)
     if recorded is not None:
         _take_over(plan, storage, Path(recorded))
-    _requeue_dead(plan, storage)
+    _fail_dead(plan, storage)
     _note_session(plan, storage, workers, device)
     # The workers' malloc asks for huge pages: 1.05 times as many trainings an hour.
     os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
@@ -184,7 +183,7 @@ def run(
             process.terminate()
         for process in processes:
             process.join()
-        _requeue_dead(plan, storage)
+        _fail_dead(plan, storage)
 
 
 def export(plan: Plan, storage_url: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
@@ -229,8 +228,8 @@ def verify(
     processor = describe_processor(device)
     rows = []
     for name, group in chosen.groupby("dataset", sort=False):
-        for images, same_size in group.groupby(["images", "val_images"]):
-            data = datasets.load(str(name), max_images=int(sum(images)), device=device)
+        for images, same_size in group.groupby(group["images"] + group["val_images"]):
+            data = datasets.load(str(name), max_images=int(str(images)), device=device)
             for row in same_size.to_dict("records"):
                 config = {key: row[key] for key in space.SPACE if not pd.isna(row[key])}
                 again = trainer.train(config, data, int(row["seed"]))
@@ -284,7 +283,6 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
         url,
         engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
         heartbeat_interval=HEARTBEAT_SECONDS,
-        heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
     )
 
 
@@ -317,11 +315,10 @@ def _distribution(name: str) -> BaseDistribution:
     row = space.SPACE[name]
     if row.choices is not None:
         return CategoricalDistribution(row.choices)
-    assert row.low is not None
-    assert row.high is not None
+    low, high = row.bounds
     if row.kind == "integer":
-        return IntDistribution(int(row.low), int(row.high))
-    return FloatDistribution(row.low, row.high, log=row.log)
+        return IntDistribution(int(low), int(high))
+    return FloatDistribution(low, high, log=row.log)
 
 
 def _queue(plan: Plan, storage: optuna.storages.RDBStorage) -> int:
@@ -347,20 +344,17 @@ def _queue(plan: Plan, storage: optuna.storages.RDBStorage) -> int:
     return unfinished
 
 
-@_experimental()
-def _requeue_dead(plan: Plan, storage: optuna.storages.RDBStorage) -> None:
-    """Queue again what workers of this machine that no longer run had begun.
+def _fail_dead(plan: Plan, storage: optuna.storages.RDBStorage) -> None:
+    """Fail what workers of this machine that no longer run had begun, so that it is queued again.
 
-    The heartbeat would find these trials too, but only after a while.
+    The missing heartbeat would show these trials too, but only after a while.
     """
-    again = optuna.storages.RetryHeartbeatStaleTrialCallback()
     for name, kind in _studies(plan):
         study = _study(storage, name, kind)
         for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             host, _, process = frozen.user_attrs.get("worker", "").rpartition(":")
             if host == socket.gethostname() and not psutil.pid_exists(int(process)):
                 storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
-                again(study, frozen)
 
 
 def _take_over(plan: Plan, storage: optuna.storages.RDBStorage, folder: Path) -> None:
@@ -384,7 +378,7 @@ def _take_over(plan: Plan, storage: optuna.storages.RDBStorage, folder: Path) ->
             notes.set_user_attr(session["started"], session)
 
 
-def _as_optuna(row: dict[str, Any]) -> FrozenTrial:
+def _as_optuna(row: dict[Hashable, Any]) -> FrozenTrial:
     """An exported row as a finished Optuna trial."""
     row = {name: None if _is_missing(value) else value for name, value in row.items()}
     row["accuracy_per_epoch"] = [float(value) for value in row["accuracy_per_epoch"]]

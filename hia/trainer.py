@@ -117,8 +117,9 @@ def train(
 
 
 def _optimizer(model: cnn.CNN, config: Mapping[str, Any]) -> torch.optim.Optimizer:
-    kind = {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}[config["optimizer"]]
-    return kind(model.parameters(), lr=config["lr"], fused=True)
+    if config["optimizer"] == "Adam":
+        return torch.optim.Adam(model.parameters(), lr=config["lr"], fused=True)
+    return torch.optim.SGD(model.parameters(), lr=config["lr"], fused=True)
 
 
 def _part(model: cnn.CNN) -> int:

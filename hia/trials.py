@@ -105,8 +105,9 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
             bad = ~values.isin(hyperparameter.choices)
             right = f"must be one of {hyperparameter.choices}"
         else:
-            bad = ~values.between(hyperparameter.low, hyperparameter.high)
-            right = f"must lie in [{hyperparameter.low:g}, {hyperparameter.high:g}]"
+            low, high = hyperparameter.bounds
+            bad = ~values.between(low, high)
+            right = f"must lie in [{low:g}, {high:g}]"
         _refuse(table, name, bad.fillna(False).astype(bool), right)
     for layer, name in enumerate(space.FILTERS, start=1):
         exists = table["num_conv_layers"] >= layer
@@ -121,6 +122,22 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     twice = table.duplicated(["dataset", "trial"])
     _refuse(table, "trial", twice, "must occur once in its data set")
     return table.sort_values(["dataset", "trial"], ignore_index=True)
+
+
+def select(
+    table: pd.DataFrame, datasets: Sequence[str] = (), sources: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The rows of these data sets and sources; none named means all.
+
+    Raises ValueError naming a data set or source that the table does not have.
+    """
+    for column, chosen in (("dataset", datasets), ("source", sources)):
+        if unknown := sorted(set(chosen) - set(table[column])):
+            known = ", ".join(sorted(set(table[column])))
+            raise ValueError(f"no rows of {column} {unknown[0]!r}; there are: {known}")
+        if chosen:
+            table = table[table[column].isin(chosen)]
+    return table
 
 
 def design(

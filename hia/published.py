@@ -1,0 +1,51 @@
+"""What the paper prints (Wang et al. 2024), as it prints it, mistakes included.
+
+The files under `data/published/` have the paper's label of each row beside the name used here.
+Paths are relative to the root of the repository, where the notebooks run.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+FOLDER = Path("data/published")
+
+
+def table(number: int, folder: Path = FOLDER) -> pd.DataFrame:
+    """Table 1 to 7 of the paper, rows in the paper's order.
+
+    1: `label`, `hyperparameter`, `type`, `space`, `default` (all text).
+    2: `label`, `dataset`, `images`, `classes`, `channels`, `size`.
+    3, 4, 6, 7: `label`, `hyperparameter`, `weight`, `rank`.
+    5: `label`, `first`, `second`, `weight`, `rank`.
+    Raises ValueError for a table that the paper does not have, FileNotFoundError where the file is
+    missing.
+    """
+    if number not in range(1, 8):
+        raise ValueError(f"the paper has Tables 1 to 7, no Table {number!r}")
+    return _read(folder / f"table{number}.csv", text=number == 1)
+
+
+def figure2(folder: Path = FOLDER) -> pd.DataFrame:
+    """Models trained per data set (Fig. 2): `label`, `dataset`, `models`."""
+    return _read(folder / "fig2.csv")
+
+
+def value(name: str, folder: Path = FOLDER) -> float:
+    """A number from the paper's text.
+
+    name: "icc", "subsets", "points_per_interval" (Section 5.2), "neighbors" (5.3) or
+    "random_share" (4.1). Raises ValueError for any other.
+    """
+    values = _read(folder / "values.csv").set_index("name")["value"]
+    if name not in values.index:
+        raise ValueError(f"no published value {name!r}; there are: {', '.join(values.index)}")
+    return float(values[name])
+
+
+def _read(path: Path, text: bool = False) -> pd.DataFrame:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing: run in the root of the repository, or give its folder"
+        )
+    return pd.read_csv(path, dtype=str if text else None)

@@ -1,0 +1,254 @@
+"""Agreement of lists of weights: values worked out by hand, and what must hold of any lists."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pingouin
+import pytest
+
+from hia.agreement import (
+    REPORTED,
+    RankAgreement,
+    balanced_subsamples,
+    icc,
+    intervals,
+    rank_agreement,
+)
+
+# Shrout and Fleiss (1979), Table 2: six targets rated by four judges; here one judge per row.
+JUDGES = pd.DataFrame(
+    [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]]
+)
+# Their Table 4.
+SHROUT_FLEISS = {
+    "ICC(1,1)": 0.17,
+    "ICC(A,1)": 0.29,
+    "ICC(C,1)": 0.71,
+    "ICC(1,k)": 0.44,
+    "ICC(A,k)": 0.62,
+    "ICC(C,k)": 0.91,
+}
+
+
+def forms(weights: pd.DataFrame) -> pd.Series:
+    return icc(weights).set_index("form")["icc"]
+
+
+def shares(lists: int, items: int, seed: int = 0) -> pd.DataFrame:
+    """Lists of shares around the same truth."""
+    rng = np.random.default_rng(seed)
+    values = rng.dirichlet(np.ones(items)) + 0.02 * rng.random((lists, items))
+    return pd.DataFrame(values / values.sum(axis=1, keepdims=True))
+
+
+# balanced_subsamples --------------------------------------------------------------------------
+
+
+def test_an_interval_with_too_many_rows_is_cut_to_the_cap_and_the_others_are_whole() -> None:
+    y = np.array([0.05] * 50 + [0.15] * 3 + [0.95] * 20)
+    subsets = balanced_subsamples(y, n_subsets=4, max_per_interval=10)
+    assert len(subsets) == 4
+    for rows in subsets:
+        assert (np.diff(rows) > 0).all()
+        assert [(rows < 50).sum(), (rows >= 53).sum()] == [10, 10]
+        assert {50, 51, 52} <= set(rows)
+    assert len({tuple(rows) for rows in subsets}) == 4
+
+
+def test_an_edge_belongs_to_the_interval_above_it_and_1_to_the_last() -> None:
+    y = [0.0, 0.49, 0.5, 0.99, 1.0]
+    assert intervals(y, 2).tolist() == [0, 0, 1, 1, 1]
+    for rows in balanced_subsamples(y, max_per_interval=1, n_intervals=2):
+        assert len(rows) == 2
+        assert rows[0] in (0, 1)
+        assert rows[1] in (2, 3, 4)
+    # Accuracies on 1,000 images, as decimal fractions: none falls on the wrong side by rounding.
+    assert intervals(np.arange(1001) / 1000).tolist() == [*np.repeat(np.arange(10), 100), 9]
+
+
+def test_a_cap_that_never_binds_gives_all_rows() -> None:
+    y = np.random.default_rng(0).random(100)
+    for rows in balanced_subsamples(y, max_per_interval=100):
+        assert rows.tolist() == list(range(100))
+
+
+def test_every_row_of_an_interval_is_equally_likely() -> None:
+    subsets = balanced_subsamples(np.full(20, 0.3), n_subsets=2000, max_per_interval=5)
+    counts = np.bincount(np.concatenate(subsets), minlength=20)
+    assert counts.sum() == 2000 * 5
+    # Binomial(2000, 1/4): standard deviation 19.4.
+    assert np.abs(counts - 500).max() < 5 * 19.4
+
+
+def test_the_seed_decides() -> None:
+    y = np.random.default_rng(0).random(300)
+
+    def draw(seed: int) -> list[list[int]]:
+        subsets = balanced_subsamples(y, 3, 10, random_state=seed)
+        return [rows.tolist() for rows in subsets]
+
+    assert draw(1) == draw(1)
+    assert draw(1) != draw(2)
+
+
+@pytest.mark.parametrize("option", ["n_subsets", "max_per_interval", "n_intervals"])
+@pytest.mark.parametrize("value", [0, 1.5, True])
+def test_counts_are_checked(option: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{option}={value!r}"):
+        balanced_subsamples([0.5], **{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0.1, 55.0], r"row 1: 55.0 is not an accuracy"),
+        ([np.nan], "row 0: nan"),
+        ([], r"shape \(0,\)"),
+        ([[0.1]], r"shape \(1, 1\)"),
+    ],
+)
+def test_accuracies_are_checked(y: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        balanced_subsamples(y)
+
+
+# icc ------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_shrout_and_fleiss() -> None:
+    assert forms(JUDGES).round(2).to_dict() == SHROUT_FLEISS
+    assert REPORTED in SHROUT_FLEISS
+
+
+def test_a_list_and_its_like_by_hand() -> None:
+    """Two lists (0, 2, 4), (1, 1, 5): row means 2 and 7/3, column means 1/2, 3/2, 9/2.
+
+    Sums of squares: hyperparameters 2 (Σ m² - 3 (13/6)²) = 52/3; lists 3 · 2 · (1/6)² = 1/6;
+    residual 4/3, from Σ x² = 47, less 6 (13/6)² = 169/6, less the other two. Mean squares: 26/3,
+    1/6, 2/3.
+    """
+    b, j, e = 26 / 3, 1 / 6, 2 / 3
+    found = forms(pd.DataFrame([[0.0, 2.0, 4.0], [1.0, 1.0, 5.0]]))
+    assert found["ICC(C,1)"] == pytest.approx((b - e) / (b + e))
+    assert found["ICC(A,1)"] == pytest.approx((b - e) / (b + e + 2 * (j - e) / 3))
+    assert found["ICC(C,k)"] == pytest.approx((b - e) / b)
+
+
+def test_forms_of_mean_lists_follow_from_single_ones() -> None:
+    """Spearman and Brown: k r / (1 + (k - 1) r)."""
+    found = forms(shares(7, 5))
+    for kind in "1AC":
+        single = found[f"ICC({kind},1)"]
+        assert found[f"ICC({kind},k)"] == pytest.approx(7 * single / (1 + 6 * single))
+
+
+def test_lists_of_shares_leave_little_between_the_single_forms() -> None:
+    found = forms(shares(10, 11))
+    assert found[["ICC(1,1)", "ICC(A,1)", "ICC(C,1)"]].agg(np.ptp) < 0.01
+
+
+def test_names_order_and_scale_do_not_matter() -> None:
+    weights = shares(6, 4)
+    other = 3 * weights.iloc[::-1, [2, 0, 3, 1]].set_axis(list("dbca"), axis=1)
+    pd.testing.assert_frame_equal(icc(weights), icc(other))
+
+
+def test_interval_holds_the_estimate_and_has_all_its_digits() -> None:
+    table = icc(shares(10, 11))
+    assert (table["low"] < table["icc"]).all()
+    assert (table["icc"] < table["high"]).all()
+    assert (table["low"] != table["low"].round(2)).all()
+
+
+def test_pingouin_is_left_as_it_was() -> None:
+    options = dict(pingouin.options)
+    icc(JUDGES)
+    assert pingouin.options == options
+    with pytest.warns(UserWarning, match="still heard"):
+        warnings.warn("still heard", stacklevel=1)
+
+
+def test_equal_lists_agree_fully() -> None:
+    table = icc(pd.DataFrame([[0.1, 0.2, 0.7]] * 3))
+    assert (table[["icc", "low", "high"]] == 1).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[0.2, 0.8]], "not 1 list"),
+        ([[1.0], [1.0]], "2 list.* of 1"),
+        ([[0.5, 0.5], [0.5, 0.5]], "all weights are 0.5"),
+        ([[0.5, 0.5], [np.nan, 0.5]], "list 1, 'a': nan"),
+    ],
+)
+def test_lists_are_checked(values: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        icc(pd.DataFrame(values, columns=["a", "b"][: len(values[0])]))
+
+
+# rank_agreement -------------------------------------------------------------------------------
+
+ELEVEN = pd.Series(np.arange(11.0), index=list("abcdefghijk"))
+
+
+def test_one_exchange_of_neighbours() -> None:
+    """One of the 55 pairs is the other way round: tau = (54 - 1) / 55."""
+    other = ELEVEN.rename({"a": "b", "b": "a"}).sample(frac=1, random_state=0)
+    assert rank_agreement(ELEVEN, other).tau == pytest.approx(53 / 55)
+
+
+def test_limits_by_hand() -> None:
+    """v = 2 (2 · 11 + 5) / (9 · 11 · 10) = 3/55, c = z² v; at tau = 1 the roots are
+    (1 - c) / (1 + c) and 1."""
+    c = 1.959963984540054**2 * 3 / 55
+    same, opposite = rank_agreement(ELEVEN, 5 * ELEVEN), rank_agreement(ELEVEN, -ELEVEN)
+    assert same == pytest.approx((1, (1 - c) / (1 + c), 1, 11))
+    assert opposite == pytest.approx((-1, -1, -(1 - c) / (1 + c), 11))
+
+
+def test_ties_are_those_of_tau_b() -> None:
+    """(1, 1, 2) and (1, 2, 3): 2 concordant pairs, one tied in the first: 2 / sqrt(2 · 3)."""
+    a, b = (pd.Series(values, index=list("xyz")) for values in ([1, 1, 2], [1, 2, 3]))
+    assert rank_agreement(a, b).tau == pytest.approx(2 / np.sqrt(6))
+    assert rank_agreement(a, b) == rank_agreement(b, a)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 0.9, 0.99])
+def test_the_interval_covers(tau: float) -> None:
+    """Normal variables of correlation sin(π tau / 2) have this tau."""
+    rng = np.random.default_rng(0)
+    rho = np.sin(np.pi * tau / 2)
+    covered = 0
+    for _ in range(400):
+        x, noise = rng.standard_normal((2, 11))
+        found = rank_agreement(pd.Series(x), pd.Series(rho * x + np.sqrt(1 - rho**2) * noise))
+        assert -1 <= found.low < found.high <= 1
+        covered += found.low <= tau <= found.high
+    # 95 %, less three standard deviations of 400 draws.
+    assert covered / 400 > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_it_prints_as_a_sentence_can_use_it() -> None:
+    agreement = RankAgreement(0.5, 0.043, 0.784, 11)
+    assert f"{agreement}" == "0.50 (95 % interval 0.04 to 0.78)"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (ELEVEN.drop("c"), "only one of the lists has 'c'"),
+        (ELEVEN.rename({"a": "b"}), "second list has 'b' twice"),
+        (ELEVEN.mask(ELEVEN == 3), "second list has no weight for 'd'"),
+        (0 * ELEVEN, "all weights of the second list are 0.0"),
+    ],
+)
+def test_rankings_are_checked(other: pd.Series, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rank_agreement(ELEVEN, other)
+
+
+def test_one_item_is_no_ranking() -> None:
+    with pytest.raises(ValueError, match="two items"):
+        rank_agreement(ELEVEN[:1], ELEVEN[:1])
