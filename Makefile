@@ -1,0 +1,105 @@
+# Every target sets up what it needs in .venv, from pinned versions, once.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+PORT ?= 8000
+PLAN ?= studies/first.toml
+# What is written after NB= and P= is data: neither make nor the shell looks inside.
+override NB := $(value NB)
+override P := $(value P)
+export NB P
+
+# Inside the conda environment of environment.yml, that environment; else .venv.
+VENV := .venv
+ifeq ($(CONDA_DEFAULT_ENV),hia)
+VENV := $(CONDA_PREFIX)
+endif
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check -qq
+READY := $(VENV)/.ready
+FANOVA := $(VENV)/.fanova
+READY_TOO := $(READY) $(FANOVA)
+
+NOTEBOOKS := $(wildcard notebooks/*.py)
+EXECUTED := $(NOTEBOOKS:notebooks/%.py=book/%.ipynb)
+BOOK := _build/html/index.html
+
+.PHONY: help book test notebook study bench serve picture lint clean distclean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+book: $(BOOK) ## build the book
+	@echo "The book is at $(BOOK)"
+
+test: $(READY_TOO) ## run all tests, the built book in a browser among them
+	@$(PY) -m pytest
+
+notebook: $(READY_TOO) ## run one notebook with other parameters: NB=importance P="n_neighbors=50 sigma=10"
+	@$(PY) -m hia.notebooks rerun "$$NB" "$$P"
+
+study: $(READY) ## train the CNNs of a plan, or go on with it: PLAN=studies/first.toml WORKERS=2
+	@$(VENV)/bin/hia study $(PLAN) $(if $(WORKERS),--workers $(WORKERS))
+
+bench: $(READY_TOO) ## measure how long things take
+	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+serve: $(BOOK) ## show the built book on localhost: PORT=8000
+	@echo "http://localhost:$(PORT)/ (Ctrl-C ends)"
+	@(sleep 1; $(PY) -m webbrowser "http://localhost:$(PORT)/" >/dev/null 2>&1 || true) &
+	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+picture: book/importance.ipynb ## make the README's picture anew
+	@$(PY) -m hia.notebooks picture $< fig-importance -o picture.svg
+
+lint: $(READY) ## check style and types
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+clean: ## remove what was built; the set-up stays, a failed compilation of fanova is tried again
+	@rm -rf _build book/*.ipynb .mypy_cache .pytest_cache .ruff_cache .hypothesis $(FANOVA)
+
+distclean: clean ## remove the set-up as well
+	@rm -rf .venv hia.egg-info
+
+# A set-up that was interrupted has left no stamp and starts afresh.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once, some minutes)"
+ifeq ($(VENV),.venv)
+	@test -f $@ || $(PYTHON) -m venv --clear $(VENV)
+	@rm -f $@
+	@$(PIP) install --require-hashes -r requirements.lock
+endif
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# pyrfr, which fanova needs, has to be compiled, with this swig and no other: hence no cache. The
+# book does without where that fails.
+$(FANOVA): requirements-fanova.lock $(READY)
+	@echo "Compiling fanova (once, about a minute)"
+	@PATH="$(abspath $(VENV))/bin:$$PATH"; log=$(VENV)/fanova.log; \
+	awk '/^[a-z]/ {on = /^swig==/} on' $< > $(VENV)/swig.lock; \
+	{ $(PIP) install --require-hashes -r $(VENV)/swig.lock && \
+	  $(PIP) install --require-hashes --no-build-isolation --no-cache-dir -r $<; } > $$log 2>&1 || \
+	echo "fanova could not be compiled (a C++ compiler is needed); the book does without it. Log: $$log"
+	@touch $@
+
+# The book's own copies. A notebook runs again when it, the package or the recorded data changed.
+book/%.ipynb: notebooks/%.py $(wildcard hia/*.* data/*.* data/*/*.*) $(READY_TOO)
+	@echo "Running $<"
+	@$(PY) -m hia.notebooks run $< -o $@
+
+# Always all pages: a warning is an error only on pages that are read again, and it takes seconds.
+$(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/*) $(EXECUTED)
+	@rm -rf _build/html _build/.doctrees
+	@$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$(CURDIR)/book/_toc.yml" \
+	  --path-output . -W -n --keep-going --quiet > /dev/null || { rm -rf _build/html; exit 1; }
+	@touch $@

@@ -1,0 +1,112 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Live: a few CNNs, trained just now
+#
+# Every other result in this book comes from recorded trainings. The ones on this page happened
+# while the page was being built, on the 1,797 handwritten digits that come with scikit-learn:
+# 8 × 8 pixels, ten classes, no download. The study is made by the same function,
+# `hia.trainer.train`, so this page is also the quickest way to see it at work:
+#
+# ```
+# make notebook NB=live P="n_models=30 seed=7"
+# ```
+
+# %% tags=["parameters"]
+n_models = 20  # random configurations to train, at least 2
+seed = 0  # of the configurations and of the trainings, an integer from 0
+device = "cpu"  # cpu, cuda or auto; the digits are too few to keep a GPU busy
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from hia import datasets, space, trainer
+from hia.figures import show_figure, show_table, show_text, use_style
+
+use_style()
+digits = datasets.load("digits", device=trainer.resolve_device(device))
+rng = np.random.default_rng(seed)
+configs = [space.sample(rng) for _ in range(n_models)]
+results = [trainer.train(config, digits, seed + number) for number, config in enumerate(configs)]
+seconds = sum(result.seconds for result in results)
+shown = sum(len(digits.train_labels) * config["epoch"] for config in configs)
+best = int(np.argmax([result.accuracy for result in results]))
+
+# %%
+show_text(
+    f"{n_models} CNNs took {seconds:.1f} s on one core together, {1e3 * seconds / shown:.3f} ms "
+    f"per training image. The best classifies {results[best].accuracy:.1%} of the "
+    f"{len(digits.val_labels)} validation images correctly, the worst "
+    f"{min(result.accuracy for result in results):.1%}; guessing gives about 10 %. The same "
+    "configuration with the same seed gives the same accuracy to the last bit when this page is "
+    "built again on the same kind of processor."
+)
+
+# %%
+table = pd.DataFrame(
+    [
+        {
+            "layers": config["num_conv_layers"],
+            "lr": config["lr"],
+            "dropout": config["dropout_rate"],
+            "optimizer": config["optimizer"],
+            "batch": config["batch_size"],
+            "epochs": config["epoch"],
+            "parameters": result.parameters,
+            "seconds": result.seconds,
+            "accuracy": result.accuracy,
+        }
+        for config, result in zip(configs, results, strict=True)
+    ]
+).sort_values("accuracy", ascending=False)
+show_table(
+    table,
+    name="table-live",
+    caption="CNNs trained while this page was built, best first.",
+    formats={
+        "lr": ".1e",
+        "dropout": ".2f",
+        "parameters": ",",
+        "seconds": ".2f",
+        "accuracy": ".3f",
+    },
+)
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 3.6))
+for optimizer, colour, style in (("Adam", "#0072b2", "-"), ("SGD", "#d55e00", "--")):
+    for config, result in zip(configs, results, strict=True):
+        if config["optimizer"] == optimizer:
+            epochs = range(1, len(result.accuracy_per_epoch) + 1)
+            axes.plot(
+                epochs,
+                result.accuracy_per_epoch,
+                color=colour,
+                linestyle=style,
+                marker="o",
+                markersize=3,
+                linewidth=0.6 + 0.6 * config["num_conv_layers"],
+            )
+    axes.plot([], [], color=colour, linestyle=style, marker="o", markersize=3, label=optimizer)
+axes.axhline(0.1, color="0.5", linewidth=0.8)
+axes.annotate("guessing", (10, 0.1), ha="right", va="bottom", color="0.35")
+axes.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1), xlim=(0.8, 10.2))
+axes.set_xticks(range(1, 11))
+axes.legend(frameon=False, loc="center right")
+show_figure(
+    figure,
+    name="fig-live",
+    caption="Validation accuracy after every epoch of the CNNs in {numref}`table-live`. A thicker "
+    "line is a deeper network. Where the learning rate is small for the optimizer, a few epochs "
+    "often do not get away from guessing: hence the many poor networks in all random searches "
+    "over this space.",
+    alt="Learning curves of a few CNNs on handwritten digits, by optimizer.",
+)

@@ -1,0 +1,427 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # N-RReliefF
+#
+# A hyperparameter matters if networks that are alike in everything else, but differ in it, perform
+# differently. N-RReliefF measures that without training a model of the performance: it looks at
+# each configuration and those nearest to it. It is RReliefF
+# {cite:p}`robniksikonja1997adaptation,robniksikonja2003theoretical`, a method that weighs the
+# columns of a regression problem, put to use on hyperparameters. The paper takes it from
+# {cite:t}`sun2019hyperparameter`, of which only the abstract could be read here: what follows is
+# the paper's derivation {cite:p}`wang2024efficient`, with its numbers of equations.
+#
+# ## Symbols
+#
+# ```{list-table} What the symbols stand for.
+# :name: table-symbols
+# :header-rows: 1
+#
+# * - Symbol
+#   - Meaning
+# * - $\Theta_k$
+#   - hyperparameter $k$ of $K$
+# * - $h_m = (\theta_{m1}, \dots, \theta_{mK})$
+#   - configuration $m$ of $n$
+# * - $p_m$
+#   - its performance: the accuracy on the validation images
+# * - $h_{NN_j}$, $p_{NN_j}$
+#   - its $j$-th nearest neighbour among the other configurations, and that one's performance
+# * - $J$
+#   - neighbours looked at (Section 5.3 of the paper calls it $K$)
+# * - $M$
+#   - configurations whose neighbours are looked at
+# * - $\sigma$
+#   - how fast the influence of a neighbour falls with its rank
+# * - $d(h_m, h_{NN_j})$
+#   - influence of that neighbour; over $j$ it sums to 1
+# * - $W[\Theta_k]$
+#   - weight of the hyperparameter, between -1 and 1
+# ```
+#
+# Two values of a number differ by their distance as a part of the column's range, two categories by
+# 0 or 1, and two performances by their distance:
+#
+# $$
+# \begin{aligned}
+# \mathrm{diff}(\theta_{mk}, \theta_{jk}) &=
+#   \frac{|\theta_{mk} - \theta_{jk}|}{\max \Theta_k - \min \Theta_k}
+#   \\
+# &\text{or}\quad [\theta_{mk} \ne \theta_{jk}] \\
+# \mathrm{diff}(p_m, p_j) &= |p_m - p_j|
+# \end{aligned}
+# $$
+#
+# A near neighbour says more than a far one. Its rank decides, not its distance, so that every
+# configuration has the same say, however lonely it is:
+#
+# $$
+# \begin{aligned}
+# d(h_m, h_{NN_j}) &= \frac{d'(h_m, h_{NN_j})}{\sum_{i=1}^{J} d'(h_m, h_{NN_i})} \\
+# d'(h_m, h_{NN_j}) &= e^{-(\mathrm{rank}(h_m, h_{NN_j}) / \sigma)^2}
+# \end{aligned}
+# $$
+#
+# ## The weight as a difference of two probabilities
+#
+# Relief {cite:p}`kononenko1994estimating` was made for classes. A column is good if its value
+# changes between a row and the nearest rows of another class, and stays between rows of the same
+# class:
+#
+# ```{math}
+# :label: eq-1
+# \begin{aligned}
+# & W[\Theta_k] \\
+# & \; = P(\text{diff. } \Theta_k \mid \text{nearest, diff. class}) \\
+# & \; - P(\text{diff. } \Theta_k \mid \text{nearest, same class})
+# \end{aligned}
+# ```
+#
+# Accuracy has no classes. "Another class" becomes "another performance":
+#
+# ```{math}
+# :label: eq-2
+# \begin{aligned}
+# & W[\Theta_k] \\
+# & \; = P(\text{diff. } \Theta_k \mid \text{nearest, diff. } p) \\
+# & \; - P(\text{diff. } \Theta_k \mid \text{nearest, same } p)
+# \end{aligned}
+# ```
+#
+# Whether two accuracies are "the same" has no answer either, but neither term is needed directly.
+# Three probabilities that can be estimated are enough: that neighbours differ in performance, that
+# they differ in the hyperparameter, and that they differ in performance given that they differ in
+# the hyperparameter.
+#
+# ```{math}
+# :label: eq-3
+# P_{\mathrm{diff}(p)} = P(\text{diff. } p \mid \text{nearest})
+# ```
+#
+# ```{math}
+# :label: eq-4
+# P_{\mathrm{diff}(\Theta_k)} = P(\text{diff. } \Theta_k \mid \text{nearest})
+# ```
+#
+# ```{math}
+# :label: eq-5
+# \begin{aligned}
+# & P_{\mathrm{diff}(p) \mid \mathrm{diff}(\Theta_k)} \\
+# & \quad = P(\text{diff. } p \mid \text{diff. } \Theta_k, \text{nearest})
+# \end{aligned}
+# ```
+#
+# Bayes' theorem gives the first term of {eq}`eq-2`:
+#
+# ```{math}
+# :label: eq-6
+# \begin{aligned}
+# & P(\text{diff. } \Theta_k \mid \text{nearest, diff. } p) \\
+# & \quad
+#   = \frac{P_{\mathrm{diff}(p) \mid \mathrm{diff}(\Theta_k)} \, P_{\mathrm{diff}(\Theta_k)}}
+#          {P_{\mathrm{diff}(p)}}
+# \end{aligned}
+# ```
+#
+# "Same" is the opposite of "different", with or without the condition,
+#
+# ```{math}
+# :label: eq-7
+# \begin{aligned}
+# & P(\text{same } p \mid \text{nearest}) = 1 - P_{\mathrm{diff}(p)} \\
+# & P(\text{same } p \mid \text{diff. } \Theta_k, \text{nearest}) \\
+# & \quad = 1 - P_{\mathrm{diff}(p) \mid \mathrm{diff}(\Theta_k)}
+# \end{aligned}
+# ```
+#
+# so that Bayes' theorem gives the second term as well:
+#
+# ```{math}
+# :label: eq-8
+# \begin{aligned}
+# & P(\text{diff. } \Theta_k \mid \text{nearest, same } p) \\
+# & \quad
+#   = \frac{(1 - P_{\mathrm{diff}(p) \mid \mathrm{diff}(\Theta_k)}) \, P_{\mathrm{diff}(\Theta_k)}}
+#          {1 - P_{\mathrm{diff}(p)}}
+# \end{aligned}
+# ```
+#
+# Condition times probability is the probability of both,
+#
+# ```{math}
+# :label: eq-9
+# \begin{aligned}
+# & P_{\mathrm{diff}(p) \text{ and } \mathrm{diff}(\Theta_k)} \\
+# & \quad = P_{\mathrm{diff}(p) \mid \mathrm{diff}(\Theta_k)} \, P_{\mathrm{diff}(\Theta_k)}
+# \end{aligned}
+# ```
+#
+# and the difference of the two terms is
+#
+# ```{math}
+# :label: eq-10
+# \begin{aligned}
+# & W[\Theta_k] \\
+# & \; = \frac{P_{\mathrm{diff}(p) \text{ and } \mathrm{diff}(\Theta_k)}}{P_{\mathrm{diff}(p)}} \\
+# & \; - \frac{P_{\mathrm{diff}(\Theta_k)}
+#             - P_{\mathrm{diff}(p) \text{ and } \mathrm{diff}(\Theta_k)}}
+#           {1 - P_{\mathrm{diff}(p)}}
+# \end{aligned}
+# ```
+#
+# For a pair of hyperparameters the paper takes the weights, made to sum to 1, and defines
+#
+# ```{math}
+# :label: eq-11
+# W[\Theta_a \,\&\, \Theta_b] = \frac{e^{W[\Theta_a] + W[\Theta_b]}}{e^{\sum_k W[\Theta_k]}}
+# ```
+#
+# which {doc}`joint` comes back to.
+#
+# ## From probabilities to sums over neighbours
+#
+# The three probabilities of {eq}`eq-10` are estimated by how much neighbours differ. Each neighbour
+# counts by its influence; for one configuration $h_m$,
+#
+# ```{math}
+# :label: eq-12
+# \begin{aligned}
+# & N_{\mathrm{diff}(p)} \\
+# & \; = \sum_{j=1}^{J} \mathrm{diff}(p_m, p_{NN_j}) \, d(h_m, h_{NN_j})
+# \end{aligned}
+# ```
+#
+# ```{math}
+# :label: eq-13
+# \begin{aligned}
+# & N_{\mathrm{diff}(\Theta_k)} \\
+# & \; = \sum_{j=1}^{J} \mathrm{diff}(\theta_{mk}, \theta_{NN_j k}) \\
+# & \qquad \cdot d(h_m, h_{NN_j})
+# \end{aligned}
+# ```
+#
+# ```{math}
+# :label: eq-14
+# \begin{aligned}
+# & N_{\mathrm{diff}(p) \text{ and } \mathrm{diff}(\Theta_k)} \\
+# & \; = \sum_{j=1}^{J} \mathrm{diff}(p_m, p_{NN_j}) \\
+# & \qquad \cdot \mathrm{diff}(\theta_{mk}, \theta_{NN_j k}) \, d(h_m, h_{NN_j})
+# \end{aligned}
+# ```
+#
+# and the estimates are the means over all $M$ sampled configurations.
+#
+# ```{admonition} Algorithm 1: N-RReliefF
+# :name: algorithm-1
+#
+# **Given** configurations and performances $(h_1, p_1), \dots, (h_n, p_n)$, and $M$ and $J$.
+#
+# 1. Set $N_{\mathrm{diff}(p)}$ and, for every $k$, $N_{\mathrm{diff}(\Theta_k)}$ and
+#    $N_{\mathrm{diff}(p) \text{ and } \mathrm{diff}(\Theta_k)}$ to 0.
+# 2. Repeat $M$ times:
+#    1. draw a configuration $(h_m, p_m)$;
+#    2. find its $J$ nearest neighbours;
+#    3. for each neighbour, add its term of {eq}`eq-12`, and for every $k$ those of {eq}`eq-13` and
+#       {eq}`eq-14`.
+# 3. Divide all of them by $M$.
+# 4. For every $k$, compute $W[\Theta_k]$ by {eq}`eq-10`.
+# 5. For every two hyperparameters, compute the weight of the pair by {eq}`eq-11`.
+# ```
+#
+# The influences of all neighbours of all sampled configurations, divided by $M$, sum to 1. The
+# three sums are therefore weighted means over pairs of neighbours, and {eq}`eq-10` can be written
+# in another way, which the paper does not give:
+#
+# $$
+# \begin{aligned}
+# & W[\Theta_k] \\
+# & \quad
+#   = \frac{N_{\mathrm{diff}(p) \text{ and } \mathrm{diff}(\Theta_k)}
+#           - N_{\mathrm{diff}(p)} \, N_{\mathrm{diff}(\Theta_k)}}
+#          {N_{\mathrm{diff}(p)} \, (1 - N_{\mathrm{diff}(p)})}
+# \end{aligned}
+# $$
+#
+# Above the line is a covariance: do neighbours that differ more in the hyperparameter differ more
+# in performance? Below is the same number for every hyperparameter. So
+#
+# - $W$ above 0 means yes, and $W$ of 0 means that there is no such tendency; chance takes the
+#   $W$ of a hyperparameter without influence to either side of 0;
+# - a hyperparameter in which neighbours hardly ever differ gets a weight near 0, whatever its
+#   influence. What "near" means decides the result.
+#
+# ## What the paper leaves open
+#
+# {numref}`table-open` lists where the text does not determine the computation, and what
+# `hia.relief.NRReliefF` does unless told otherwise.
+#
+# ```{list-table} Choices that the equations leave open, and the options that make them.
+# :name: table-open
+# :header-rows: 1
+#
+# * - What
+#   - Paper
+#   - Here, by default
+# * - distance
+#   - Euclidean on the values as they are; nothing on categories
+#   - Euclidean on values divided by their range, categories 0 or 1 apart (`scale="range"`); the
+#     paper's by `scale="none"`, RReliefF's sum of differences by `metric="manhattan"`
+# * - scale of a column
+#   - not mentioned
+#   - $\log_{10}$ of `lr`, which is drawn uniformly on that scale; the others as they are
+# * - rank of the nearest
+#   - 1, "among the first $J$"
+#   - 1; other programs count from 0 (`rank_base=0`)
+# * - $\sigma$
+#   - "user-defined"
+#   - 20, as in RReliefF; `weighting="uniform"` does without
+# * - neighbours at the same distance
+#   - not mentioned
+#   - share the influence of the ranks that they occupy, so that the order of the rows does not
+#     matter
+# * - performance
+#   - $|p_m - p_j|$
+#   - the same; divided by the range, as in RReliefF, by `target_scale="range"`
+# * - $M$
+#   - "user-defined"
+#   - every configuration once; `n_iterations` draws that many without replacement
+# * - from $W$ to a share
+#   - not mentioned; its Table 3 sums to 1 and has nothing below 0
+#   - $\max(W, 0) / \sum \max(W, 0)$: what is below 0 has found nothing; $W$ itself is kept
+# ```
+#
+# ## A worked example
+#
+# Five invented configurations of two hyperparameters, a number and a category. Every row is sampled
+# once, as in the rest of the book.
+
+# %% tags=["parameters"]
+n_neighbors = 2  # J, neighbours of each configuration, 1 to 4
+sigma = 2.0  # decay of a neighbour's influence with its rank; small, so that the effect shows
+
+# %% tags=["show-input"]
+import numpy as np
+import pandas as pd
+
+from hia.figures import show_table, show_text
+from hia.relief import NRReliefF, joint_importance
+
+rows = pd.DataFrame(
+    {
+        "log10 lr": [-5.0, -4.5, -3.0, -2.3, -2.0],
+        "optimizer": ["SGD", "SGD", "SGD", "Adam", "Adam"],
+        "accuracy": [0.10, 0.15, 0.40, 0.75, 0.70],
+    },
+    index=pd.RangeIndex(1, 6, name="m"),
+)
+show_table(
+    rows.reset_index(),
+    "table-example-rows",
+    "Five configurations and their accuracies (invented).",
+    {"log10 lr": ".1f", "accuracy": ".2f"},
+)
+
+# %% [markdown]
+# **Differences and distances.** The number is divided by its range, the category differs by 0 or 1.
+# {numref}`table-example-distances` has the Euclidean distances; a row is not its own neighbour.
+
+# %% tags=["show-input"]
+lr, optimizer, p = (rows[name].to_numpy() for name in rows)
+diff = {
+    "log10 lr": np.abs(lr[:, None] - lr) / np.ptp(lr),
+    "optimizer": (optimizer[:, None] != optimizer).astype(float),
+}
+diff_p = np.abs(p[:, None] - p)
+distance = np.sqrt(diff["log10 lr"] ** 2 + diff["optimizer"] ** 2)
+np.fill_diagonal(distance, np.nan)
+
+matrix = pd.DataFrame(distance, columns=[f"to {m}" for m in rows.index])
+matrix.insert(0, "m", rows.index)
+show_table(
+    matrix,
+    "table-example-distances",
+    "Distance between each two configurations.",
+    dict.fromkeys(matrix.columns[1:], ".3f"),
+)
+
+# %% [markdown]
+# **Neighbours and their influence.** Each line of {numref}`table-example-neighbours` is one
+# neighbour of one configuration, with its rank, its influence, and how much the two differ.
+
+# %% tags=["show-input"]
+m = np.repeat(np.arange(len(rows)), n_neighbors)
+nearest = np.argsort(distance, axis=1)[:, :n_neighbors].ravel()  # NaN comes last
+rank = np.tile(np.arange(1, n_neighbors + 1), len(rows))
+d = np.exp(-((rank / sigma) ** 2))
+d = d / d[:n_neighbors].sum()
+
+terms = pd.DataFrame(
+    {
+        "m": rows.index[m],
+        "neighbour": rows.index[nearest],
+        "rank": rank,
+        "d": d,
+        "diff p": diff_p[m, nearest],
+        "diff log10 lr": diff["log10 lr"][m, nearest],
+        "diff optimizer": diff["optimizer"][m, nearest],
+    }
+)
+show_table(
+    terms,
+    "table-example-neighbours",
+    f"The {n_neighbors} nearest neighbours of each configuration.",
+    dict.fromkeys(terms.columns[3:], ".3f"),
+)
+
+# %% [markdown]
+# **Sums and weights.** Equations {eq}`eq-12` to {eq}`eq-14` summed over all lines and divided by
+# the number of configurations, then {eq}`eq-10`. The last column of
+# {numref}`table-example-weights` is what `hia.relief.NRReliefF` gives for the same rows.
+
+# %% tags=["show-input"]
+n_p = (terms["diff p"] * terms["d"]).sum() / len(rows)
+by_hand = []
+for name in diff:
+    n_theta = (terms[f"diff {name}"] * terms["d"]).sum() / len(rows)
+    n_both = (terms["diff p"] * terms[f"diff {name}"] * terms["d"]).sum() / len(rows)
+    by_hand.append(
+        {
+            "hyperparameter": name,
+            "N diff p": n_p,
+            "N diff θ": n_theta,
+            "N both": n_both,
+            "W": n_both / n_p - (n_theta - n_both) / (1 - n_p),
+            "W as a covariance": (n_both - n_p * n_theta) / (n_p * (1 - n_p)),
+        }
+    )
+weights = pd.DataFrame(by_hand)
+relief = NRReliefF(n_neighbors=n_neighbors, sigma=sigma).fit(rows[list(diff)], p)
+weights["W of hia.relief"] = relief.weights_
+show_table(
+    weights,
+    "table-example-weights",
+    "The sums, and each weight: by hand, in its other form, and by the package.",
+    dict.fromkeys(weights.columns[1:], ".6f"),
+)
+
+# %% tags=["show-input"]
+positive = np.maximum(weights["W"], 0)
+difference = np.abs(weights["W"] - relief.weights_).max()
+paragraph = f"By hand and by the package differ by at most {difference:.1e}."
+if positive.any():
+    shares = pd.Series((positive / positive.sum()).to_numpy(), index=list(diff))
+    pair = joint_importance(shares)["weight"].iloc[0]
+    listed = ", ".join(f"{share:.3f} for `{name}`" for name, share in shares.items())
+    paragraph += (
+        f" **Shares:** {listed}. **Pairs:** {{eq}}`eq-11` gives the only pair the weight "
+        f"{pair:.3f}: with two hyperparameters it is always 1."
+    )
+else:
+    paragraph += " No weight is above 0, so there are no shares."
+show_text(paragraph)

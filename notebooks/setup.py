@@ -1,0 +1,299 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Experimental set-up
+#
+# Many CNNs are trained, each with other hyperparameters, on ten data sets; the table of what they
+# achieved is then asked what the accuracy depends on ({numref}`fig-1`). Every CNN is one point of
+# the space in {numref}`table-1` and looks like {numref}`fig-network`.
+
+# %% tags=["parameters"]
+trials = "data/trials.parquet"  # the trained CNNs, one row each
+dataset = "cifar10"  # the network is drawn for images of this data set ...
+num_conv_layers = 2  # ... and these hyperparameters: Table 1's defaults
+kernel = 2
+stride = 1
+padding = 0
+dropout_rate = 0.5
+num_fc_units = 32
+num_filters = [16, 16, 16]  # per convolutional layer; those of layers that do not exist are unused
+n_configurations = 2000  # random configurations to count the networks that run out of pixels
+random_state = 0  # seed of these
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from hia import cnn, published
+from hia.datasets import FACTS, NAMES
+from hia.figures import show_figure, show_table, show_text, use_style
+from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
+from hia.trials import load
+
+use_style()
+rows = load(trials)
+BLUE, ORANGE, GREEN, GREY = "#cfe3f3", "#fbe0bd", "#cdebdf", "#ececec"
+
+# %%
+figure, ax = plt.subplots(figsize=(7, 5.4))
+ax.set(xlim=(0, 70), ylim=(0, 54))
+ax.axis("off")
+HEIGHT = 5.4
+
+
+def box(x, y, width, text, colour):
+    """A box around the point (x, y)."""
+    corner = (x - width / 2, y - HEIGHT / 2)
+    style = "round,pad=0,rounding_size=0.8"
+    ax.add_patch(FancyBboxPatch(corner, width, HEIGHT, style, facecolor=colour, edgecolor="0.3"))
+    ax.text(x, y, text, ha="center", va="center")
+
+
+def arrow(x_from, y_from, x_to, y_to):
+    """From the lower edge of a box at height y_from to the upper edge of one at y_to."""
+    start, end = (x_from, y_from - HEIGHT / 2), (x_to, y_to + HEIGHT / 2)
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.3", "shrinkB": 0})
+
+
+random_share = published.value("random_share")
+images, search, training, record, method, result = np.linspace(51, 3, 6)
+box(35, images, 42, f"{len(NAMES)} image data sets", GREY)
+box(19, search, 30, f"random search, {random_share:.0%}\nof the configurations", BLUE)
+box(51, search, 30, f"BOHB, {1 - random_share:.0%}\nof the configurations", BLUE)
+box(35, training, 42, f"{len(rows):,} CNNs trained and validated", BLUE)
+box(35, record, 42, "table of hyperparameters and accuracies", GREY)
+box(28, method, 54.6, "N-RReliefF", ORANGE)
+box(63, method, 12.6, "functional\nANOVA", GREEN)
+outcomes = (
+    "ranking",
+    "joint\nranking",
+    "filters\nof layers",
+    "ICC over\nsubsets",
+    "ranking\nas a check",
+)
+for x, text in zip(range(7, 70, 14), outcomes, strict=True):
+    box(x, result, 12.6, text, ORANGE if x < 49 else GREEN)
+    arrow(x, method, x, result)
+for x in (19, 51):
+    arrow(35, images, x, search)
+    arrow(x, search, 35, training)
+arrow(35, training, 35, record)
+arrow(35, record, 28, method)
+arrow(35, record, 63, method)
+show_figure(
+    figure,
+    "fig-1",
+    "From data sets to importance (the paper's Fig. 1, drawn anew). Blue: training; orange: "
+    "results; green: checks of them.",
+    "Data sets, then random search and BOHB, then trained CNNs, then the table of trials, then "
+    "N-RReliefF with three results and the ICC, and functional ANOVA beside it",
+)
+show_text(
+    "Training is slow and was done once. The table of its results is kept with the code, and "
+    "everything below it in {numref}`fig-1` is computed while this book is built. {doc}`data` says "
+    "what was trained on."
+)
+
+# %% [markdown]
+# ## What is varied
+
+
+# %%
+def values(name: str) -> str:
+    row = SPACE[name]
+    if row.choices:
+        return ", ".join(map(str, row.choices))
+    return f"{row.low:g} to {row.high:g}" + (", log scale" if row.log else "")
+
+
+def outside(name: str, value: str) -> bool:
+    """Whether the paper's default is not in its own range."""
+    try:
+        SPACE[name].check(value if SPACE[name].kind == "categorical" else float(value))
+    except ValueError:
+        return True
+    return False
+
+
+paper = published.table(1).set_index("hyperparameter")
+strange = [name for name in SPACE if outside(name, paper["default"][name])]
+show_table(
+    pd.DataFrame(
+        {
+            "Hyperparameter": [f"`{name}`" for name in SPACE],
+            "Printed as": paper["label"][list(SPACE)],
+            "Drawn from": [f"{row.kind}: {values(name)}" for name, row in SPACE.items()],
+            "Printed space": paper["space"][list(SPACE)],
+            "Printed default": [
+                f"**{value}**" if name in strange else value
+                for name, value in paper["default"][list(SPACE)].items()
+            ],
+        }
+    ),
+    "table-1",
+    "The configuration space, ours and as printed {cite}`wang2024efficient`: eleven "
+    "hyperparameters and the numbers of filters. Ranges include both ends.",
+)
+show_text(
+    " ".join(
+        f"The printed default of `{name}`, {paper['default'][name]}, is outside its own range of "
+        f"{paper['space'][name]}."
+        for name in strange
+    )
+    + " Defaults are not used in the study, where all hyperparameters vary together. "
+    "`in_channel_num` is not drawn: it is what the data set's images have. `lr` is drawn evenly on "
+    "the logarithm, the usual choice for a range of such width; the paper does not say. A layer's "
+    "number of filters exists only where the layer does, so the filters are looked at apart, for "
+    "CNNs with the same number of layers."
+)
+
+# %% [markdown]
+# ## The network
+#
+# One to three blocks of convolution, ReLU and max-pooling are followed by dropout, a fully
+# connected layer with ReLU, dropout again, and a fully connected layer with one output per class;
+# softmax makes probabilities of these (Section 4.3). Kernel, stride and padding are the same in all
+# blocks, the dropout rate in both places.
+
+# %%
+facts = FACTS[dataset]
+config = validate(
+    {name: SPACE[name].default for name in SAMPLED}
+    | {
+        "num_conv_layers": num_conv_layers,
+        "kernel": kernel,
+        "stride": stride,
+        "padding": padding,
+        "dropout_rate": dropout_rate,
+        "num_fc_units": num_fc_units,
+    }
+    | dict(zip(FILTERS, num_filters, strict=True))
+)
+blocks = cnn.blocks(config, facts.channels, facts.size)
+last = blocks[-1]
+# Sides and numbers of all maps, and what makes the next from each.
+maps = [(facts.size, facts.channels)]
+steps = []
+for block in blocks:
+    maps += [(block.size_conv, block.channels_out), (block.size_out, block.channels_out)]
+    steps += [f"conv\n{kernel}×{kernel}\nReLU", f"pool\n{cnn.POOL}×{cnn.POOL}"]
+    if not block.pooled:
+        steps[-1] = "not\npooled"
+inputs = last.channels_out * last.size_out**2
+vectors = [inputs, num_fc_units, facts.classes]
+steps += ["flatten", "dropout\nlinear\nReLU", "dropout\nlinear\nsoftmax"]
+
+GAP, TOP, BASE = 1.0, 1.75, 0.35  # columns are 1 apart; heights are in the same unit
+columns = len(maps) + len(vectors)
+figure, ax = plt.subplots(figsize=(7, 7 * 2.6 / max(columns, 8)))
+ax.set(xlim=(-0.55, max(columns, 8) - 0.45), ylim=(-0.35, 2.25), aspect="equal")
+ax.axis("off")
+middle = 1.0
+for x, (side, count) in enumerate(maps):
+    length = 0.62 * np.sqrt(side / facts.size)  # by area, so that maps of a few pixels can be seen
+    depth = min(count, 4)
+    for layer in range(depth):
+        shift = 0.05 * ((depth - 1) / 2 - layer)
+        corner = (x - length / 2 + shift, middle - length / 2 + shift)
+        ax.add_patch(
+            Rectangle(
+                corner, length, length, facecolor=BLUE if x else GREY, edgecolor="0.3", lw=0.8
+            )
+        )
+    ax.text(x, 0.25, f"{side}×{side}\n× {count}", ha="center", va="top")
+for x, count in enumerate(vectors, start=len(maps)):
+    length = 0.62 * np.clip(np.log2(count) / np.log2(max(vectors)), 0.1, 1)
+    corner = (x - 0.06, middle - length / 2)
+    ax.add_patch(Rectangle(corner, 0.12, length, facecolor=ORANGE, edgecolor="0.3", lw=0.8))
+    kind = "classes" if x == columns - 1 else "values"
+    ax.text(x, 0.25, f"{count:,}\n{kind}", ha="center", va="top")
+for x, step in enumerate(steps):
+    ax.text(x + 0.5, 1.6, step, ha="center", va="bottom")
+    ax.annotate("", (x + 0.66, 1.52), (x + 0.34, 1.52), arrowprops={"arrowstyle": "-|>"})
+network = cnn.CNN(config, facts.channels, facts.size, facts.classes)
+parameters = sum(tensor.numel() for tensor in network.parameters())
+sizes = ", ".join(f"{count} of {side}×{side}" for side, count in maps)
+show_figure(
+    figure,
+    "fig-network",
+    f"The network for {facts.label} with kernel {kernel}, stride {stride}, padding {padding} and "
+    f"dropout {dropout_rate:g} in {num_conv_layers} block(s): {parameters:,} parameters, "
+    f"{cnn.flops(config, facts.channels, facts.size, facts.classes) / 1e6:.2f} million "
+    "floating-point operations for one image. Under each stack of maps: their side in pixels, and "
+    "how many they are.",
+    f"Feature maps: {sizes}; then vectors of {inputs}, {num_fc_units} and {facts.classes}",
+)
+
+# %% [markdown]
+# ## What the paper leaves open
+#
+# | Open | Chosen here |
+# |:--|:--|
+# | pooling window | 2×2, stride 2 |
+# | a map smaller than the kernel | padded with zeros to the kernel's size |
+# | a map of one pixel before pooling | not pooled |
+# | order of ReLU and max-pooling | pooled first, with the same result and fewer operations |
+# | initial weights | PyTorch's defaults, from the seed |
+# | optimizers | Adam and SGD with PyTorch's defaults: no momentum, no weight decay, no schedule |
+# | images | standardised per channel by the training images; no augmentation |
+# | which images validate | every fifth, drawn once per data set in the class proportions |
+# | number of images | {numref}`table-images`: fewer than the paper's |
+# | accuracy of a CNN | on the validation images after its last epoch |
+# | BOHB {cite}`falkner2018bohb` | by Optuna {cite}`akiba2019optuna`: 1 to 10 epochs, factor 3 |
+# | seed of a CNN | from its data set and number, so that each can be trained again |
+#
+# The two rules for small maps keep the space a full product: every combination of hyperparameters
+# is a network on every data set, and no combination has to be left out. How often they matter
+# depends on the size of the images ({numref}`table-shrink`).
+
+# %%
+rng = np.random.default_rng(random_state)
+configurations = [sample(rng) for _ in range(n_configurations)]
+
+
+def share_of_recorded(size: int) -> float:
+    own = rows[rows["dataset"].map({name: FACTS[name].size for name in FACTS}) == size]
+    configs = own[list(SPACE)].to_dict("records")
+    return np.mean([cnn.shrinks(config, config["in_channel_num"], size) for config in configs])
+
+
+counted = []
+for size in sorted({FACTS[name].size for name in NAMES}):
+    filled = [any(b.fill for b in cnn.blocks(config, 1, size)) for config in configurations]
+    either = [cnn.shrinks(config, 1, size) for config in configurations]
+    counted.append(
+        {
+            "Side, pixels": size,
+            "Data sets": ", ".join(FACTS[name].label for name in NAMES if FACTS[name].size == size),
+            "Filled up": np.mean(filled),
+            "Either rule": np.mean(either),
+            "Either rule, recorded": share_of_recorded(size),
+        }
+    )
+table = pd.DataFrame(counted)
+show_table(
+    table,
+    "table-shrink",
+    f"Share of {n_configurations:,} random configurations in which a map is filled up to the "
+    "kernel's size, and in which this or a map of one pixel occurs; the latter also of the "
+    "recorded CNNs.",
+    formats=dict.fromkeys(table.columns[2:], ".1%"),
+)
+affected = table[table["Either rule"] > 0]
+show_text(
+    (
+        f"The rules matter for images of {affected['Side, pixels'].max()} pixels a side and "
+        f"smaller, and there for at most {affected['Either rule'].max():.0%} of the configurations."
+        if len(affected)
+        else "The rules matter for none of these configurations."
+    )
+    + " What they do to such a network is little: its last maps have one pixel either way."
+)
