@@ -5,8 +5,9 @@ against Table 1 of the paper and against itself.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,10 +95,9 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     for name, (dtype, _) in COLUMNS.items():
         if dtype != "Int64" and name != "loss":
             _refuse(table, name, table[name].isna(), "must not be missing")
-    try:
-        table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
-    except (TypeError, ValueError) as error:
-        raise TrialsError(f"a column has the wrong type: {error}") from error
+        right, is_right = _TYPES[dtype]
+        _refuse(table, name, ~table[name].map(is_right).astype(bool), f"must be {right}")
+    table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
     _refuse(table, "source", ~table["source"].isin(SOURCES), f"must be one of {SOURCES}")
     for name, hyperparameter in space.SPACE.items():
         values = table[name]
@@ -115,10 +115,14 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     _refuse(table, "accuracy", ~table["accuracy"].between(0, 1), "must lie in [0, 1]")
     lengths = table["accuracy_per_epoch"].map(len)
     _refuse(table, "accuracy_per_epoch", lengths != table["epoch"], "must have one value per epoch")
+    outside = table["accuracy_per_epoch"].map(lambda values: not all(0 <= v <= 1 for v in values))
+    _refuse(table, "accuracy_per_epoch", outside, "must be numbers in [0, 1]")
     last = table["accuracy_per_epoch"].map(lambda values: float(values[-1]))
     _refuse(table, "accuracy", last != table["accuracy"], "must equal the last epoch's accuracy")
     for name in ("seconds", "parameters", "flops", "images", "val_images"):
         _refuse(table, name, table[name] <= 0, "must be positive")
+    for name in ("trial", "seed"):
+        _refuse(table, name, table[name] < 0, "must not be negative")
     twice = table.duplicated(["dataset", "trial"])
     _refuse(table, "trial", twice, "must occur once in its data set")
     return table.sort_values(["dataset", "trial"], ignore_index=True)
@@ -155,6 +159,33 @@ def design(
         if result[name].dtype == "Int64":
             result[name] = result[name].astype("int64")
     return result
+
+
+def _is_float(value: Any) -> bool:
+    number = isinstance(value, int | float | np.integer | np.floating) and value is not True
+    return bool(pd.isna(value)) or (number and value is not False)
+
+
+def _is_integer(value: Any) -> bool:
+    if pd.isna(value):
+        return True
+    return _is_float(value) and float(value).is_integer() and abs(value) < 2**63
+
+
+def _are_floats(values: Any) -> bool:
+    is_list = isinstance(values, list | tuple | np.ndarray)
+    return is_list and all(value is not None and _is_float(value) for value in values)
+
+
+# dtype -> (what a value has to be, whether it is)
+_TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "str": ("text", lambda value: isinstance(value, str)),
+    "bool": ("true or false", lambda value: isinstance(value, bool | np.bool_)),
+    "int64": ("an integer", _is_integer),
+    "Int64": ("an integer", _is_integer),
+    "float64": ("a number", _is_float),
+    "object": ("numbers in [0, 1]", _are_floats),
+}
 
 
 def _refuse(table: pd.DataFrame, column: str, bad: pd.Series, right: str) -> None:

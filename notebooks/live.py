@@ -58,7 +58,6 @@ table = pd.DataFrame(
             "lr": config["lr"],
             "dropout": config["dropout_rate"],
             "optimizer": config["optimizer"],
-            "batch": config["batch_size"],
             "epochs": config["epoch"],
             "parameters": result.parameters,
             "seconds": result.seconds,

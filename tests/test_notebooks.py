@@ -159,3 +159,15 @@ def test_rerun_without_parameters_has_the_plain_name(
     assert rerun("chapter", {})[0] == Path("_build/notebooks/chapter/chapter.ipynb")
     folder = rerun("chapter", {"names": ["../x", "y"]})[0].parent
     assert folder.parent == Path("_build/notebooks")
+
+
+def test_picture_is_the_figure_of_that_name(
+    chapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook, target = tmp_path / "chapter.ipynb", tmp_path / "picture.svg"
+    run(chapter, notebook)
+    assert main(["picture", str(notebook), "fig-line", "-o", str(target)]) == 0
+    assert target.read_text().startswith("<?xml")
+    target.unlink()
+    assert main(["picture", str(notebook), "fig-none", "-o", str(target)]) == 1
+    assert not target.exists()

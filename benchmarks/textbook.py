@@ -1,0 +1,123 @@
+"""What people write: the two plain training loops that `bench_trainer.py` compares ours with.
+
+Both make the network of Section 4.3 from stock layers, in PyTorch's default memory layout, and take
+the optimizers as they are. They return the validation accuracy after the last epoch.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from hia import cnn
+from hia.datasets import Dataset as Images
+
+
+def network(config: Mapping[str, Any], channels: int, size: int, classes: int) -> nn.Module:
+    """The CNN as a stack of stock layers: convolution, ReLU, pooling, and so on."""
+    layers: list[nn.Module] = []
+    parts = cnn.blocks(config, channels, size)
+    for block in parts:
+        if block.fill:
+            before = block.fill // 2
+            layers.append(nn.ZeroPad2d((before, block.fill - before) * 2))
+        layers.append(
+            nn.Conv2d(
+                block.channels_in,
+                block.channels_out,
+                config["kernel"],
+                stride=config["stride"],
+                padding=config["padding"],
+            )
+        )
+        layers.append(nn.ReLU())
+        if block.pooled:
+            layers.append(nn.MaxPool2d(2))
+    features = parts[-1].channels_out * parts[-1].size_out ** 2
+    return nn.Sequential(
+        *layers,
+        nn.Flatten(),
+        nn.Dropout(config["dropout_rate"]),
+        nn.Linear(features, config["num_fc_units"]),
+        nn.ReLU(),
+        nn.Dropout(config["dropout_rate"]),
+        nn.Linear(config["num_fc_units"], classes),
+    )
+
+
+class Pictures(Dataset):
+    """A torchvision-style data set: (H, W, C) bytes in, a transformed image and its label out."""
+
+    def __init__(self, images: np.ndarray, labels: Tensor, transform: Any) -> None:
+        self.images, self.labels, self.transform = images, labels, transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(self.images[index]), int(self.labels[index])
+
+
+def with_loader(config: Mapping[str, Any], data: Images, pixels: np.ndarray, seed: int) -> float:
+    """Dataset, ToTensor, Normalize, DataLoader with shuffle, `.item()` at every step.
+
+    pixels: the training images as bytes, (n, H, W, C).
+    """
+    torch.manual_seed(seed)
+    model = network(config, data.channels, data.size, data.n_classes)
+    half = [0.5] * data.channels
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(half, half)])
+    loader = DataLoader(
+        Pictures(pixels, data.train_labels, transform), config["batch_size"], shuffle=True
+    )
+    optimizer = _optimizer(model, config)
+    criterion = nn.CrossEntropyLoss()
+    running = 0.0
+    for _ in range(config["epoch"]):
+        model.train()
+        for images, labels in loader:
+            optimizer.zero_grad()
+            loss = criterion(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            running += loss.item()
+    return _accuracy(model, data)
+
+
+def in_memory(config: Mapping[str, Any], data: Images, seed: int) -> float:
+    """The same loop on tensors that are already in memory, with our order of the images."""
+    torch.manual_seed(seed)
+    model = network(config, data.channels, data.size, data.n_classes)
+    order = torch.Generator().manual_seed(seed)
+    images_in = data.train_images.contiguous()
+    optimizer = _optimizer(model, config)
+    criterion = nn.CrossEntropyLoss()
+    running = 0.0
+    for _ in range(config["epoch"]):
+        model.train()
+        for rows in torch.randperm(len(data.train_labels), generator=order).split(
+            config["batch_size"]
+        ):
+            optimizer.zero_grad()
+            loss = criterion(model(images_in[rows]), data.train_labels[rows])
+            loss.backward()
+            optimizer.step()
+            running += loss.item()
+    return _accuracy(model, data)
+
+
+def _optimizer(model: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:
+    if config["optimizer"] == "Adam":
+        return torch.optim.Adam(model.parameters(), lr=config["lr"])
+    return torch.optim.SGD(model.parameters(), lr=config["lr"])
+
+
+def _accuracy(model: nn.Module, data: Images) -> float:
+    model.eval()
+    with torch.no_grad():
+        predicted = model(data.val_images.contiguous()).argmax(1)
+    return (predicted == data.val_labels).double().mean().item()
