@@ -20,13 +20,14 @@ import math
 import multiprocessing
 import os
 import platform
+import re
 import signal
 import socket
 import subprocess
 import time
 import tomllib
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import SpawnProcess
@@ -37,6 +38,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import psutil
+import sqlalchemy
 import torch
 from optuna.distributions import (
     BaseDistribution,
@@ -45,6 +47,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.exceptions import ExperimentalWarning
+from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 
 from hia import datasets, space, trainer, trials
@@ -93,10 +96,10 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
     path = Path(path)
     if not path.is_file():
         raise PlanError(f"{path}: there is no such plan")
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: not valid TOML: {error}") from error
     unknown = set(content) - {"datasets"}
     if unknown or not isinstance(content.get("datasets"), dict) or not content["datasets"]:
@@ -152,8 +155,8 @@ def run(
 ) -> None:
     """Train what is missing of a plan, with `workers` processes on this machine.
 
-    recorded: the folder of an export. Where the storage knows nothing of a data set yet, the
-    folder's rows for it are taken over first, so that a study goes on from those files alone.
+    recorded: the folder of an export. Its rows that the storage does not have are taken over first,
+    if made with as many images as the plan says, so that a study goes on from those files alone.
     Prints progress every `report_seconds`. Raises RuntimeError where a worker fails, with all
     finished trials kept.
     """
@@ -174,8 +177,14 @@ def run(
         context.Process(target=_work, args=(plan, storage_url, device, index), daemon=True)
         for index in range(workers)
     ]
-    for process in processes:
-        process.start()
+    # Ctrl-C reaches the workers too. They inherit that it is not theirs to handle, which setting it
+    # in themselves would not do while they start.
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for process in processes:
+            process.start()
+    finally:
+        signal.signal(signal.SIGINT, previous)
     try:
         _watch(plan, storage, processes, report_seconds)
     finally:
@@ -223,6 +232,8 @@ def verify(
     `difference`, `same_processor`, and `exact`: every epoch's accuracy is the same to the last
     bit, which is expected where the processor is the same.
     """
+    if sample < 1:
+        raise ValueError(f"sample: {sample} is not a positive number")
     device = trainer.resolve_device(device)
     chosen = table.sample(min(sample, len(table)), random_state=random_state).sort_index()
     processor = describe_processor(device)
@@ -276,14 +287,67 @@ def _experimental() -> Iterator[None]:
         yield
 
 
+class _Storage(optuna.storages.RDBStorage):
+    """Optuna's storage, in which a waiting trial is taken by one worker only, and not lost with it.
+
+    Optuna reads a trial's state with SELECT FOR UPDATE and then writes it. SQLite has no such lock:
+    two workers that ask at the same moment would be given the same trial. And its first heartbeat
+    comes after BOHB's proposal: a worker that is killed in between would hold the trial for ever.
+    """
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        if state != TrialState.RUNNING:
+            return super().set_trial_state_values(trial_id, state, values)
+        trial, heartbeat, attribute = (
+            model.__table__
+            for model in (
+                models.TrialModel,
+                models.TrialHeartbeatModel,
+                models.TrialUserAttributeModel,
+            )
+        )
+        take = (
+            sqlalchemy.update(trial)
+            .where(trial.c.trial_id == trial_id, trial.c.state == TrialState.WAITING)
+            .values(state=state, datetime_start=datetime.now(UTC).replace(tzinfo=None))
+        )
+        worker = {
+            "key": "worker",
+            "value_json": json.dumps(f"{socket.gethostname()}:{os.getpid()}"),
+        }
+        with self.engine.begin() as connection:
+            if connection.execute(take).rowcount == 0:
+                return False
+            connection.execute(sqlalchemy.insert(heartbeat).values(trial_id=trial_id))
+            connection.execute(sqlalchemy.insert(attribute).values(trial_id=trial_id, **worker))
+        return True
+
+
 @_experimental()
 def _storage(url: str) -> optuna.storages.RDBStorage:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.storages.RDBStorage(
-        url,
-        engine_kwargs={"connect_args": {"timeout": 60}} if url.startswith("sqlite") else None,
-        heartbeat_interval=HEARTBEAT_SECONDS,
-    )
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # an empty queue is no warning
+    sqlite = url.startswith("sqlite")
+    try:
+        storage = _Storage(
+            url,
+            engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+        )
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        shown = re.sub(r":[^:/@]+@", ":***@", url)  # without the password
+        raise ValueError(f"storage {shown}: {str(error).splitlines()[0]}") from error
+    if sqlite:
+        sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
+        storage.engine.dispose()  # the connections made so far
+    return storage
+
+
+def _write_ahead(connection: Any, _: Any) -> None:
+    """Some forty commits a trial do not wait for the disk; killing any process loses none."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _studies(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -353,21 +417,37 @@ def _fail_dead(plan: Plan, storage: optuna.storages.RDBStorage) -> None:
         study = _study(storage, name, kind)
         for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             host, _, process = frozen.user_attrs.get("worker", "").rpartition(":")
-            if host == socket.gethostname() and not psutil.pid_exists(int(process)):
+            if host == socket.gethostname() and not _runs(int(process)):
                 storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
 
 
+def _runs(process: int) -> bool:
+    try:
+        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _take_over(plan: Plan, storage: optuna.storages.RDBStorage, folder: Path) -> None:
-    """Put exported rows into studies that are still empty."""
+    """Put exported rows into the storage: those that it has not, of as many images as planned."""
     if not (folder / "trials.parquet").is_file():
         return
     table = trials.load(folder / "trials.parquet")
     taken = False
     for name, kind in _studies(plan):
         study = _study(storage, name, kind)
-        if study.get_trials(deepcopy=False):
-            continue
-        chosen = table[(table["dataset"] == name) & (table["source"] == kind)]
+        known = {
+            frozen.user_attrs.get("trial")
+            for frozen in study.get_trials(deepcopy=False)
+            if frozen.state != TrialState.FAIL
+        }
+        images = plan.parts[name].max_images or len(datasets.read(name).labels)
+        chosen = table[
+            (table["dataset"] == name)
+            & (table["source"] == kind)
+            & (table["images"] + table["val_images"] == images)
+            & ~table["trial"].isin(known)
+        ]
         for row in chosen.to_dict("records"):
             study.add_trial(_as_optuna(row))
             taken = True
@@ -457,7 +537,6 @@ class _NothingQueuedError(Exception):
 @_experimental()
 def _work(plan: Plan, storage_url: str, device: str, index: int) -> None:
     """Take trials from the queue, data set by data set in turn, until the coordinator is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
     torch.set_num_threads(1)
     coordinator = os.getppid()
     storage = _storage(storage_url)
@@ -490,7 +569,6 @@ def _train_one(trial: optuna.Trial, data: datasets.Dataset, processor: str) -> f
     number = trial.user_attrs.get("trial")
     if number is None:
         raise _NothingQueuedError
-    trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
     kind = source(number)
     config = _suggest(trial, kind)
 
