@@ -54,6 +54,7 @@ show_text(
 table = pd.DataFrame(
     [
         {
+            "accuracy": result.accuracy,
             "layers": config["num_conv_layers"],
             "lr": config["lr"],
             "dropout": config["dropout_rate"],
@@ -61,7 +62,6 @@ table = pd.DataFrame(
             "epochs": config["epoch"],
             "parameters": result.parameters,
             "seconds": result.seconds,
-            "accuracy": result.accuracy,
         }
         for config, result in zip(configs, results, strict=True)
     ]

@@ -94,7 +94,7 @@ def faults(page: Page, address: str, name: str) -> list[str]:
     )
     page.goto(address + name, wait_until="load")
     page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise }")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)  # for late requests; "networkidle" is not always reached from files
     return found + page.evaluate(
         """() => {
             const faults = [];
