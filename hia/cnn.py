@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hia.pooling import pool_relu
+from hia import kernels
 
 POOL = 2
 
@@ -103,18 +103,63 @@ class CNN(nn.Module):
         self.dropout_rate = float(config["dropout_rate"])
         self.hidden = nn.Linear(last.channels_out * last.size_out**2, config["num_fc_units"])
         self.output = nn.Linear(config["num_fc_units"], n_classes)
+        # The features are flattened as they lie in memory, channels last; the weights that were
+        # drawn belong to PyTorch's order, channels first. Row by row: there may be 150 MB of them.
+        with torch.no_grad():
+            for row in self.hidden.weight:
+                row.copy_(row.unflatten(0, (last.channels_out, -1)).t().flatten())
 
     def forward(self, images: Tensor) -> Tensor:
         x = images
         for block, convolution in zip(self.blocks, self.convolutions, strict=True):
-            if block.fill:
-                before = block.fill // 2
-                after = block.fill - before
-                x = F.pad(x, (before, after, before, after))
-            x = convolution(x)
-            # ReLU and max-pooling commute: after pooling, ReLU sees a quarter of the values.
-            x = pool_relu(x) if block.pooled else F.relu(x)
-        x = F.dropout(torch.flatten(x, 1), self.dropout_rate, self.training)
-        x = F.relu(self.hidden(x))
-        logits: Tensor = self.output(F.dropout(x, self.dropout_rate, self.training))
+            x = _block(x, block, convolution)
+        x = x.permute(0, 2, 3, 1).flatten(1)
+        x = kernels.dropout(x, self.dropout_rate, self.training)
+        x = F.relu(_linear(x, self.hidden))
+        x = kernels.dropout(x, self.dropout_rate, self.training)
+        logits: Tensor = self.output(x)
         return logits
+
+
+def _linear(x: Tensor, layer: nn.Linear) -> Tensor:
+    if torch.is_autocast_enabled(x.device.type):
+        return F.linear(x, layer.weight, layer.bias)
+    return _Linear.apply(x, layer.weight, layer.bias)  # type: ignore[no-any-return]
+
+
+class _Linear(torch.autograd.Function):
+    """A fully connected layer whose weight's gradient, up to 150 MB, adds up where it is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.weight = weight
+        return F.linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        (x,) = ctx.saved_tensors
+        weight = ctx.weight
+        d_weight = None
+        if weight.grad is None:
+            d_weight = grad.t() @ x
+        else:
+            weight.grad.addmm_(grad.t(), x)
+        return grad @ weight, d_weight, grad.sum(0)
+
+
+def _block(x: Tensor, block: Block, convolution: nn.Module) -> Tensor:
+    """One block: ReLU and max-pooling commute, so the kernel pools first."""
+    assert isinstance(convolution, nn.Conv2d)
+    weight, bias = convolution.weight, convolution.bias
+    assert bias is not None
+    stride, padding = convolution.stride[0], int(convolution.padding[0])
+    if block.pooled:
+        return kernels.conv_pool_relu(x, weight, bias, stride, padding, block.fill)
+    # A map of one pixel is one product of matrices.
+    before = padding + block.fill // 2
+    kernel = weight.shape[2]
+    after = max(0, kernel - before - block.size_in)
+    patch = F.pad(x, (before, after, before, after))[..., :kernel, :kernel]
+    weights = weight.permute(0, 2, 3, 1).flatten(1)
+    return F.relu(F.linear(patch.permute(0, 2, 3, 1).flatten(1), weights, bias))[..., None, None]

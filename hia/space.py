@@ -116,6 +116,9 @@ HYPERPARAMETERS: tuple[str, ...] = tuple(SPACE)[:11]
 FILTERS: tuple[str, ...] = tuple(SPACE)[11:]
 SAMPLED: tuple[str, ...] = tuple(name for name in SPACE if name != "in_channel_num")
 
+# What a training computes in. Not a hyperparameter of the paper, whose CNNs are float32.
+PRECISIONS: tuple[str, ...] = ("float32", "bf16")
+
 
 def sample(rng: np.random.Generator) -> Config:
     """One random configuration: the thirteen hyperparameters that do not belong to the data set.

@@ -57,6 +57,7 @@ ETA = 3
 HEARTBEAT_SECONDS = 10
 POLL_SECONDS = 5  # reading the whole storage costs the coordinator some tenths of a second
 QUEUE = 16  # trials waiting or running in one Optuna study
+TURN = 8  # trials of one Optuna study that a worker trains before it goes to the next
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # Versions that decide what a training computes.
 PACKAGES = ("torch", "numpy", "optuna", "scikit-learn")
@@ -72,10 +73,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study plan. parts: by data set. text: the file as it was read."""
+    """A study plan. parts: by data set. precision: of the arithmetic. text: the file as read."""
 
     name: str
     parts: dict[str, Part]
+    precision: str
     text: str
 
     @property
@@ -91,7 +93,8 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
     """Read a plan: a TOML file with one table [datasets.NAME] per data set.
 
     Its keys are `models`, the number of CNNs, and, optionally, `max_images`, the number of images
-    to use, a fifth of them for validation. Raises PlanError naming the file and the key at fault.
+    to use, a fifth of them for validation. Before the tables, `precision = "bf16"` may stand in
+    place of "float32". Raises PlanError naming the file and the key at fault.
     """
     path = Path(path)
     if not path.is_file():
@@ -101,9 +104,15 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: not valid TOML: {error}") from error
-    unknown = set(content) - {"datasets"}
+    unknown = set(content) - {"datasets", "precision"}
     if unknown or not isinstance(content.get("datasets"), dict) or not content["datasets"]:
-        raise PlanError(f"{path}: must hold tables [datasets.NAME] and nothing else")
+        raise PlanError(
+            f"{path}: must hold tables [datasets.NAME] and nothing else but `precision`"
+        )
+    precision = content.get("precision", "float32")
+    if precision not in space.PRECISIONS:
+        known = ", ".join(space.PRECISIONS)
+        raise PlanError(f"{path}: precision: {precision!r} is not one of {known}")
     parts = {}
     for name, part in content["datasets"].items():
         where = f"{path}: [datasets.{name}]"
@@ -118,7 +127,7 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise PlanError(f"{where}: {key} must be a positive integer, not {value!r}")
         parts[name] = Part(part["models"], part.get("max_images"))
-    return Plan(path.stem, parts, text)
+    return Plan(path.stem, parts, precision, text)
 
 
 def source(trial: int) -> str:
@@ -156,13 +165,14 @@ def run(
     """Train what is missing of a plan, with `workers` processes on this machine.
 
     recorded: the folder of an export. Its rows that the storage does not have are taken over first,
-    if made with as many images as the plan says, so that a study goes on from those files alone.
-    Prints progress every `report_seconds`. Raises RuntimeError where a worker fails, with all
-    finished trials kept.
+    if made with as many images and the precision that the plan says, so that a study goes on from
+    those files alone. Prints progress every `report_seconds`. Raises RuntimeError where a worker
+    fails, with all finished trials kept.
     """
     if workers < 1:
         raise ValueError(f"workers: {workers} is not a positive number")
     device = trainer.resolve_device(device)
+    trainer.check_precision(plan.precision, device)
     for name, part in plan.parts.items():  # before anything starts: are all data there?
         datasets.load(name, max_images=part.max_images)
     storage = _storage(storage_url)
@@ -243,7 +253,7 @@ def verify(
             data = datasets.load(str(name), max_images=int(str(images)), device=device)
             for row in same_size.to_dict("records"):
                 config = {key: row[key] for key in space.SPACE if not pd.isna(row[key])}
-                again = trainer.train(config, data, int(row["seed"]))
+                again = trainer.train(config, data, int(row["seed"]), precision=row["precision"])
                 rows.append(
                     {
                         "dataset": name,
@@ -446,6 +456,7 @@ def _take_over(plan: Plan, storage: optuna.storages.RDBStorage, folder: Path) ->
             (table["dataset"] == name)
             & (table["source"] == kind)
             & (table["images"] + table["val_images"] == images)
+            & (table["precision"] == plan.precision)
             & ~table["trial"].isin(known)
         ]
         for row in chosen.to_dict("records"):
@@ -536,35 +547,42 @@ class _NothingQueuedError(Exception):
 
 @_experimental()
 def _work(plan: Plan, storage_url: str, device: str, index: int) -> None:
-    """Take trials from the queue, data set by data set in turn, until the coordinator is gone."""
+    """Take trials from the queue, data set by data set in turn, until the coordinator is gone.
+
+    One data set is in memory at a time.
+    """
     torch.set_num_threads(1)
     coordinator = os.getppid()
     storage = _storage(storage_url)
     studies = {key: _study(storage, *key, worker=index) for key in _studies(plan)}
-    loaded: dict[str, datasets.Dataset] = {}
+    data: datasets.Dataset | None = None
     processor = describe_processor(device)
     while os.getppid() == coordinator:
         idle = True
         for (name, _), study in studies.items():
-            if os.getppid() != coordinator:
-                return
             optuna.storages.fail_stale_trials(study)
-            if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-                continue
-            if name not in loaded:
-                images = plan.parts[name].max_images
-                loaded[name] = datasets.load(name, max_images=images, device=device)
-            idle = False
-            with contextlib.suppress(_NothingQueuedError):
-                study.optimize(
-                    functools.partial(_train_one, data=loaded[name], processor=processor),
-                    n_trials=1,
+            for _ in range(TURN):
+                if os.getppid() != coordinator:
+                    return
+                if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                    break
+                idle = False
+                if data is None or data.name != name:
+                    data = None  # before the next is loaded
+                    images = plan.parts[name].max_images
+                    data = datasets.load(name, max_images=images, device=device)
+                objective = functools.partial(
+                    _train_one, data=data, precision=plan.precision, processor=processor
                 )
+                with contextlib.suppress(_NothingQueuedError):
+                    study.optimize(objective, n_trials=1)
         if idle:
             time.sleep(1)
 
 
-def _train_one(trial: optuna.Trial, data: datasets.Dataset, processor: str) -> float:
+def _train_one(
+    trial: optuna.Trial, data: datasets.Dataset, precision: str, processor: str
+) -> float:
     """Train the CNN of one trial and leave its row in the storage; its validation accuracy."""
     number = trial.user_attrs.get("trial")
     if number is None:
@@ -578,7 +596,7 @@ def _train_one(trial: optuna.Trial, data: datasets.Dataset, processor: str) -> f
         trial.report(accuracy, epoch)
         return epoch < config["epoch"] and trial.should_prune()
 
-    result = trainer.train(config, data, seed(data.name, number), stop)
+    result = trainer.train(config, data, seed(data.name, number), stop, precision=precision)
     epochs = len(result.accuracy_per_epoch)
     row = {
         "dataset": data.name,
@@ -598,6 +616,7 @@ def _train_one(trial: optuna.Trial, data: datasets.Dataset, processor: str) -> f
         "val_images": len(data.val_labels),
         "seed": seed(data.name, number),
         "diverged": result.diverged,
+        "precision": precision,
         "processor": processor,
     }
     trial.set_user_attr("row", row)

@@ -2,9 +2,9 @@
 
 What makes it fast on a processor: the whole data set lies on the device as one tensor and a batch
 is an index into it; one thread per model, so that several models share the cores without a barrier;
-channels-last memory; the optimizers' fused kernels; max-pooling before ReLU (see `hia.cnn`); an
-allocator that keeps its pages; and batches cut into parts whose feature maps stay small, with the
-gradients added up, which also bounds the memory.
+channels-last memory; convolution, pooling and ReLU as one compiled operation, whose way back costs
+what its few winners cost (see `hia.kernels`); the optimizers' fused kernels; an allocator that
+keeps its pages. What was measured is in `benchmarks/NOTES.md`.
 
 The paper gives no momentum, weight decay or schedule: PyTorch's defaults are used, which are none
 of the three for SGD and betas of 0.9 and 0.999 for Adam.
@@ -26,9 +26,9 @@ import torch.nn.functional as F
 from hia import cnn, space
 from hia.datasets import Dataset
 
-# Bytes of the first convolution's output for one part of a batch. Measured on 96 x 96 x 3 images:
-# a batch of 256 in one piece takes 1.4 times as long as in parts; its first maps take up to 0.6 GB.
-PART_BYTES = 64 * 2**20
+# Bytes of the first block's output for one part of a batch. Larger batches go through the network
+# in parts whose gradients add up, which bounds the memory.
+PART_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,20 @@ def train(
     data: Dataset,
     seed: int,
     on_epoch: Callable[[int, float], bool] | None = None,
+    *,
+    precision: str = "float32",
 ) -> Result:
     """Train one CNN on the device that `data` is on.
 
     config: the names of `hia.space.SAMPLED`, all of them in their ranges; `in_channel_num`, where
     given, has to be the data's. seed: of the initial weights, the order of the images and dropout.
     on_epoch: called after every epoch, counted from 1, with the validation accuracy; training ends
-    where it returns True.
+    where it returns True. precision: "float32", or "bf16" for PyTorch's autocast to bfloat16, where
+    the device has it.
 
     The same configuration, data, seed and kind of processor give the same result to the last bit.
-    Raises ValueError for a configuration outside Table 1, naming the hyperparameter.
+    Raises ValueError for a configuration outside Table 1, naming the hyperparameter, and for a
+    precision that the device does not have.
     """
     config = space.validate(config)
     if config.get("in_channel_num", data.channels) != data.channels:
@@ -90,14 +94,16 @@ def train(
             f"{data.name} were loaded with {data.channels}"
         )
     device = data.train_images.device
+    check_precision(precision, device.type)
     if device.type == "cpu":
         _keep_pages()
     start = time.perf_counter()
-    with _reproducible(device, seed):
+    half = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    with _reproducible(device, seed), half:
         model = cnn.CNN(config, data.channels, data.size, data.n_classes)
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         order = torch.Generator().manual_seed(seed)
-        optimizer = _optimizer(model, config)
+        optimizer = _Optimizer(model, config)
         part = _part(model)
         accuracies: list[float] = []
         losses: list[float] = []
@@ -116,21 +122,81 @@ def train(
     )
 
 
-def _optimizer(model: cnn.CNN, config: Mapping[str, Any]) -> torch.optim.Optimizer:
-    if config["optimizer"] == "Adam":
-        return torch.optim.Adam(model.parameters(), lr=config["lr"], fused=True)
-    return torch.optim.SGD(model.parameters(), lr=config["lr"], fused=True)
+def check_precision(precision: str, device: str) -> None:
+    """Raises ValueError for a precision that is unknown or that the device computes in software."""
+    if precision not in space.PRECISIONS:
+        raise ValueError(f"precision: {precision!r} is not one of {', '.join(space.PRECISIONS)}")
+    if precision == "bf16" and not _has_bf16(device):
+        raise ValueError(f"precision: this {device} has no instructions for bf16; use float32")
+
+
+def _has_bf16(device: str) -> bool:
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+class _Optimizer:
+    """PyTorch's fused SGD or Adam, called directly.
+
+    `torch.optim` gives the same numbers; it imports PyTorch's compiler, 150 MB that every worker
+    would carry, and takes five times as long for a small network's step.
+    """
+
+    def __init__(self, model: cnn.CNN, config: Mapping[str, Any]) -> None:
+        self.parameters: list[torch.Tensor] = list(model.parameters())
+        self.lr = config["lr"]
+        self.adam = config["optimizer"] == "Adam"
+        if self.adam:
+            self.means = [torch.zeros_like(weight) for weight in self.parameters]
+            self.squares = [torch.zeros_like(weight) for weight in self.parameters]
+            self.steps = [weight.new_zeros(()) for weight in self.parameters]
+
+    def zero_grad(self) -> None:
+        for weight in self.parameters:
+            weight.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        gradients = [weight.grad for weight in self.parameters if weight.grad is not None]
+        shared = {"lr": self.lr, "weight_decay": 0.0, "maximize": False}
+        if self.adam:
+            torch._foreach_add_(self.steps, 1)
+            torch._fused_adam_(
+                self.parameters,
+                gradients,
+                self.means,
+                self.squares,
+                [],
+                self.steps,
+                beta1=0.9,
+                beta2=0.999,
+                eps=1e-8,
+                amsgrad=False,
+                **shared,
+            )
+        else:
+            torch._fused_sgd_(
+                self.parameters,
+                gradients,
+                [],
+                momentum=0.0,
+                dampening=0.0,
+                nesterov=False,
+                is_first_step=True,
+                **shared,
+            )
 
 
 def _part(model: cnn.CNN) -> int:
     """How many images go through the network at once."""
     block = model.blocks[0]
-    return max(1, PART_BYTES // (4 * block.channels_out * block.size_conv**2))
+    return max(1, PART_BYTES // (4 * block.channels_out * block.size_out**2))
 
 
 def _train_epoch(
     model: cnn.CNN,
-    optimizer: torch.optim.Optimizer,
+    optimizer: _Optimizer,
     data: Dataset,
     batch_size: int,
     part: int,
@@ -147,7 +213,7 @@ def _train_epoch(
         for rows in batch.split(part):
             logits = model(data.train_images[rows])
             loss = F.cross_entropy(logits, data.train_labels[rows], reduction="sum")
-            (loss / len(batch)).backward()
+            loss.backward(torch.full_like(loss, 1 / len(batch)))
             total += loss.detach()
         optimizer.step()
     return float(total) / n
@@ -188,13 +254,13 @@ def _keep_pages() -> None:
     """Tell glibc to keep freed memory, once per process.
 
     By default every large tensor is a fresh mapping, and the kernel's clearing of its pages takes
-    as long as the arithmetic on it.
+    as long as the arithmetic on it. Only what is larger than glibc's highest threshold still is.
     """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt is not None:
-        trim_threshold, top_pad, mmap_max = -1, -2, -4  # from malloc.h
-        mallopt(mmap_max, 0)
+        trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # from malloc.h
+        mallopt(mmap_threshold, 32 * 2**20)
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(top_pad, 64 * 2**20)

@@ -45,6 +45,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "val_images": ("int64", "validation images"),
     "seed": ("int64", "seed of the initial weights, the order of the images and dropout"),
     "diverged": ("bool", "a training loss was not finite"),
+    "precision": ("str", "float32, or bf16 for autocast to bfloat16"),
     "processor": ("str", "what trained it"),
 }
 
@@ -99,6 +100,8 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
         _refuse(table, name, ~table[name].map(is_right).astype(bool), f"must be {right}")
     table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
     _refuse(table, "source", ~table["source"].isin(SOURCES), f"must be one of {SOURCES}")
+    right = f"must be one of {space.PRECISIONS}"
+    _refuse(table, "precision", ~table["precision"].isin(space.PRECISIONS), right)
     for name, hyperparameter in space.SPACE.items():
         values = table[name]
         if hyperparameter.choices is not None:

@@ -52,7 +52,8 @@ def table() -> pd.DataFrame:
         row |= {"accuracy_per_epoch": result.accuracy_per_epoch, "loss": result.loss_per_epoch[-1]}
         row |= {"seconds": result.seconds, "parameters": result.parameters, "flops": result.flops}
         row |= {"images": 160, "val_images": 40, "seed": study.seed("digits", number)}
-        row |= {"diverged": False, "processor": study.describe_processor("cpu")}
+        row |= {"diverged": False, "precision": "float32"}
+        row |= {"processor": study.describe_processor("cpu")}
         rows.append(row)
     return trials.check(pd.DataFrame(rows))
 

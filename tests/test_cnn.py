@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hia import cnn, space
+from hia import cnn, kernels, space
 from hia.datasets import FACTS
 
 SIZES = sorted({facts.size for facts in FACTS.values()})
@@ -50,12 +49,15 @@ def plain_forward(model: cnn.CNN, images: torch.Tensor) -> torch.Tensor:
         x = F.relu(convolution(x))
         if x.shape[-1] > 1:
             x = F.max_pool2d(x, 2)
-    x = F.relu(model.hidden(torch.flatten(x, 1)))
+    x = F.relu(model.hidden(x.permute(0, 2, 3, 1).flatten(1)))  # features channels last
     return model.output(x)
 
 
-def note_shapes(seen: list, _, inputs: tuple, output: torch.Tensor) -> None:
-    seen.append((inputs[0].shape, output.shape))
+@pytest.fixture(params=["compiled", "PyTorch's"])
+def kernels_used(request, monkeypatch):
+    """Both ways that the blocks and dropout are computed; the first where there is a compiler."""
+    if request.param == "PyTorch's":
+        monkeypatch.setattr(kernels, "_library", lambda: None)
 
 
 # Geometry -------------------------------------------------------------------------------------
@@ -67,23 +69,30 @@ def test_sizes_are_those_of_the_data_sets():
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_geometry_is_what_torch_computes(size):
+def test_geometry_is_what_torch_computes(monkeypatch, kernels_used, size):
     images = torch.randn(2, 1, size, size)
+    seen: list[tuple[torch.Size, torch.Size, torch.Size]] = []
+    forward = cnn._block
+
+    def spy(x, block, convolution):
+        y = forward(x, block, convolution)
+        filled = F.pad(x, (0, block.fill) * 2)
+        seen.append((x.shape, convolution(filled).shape, y.shape))
+        return y
+
+    monkeypatch.setattr(cnn, "_block", spy)
     for config in structures():
         model = cnn.CNN(config, 1, size, 10)
-        seen: list[tuple[torch.Size, torch.Size]] = []
-        note = functools.partial(note_shapes, seen)
-        for convolution in model.convolutions:
-            convolution.register_forward_hook(note)
+        seen.clear()
         with torch.no_grad():
             logits = model(images)
         assert logits.shape == (2, 10)
         assert logits.isfinite().all()
         assert len(seen) == len(model.blocks) == config["num_conv_layers"]
-        for block, (before, after) in zip(model.blocks, seen, strict=True):
-            side = block.size_in + block.fill
-            assert before == (2, block.channels_in, side, side)
-            assert after == (2, block.channels_out, block.size_conv, block.size_conv)
+        for block, (before, between, after) in zip(model.blocks, seen, strict=True):
+            assert before == (2, block.channels_in, block.size_in, block.size_in)
+            assert between == (2, block.channels_out, block.size_conv, block.size_conv)
+            assert after == (2, block.channels_out, block.size_out, block.size_out)
             assert block.size_out == max(1, block.size_conv // 2)
         assert model.blocks[0].size_in == size
         for block, following in itertools.pairwise(model.blocks):
@@ -165,16 +174,16 @@ def test_layers_are_those_of_section_4_3(layers):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_pooling_before_relu_is_the_paper_s_network(size):
+def test_it_is_the_paper_s_network(kernels_used, size):
     torch.manual_seed(1)
     images = torch.randn(3, 3, size, size).to(memory_format=torch.channels_last)
     for config in structures():
         model = cnn.CNN(config, 3, size, 10).to(memory_format=torch.channels_last).eval()
         with torch.no_grad():
-            assert torch.equal(model(images), plain_forward(model, images)), config
+            torch.testing.assert_close(model(images), plain_forward(model, images))
 
 
-def test_gradients_are_the_paper_s_network_s():
+def test_gradients_are_the_paper_s_network_s(kernels_used):
     torch.manual_seed(1)
     model = cnn.CNN(configuration(3, 1, 1, 3, num_filters_1=12, dropout_rate=0.0), 3, 16, 10)
     images, labels = torch.randn(4, 3, 16, 16), torch.arange(4)
@@ -202,13 +211,13 @@ def test_output_is_logits_without_softmax():
 def test_dropout_comes_before_each_fully_connected_layer(monkeypatch, rate):
     model = cnn.CNN(configuration(2, 1, 1, 3, dropout_rate=rate, num_fc_units=50), 1, 16, 10)
     calls = []
-    dropout = F.dropout
+    dropout = kernels.dropout
 
-    def spy(x, p, training):
-        calls.append((tuple(x.shape), p, training))
-        return dropout(x, p, training)
+    def spy(x, rate, training):
+        calls.append((tuple(x.shape), rate, training))
+        return dropout(x, rate, training)
 
-    monkeypatch.setattr(F, "dropout", spy)
+    monkeypatch.setattr(kernels, "dropout", spy)
     images = torch.randn(2, 1, 16, 16)
     model.train()(images)
     model.eval()(images)
@@ -221,7 +230,7 @@ def test_dropout_comes_before_each_fully_connected_layer(monkeypatch, rate):
     ]
 
 
-def test_dropout_is_off_in_evaluation_and_random_in_training():
+def test_dropout_is_off_in_evaluation_and_random_in_training(kernels_used):
     torch.manual_seed(0)
     model = cnn.CNN(configuration(dropout_rate=0.5, num_fc_units=64), 1, 16, 10)
     images = torch.randn(2, 1, 16, 16)
@@ -237,6 +246,9 @@ def test_weights_follow_from_the_seed_and_are_pytorch_s_default():
     torch.manual_seed(7)
     plain = [nn.Conv2d(3, 4, 3), nn.Conv2d(4, 9, 3)]
     plain += [nn.Linear(model.hidden.in_features, 8), nn.Linear(8, 10)]
+    with torch.no_grad():  # the features come channels last, each with the weight drawn for it
+        drawn = plain[2].weight.unflatten(1, (9, -1))
+        plain[2].weight.copy_(drawn.transpose(1, 2).flatten(1))
     expected = [weight for layer in plain for weight in layer.parameters()]
     for ours, theirs in zip(model.parameters(), expected, strict=True):
         assert torch.equal(ours, theirs)
@@ -248,7 +260,7 @@ def test_weights_follow_from_the_seed_and_are_pytorch_s_default():
 def counted_flops(config, channels: int, size: int, classes: int) -> int:
     model = cnn.CNN(config, channels, size, classes).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros(1, channels, size, size))
+        plain_forward(model, torch.zeros(1, channels, size, size))
     return counter.get_total_flops()
 
 

@@ -162,7 +162,7 @@ def test_batches_in_parts_give_the_same_training(monkeypatch, few, part):
     monkeypatch.setattr(
         cnn.CNN, "forward", lambda self, x: sizes.append(len(x)) or forward(self, x)
     )
-    monkeypatch.setattr(trainer, "PART_BYTES", part * 4 * 16 * 8**2)  # 16 maps of 8 x 8 pixels
+    monkeypatch.setattr(trainer, "PART_BYTES", part * 4 * 16 * 4**2)  # 16 pooled maps of 4 x 4
     parts = trainer.train(config, few, seed=2)
     assert max(sizes) == part
     assert sum(sizes) == 2 * (len(few.train_labels) + len(few.val_labels))
@@ -339,7 +339,7 @@ def test_gpu_gives_the_same_bits_again():
 # Data flows one way ---------------------------------------------------------------------------
 
 SOURCES = {path.stem: path for path in Path(hia.__file__).parent.glob("*.py")}
-TRAINING = {"torch", "hia.cnn", "hia.datasets", "hia.trainer", "hia.study", "hia.pooling"}
+TRAINING = {"torch", "hia.cnn", "hia.datasets", "hia.trainer", "hia.study", "hia.kernels"}
 
 
 def imported(module: str) -> set[str]:
@@ -374,4 +374,4 @@ def test_analysis_needs_no_training(module):
 
 def test_training_needs_no_analysis():
     local = {name for name in imported("trainer") if name.startswith("hia.")}
-    assert local == {"hia.space", "hia.cnn", "hia.pooling", "hia.datasets"}
+    assert local == {"hia.space", "hia.cnn", "hia.kernels", "hia.datasets"}

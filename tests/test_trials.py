@@ -37,6 +37,7 @@ def row(dataset: str, trial: int, rng: np.random.Generator) -> dict:
         "val_images": 40,
         "seed": int(rng.integers(2**32)),
         "diverged": False,
+        "precision": "float32",
         "processor": "a processor",
     }
 
