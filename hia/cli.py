@@ -1,12 +1,17 @@
-"""The command `hia`: run a study, export it, train recorded rows again."""
+"""The command `hia`: plan, run and export a study, record experiments, train rows again, and rank
+the hyperparameters of any table of trials."""
 
 import argparse
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from hia import study, trials
+import pandas as pd
+
+from hia import columns, experiments, forecast, methods, ranking, records, study, trainer, trials
 
 # The accuracy of a retrained CNN on another kind of processor: float rounding differs, and a
 # training amplifies it. Bounds on one row and on the mean over all.
@@ -33,7 +38,14 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("study", help="train the CNNs that a plan asks for")
     run.add_argument("plan", type=Path, help="a TOML file, as under studies/")
-    run.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    number = run.add_mutually_exclusive_group()
+    number.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    number.add_argument(
+        "--workers-per-device",
+        type=int,
+        metavar="N",
+        help="processes on each GPU, which a small CNN alone leaves idle; on a processor, in all",
+    )
     run.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     run.add_argument("--storage", help="an Optuna storage URL (default: runs/PLAN.db)")
     run.add_argument(
@@ -43,6 +55,32 @@ def _parser() -> argparse.ArgumentParser:
         help="go on from the export in this folder (default: data)",
     )
     run.set_defaults(run=_study)
+
+    plan = commands.add_parser(
+        "plan", help="say what a plan costs; after a study, also what it did"
+    )
+    plan.add_argument("plan", type=Path, help="a TOML file, as under studies/")
+    plan.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    plan.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    plan.add_argument("--storage", help="an Optuna storage URL (default: runs/PLAN.db, if there)")
+    plan.add_argument(
+        "--calibrate", type=float, default=60, metavar="SECONDS", help="of trainings (default: 60)"
+    )
+    plan.add_argument(
+        "--trials",
+        type=Path,
+        default=Path("data/trials.parquet"),
+        help="recorded trials (default: data/trials.parquet)",
+    )
+    plan.add_argument(
+        "--complete",
+        action="store_true",
+        help="count on the complete data sets, not on what the files here hold",
+    )
+    plan.add_argument(
+        "--to", type=Path, help="write the forecast, a Parquet file with one row per CNN"
+    )
+    plan.set_defaults(run=_plan)
 
     export = commands.add_parser("export", help="write the finished trials as Parquet")
     export.add_argument("plan", type=Path)
@@ -56,27 +94,143 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--seed", type=int, default=0, help="which rows (default: 0)")
     verify.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     verify.set_defaults(run=_verify)
+
+    record = commands.add_parser("record", help="train what an experiment beside the study needs")
+    record.add_argument("name", choices=experiments.NAMES, help="the experiment")
+    record.add_argument(
+        "--workers", type=int, default=1, help="processes (default: 1; 0 writes what there is)"
+    )
+    record.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    record.add_argument(
+        "--trials",
+        type=Path,
+        default=Path("data/trials.parquet"),
+        help="the study's table, which the experiment starts from",
+    )
+    record.add_argument("--to", type=Path, default=Path("data"), help="folder (default: data)")
+    record.add_argument("--journal", type=Path, help="finished rows (default: runs/NAME.jsonl)")
+    record.add_argument(
+        "--verify", type=int, metavar="N", help="instead, train N recorded rows again and compare"
+    )
+    record.set_defaults(run=_record)
+
+    ranked = commands.add_parser("rank", help="rank the hyperparameters of any table of trials")
+    ranked.add_argument("source", help="a CSV or Parquet file, or the URL of an Optuna storage")
+    ranked.add_argument("--target", help="what to explain, a column; of a study its objective")
+    ranked.add_argument("--study", help="name of the study, where a storage has several")
+    ranked.add_argument(
+        "--method",
+        nargs="+",
+        default=ranking.DEFAULT_METHODS,
+        metavar="NAME",
+        help=f"all, or any of {', '.join(methods.METHODS)} (default: "
+        f"{' '.join(ranking.DEFAULT_METHODS)})",
+    )
+    names: dict[str, Any] = {"nargs": "+", "default": (), "metavar": "NAME"}
+    ranked.add_argument("--columns", **names, help="the hyperparameters (default: found by value)")
+    ranked.add_argument("--drop", **names, help="columns that are none")
+    ranked.add_argument(
+        "--kind",
+        nargs="+",
+        default=(),
+        metavar="NAME=KIND",
+        help=f"kind of a column: {', '.join(columns.KINDS)}",
+    )
+    ranked.add_argument("--log", **names, help="columns on a logarithmic scale")
+    ranked.add_argument("--linear", **names, help="columns on a linear scale")
+    ranked.add_argument(
+        "--missing",
+        choices=methods.MISSING,
+        default="draw",
+        help="hyperparameters that a trial does not have: draw a value, or drop the trial "
+        "(default: draw)",
+    )
+    ranked.add_argument(
+        "--minimize", action="store_true", help="small is good (ped_anova asks; a study knows)"
+    )
+    ranked.add_argument(
+        "--bootstrap",
+        type=int,
+        default=100,
+        metavar="N",
+        help="resamples of the intervals, 0 for none (default: 100; slow methods take 20)",
+    )
+    ranked.add_argument(
+        "--permutations",
+        type=int,
+        default=199,
+        metavar="N",
+        help="of the p-values of nrrelieff, 0 for none (default: 199)",
+    )
+    ranked.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
+    ranked.add_argument(
+        "--out", metavar="PREFIX", help="writes PREFIX.csv and PREFIX.png (default: by the source)"
+    )
+    ranked.set_defaults(run=_rank)
     return parser
 
 
 def _study(options: argparse.Namespace) -> int:
     plan = study.load_plan(options.plan)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where nohup had it ignored
+    _stop_politely()
+    workers = options.workers
+    if options.workers_per_device is not None:
+        device = trainer.resolve_device(options.device)
+        workers = options.workers_per_device * trainer.count_devices(device)
     study.run(
         plan,
         options.storage or study.default_storage(plan),
-        workers=options.workers,
+        workers=workers,
         device=options.device,
         recorded=options.recorded,
     )
     return 0
 
 
+def _stop_politely() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where nohup had it ignored
+
+
+def _plan(options: argparse.Namespace) -> int:
+    plan = study.load_plan(options.plan)
+    table = trials.load(options.trials) if options.trials.is_file() else None
+    counted = forecast.count(plan, table, complete=options.complete)
+    print(forecast.describe_counts(counted, table), flush=True)
+    calibration = forecast.calibrate(
+        counted,
+        seconds=options.calibrate,
+        workers=options.workers,
+        device=options.device,
+        precision=plan.precision,
+    )
+    print(f"\n{forecast.describe_time(counted, calibration, table)}", flush=True)
+    expected = forecast.per_trial(counted, calibration)
+    if options.to is not None:
+        expected.to_parquet(options.to, index=False)
+    finished = _finished(plan, options.storage)
+    recorded = table if finished is None else finished
+    if recorded is not None:
+        recorded = recorded[recorded["precision"] == plan.precision]
+        print(f"\n{forecast.describe_fact(recorded, expected, options.workers)}")
+    return 0
+
+
+def _finished(plan: study.Plan, storage: str | None) -> pd.DataFrame | None:
+    """The plan's finished trials in a storage; None without a storage, or without trials in it."""
+    if storage is None and not Path("runs", f"{plan.name}.db").is_file():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return study.export(plan, storage or study.default_storage(plan), folder)
+        except RuntimeError:  # no trial has finished yet
+            return None
+
+
 def _export(options: argparse.Namespace) -> int:
     plan = study.load_plan(options.plan)
     table = study.export(plan, options.storage or study.default_storage(plan), options.to)
-    print(table.groupby(["dataset", "source"]).size().unstack().to_string())
+    print(pd.crosstab(table["dataset"], table["source"]).to_string())
     print(f"{len(table):,} rows written to {options.to / 'trials.parquet'}")
     return 0
 
@@ -84,6 +238,52 @@ def _export(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     table = trials.load(options.trials)
     again = study.verify(table, options.sample, device=options.device, random_state=options.seed)
+    return _judge(again)
+
+
+def _record(options: argparse.Namespace) -> int:
+    path = options.to / f"{options.name}.parquet"
+    if options.verify is not None:
+        table = records.load(options.name, path)
+        again = experiments.verify(options.name, table, options.verify, device=options.device)
+        return _judge(again)
+    _stop_politely()
+    table = experiments.record(
+        options.name,
+        trials.load(options.trials),
+        options.to,
+        options.journal or Path("runs") / f"{options.name}.jsonl",
+        workers=options.workers,
+        device=options.device,
+    )
+    print(table.groupby("dataset").size().to_string())
+    print(f"{len(table):,} rows written to {path}")
+    return 0
+
+
+def _rank(options: argparse.Namespace) -> int:
+    ranking.run(
+        options.source,
+        options.target,
+        methods=options.method,
+        study=options.study,
+        columns=options.columns,
+        drop=options.drop,
+        kinds=ranking.read_kinds(options.kind),
+        log=options.log,
+        linear=options.linear,
+        minimize=options.minimize,
+        missing=options.missing,
+        n_bootstrap=options.bootstrap,
+        n_permutations=options.permutations,
+        random_state=options.seed,
+        out=options.out,
+    )
+    return 0
+
+
+def _judge(again: pd.DataFrame) -> int:
+    """Print what was trained again; 0 where it agrees with what was recorded."""
     print(again.to_string(index=False))
     same, other = again[again["same_processor"]], again[~again["same_processor"]]
     print(

@@ -16,10 +16,23 @@ stated default. Fixed here, because the paper says nothing of it:
   needs shares that add up to 1. The paper's own shares (Table 3) add up to 1 and the smallest is
   above 0, which excludes shifting by the smallest weight; the largest is 25 times the smallest,
   which excludes a softmax: Eq. 10 lies in [-1, 1], so its shares differ at most by e² = 7.4.
+
+How sure a weight is, which the paper does not ask:
+
+- `NRReliefF.bootstrap` does not search for neighbours among resampled rows: copies of a row are its
+  neighbours at distance 0, which lifts all weights by about as much as an important column weighs.
+  The neighbours stay, and what a row adds to W counts as often as the row is drawn.
+- `NRReliefF.permutation_test` asks of each column whether it says anything about performance that
+  the others do not. To permute a column changes all distances, unless it has no part in them: so
+  neighbours are found in the other columns, and one search serves all permutations of a column.
+  To permute the performance instead is the null that nothing matters at all, and wrong for the
+  rest where something does: among near rows, those that differ in a column that matters differ less
+  in the others, so that columns without influence weigh less than if no column had any.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations, pairwise
 from numbers import Integral, Real
 from typing import Any, Self
@@ -34,7 +47,10 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.intp]
+# Rows (m,), their neighbours (m, k), and the influence of these (m, k).
+Neighbours = tuple[Ints, Ints, Floats]
 
 # Distances that differ by less than this, relatively, are equal: the same distance computed from
 # other columns of a grid differs in the last bits.
@@ -52,6 +68,13 @@ _METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
 _NORMS = {"euclidean": 2, "manhattan": 1}
 # Published shares are rounded: eleven of them to six digits add up to 1 within 5.5e-6.
 _SHARE_SUM = 1e-5
+# Weights of permuted values are this near: the differences are of single precision, for speed.
+_SINGLE = 1e-6
+# Differences of permuted values worked on at once, in cache; permuted values, and counts of
+# resampled rows, held at once.
+_DIFFERENCES = 1 << 16
+_COPIES = 1 << 25
+_COUNTS = 1 << 22
 
 _CHOICES = {
     "metric": ("euclidean", "manhattan"),
@@ -60,6 +83,7 @@ _CHOICES = {
     "target_scale": ("none", "range"),
     "rank_base": (0, 1),
 }
+_NULLS = ("column", "target")
 
 
 class NRReliefF(BaseEstimator):  # type: ignore[misc]
@@ -100,7 +124,8 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
 
     References
     ----------
-    Wang et al. 2024, Section 3; Robnik-Šikonja and Kononenko 2003; Sun et al. 2019.
+    Wang et al. 2024, Section 3; Robnik-Šikonja and Kononenko 2003; Sun et al. 2019. Of `bootstrap`:
+    Efron and Stein 1981, "The jackknife estimate of variance".
     """
 
     weights_: Floats
@@ -139,35 +164,9 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         constant or of another length than X; fewer than n_neighbors + 1 rows; and where the
         average |Δp| between neighbours is 0 or not below 1, which leaves Eq. 10 undefined.
         """
-        self._check_options()
-        frame = _as_frame(X)
+        trials = self._read(X, y)
         validate_data(self, X, skip_check_array=True)
-        target = _read_target(y)
-        check_consistent_length(frame, target)
-        self._check_rows(len(frame))
-        target_range = _range(target, "y", "no column can explain it")
-        if self.target_scale == "range":
-            target = target / target_range
-        columns = _read_columns(frame, self.categorical)
-        coordinates = _coordinates(columns, self.metric, self.scale)
-        rows = np.arange(len(frame))
-        if self.n_iterations is not None:
-            random = check_random_state(self.random_state)
-            rows = random.choice(len(frame), size=self.n_iterations, replace=False)
-
-        order, cells = _layout(coordinates)
-        neighbours = _neighbours(
-            coordinates[order],
-            cells,
-            np.sort(np.argsort(order)[rows]),
-            self.metric,
-            _rank_weights(self.n_neighbors, self.sigma, self.rank_base, self.weighting),
-        )
-        n_p, n_theta, n_both = _sums(
-            neighbours, [column.in_order(order) for column in columns], target[order]
-        )
-        m = len(rows)
-        self.weights_ = _weights(n_p / m, n_theta / m, n_both / m, self.target_scale)
+        self.weights_ = _weights(*_means(trials.search()), self.target_scale)
         return self
 
     @property
@@ -184,6 +183,119 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         shares = self.importances_
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(len(shares))])
         return joint_importance(pd.Series(shares, index=names))
+
+    def bootstrap(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        n_resamples: int = 1000,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Floats:
+        """Weights as other rows of the same kind would give them, (n_resamples, K).
+
+        X, y: as for `fit`, which need not come before and is not replaced. Percentiles of a column
+        are an interval for the W of so many rows; the same holds for shares and ranks made from
+        each row of the result. The ranges of columns and target are taken as known.
+
+        A resample counts row i as often as it is drawn, c_i times: W + Σ (c_i - 1) ψ_i / n, with
+        ψ_i the derivative of W by the frequency of the row, as one that is sampled and as a
+        neighbour of others (without the latter, nearly half of the spread is missing). So the
+        resamples cost little beyond two searches. As all estimates of this kind (Efron and Stein
+        1981) the spread errs on the large side, by up to about √2 for columns without influence,
+        whose weights are noise of pairs, and hardly for others.
+
+        Raises ValueError as `fit`, and where n_resamples is not a whole number of at least 1.
+        """
+        _check_count("n_resamples", n_resamples)
+        trials = self._read(X, y)
+        means = _means(trials.search())
+        weights = _weights(*means, self.target_scale)
+        influences = _influences(trials.search(), *means)
+        random = check_random_state(random_state)
+        n = len(trials.target)
+        resamples = np.empty((n_resamples, len(weights)))
+        at_once = max(1, _COUNTS // n)
+        for start in range(0, n_resamples, at_once):
+            block = resamples[start : start + at_once]
+            drawn = [np.bincount(random.randint(n, size=n), minlength=n) for _ in block]
+            block[:] = weights + (np.array(drawn) - 1.0) @ influences.T / n
+        return resamples
+
+    def permutation_test(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        n_permutations: int = 999,
+        null: str = "column",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> pd.DataFrame:
+        """Whether each column weighs more than one that has no relation to the performance.
+
+        X, y: as for `fit`, which need not come before and is not replaced.
+
+        null="column", for each column on its own: it is unrelated to performance and to the other
+        columns, and these may matter as they like. Its weight is computed with the neighbours that
+        the other columns find, and compared with those of permuted copies of the column. The
+        p-value is exact where its values were drawn independently of the other columns, as by
+        random search; not where they followed from results, as in BOHB, or from other columns.
+        null="target", for all columns together: none is related to performance, which is permuted.
+        The weights are those of `fit`. Where one column matters, the p-values of the others are too
+        large (see the head of this module). Of a single column this is the only null.
+
+        Time is that of a search for each column, and grows with rows · permutations · neighbours.
+
+        Returns one row per column of X, in its order, index `hyperparameter`: `weight`, what is
+        compared, and `p_value`, the share that 1 + the permutations of at least this weight have in
+        1 + n_permutations; one-sided, of each column by itself.
+        Raises ValueError as `fit`, and for a wrong option.
+        """
+        _check_count("n_permutations", n_permutations)
+        if null not in _NULLS:
+            raise ValueError(f"null={null!r} is not one of {_NULLS}")
+        trials = self._read(X, y)
+        random = check_random_state(random_state)
+        if null == "target" or len(trials.columns) == 1:
+            # From 0, as the columns: single precision has no digits to lose.
+            target = trials.target - trials.target.min()
+            weigh = partial(_permute_target, trials, self.target_scale)
+            found = _permute(target, n_permutations, random, weigh)
+        else:
+            of_columns = []
+            for k, column in enumerate(trials.columns):
+                weigh = partial(_permute_column, trials, self.target_scale, k)
+                of_columns.append(_permute(column.scaled(), n_permutations, random, weigh))
+            found = np.hstack(of_columns)
+        # One that changes nothing is not less, whatever its rounding; nor is one without a weight.
+        less = found[1:] < found[0] - _SINGLE
+        return pd.DataFrame(
+            {
+                "weight": found[0],
+                "p_value": (1 + np.count_nonzero(~less, axis=0)) / (1 + n_permutations),
+            },
+            index=pd.Index(_names(_as_frame(X)), name="hyperparameter"),
+        )
+
+    def _read(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> "_Trials":
+        self._check_options()
+        frame = _as_frame(X)
+        target = _read_target(y)
+        check_consistent_length(frame, target)
+        self._check_rows(len(frame))
+        target_range = _range(target, "y", "no column can explain it")
+        if self.target_scale == "range":
+            target = target / target_range
+        rows = np.arange(len(frame))
+        if self.n_iterations is not None:
+            random = check_random_state(self.random_state)
+            rows = random.choice(len(frame), size=self.n_iterations, replace=False)
+        return _Trials(
+            _read_columns(frame, self.categorical),
+            target,
+            rows,
+            self.metric,
+            self.scale,
+            _rank_weights(self.n_neighbors, self.sigma, self.rank_base, self.weighting),
+        )
 
     def _check_options(self) -> None:
         for option, allowed in _CHOICES.items():
@@ -257,10 +369,14 @@ class _Column:
     def in_order(self, order: Ints) -> "_Column":
         return _Column(self.values[order], self.range, self.categorical)
 
+    def scaled(self) -> Floats:
+        """(n,): numbers from 0 to 1, codes of categories as they are."""
+        return self.values if self.categorical else self.values / self.range
+
     def coordinates(self, metric: str, scale: str) -> Floats:
         """(n, D): columns in which the distance of two rows is what this column adds to it."""
         if not self.categorical:
-            return (self.values / (self.range if scale == "range" else 1.0))[:, None]
+            return (self.scaled() if scale == "range" else self.values)[:, None]
         if self.range == 1:  # two categories: their codes are 0 or 1 apart already
             return self.values[:, None]
         # One-hot vectors of two categories differ in two places: 1 apart after scaling.
@@ -278,6 +394,49 @@ class _Column:
         return differences
 
 
+@dataclass(frozen=True)
+class _Trials:
+    """What X and y say, and how near rows are found.
+
+    target: (n,). rows: (M,) those that are sampled. rank_weights: (J,), see `_rank_weights`.
+    """
+
+    columns: list[_Column]
+    target: Floats
+    rows: Ints
+    metric: str
+    scale: str
+    rank_weights: Floats
+
+    def search(self, without: int | None = None) -> "_Search":
+        """The neighbours by all columns, or by all but one."""
+        distant = [column for k, column in enumerate(self.columns) if k != without]
+        coordinates = np.hstack([column.coordinates(self.metric, self.scale) for column in distant])
+        order, cells = _layout(coordinates)
+        rows = np.sort(np.argsort(order)[self.rows])
+        return _Search(
+            [column.in_order(order) for column in self.columns],
+            self.target[order],
+            len(rows),
+            _neighbours(coordinates[order], cells, rows, self.metric, self.rank_weights),
+        )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The columns and the target (n,) in an order of the search's own, and the neighbours of M rows
+    by their numbers in that order, to be gone through once."""
+
+    columns: list[_Column]
+    target: Floats
+    n_sampled: int
+    neighbours: Iterator[Neighbours]
+
+    def p_differences(self, rows: Ints, others: Ints) -> Floats:
+        """|Δp| of rows (m,) and their neighbours (m, k)."""
+        return np.asarray(np.abs(self.target[others] - self.target[rows, None]))
+
+
 def _check_count(option: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{option}={value!r} is not a whole number of at least 1")
@@ -292,6 +451,11 @@ def _as_frame(X: ArrayLike | pd.DataFrame) -> pd.DataFrame:
     if X.shape[1] == 0:
         raise ValueError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required")
     return X.infer_objects()
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    """Names of the columns; x0, x1, ... where there are none."""
+    return [label if isinstance(label, str) else f"x{k}" for k, label in enumerate(frame)]
 
 
 def _read_target(y: ArrayLike) -> Floats:
@@ -369,11 +533,6 @@ def _range(values: Floats, label: str, if_constant: str) -> float:
     return span
 
 
-def _coordinates(columns: list[_Column], metric: str, scale: str) -> Floats:
-    """(n, D): rows whose distance in the metric is the distance of the configurations."""
-    return np.hstack([column.coordinates(metric, scale) for column in columns])
-
-
 def _rank_weights(n_neighbors: int, sigma: float, rank_base: int, weighting: str) -> Floats:
     """(J,) influence of the j-th neighbour, summing to 1 (Section 3.1)."""
     if weighting == "uniform":
@@ -404,8 +563,8 @@ def _layout(coordinates: Floats) -> tuple[Ints, Ints]:
 
 def _neighbours(
     coordinates: Floats, cells: Ints, rows: Ints, metric: str, rank_weights: Floats
-) -> Iterator[tuple[Ints, Ints, Floats]]:
-    """Neighbours of the rows, in pieces: rows (m,), neighbours (m, k), their influence (m, k).
+) -> Iterator[Neighbours]:
+    """Neighbours of the rows, in pieces.
 
     rows: (M,), ascending; every one comes once. k is at least J; neighbours beyond the first J have
     an influence only where they tie with the J-th.
@@ -489,19 +648,21 @@ def _share_ties(distances: Floats, rank_weights: Floats) -> tuple[Floats, NDArra
     return np.asarray(influence.reshape(distances.shape)), whole
 
 
-def _sums(
-    neighbours: Iterator[tuple[Ints, Ints, Floats]], columns: list[_Column], target: Floats
+def _means(
+    search: _Search, visit: Callable[[Ints, Ints, Floats], None] | None = None
 ) -> tuple[float, Floats, Floats]:
-    """Eqs. 12, 13 (K,) and 14 (K,), added up over the sampled rows."""
-    n_p, n_theta, n_both = 0.0, np.zeros(len(columns)), np.zeros(len(columns))
-    for rows, others, influence in neighbours:
-        p_influence = np.abs(target[others] - target[rows, None]) * influence
+    """Eqs. 12, 13 (K,) and 14 (K,). visit: called with every piece of the neighbours as well."""
+    n_p, n_theta, n_both = 0.0, np.zeros(len(search.columns)), np.zeros(len(search.columns))
+    for rows, others, influence in search.neighbours:
+        p_influence = search.p_differences(rows, others) * influence
         n_p += float(p_influence.sum())
-        for k, column in enumerate(columns):
+        for k, column in enumerate(search.columns):
             differences = column.diff(rows, others)
             n_theta[k] += np.einsum("mj,mj", influence, differences)
             n_both[k] += np.einsum("mj,mj", p_influence, differences)
-    return n_p, n_theta, n_both
+        if visit is not None:
+            visit(rows, others, influence)
+    return n_p / search.n_sampled, n_theta / search.n_sampled, n_both / search.n_sampled
 
 
 def _weights(n_p: float, n_theta: Floats, n_both: Floats, target_scale: str) -> Floats:
@@ -515,4 +676,106 @@ def _weights(n_p: float, n_theta: Floats, n_both: Floats, target_scale: str) -> 
         raise ValueError(
             f"y of neighbours differs by {n_p:.3g} on average, and Eq. 10 needs less than 1: {hint}"
         )
-    return np.asarray(n_both / n_p - (n_theta - n_both) / (1 - n_p))
+    return _eq_10(n_p, n_theta, n_both)
+
+
+def _eq_10(n_p: float | Floats, n_theta: Floats, n_both: Floats) -> Floats:
+    """W. NaN or infinite, without a warning, where the performances of all neighbours are equal or
+    1 apart."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(n_both / n_p - (n_theta - n_both) / (1 - n_p))
+
+
+def _influences(search: _Search, n_p: float, n_theta: Floats, n_both: Floats) -> Floats:
+    """(K, n): derivative of W, from `_means`, by the frequency of each row.
+
+    The derivative of Eq. 10 by the three means makes a change of them a mean over pairs of a row
+    and a neighbour. A row takes part as the one that is sampled, and as a neighbour by what it
+    changes in the means of others, whose neighbours have influence 1 together with or without it.
+    """
+    by_p = -n_both / n_p**2 - (n_theta - n_both) / (1 - n_p) ** 2
+    by_theta = -1 / (1 - n_p)
+    by_both = 1 / n_p + 1 / (1 - n_p)
+    means = by_p * n_p + by_theta * n_theta + by_both * n_both
+    influences = np.zeros((len(search.columns), len(search.target)))
+    for rows, others, influence in search.neighbours:
+        p_differences = search.p_differences(rows, others)
+        for k, column in enumerate(search.columns):
+            pairs = column.diff(rows, others)
+            pairs *= by_theta + by_both * p_differences
+            pairs += by_p[k] * p_differences
+            of_rows = np.einsum("mj,mj->m", influence, pairs)
+            influences[k, rows] += of_rows - means[k]
+            pairs -= of_rows[:, None]
+            pairs *= influence
+            np.add.at(influences[k], others.ravel(), pairs.ravel())
+    return np.asarray(influences * (len(search.target) / search.n_sampled))
+
+
+def _permute_target(trials: _Trials, target_scale: str, copies: Singles) -> Floats:
+    """(1 + m, K): the weights, and those with copies (n, m) of the target in its place."""
+    search = trials.search()
+    sums = np.zeros((1 + len(search.columns), copies.shape[1]))
+
+    def visit(rows: Ints, others: Ints, influence: Floats) -> None:
+        diffs = [influence * column.diff(rows, others) for column in search.columns]
+        sums[:] += _of_copies(copies, False, rows, others, np.stack([influence, *diffs]))
+
+    means = _means(search, visit)
+    sums /= search.n_sampled
+    weights = _weights(*means, target_scale)
+    return np.vstack([weights, _eq_10(sums[0][:, None], means[1], sums[1:].T)])
+
+
+def _permute_column(trials: _Trials, target_scale: str, k: int, copies: Singles) -> Floats:
+    """(1 + m, 1): the weight of column k by the neighbours that the others find, and those with
+    copies (n, m) of the column in its place."""
+    search = trials.search(without=k)
+    column = search.columns[k]
+    sums = np.zeros((2, copies.shape[1]))
+
+    def visit(rows: Ints, others: Ints, influence: Floats) -> None:
+        factors = np.stack([influence, influence * search.p_differences(rows, others)])
+        sums[:] += _of_copies(copies, column.categorical, rows, others, factors)
+
+    means = _means(replace(search, columns=[column]), visit)
+    sums /= search.n_sampled
+    weight = _weights(*means, target_scale)
+    return np.concatenate([weight, _eq_10(means[0], sums[0], sums[1])])[:, None]
+
+
+def _permute(
+    values: Floats, count: int, random: np.random.RandomState, weigh: Callable[[Singles], Floats]
+) -> Floats:
+    """(1 + count, ...): `weigh` of permutations of values (n,), so many at once as memory allows.
+
+    It returns the weight of the original first, and is called anew for every piece.
+    """
+    at_once = max(1, _COPIES // len(values))
+    found: list[Floats] = []
+    for start in range(0, count, at_once):
+        copies = [random.permutation(values) for _ in range(start, min(start + at_once, count))]
+        of_piece = weigh(np.column_stack(copies).astype(np.float32))
+        found.append(of_piece[1:] if found else of_piece)
+    return np.concatenate(found)
+
+
+def _of_copies(
+    copies: Singles, categorical: bool, rows: Ints, others: Ints, factors: Floats
+) -> Floats:
+    """Σ factor · difference over all pairs, for each factor and each copy, (F, m).
+
+    copies: (n, m) numbers, or codes of categories. factors: (F, rows, neighbours).
+    """
+    factors = factors.astype(np.float32)
+    total = np.zeros((len(factors), copies.shape[1]))
+    step = max(1, _DIFFERENCES // (others.shape[1] * copies.shape[1]))
+    for start in range(0, len(rows), step):
+        piece = slice(start, start + step)
+        differences = copies[others[piece]]
+        differences -= copies[rows[piece], None]
+        np.abs(differences, out=differences)
+        if categorical:
+            np.minimum(differences, 1.0, out=differences)
+        total += np.tensordot(factors[:, piece], differences, 2)
+    return total

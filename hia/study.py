@@ -549,9 +549,11 @@ class _NothingQueuedError(Exception):
 def _work(plan: Plan, storage_url: str, device: str, index: int) -> None:
     """Take trials from the queue, data set by data set in turn, until the coordinator is gone.
 
-    One data set is in memory at a time.
+    One data set is in memory at a time. Several GPUs are shared out by turns.
     """
     torch.set_num_threads(1)
+    if device == "cuda":
+        torch.cuda.set_device(index % trainer.count_devices(device))
     coordinator = os.getppid()
     storage = _storage(storage_url)
     studies = {key: _study(storage, *key, worker=index) for key in _studies(plan)}
@@ -610,6 +612,7 @@ def _train_one(
         "accuracy_per_epoch": result.accuracy_per_epoch,
         "loss": result.loss_per_epoch[-1] if not result.diverged else None,
         "seconds": result.seconds,
+        "cpu_seconds": result.cpu_seconds if math.isfinite(result.cpu_seconds) else None,
         "parameters": result.parameters,
         "flops": result.flops,
         "images": len(data.train_labels),

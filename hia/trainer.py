@@ -37,13 +37,15 @@ class Result:
 
     accuracy_per_epoch: share of the validation images classified correctly after each epoch, in
     [0, 1]. loss_per_epoch: mean cross-entropy over the training images, in nats, while they were
-    trained on. seconds: wall time of training and validation. parameters: trainable numbers.
-    flops: of one image's forward pass. diverged: a loss was not finite.
+    trained on. seconds: wall time of training and validation. cpu_seconds: processor time of the
+    same, which other programs on the machine hardly lengthen; NaN on a GPU. parameters: trainable
+    numbers. flops: of one image's forward pass. diverged: a loss was not finite.
     """
 
     accuracy_per_epoch: list[float]
     loss_per_epoch: list[float]
     seconds: float
+    cpu_seconds: float
     parameters: int
     flops: int
     diverged: bool
@@ -65,6 +67,11 @@ def resolve_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: cuda was asked for, but PyTorch finds no GPU here; use cpu")
     return device
+
+
+def count_devices(device: str) -> int:
+    """How many of `device`, "cpu" or "cuda", there are; the processor counts as one."""
+    return torch.cuda.device_count() if device == "cuda" else 1
 
 
 def train(
@@ -97,8 +104,11 @@ def train(
     check_precision(precision, device.type)
     if device.type == "cpu":
         _keep_pages()
-    start = time.perf_counter()
-    half = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    start, cpu_start = time.perf_counter(), time.process_time()
+    # Autocast's cache would keep the first step's weights as long as the context lasts.
+    half = torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False
+    )
     with _reproducible(device, seed), half:
         model = cnn.CNN(config, data.channels, data.size, data.n_classes)
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -116,6 +126,7 @@ def train(
         accuracy_per_epoch=accuracies,
         loss_per_epoch=losses,
         seconds=time.perf_counter() - start,
+        cpu_seconds=time.process_time() - cpu_start if device.type == "cpu" else math.nan,
         parameters=sum(weight.numel() for weight in model.parameters()),
         flops=cnn.flops(config, data.channels, data.size, data.n_classes),
         diverged=not all(math.isfinite(loss) for loss in losses),

@@ -39,6 +39,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "accuracy_per_epoch": ("object", "the same after every epoch (list)"),
     "loss": ("float64", "mean training cross-entropy of the last epoch, nats"),
     "seconds": ("float64", "wall time of training and validation, seconds"),
+    "cpu_seconds": ("float64", "processor time of the same; missing where not measured"),
     "parameters": ("int64", "trainable parameters"),
     "flops": ("int64", "floating-point operations of one image's forward pass"),
     "images": ("int64", "training images"),
@@ -94,7 +95,7 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
         raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}")
     table = table[list(COLUMNS)]
     for name, (dtype, _) in COLUMNS.items():
-        if dtype != "Int64" and name != "loss":
+        if dtype != "Int64" and name not in ("loss", "cpu_seconds"):
             _refuse(table, name, table[name].isna(), "must not be missing")
         right, is_right = _TYPES[dtype]
         _refuse(table, name, ~table[name].map(is_right).astype(bool), f"must be {right}")
@@ -124,6 +125,7 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     _refuse(table, "accuracy", last != table["accuracy"], "must equal the last epoch's accuracy")
     for name in ("seconds", "parameters", "flops", "images", "val_images"):
         _refuse(table, name, table[name] <= 0, "must be positive")
+    _refuse(table, "cpu_seconds", table["cpu_seconds"] <= 0, "must be positive or missing")
     for name in ("trial", "seed"):
         _refuse(table, name, table[name] < 0, "must not be negative")
     twice = table.duplicated(["dataset", "trial"])

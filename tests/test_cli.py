@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from hia import datasets, space, study, trainer, trials
 from hia.cli import MEAN_TOLERANCE, TOLERANCE, main
@@ -50,7 +51,8 @@ def table() -> pd.DataFrame:
         row = dict.fromkeys(space.FILTERS) | config | {"dataset": "digits", "source": "random"}
         row |= {"trial": number, "in_channel_num": 1, "accuracy": result.accuracy}
         row |= {"accuracy_per_epoch": result.accuracy_per_epoch, "loss": result.loss_per_epoch[-1]}
-        row |= {"seconds": result.seconds, "parameters": result.parameters, "flops": result.flops}
+        row |= {"seconds": result.seconds, "cpu_seconds": None}
+        row |= {"parameters": result.parameters, "flops": result.flops}
         row |= {"images": 160, "val_images": 40, "seed": study.seed("digits", number)}
         row |= {"diverged": False, "precision": "float32"}
         row |= {"processor": study.describe_processor("cpu")}
@@ -129,6 +131,18 @@ def test_a_broken_plan(capsys, plan):
 )
 def test_wrong_options_of_a_study(capsys, plan, handlers, options, message):
     fails(capsys, ["study", "plan.toml", *options], message)
+
+
+@pytest.mark.parametrize(("device", "gpus", "workers"), [("cpu", 4, 3), ("cuda", 4, 12)])
+def test_workers_per_device(monkeypatch, plan, handlers, device, gpus, workers):
+    asked = {}
+    monkeypatch.setattr(study, "run", lambda *_, **options: asked.update(options))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert main(["study", "plan.toml", "--device", device, "--workers-per-device", "3"]) == 0
+    assert asked["workers"] == workers
+    with pytest.raises(SystemExit):  # one or the other
+        main(["study", "plan.toml", "--workers", "2", "--workers-per-device", "3"])
 
 
 def test_more_images_than_there_are(capsys, plan, handlers):

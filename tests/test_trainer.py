@@ -47,7 +47,8 @@ def few():
 
 def same(first: trainer.Result, second: trainer.Result) -> bool:
     """Equal to the last bit in everything but the time."""
-    return replace(first, seconds=0.0) == replace(second, seconds=0.0)
+    no_time = {"seconds": 0.0, "cpu_seconds": 0.0}
+    return replace(first, **no_time) == replace(second, **no_time)
 
 
 # It trains ------------------------------------------------------------------------------------
@@ -298,6 +299,48 @@ def test_converted_images_train_with_three_channels():
 def test_a_configuration_outside_the_space_is_refused(few):
     with pytest.raises(ValueError, match=r"^epoch: 11 is not in \[1, 10\]"):
         trainer.train(GOOD | {"epoch": 11}, few, seed=0)
+
+
+# Precision ------------------------------------------------------------------------------------
+
+
+def test_a_precision_that_is_not_there_is_refused(monkeypatch, few):
+    with pytest.raises(ValueError, match="'fp8' is not one of float32, bf16"):
+        trainer.train(GOOD, few, seed=0, precision="fp8")
+    monkeypatch.setattr(trainer, "_has_bf16", lambda device: False)
+    with pytest.raises(ValueError, match="this cpu has no instructions for bf16; use float32"):
+        trainer.train(GOOD, few, seed=0, precision="bf16")
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_bf16_learns_nearly_the_same(monkeypatch, digits, rate):
+    """PyTorch computes bfloat16 everywhere, in software where there are no instructions."""
+    monkeypatch.setattr(trainer, "_has_bf16", lambda device: True)
+    config = GOOD | {"dropout_rate": rate}
+    half = trainer.train(config, digits, seed=5, precision="bf16")
+    single = trainer.train(config, digits, seed=5)
+    assert half.accuracy_per_epoch != single.accuracy_per_epoch
+    assert half.accuracy == pytest.approx(single.accuracy, abs=0.05)
+    assert same(half, trainer.train(config, digits, seed=5, precision="bf16"))
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+def test_optimizer_is_pytorch_s(kind):
+    """The same bits as torch.optim's fused optimizers, over several steps."""
+    config = GOOD | {"optimizer": kind, "lr": 0.01}
+    networks = [nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 3)) for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    ours = trainer._Optimizer(networks[0], config)
+    theirs = getattr(torch.optim, kind)(networks[1].parameters(), lr=0.01, fused=True)
+    for step in range(5):
+        torch.manual_seed(step)
+        x = torch.randn(4, 5)
+        for network, optimizer in zip(networks, (ours, theirs), strict=True):
+            optimizer.zero_grad()
+            network(x).square().sum().backward()
+            optimizer.step()
+    for mine, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+        assert torch.equal(mine, other)
 
 
 def test_devices(monkeypatch):

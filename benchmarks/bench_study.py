@@ -1,0 +1,87 @@
+"""How much faster two workers finish a study than one, and what a worker's memory peaks at.
+
+    python benchmarks/bench_study.py [CNNs, default 200]
+
+The study trains random and BOHB configurations on scikit-learn's digits, which need no download, in
+a storage of its own, once with one worker and once with two; starting the workers counts. A digit
+is small, so this is the storage's worst case: the more a CNN costs, the nearer the ratio is to two.
+The memory is that of a process which trains the most expensive configuration of Table 1 on images
+of each shape, as many as the recorded study takes.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from hia import space, study, trainer
+from hia.datasets import Dataset
+
+LARGEST = space.validate(
+    {
+        "num_conv_layers": 1,
+        "lr": 1e-4,
+        "dropout_rate": 0.5,
+        "optimizer": "Adam",
+        "epoch": 1,
+        "stride": 1,
+        "padding": 1,
+        "kernel": 2,
+        "num_fc_units": 256,
+        "batch_size": 256,
+        "num_filters_1": 64,
+    }
+)
+# (side, channels): images of the recorded study, a fifth of them for validation.
+SHAPES = {(16, 1): 5000, (28, 1): 5000, (32, 3): 5000, (64, 3): 2500, (96, 3): 1250}
+
+
+def peak(size: int, channels: int, n: int) -> float:
+    """Highest memory of this process, GiB, after training the largest configuration."""
+    images = torch.randn(n, channels, size, size).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(10, (n,))
+    train = n * 4 // 5
+    data = Dataset(
+        name="random",
+        train_images=images[:train],
+        train_labels=labels[:train],
+        val_images=images[train:],
+        val_labels=labels[train:],
+        n_classes=10,
+        channels=channels,
+        size=size,
+        sha256="",
+    )
+    trainer.train(LARGEST, data, 0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def main() -> None:
+    models = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "digits.toml")
+        path.write_text(f"[datasets.digits]\nmodels = {models}\n", encoding="utf-8")
+        plan = study.load_plan(path)
+        for workers in (1, 2):
+            storage = f"sqlite:///{folder}/{workers}.db"
+            start = time.perf_counter()
+            with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+                study.run(plan, storage, workers=workers, device="cpu")
+            seconds.append(time.perf_counter() - start)
+            print(f"{models} CNNs on digits, {workers} workers: {seconds[-1]:.1f} s", flush=True)
+    print(f"two workers are {seconds[0] / seconds[1]:.2f} times as fast as one")
+    for (size, channels), n in SHAPES.items():
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            memory = pool.apply(peak, (size, channels, n))
+        print(f"{size}x{size}x{channels}: a worker's memory peaks at {memory:.2f} GiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,485 @@
+"""Trains the recorded experiments beside the study: replicates, scaling and screening.
+
+An experiment is a list of jobs that follows from the table of trials. A job is the part of a row
+that is known before the training: data set, configuration, numbers of images, seed. Worker
+processes train one job after the other; the coordinator writes every finished row to a journal, a
+text file with one JSON object per line, and waits until it is on the disk. So an experiment can be
+killed at any moment, and the same command goes on; a line that was cut short is trained again. The
+Parquet file is made from the journal, whether all jobs are in it or not.
+
+- replicates: `CONFIGURATIONS` of each data set, with `REPLICATES` other seeds each.
+- scaling: the same configurations, with the trial's own seed, on a quarter, half, all and twice the
+  trial's training images, as far as there are so many; the validation images stay the same.
+- screening: the runs of the folded Plackett-Burman design (`hia.screening`) with `SCREENING_SEEDS`
+  seeds each, on as many images as the trials of the data set.
+
+All with the precision of the trials.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import math
+import multiprocessing
+import multiprocessing.connection
+import os
+import platform
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import torch
+
+from hia import cnn, datasets, records, screening, space, study, trainer
+
+CONFIGURATIONS = 12  # of each data set, in replicates and scaling
+REPLICATES = 5
+SCREENING_SEEDS = 3
+
+Row = dict[str, Any]
+# What is known before a training, beside the configuration and whose it is.
+_GIVEN = ("images", "val_images", "precision", "seed")
+
+# --- what to train -------------------------------------------------------------------------------
+
+
+def jobs(name: str, table: pd.DataFrame) -> list[Row]:
+    """The jobs of an experiment, in the order in which they are trained.
+
+    name: "replicates", "scaling" or "screening". table: as `hia.trials.load` returns it. Jobs on
+    the same images follow each other, so that a worker holds one data set at a time.
+    Raises ValueError for an unknown name, and where screening finds trials of a data set that
+    differ in their number of images or precision.
+    """
+    if name not in _JOBS:
+        raise ValueError(f"unknown experiment {name!r}; known are {', '.join(_JOBS)}")
+    found = _JOBS[name](table)
+    return sorted(found, key=_images)
+
+
+def chosen(table: pd.DataFrame, per_dataset: int = CONFIGURATIONS) -> pd.DataFrame:
+    """Rows of random search that go from the worst to the best accuracy of each data set.
+
+    Of a data set's n random trials sorted by accuracy (and number), those at the places
+    (k + 1/2) n / per_dataset, rounded down, k = 0, 1, ...; all where there are fewer. Equal steps
+    in rank, not in accuracy, make it a sample in which every kind of trial has its weight: a mean
+    over the rows estimates the mean over the study.
+    """
+    picked = []
+    for _, rows in table[table["source"] == "random"].groupby("dataset", sort=False):
+        ordered = rows.sort_values(["accuracy", "trial"])
+        n = min(per_dataset, len(ordered))
+        picked.append(ordered.iloc[((np.arange(n) + 0.5) * len(ordered) / n).astype(int)])
+    return pd.concat(picked) if picked else table.head(0)
+
+
+def _replicates(table: pd.DataFrame) -> Iterator[Row]:
+    for row in _plain(chosen(table)):
+        for replicate in range(1, REPLICATES + 1):
+            seed = study.seed(f"replicates/{row['dataset']}/{row['trial']}", replicate)
+            yield _of_trial(row) | {"replicate": replicate, "seed": seed}
+
+
+def _scaling(table: pd.DataFrame) -> Iterator[Row]:
+    for name, rows in chosen(table).groupby("dataset", sort=False):
+        total = len(datasets.read(str(name)).labels)
+        available = total - -(-total // datasets.VALIDATION_EVERY)
+        for row in _plain(rows):
+            before = 0
+            for fraction in records.FRACTIONS:
+                images = min(round(fraction * row["images"]), available)
+                if images > before:
+                    yield _of_trial(row) | {"fraction": fraction, "images": images}
+                before = images
+
+
+def _screening(table: pd.DataFrame) -> Iterator[Row]:
+    configs = screening.configs(screening.design(len(space.HYPERPARAMETERS)))
+    for name, rows in table.groupby("dataset", sort=False):
+        alike = _plain(rows[["images", "val_images", "precision"]].drop_duplicates())
+        if len(alike) > 1:
+            raise ValueError(
+                f"{name}: the trials differ in images, val_images or precision, "
+                f"{' and '.join(str(tuple(one.values())) for one in alike)}; screening needs one"
+            )
+        for run, config in enumerate(configs):
+            for replicate in range(1, SCREENING_SEEDS + 1):
+                yield {
+                    "dataset": str(name),
+                    "run": run,
+                    "replicate": replicate,
+                    **dict.fromkeys(space.SPACE),
+                    **config,
+                    **alike[0],
+                    "seed": study.seed(f"screening/{name}/{run}", replicate),
+                }
+
+
+_JOBS: dict[str, Callable[[pd.DataFrame], Iterator[Row]]] = {
+    "replicates": _replicates,
+    "scaling": _scaling,
+    "screening": _screening,
+}
+NAMES = tuple(_JOBS)
+
+
+def _of_trial(row: Row) -> Row:
+    return {name: row[name] for name in ("dataset", "source", "trial", *space.SPACE, *_GIVEN)}
+
+
+def _plain(table: pd.DataFrame) -> list[Row]:
+    """Rows of plain Python values, None where one is missing."""
+    rows: list[Row] = []
+    for row in table.astype(object).to_dict("records"):
+        rows.append({})
+        for name, value in row.items():
+            if isinstance(value, np.ndarray | list):
+                rows[-1][str(name)] = [float(one) for one in value]
+            elif pd.isna(value):
+                rows[-1][str(name)] = None
+            else:
+                rows[-1][str(name)] = value.item() if isinstance(value, np.generic) else value
+    return rows
+
+
+# --- one training --------------------------------------------------------------------------------
+
+
+def _images(job: Row) -> tuple[str, int, int, int]:
+    """What has to be loaded for a job; equal for jobs on the same images."""
+    return job["dataset"], job["in_channel_num"], job["images"], job["val_images"]
+
+
+def _load(images: tuple[str, int, int, int], device: str) -> datasets.Dataset:
+    name, channels, n_train, n_val = images
+    return datasets.load(
+        name,
+        # The smallest number of which a fifth, rounded up, is n_val.
+        max_images=datasets.VALIDATION_EVERY * (n_val - 1) + 1,
+        n_train=n_train,
+        channels=channels,
+        device=device,
+    )
+
+
+def _train(
+    job: Row,
+    data: datasets.Dataset,
+    processor: str,
+    on_epoch: Callable[[int, float], bool] | None = None,
+) -> Row:
+    """The whole row of a job."""
+    config = {name: job[name] for name in space.SPACE if job[name] is not None}
+    result = trainer.train(config, data, job["seed"], on_epoch, precision=job["precision"])
+    return job | {
+        "accuracy": result.accuracy,
+        "accuracy_per_epoch": result.accuracy_per_epoch,
+        "loss": result.loss_per_epoch[-1] if not result.diverged else None,
+        "seconds": result.seconds,
+        "cpu_seconds": result.cpu_seconds,
+        "parameters": result.parameters,
+        "flops": result.flops,
+        "diverged": result.diverged,
+        "processor": processor,
+    }
+
+
+def _cost(job: Row) -> float:
+    """Operations of a training's forward passes, to which its time is about proportional."""
+    facts = datasets.FACTS[job["dataset"]]
+    once = cnn.flops(job, job["in_channel_num"], facts.size, facts.classes)
+    return float(once * job["images"] * job["epoch"])
+
+
+def verify(
+    name: str,
+    table: pd.DataFrame,
+    sample: int,
+    *,
+    device: str = "auto",
+    random_state: int = 0,
+) -> pd.DataFrame:
+    """Train a random sample of the rows of an experiment again.
+
+    Returns one row per training: `dataset`, the table's key, and what `hia.study.verify` returns:
+    `recorded`, `again`, `difference`, `same_processor`, `exact`.
+    """
+    if sample < 1:
+        raise ValueError(f"sample: {sample} is not a positive number")
+    device = trainer.resolve_device(device)
+    processor = study.describe_processor(device)
+    drawn = _plain(table.sample(min(sample, len(table)), random_state=random_state).sort_index())
+    rows = []
+    loaded = None
+    for row in sorted(drawn, key=_images):
+        if _images(row) != loaded:
+            data = _load(loaded := _images(row), device)
+        again = _train(row, data, processor)
+        rows.append(
+            {
+                **{column: row[column] for column in ("dataset", *records.TABLES[name].key)},
+                "recorded": row["accuracy"],
+                "again": again["accuracy"],
+                "difference": abs(again["accuracy"] - row["accuracy"]),
+                "same_processor": row["processor"] == processor,
+                "exact": again["accuracy_per_epoch"] == row["accuracy_per_epoch"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+# --- the journal ---------------------------------------------------------------------------------
+
+
+class Journal:
+    """A text file with one JSON object per line: {"row": ...} or {"session": ...}.
+
+    Appending returns when the line is on the disk. A line that was cut short by a kill is not read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def append(self, kind: str, content: Row) -> None:
+        line = json.dumps({kind: content}, allow_nan=False) + "\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":  # after a line that was cut short
+                    line = "\n" + line
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read(self, kind: str) -> list[Row]:
+        """What was appended as this kind, oldest first; nothing where there is no file."""
+        if not self.path.is_file():
+            return []
+        found = []
+        for line in self.path.read_bytes().splitlines():
+            with contextlib.suppress(ValueError):  # cut short: not JSON, or not text
+                entry = json.loads(line)
+                if isinstance(entry, dict) and kind in entry:
+                    found.append(entry[kind])
+        return found
+
+
+# --- an experiment -------------------------------------------------------------------------------
+
+
+def record(
+    name: str,
+    table: pd.DataFrame,
+    folder: str | os.PathLike[str],
+    journal: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    device: str = "auto",
+    report_seconds: float = 10,
+) -> pd.DataFrame:
+    """Train what is missing of an experiment and write NAME.parquet and NAME.json into a folder.
+
+    table: the trials. Rows that the journal or the folder's NAME.parquet has are not trained again,
+    if they are those of a job of today: rows of trials that are no longer chosen are left out.
+    workers: processes; 0 trains nothing and writes what there is. Both files are written also where
+    an error, Ctrl-C included, ends the training. NAME.json says which versions, processor and data
+    were used when. Returns the table. Raises RuntimeError where a worker fails or where there is
+    nothing to write, with all finished rows kept.
+    """
+    if workers < 0:
+        raise ValueError(f"workers: {workers} is negative")
+    device = trainer.resolve_device(device)
+    folder, book = Path(folder), Journal(journal)
+    wanted = jobs(name, table)
+    done = _known(name, wanted, folder, book)
+    missing = [job for job in wanted if _key(name, job) not in done]
+    print(f"{len(done):,} of {len(wanted):,} CNNs are there", flush=True)
+
+    def keep(row: Row) -> None:
+        book.append("row", row)
+        done[_key(name, row)] = row
+
+    try:
+        if missing and workers:
+            book.append("session", _session(missing, workers, device))
+            _run(missing, workers, device, keep, report_seconds)
+    finally:
+        if done:
+            rows = pd.DataFrame(list(done.values()), columns=list(records.TABLES[name].columns))
+            records.save(name, rows, folder / f"{name}.parquet")
+            _write_provenance(name, rows, len(wanted), folder, book)
+    if not done:
+        raise RuntimeError(f"{book.path}: no CNN of {name} has been trained yet")
+    return records.load(name, folder / f"{name}.parquet")
+
+
+def _key(name: str, row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(column) for column in ("dataset", *records.TABLES[name].key))
+
+
+def _known(
+    name: str, wanted: Iterable[Row], folder: Path, journal: Journal
+) -> dict[tuple[Any, ...], Row]:
+    """Finished rows of today's jobs by their key."""
+    asked = {_key(name, job): job for job in wanted}
+    path = folder / f"{name}.parquet"
+    rows = _plain(records.load(name, path)) if path.is_file() else []
+    found: dict[tuple[Any, ...], Row] = {}
+    for row in rows + journal.read("row"):
+        job = asked.get(_key(name, row))
+        if job is not None and all(row.get(column) == job[column] for column in job):
+            found.setdefault(_key(name, row), row)
+    return found
+
+
+def _session(missing: list[Row], workers: int, device: str) -> Row:
+    """Who trains what with which versions; also makes sure that all data are there."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "workers": workers,
+        "processor": study.describe_processor(device),
+        "cores": psutil.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in study.PACKAGES},
+        "commit": study._commit(),
+        "data_sha256": {
+            name: datasets.read(name).sha256 for name in sorted({job["dataset"] for job in missing})
+        },
+    }
+
+
+def _write_provenance(
+    name: str, rows: pd.DataFrame, asked: int, folder: Path, journal: Journal
+) -> None:
+    path = folder / f"{name}.json"
+    sessions = {one["started"]: one for one in journal.read("session")}
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))["sessions"]
+        sessions = {one["started"]: one for one in before} | sessions
+    provenance = {
+        "rows": len(rows),
+        "asked": asked,
+        "rows_per_dataset": {k: int(v) for k, v in rows["dataset"].value_counts().items()},
+        "training_hours": float(rows["seconds"].sum() / 3600),
+        "sessions": [sessions[started] for started in sorted(sessions)],
+    }
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(provenance, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _run(
+    missing: list[Row],
+    workers: int,
+    device: str,
+    keep: Callable[[Row], None],
+    report_seconds: float,
+) -> None:
+    """Train all jobs with worker processes; `keep` gets every row as soon as it is there."""
+    left = iter(missing)
+    costs = sum(map(_cost, missing))
+    trained, cost = 0, 0.0
+    began = printed = time.monotonic()
+    with _spawned(min(workers, len(missing)), device) as connections:
+        busy: dict[Connection, Row] = {}
+        for connection in connections:
+            busy[connection] = next(left)
+            connection.send(busy[connection])
+        while busy:
+            for ready in multiprocessing.connection.wait(list(busy), timeout=report_seconds):
+                assert isinstance(ready, Connection)
+                job = busy.pop(ready)
+                keep(_received(ready, job))
+                trained, cost = trained + 1, cost + _cost(job)
+                if (following := next(left, None)) is not None:
+                    busy[ready] = following
+                    ready.send(following)
+            now = time.monotonic()
+            if now - printed >= report_seconds or not busy:
+                printed = now
+                print(_progress(trained, len(missing), cost / costs, now - began), flush=True)
+
+
+def _received(connection: Connection, job: Row) -> Row:
+    try:
+        answer = connection.recv()
+    except (EOFError, ConnectionError):
+        raise RuntimeError(
+            f"a worker ended while it trained on {job['dataset']} (its message, if any, is above); "
+            "all finished rows are kept, and the same command goes on"
+        ) from None
+    if isinstance(answer, Exception):
+        raise answer
+    row: Row = answer
+    return row
+
+
+def _progress(trained: int, asked: int, share: float, elapsed: float) -> str:
+    """share: of the arithmetic that is done, a better measure of time than the number of CNNs."""
+    line = f"{trained:,} of {asked:,} missing CNNs"
+    if trained and elapsed > 0:
+        left = timedelta(seconds=math.ceil(elapsed * (1 - share) / share))
+        line += f", {trained / elapsed * 3600:,.0f} an hour, {left} left"
+    return line
+
+
+@contextlib.contextmanager
+def _spawned(workers: int, device: str) -> Iterator[list[Connection]]:
+    """Worker processes, by their connections; they are ended on the way out."""
+    # The workers' malloc asks for huge pages, as in a study.
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+    context = multiprocessing.get_context("spawn")
+    connections, processes = [], []
+    # Ctrl-C reaches the workers too. They inherit that it is not theirs to handle.
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for _ in range(workers):
+            here, there = context.Pipe()
+            process = context.Process(target=_work, args=(there, device), daemon=True)
+            process.start()
+            there.close()  # so that the end of either process closes the connection
+            connections.append(here)
+            processes.append(process)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    try:
+        yield connections
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+def _work(connection: Connection, device: str) -> None:
+    """Train the jobs that come, until the coordinator is gone."""
+    torch.set_num_threads(1)
+    coordinator = os.getppid()
+    processor = study.describe_processor(device)
+    loaded, data = None, None
+    while True:
+        try:
+            job = connection.recv()
+        except (EOFError, ConnectionError):
+            return
+        answer: Row | ValueError
+        try:
+            if data is None or _images(job) != loaded:
+                data = None  # not two data sets in memory
+                loaded = _images(job)
+                data = _load(loaded, device)
+            answer = _train(job, data, processor, lambda *_: os.getppid() != coordinator)
+        except ValueError as error:
+            answer = error
+        if os.getppid() != coordinator:
+            return  # the training was cut short
+        with contextlib.suppress(ConnectionError):
+            connection.send(answer)

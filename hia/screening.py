@@ -1,0 +1,478 @@
+"""Importance from a Plackett-Burman design, as QIM takes it (Jia et al. 2016).
+
+A two-level design (Plackett and Burman 1946) estimates the main effects of k hyperparameters from
+few more than k trainings: 12 for eleven, 24 with the fold-over. The effect of a hyperparameter is
+the mean accuracy of the runs at its high level minus that of the runs at its low level; its
+importance is the effect's size, and over several data sets the sum of its ranks.
+
+Of QIM only the abstract can be read. It names the Plackett-Burman design and ranks of importance;
+its hyperparameters, their levels, whether the design was folded and its arithmetic are not in what
+can be read. All of that is decided here and not claimed to be QIM's:
+
+- Levels. The lower and the upper quartile of what random search draws from Table 1 (Wang et al.
+  2024), computed from `hia.space` by `levels`: the quartiles of the log-uniform lr and of the
+  uniform dropout_rate; of an integer or a choice, the smallest value at or below which, and the
+  largest at or above which, at least a quarter of the draws lie. So an effect says what moves when
+  a hyperparameter goes from the middle of its lower half to the middle of its upper half. The ends
+  of the ranges would not do: most networks stay at chance with lr 1e-6, and most with dropout_rate
+  0.9, so that most runs of the design, having one or the other, would show nothing of the rest.
+  Where Table 1 has two values (optimizer, stride, in_channel_num, padding, kernel) they are the
+  levels; of num_conv_layers they are 1 and 3, of batch_size 32 and 256.
+- Filters. Their numbers are no factors; all three are Table 1's default.
+- in_channel_num is a real factor: colour images are converted to grey for 1, grey ones are repeated
+  for 3 (`hia.datasets.load`). So it is a loss of colour on some data sets and no information at all
+  on others.
+- Fold-over. In 12 runs, every main effect is mixed with a third of every two-factor interaction
+  that it is not part of, and those of CNNs are large (lr with optimizer, say). The same runs with
+  all levels exchanged free the main effects of them, at twice the cost.
+
+References
+----------
+Jia, D., Wang, R., Xu, C., Yu, Z.: QIM: Quantifying hyperparameter importance for deep learning.
+    NPC 2016, LNCS 9966.
+Plackett, R. L., Burman, J. P.: The design of optimum multifactorial experiments. Biometrika 33
+    (1946) 305-325.
+Paley, R. E. A. C.: On orthogonal matrices. J. Math. Phys. 12 (1933) 311-320.
+Baumert, L., Golomb, S. W., Hall, M.: Discovery of an Hadamard matrix of order 92. Bull. AMS 68
+    (1962) 237-238.
+"""
+
+import itertools
+import math
+from collections.abc import Hashable, Sequence
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from hia import space
+
+ERRORS = ("replicates", "contrasts")
+CONFIDENCE = 0.95  # of the intervals
+_DECIMALS = 12  # what comes after them, relative to the largest number, is rounding
+
+# --- the design ----------------------------------------------------------------------------------
+
+
+def design(n_factors: int, fold_over: bool = True) -> NDArray[np.int8]:
+    """A Plackett-Burman design: (runs, n_factors), +1 for the high and -1 for the low level.
+
+    Without fold-over it has as many runs as the smallest Hadamard matrix that is larger than
+    `n_factors` and that the constructions here reach: 12 for 8 to 11 factors. Those are Paley's
+    first, which gives the cyclic designs that Plackett and Burman printed, his second, doubling,
+    and the matrix of order 92. Up to 111 factors that is the next multiple of 4, which is the
+    smallest design there can be; beyond, a few orders are left out and the next is taken.
+    fold_over: the same runs follow with all levels exchanged, which frees main effects of
+    two-factor interactions.
+
+    Every level occurs in half of the runs of each factor, and every pair of levels in a quarter of
+    those of each two factors. Raises ValueError unless n_factors is a whole number of at least 1.
+    """
+    if isinstance(n_factors, bool) or not isinstance(n_factors, int | np.integer) or n_factors < 1:
+        raise ValueError(f"n_factors must be a whole number of at least 1, not {n_factors!r}")
+    orders = itertools.count(4 * (int(n_factors) // 4 + 1), 4)  # ends: powers of 2 all exist
+    matrix = next(found for order in orders if (found := _hadamard(order)) is not None)
+    runs = matrix[:, 1 : n_factors + 1]  # the first column is all +1
+    return np.vstack([runs, -runs]) if fold_over else runs.copy()
+
+
+@cache
+def _hadamard(order: int) -> NDArray[np.int8] | None:
+    """A Hadamard matrix of this order whose first column is all +1; None where none is known here.
+
+    order: 2 or a multiple of 4.
+    """
+    if order == 2:
+        return np.array([[1, 1], [1, -1]], dtype=np.int8)
+    if (field := _prime_power(order - 1)) and (order - 1) % 4 == 3:
+        return _paley_first(*field)
+    if (field := _prime_power(order // 2 - 1)) and (order // 2 - 1) % 4 == 1:
+        return _paley_second(*field)
+    if order % 8 == 0 and (half := _hadamard(order // 2)) is not None:
+        return np.block([[half, half], [half, -half]])
+    return _williamson() if order == 92 else None
+
+
+def _paley_first(p: int, k: int) -> NDArray[np.int8]:
+    """Order q + 1, q = p^k = 3 mod 4: the rows of the field's characters, then one of all -1."""
+    characters = _characters(p, k)
+    q = len(characters)
+    last = np.full((1, q), -1, dtype=np.int8)
+    body = np.vstack([characters + np.eye(q, dtype=np.int8), last])
+    return np.hstack([np.ones((q + 1, 1), dtype=np.int8), body])
+
+
+def _paley_second(p: int, k: int) -> NDArray[np.int8]:
+    """Order 2 (q + 1), q = p^k = 1 mod 4."""
+    characters = _characters(p, k)
+    q = len(characters)
+    conference = np.ones((q + 1, q + 1), dtype=np.int8)
+    conference[0, 0] = 0
+    conference[1:, 1:] = characters
+    off, on = np.array([[1, 1], [1, -1]]), np.array([[1, -1], [-1, -1]])
+    return _first_column_positive(np.kron(conference, off) + np.kron(np.eye(q + 1), on))
+
+
+def _williamson() -> NDArray[np.int8]:
+    """Order 92 from four symmetric circulant matrices of order 23 (Baumert et al. 1962)."""
+    a, b, c, d = (
+        _circulant([1 if sign == "+" else -1 for sign in row])
+        for row in (
+            "++---+---+-++-+---+---+",
+            "+-++-++--++++++--++-++-",
+            "+++---++-+-++-+-++---++",
+            "+++-+++-+------+-+++-++",
+        )
+    )
+    return _first_column_positive(
+        np.block([[a, b, c, d], [-b, a, -d, c], [-c, d, a, -b], [-d, -c, b, a]])
+    )
+
+
+def _circulant(row: Sequence[int]) -> NDArray[np.int_]:
+    return np.array([np.roll(row, shift) for shift in range(len(row))])
+
+
+def _first_column_positive(matrix: NDArray) -> NDArray[np.int8]:
+    """Rows may change sign without the columns ceasing to be orthogonal."""
+    signs: NDArray[np.int8] = (matrix * matrix[:, :1]).astype(np.int8)
+    return signs
+
+
+def _prime_power(q: int) -> tuple[int, int] | None:
+    """(p, k) with q = p^k and p a prime; None where there is no such pair."""
+    if q < 2:
+        return None
+    p = next((factor for factor in range(2, math.isqrt(q) + 1) if q % factor == 0), q)
+    k = 1
+    while p**k < q:
+        k += 1
+    return (p, k) if p**k == q else None
+
+
+def _characters(p: int, k: int) -> NDArray[np.int8]:
+    """Quadratic characters chi(b - a) of the field of q = p^k elements: (q, q), row a, column b.
+
+    chi is 0 for 0, +1 for a square, -1 for another element. p: an odd prime. Elements are
+    polynomials over the integers mod p, numbered by their coefficients as the digits of a number.
+    """
+    digits = np.array(list(itertools.product(range(p), repeat=k)), dtype=np.int64)[:, ::-1]
+    weights = p ** np.arange(k)
+    chi = np.zeros(p**k, dtype=np.int8)
+    powers = _powers_of_a_generator(p, k) @ weights
+    chi[powers[0::2]] = 1
+    chi[powers[1::2]] = -1
+    differences = (digits[None, :, :] - digits[:, None, :]) % p
+    result: NDArray[np.int8] = chi[differences @ weights]
+    return result
+
+
+def _powers_of_a_generator(p: int, k: int) -> NDArray[np.int64]:
+    """All p^k - 1 elements but 0 in the order 1, x, x^2, ..., (p^k - 1, k) coefficients.
+
+    Tries x^k = c for all polynomials c until x has the full order, which some do for every p and k.
+    """
+    one = np.eye(k, dtype=np.int64)[0]
+    size = p**k - 1
+    for c in itertools.product(range(p), repeat=k):
+        if c[0] == 0:
+            continue  # x would divide 0
+        powers = [one]
+        while len(powers) <= size:
+            last = powers[-1]
+            shifted = np.concatenate([[0], last[:-1]])
+            powers.append((shifted + last[-1] * np.array(c)) % p)
+            if (powers[-1] == one).all():
+                break
+        if len(powers) == size + 1:
+            return np.array(powers[:-1])
+    raise AssertionError(f"no generator of the field of {p}^{k} elements")
+
+
+# --- levels --------------------------------------------------------------------------------------
+
+
+def levels() -> pd.DataFrame:
+    """The two levels of each of the eleven hyperparameters, one row each in Table 3's order.
+
+    Index `hyperparameter`; columns `label` (the paper's words), `drawn` (how random search draws
+    it), `low` (the level -1) and `high` (+1), plain Python values. What they are and why: see this
+    module's docstring.
+    """
+    rows = []
+    for name in space.HYPERPARAMETERS:
+        row = space.SPACE[name]
+        low, high = _quartiles(row)
+        rows.append({"label": row.label, "drawn": _drawn(row), "low": low, "high": high})
+    index = pd.Index(space.HYPERPARAMETERS, name="hyperparameter")
+    return pd.DataFrame(rows, index=index).astype({"low": object, "high": object})
+
+
+def _quartiles(row: space.Hyperparameter) -> tuple[space.Value, space.Value]:
+    if row.kind == "float":
+        low, high = row.bounds
+        if row.log:
+            ratio = high / low
+            return low * ratio**0.25, low * ratio**0.75
+        return low + (high - low) / 4, low + (high - low) * 3 / 4
+    values = row.choices or range(int(row.bounds[0]), int(row.bounds[1]) + 1)
+    quarter = math.ceil(len(values) / 4)
+    return values[quarter - 1], values[-quarter]
+
+
+def _drawn(row: space.Hyperparameter) -> str:
+    if row.choices is not None:
+        return "one of " + ", ".join(str(choice) for choice in row.choices)
+    low, high = row.bounds
+    if row.kind == "integer":
+        return f"a whole number from {low:g} to {high:g}"
+    return f"{'log-uniform' if row.log else 'uniform'} from {low:g} to {high:g}"
+
+
+def configs(coded: ArrayLike) -> list[space.Config]:
+    """The configuration of each run of a design of the eleven hyperparameters.
+
+    coded: (runs, 11) of +1 and -1, columns in the order of `hia.space.HYPERPARAMETERS`. Returns
+    what `hia.trainer.train` takes, `in_channel_num` included. Raises ValueError for another shape
+    or other values.
+    """
+    signs = _signs(coded)
+    names = space.HYPERPARAMETERS
+    if signs.shape[1] != len(names):
+        raise ValueError(f"the design has {signs.shape[1]} columns, not {len(names)}")
+    filters = {name: space.SPACE[name].default for name in space.FILTERS}
+    at = levels()
+    low, high = at["low"].to_dict(), at["high"].to_dict()
+    return [
+        space.validate(
+            filters | {n: high[n] if s > 0 else low[n] for n, s in zip(names, run, strict=True)}
+        )
+        for run in signs
+    ]
+
+
+def code(table: pd.DataFrame) -> pd.DataFrame:
+    """The design behind a table of trained runs: +1 and -1 where it has the high and low levels.
+
+    table: the columns of `hia.space.HYPERPARAMETERS`, as in data/screening.parquet. Returns
+    (n, 11). Raises ValueError naming the column, row and value that is neither level.
+    """
+    coded = {}
+    for name, (low, high) in levels()[["low", "high"]].iterrows():
+        values = table[str(name)].to_numpy()
+        coded[name] = np.where(values == high, 1, np.where(values == low, -1, 0))
+        if (coded[name] == 0).any():
+            row = int(np.flatnonzero(coded[name] == 0)[0])
+            raise ValueError(
+                f"column {name!r}, row {row}: {values[row]!r} is neither level, {low!r} or {high!r}"
+            )
+    return pd.DataFrame(coded, index=table.index)
+
+
+# --- the analysis --------------------------------------------------------------------------------
+
+
+def effects(
+    design: ArrayLike,
+    responses: ArrayLike,
+    names: Sequence[Hashable] | None = None,
+    error: str | None = None,
+) -> pd.DataFrame:
+    """Main effects of a two-level design with their standard errors.
+
+    design: (runs, k) of +1 and -1 with orthogonal, balanced columns, as `design` gives.
+    responses: accuracy of each run, (runs,), or (runs, replicates) trained with different seeds.
+    names: of the factors; by default those of a DataFrame's columns, else 0 to k - 1.
+    error: where the standard error comes from.
+        "replicates": the spread of a run's replicates. It says how far the effect would move with
+        other seeds. Runs may differ in spread (a network that learns nothing has none): degrees
+        of freedom are Welch and Satterthwaite's.
+        "contrasts": the contrasts that no factor uses. In a folded design those are the ones of
+        even order, strings of aliased two-factor interactions, and the difference between its
+        halves. It is larger where hyperparameters interact, and tells an effect that stands out of
+        the interactions.
+        None: "replicates" where there are any, else "contrasts".
+
+    Returns one row per factor, in the design's order, index `hyperparameter`:
+    `effect`: mean response at +1 minus mean response at -1.
+    `se`, `df`, `t`, `p`: standard error, its degrees of freedom, effect / se, two-sided p-value.
+    `low`, `high`: the 95 % interval of the effect.
+    `share`: |effect| over the sum of all |effect|; sums to 1.
+    `variance`: share of the variance between the means of the runs that is this main effect. They
+        sum to at most 1, the rest being interactions and noise.
+    `rank`: 1 for the largest |effect|; equal ones share the mean of their ranks.
+    Raises ValueError for shapes that do not match, columns that are not orthogonal, values that are
+    missing, and an `error` that the data cannot give.
+    """
+    signs = _signs(design)
+    runs, k = signs.shape
+    _check_orthogonal(signs)
+    if names is None:
+        names = list(design.columns) if isinstance(design, pd.DataFrame) else list(range(k))
+    y = np.asarray(responses, dtype=float)
+    y = y[:, None] if y.ndim == 1 else y
+    if y.ndim != 2 or len(y) != runs or not y.shape[1]:
+        raise ValueError(f"responses have shape {y.shape}; there are {runs} runs in the design")
+    if not np.isfinite(y).all():
+        row = int(np.flatnonzero(~np.isfinite(y).all(axis=1))[0])
+        raise ValueError(f"responses, run {row}: {y[row]} has a value that is missing or infinite")
+    if len(names) != k:
+        raise ValueError(f"{len(names)} names for {k} factors")
+    # Rounding must not look like an effect, nor like doubt about one.
+    scale = float(np.abs(y).max())
+    means = _without_rounding(y.mean(axis=1) - y.mean(), scale)
+    effect = _without_rounding(2 / runs * (signs.T @ means), scale)
+    variances = _without_rounding(y.std(axis=1, ddof=1), scale) ** 2 if y.shape[1] > 1 else None
+    se, df = _standard_error(means, effect, variances, y.shape[1], error)
+    between = float((means**2).sum())
+    explained = runs / 4 * effect**2
+    result = _tested(pd.DataFrame({"effect": effect}, index=pd.Index(list(names))), se, df)
+    result["share"] = _shares(np.abs(effect))
+    result["variance"] = explained / between if between > 0 else 0.0
+    result["rank"] = _ranks(effect)
+    return result.rename_axis("hyperparameter")
+
+
+def screen(table: pd.DataFrame, error: str | None = None) -> pd.DataFrame:
+    """The effects on each data set of data/screening.parquet.
+
+    table: columns `dataset`, `run`, `replicate`, the eleven hyperparameters and `accuracy`.
+    Returns the rows of `effects` for each data set, index `dataset`, `hyperparameter`.
+    Raises ValueError naming the data set whose runs or replicates are incomplete, or whose runs
+    are no orthogonal design.
+    """
+    found = {}
+    for name, rows in table.groupby("dataset", sort=False):
+        if rows.duplicated(["run", "replicate"]).any():
+            raise ValueError(f"{name}: a replicate of a run occurs twice")
+        accuracy = rows.pivot_table(index="run", columns="replicate", values="accuracy")
+        if accuracy.isna().any(axis=None):
+            run = accuracy.index[accuracy.isna().any(axis=1)][0]
+            raise ValueError(f"{name}: run {run} lacks replicates that other runs have")
+        first = rows.drop_duplicates("run").sort_values("run")
+        try:
+            found[name] = effects(code(first), accuracy, error=error)
+        except ValueError as problem:
+            raise ValueError(f"{name}: {problem}") from None
+    return pd.concat(found, names=["dataset"])
+
+
+def pooled(screened: pd.DataFrame) -> pd.DataFrame:
+    """The mean effects over data sets.
+
+    screened: as `screen` returns it, at least two data sets. The standard error is that of the
+    mean of the data sets' effects, from their spread: it says how far the effect would move with
+    other data sets, not with other seeds. Columns as those of `effects`; `variance` is the mean.
+    """
+    groups = screened.groupby(level="hyperparameter", sort=False)
+    n = int(groups.size().min())
+    if n < 2:
+        raise ValueError(f"effects on {n} data set cannot be pooled; at least 2 are needed")
+    result = _tested(groups[["effect"]].mean(), groups["effect"].sem().to_numpy(), n - 1)
+    result["share"] = _shares(result["effect"].abs().to_numpy())
+    result["variance"] = groups["variance"].mean()
+    result["rank"] = _ranks(result["effect"].to_numpy())
+    return result
+
+
+def rank_sum(scores: pd.DataFrame) -> pd.DataFrame:
+    """Ranks by importance on each data set, summed over them.
+
+    scores: (factors, data sets) of effects or of any other measure of importance whose size counts,
+    for example ``screen(table)["effect"].unstack("dataset")``.
+    Returns one row per factor, the smallest sum, which is the most important, first: the ranks on
+    the data sets under their names, then `rank_sum` and `rank`. Ties share the mean of their ranks,
+    so that each data set's ranks sum to the same. Raises ValueError for a missing score.
+    """
+    for name, column in scores.items():
+        if column.isna().any():
+            raise ValueError(f"{column.index[column.isna()][0]} has no score on {name}")
+    ranks = scores.apply(lambda column: _ranks(column.to_numpy()), axis=0)
+    result = ranks.assign(rank_sum=ranks.sum(axis=1))
+    result["rank"] = result["rank_sum"].rank()
+    return result.sort_values("rank_sum", kind="stable")
+
+
+def _signs(design: ArrayLike) -> NDArray[np.float64]:
+    signs = np.asarray(design, dtype=float)
+    if signs.ndim != 2 or not signs.size:
+        raise ValueError(f"the design must be of shape (runs, factors), not {signs.shape}")
+    if not np.isin(signs, (-1, 1)).all():
+        row, column = (int(where[0]) for where in np.nonzero(~np.isin(signs, (-1, 1))))
+        raise ValueError(f"run {row}, factor {column}: {signs[row, column]:g} is not +1 or -1")
+    return signs
+
+
+def _check_orthogonal(signs: NDArray[np.float64]) -> None:
+    with_mean = np.column_stack([np.ones(len(signs)), signs])
+    products = np.triu(with_mean.T @ with_mean, 1)
+    if products.any():
+        first, second = (int(where[0]) for where in np.nonzero(products))
+        wrong = f"factors {first - 1} and {second - 1} are not orthogonal"
+        if first == 0:
+            wrong = f"factor {second - 1} does not have each level in half of the runs"
+        raise ValueError(f"{wrong}: main effects cannot be told apart")
+
+
+def _standard_error(
+    means: NDArray, effect: NDArray, variances: NDArray | None, replicates: int, error: str | None
+) -> tuple[float, float]:
+    """The standard error, the same for all effects, and its degrees of freedom.
+
+    means: of the runs, (runs,), with mean 0. variances: of the replicates of each run, None where
+    there is one.
+    """
+    runs = len(means)
+    if error is None:
+        error = "contrasts" if variances is None else "replicates"
+    if error not in ERRORS:
+        raise ValueError(f"error: {error!r} is not one of {', '.join(ERRORS)}")
+    if error == "replicates":
+        if variances is None:
+            raise ValueError("error: 'replicates' needs at least two responses per run")
+        total = float(variances.sum())
+        squares = float((variances**2).sum())
+        df = (replicates - 1) * (total**2 / squares if squares > 0 else runs)
+        return 2 / runs * math.sqrt(total / replicates), df
+    df = runs - 1 - len(effect)
+    if df < 1:
+        raise ValueError(
+            f"error: 'contrasts' needs a contrast that no factor uses; {len(effect)} factors use "
+            f"all of {runs} runs: fold the design over or replicate it"
+        )
+    rest = float((means**2).sum() - runs / 4 * (effect**2).sum())
+    return 2 * math.sqrt(max(rest, 0.0) / df / runs), df
+
+
+def _without_rounding(values: NDArray, scale: float) -> NDArray:
+    """Values with 0 for those that are nothing beside the numbers that they were computed from."""
+    return np.where(np.abs(values) < 10.0**-_DECIMALS * scale, 0.0, values)
+
+
+def _tested(result: pd.DataFrame, se: float | NDArray, df: float) -> pd.DataFrame:
+    """Adds `se`, `df`, `t`, `p`, `low` and `high` to `effect`."""
+    effect = result["effect"].to_numpy()
+    error = np.broadcast_to(np.asarray(se, dtype=float), effect.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = effect / error
+    t[(effect == 0) & (error == 0)] = 0.0  # no effect, and no doubt about it
+    margin = stats.t.ppf((1 + CONFIDENCE) / 2, df) * error
+    return result.assign(
+        se=error, df=df, t=t, p=2 * stats.t.sf(np.abs(t), df), low=effect - margin,
+        high=effect + margin,
+    )  # fmt: skip
+
+
+def _shares(sizes: NDArray) -> NDArray:
+    """Sizes over their sum; all equal where every one is 0."""
+    total = sizes.sum()
+    return sizes / total if total > 0 else np.full(len(sizes), 1 / len(sizes))
+
+
+def _ranks(effect: NDArray) -> NDArray:
+    """1 for the largest size. Sizes that differ by rounding only are equal."""
+    sizes = np.abs(effect)
+    ranks: NDArray = stats.rankdata(-np.round(sizes / (sizes.max() or 1.0), _DECIMALS))
+    return ranks
