@@ -47,7 +47,7 @@ study: $(READY) ## train the CNNs of a plan, or go on with it: PLAN=studies/firs
 	@$(VENV)/bin/hia study $(PLAN) $(if $(WORKERS),--workers $(WORKERS))
 
 bench: $(READY_TOO) ## measure how long things take
-	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
 
 serve: $(BOOK) ## show the built book on localhost: PORT=8000
 	@echo "http://localhost:$(PORT)/ (Ctrl-C ends)"

@@ -1,16 +1,17 @@
 """Our trainer beside the loops that people write, on one core, interleaved in one process tree.
 
-    python benchmarks/bench_trainer.py [configurations per shape, default 40]
+    python benchmarks/bench_trainer.py [configurations per shape, default 40] [sides, default all]
 
-The same random Table 1 configurations, images and seeds for all; one epoch and one thread each; the
-images have the data sets' shapes and show a blurred pattern per class under noise. Every loop runs
-in a process of its own, because ours changes how the process allocates memory. Printed per shape:
-the median time per training image, the ratios to ours (median and quartiles over the
-configurations), the share of the float32 matrix-product rate of the same core in the same run that
-our arithmetic (three forward passes per training image, all multiplications counted, also those
-that the compiled kernels leave out) reaches, and the largest difference between our validation
-accuracy and that of the loop in memory: identical initial weights and order of the images, no
-dropout. Then our time in bf16, by PyTorch's autocast, relative to ours in float32.
+It takes some ten minutes. The same random Table 1 configurations, images and seeds for all; one
+epoch and one thread each; the images have the data sets' shapes and show a blurred pattern per
+class under noise. Every loop runs in a process of its own, because ours changes how the process
+allocates memory. Printed per shape: the median time per training image, the ratios to ours (median
+and quartiles over the configurations), the share of the float32 matrix-product rate of the same
+core in the same run that our arithmetic (three forward passes per training image, all
+multiplications counted, also those that the compiled kernels leave out) reaches, and the largest
+difference between our validation accuracy and that of the loop in memory: identical initial weights
+and order of the images, no dropout. Then our time in bf16, by PyTorch's autocast, relative to ours
+in float32.
 """
 
 import multiprocessing
@@ -85,6 +86,7 @@ def serve(loop: str, pipe: Connection) -> None:
 
 def main() -> None:
     n_configs = int(sys.argv[1]) if len(sys.argv) > 1 else 40
+    sides = [int(side) for side in sys.argv[2:]] or [size for size, _ in SHAPES]
     context = multiprocessing.get_context("spawn")
     pipes = {}
     for loop in LOOPS:
@@ -110,6 +112,8 @@ def main() -> None:
     print(f"{'matrix rate':>12}{'accuracy':>10}{'bf16':>7}")
     overall: dict[str, list[float]] = {loop: [] for loop in LOOPS[1:]}
     for shape, n in SHAPES.items():
+        if shape[0] not in sides:
+            continue
         for loop in LOOPS:
             ask(loop, shape, configs[0], 0)  # warm up
         seconds: dict[str, list[float]] = {loop: [] for loop in LOOPS}

@@ -14,7 +14,7 @@ leaves open is decided here:
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -158,12 +158,44 @@ def rank_agreement(a: pd.Series, b: pd.Series) -> RankAgreement:
         if (weights == weights.iloc[0]).all():
             raise ValueError(f"all weights of the {name} list are {weights.iloc[0]}: no ranking")
     tau = float(stats.kendalltau(a, b.reindex(a.index)).statistic)
-    return RankAgreement(tau, *_interval(tau, len(a)), len(a))
+    return RankAgreement(tau, *_interval(tau, _variance(len(a))), len(a))
 
 
-def _interval(tau: float, n: int) -> tuple[float, float]:
+def mean_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
+    """The mean of several taus, one per data set say, with a 95 % interval.
+
+    agreements: of unrelated samples of items; all weigh the same. The interval is made as for one
+    tau, with the mean of the m taus in its place and sum(v) / m² in that of v. `items`: all items.
+    Raises ValueError where there is none.
+    """
+    if not agreements:
+        raise ValueError("there are no rankings to take the mean of")
+    tau = float(np.mean([one.tau for one in agreements]))
+    variance = sum(_variance(one.items) for one in agreements) / len(agreements) ** 2
+    return RankAgreement(tau, *_interval(tau, variance), sum(one.items for one in agreements))
+
+
+def typical_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
+    """The means of tau and of both limits, over pairs of lists of the same items.
+
+    agreements: of pairs that are not independent, such as all pairs of several lists. The interval
+    is that of one pair: many of them tell no more about other items than one does.
+    Raises ValueError where there is none, or where they differ in their number of items.
+    """
+    if len({one.items for one in agreements}) != 1:
+        raise ValueError("the pairs of lists must be of one number of items, and at least one pair")
+    tau, low, high = np.mean([one[:3] for one in agreements], axis=0)
+    return RankAgreement(float(tau), float(low), float(high), agreements[0].items)
+
+
+def _variance(n: int) -> float:
+    """Variance of tau between two unrelated rankings of n items."""
+    return 2 * (2 * n + 5) / (9 * n * (n - 1))
+
+
+def _interval(tau: float, variance: float) -> tuple[float, float]:
     """The t with (tau - t)² <= c (1 - t²), c = z² v: between the roots of a quadratic."""
-    c = stats.norm.ppf(0.975) ** 2 * 2 * (2 * n + 5) / (9 * n * (n - 1))
+    c = stats.norm.ppf(0.975) ** 2 * variance
     half = np.sqrt(c * (1 + c - tau**2))
     return float((tau - half) / (1 + c)), float(min((tau + half) / (1 + c), 1.0))
 

@@ -7,7 +7,8 @@ text file with one JSON object per line, and waits until it is on the disk. So a
 killed at any moment, and the same command goes on; a line that was cut short is trained again. The
 Parquet file is made from the journal, whether all jobs are in it or not.
 
-- replicates: `CONFIGURATIONS` of each data set, with `REPLICATES` other seeds each.
+- replicates: `CONFIGURATIONS` of each data set, with `REPLICATES` other seeds each. They are among
+  its first `FIRST` trials, so that the choice stays as it is when the study grows.
 - scaling: the same configurations, with the trial's own seed, on a quarter, half, all and twice the
   trial's training images, as far as there are so many; the validation images stay the same.
 - screening: the runs of the folded Plackett-Burman design (`hia.screening`) with `SCREENING_SEEDS`
@@ -17,29 +18,26 @@ All with the precision of the trials.
 """
 
 import contextlib
-import importlib.metadata
 import json
 import math
 import multiprocessing
 import multiprocessing.connection
 import os
-import platform
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import torch
 
 from hia import cnn, datasets, records, screening, space, study, trainer
 
 CONFIGURATIONS = 12  # of each data set, in replicates and scaling
+FIRST = 100  # trials of a data set, among which these are chosen
 REPLICATES = 5
 SCREENING_SEEDS = 3
 
@@ -67,13 +65,15 @@ def jobs(name: str, table: pd.DataFrame) -> list[Row]:
 def chosen(table: pd.DataFrame, per_dataset: int = CONFIGURATIONS) -> pd.DataFrame:
     """Rows of random search that go from the worst to the best accuracy of each data set.
 
-    Of a data set's n random trials sorted by accuracy (and number), those at the places
+    Of a data set's n random trials below number `FIRST`, sorted by accuracy (and number), those at
+    the places
     (k + 1/2) n / per_dataset, rounded down, k = 0, 1, ...; all where there are fewer. Equal steps
     in rank, not in accuracy, make it a sample in which every kind of trial has its weight: a mean
     over the rows estimates the mean over the study.
     """
     picked = []
-    for _, rows in table[table["source"] == "random"].groupby("dataset", sort=False):
+    eligible = table[(table["source"] == "random") & (table["trial"] < FIRST)]
+    for _, rows in eligible.groupby("dataset", sort=False):
         ordered = rows.sort_values(["accuracy", "trial"])
         n = min(per_dataset, len(ordered))
         picked.append(ordered.iloc[((np.arange(n) + 0.5) * len(ordered) / n).astype(int)])
@@ -183,7 +183,7 @@ def _train(
         "accuracy_per_epoch": result.accuracy_per_epoch,
         "loss": result.loss_per_epoch[-1] if not result.diverged else None,
         "seconds": result.seconds,
-        "cpu_seconds": result.cpu_seconds,
+        "cpu_seconds": result.cpu_seconds if math.isfinite(result.cpu_seconds) else None,
         "parameters": result.parameters,
         "flops": result.flops,
         "diverged": result.diverged,
@@ -309,7 +309,8 @@ def record(
 
     try:
         if missing and workers:
-            book.append("session", _session(missing, workers, device))
+            names = sorted({job["dataset"] for job in missing})
+            book.append("session", study.session(workers, device, names))
             _run(missing, workers, device, keep, report_seconds)
     finally:
         if done:
@@ -338,22 +339,6 @@ def _known(
         if job is not None and all(row.get(column) == job[column] for column in job):
             found.setdefault(_key(name, row), row)
     return found
-
-
-def _session(missing: list[Row], workers: int, device: str) -> Row:
-    """Who trains what with which versions; also makes sure that all data are there."""
-    return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "workers": workers,
-        "processor": study.describe_processor(device),
-        "cores": psutil.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in study.PACKAGES},
-        "commit": study._commit(),
-        "data_sha256": {
-            name: datasets.read(name).sha256 for name in sorted({job["dataset"] for job in missing})
-        },
-    }
 
 
 def _write_provenance(
@@ -388,11 +373,13 @@ def _run(
     costs = sum(map(_cost, missing))
     trained, cost = 0, 0.0
     began = printed = time.monotonic()
-    with _spawned(min(workers, len(missing)), device) as connections:
+    pipes = [multiprocessing.Pipe() for _ in range(min(workers, len(missing)))]
+    with study.spawned(_work, [(there, device) for _, there in pipes]):
         busy: dict[Connection, Row] = {}
-        for connection in connections:
-            busy[connection] = next(left)
-            connection.send(busy[connection])
+        for here, there in pipes:
+            there.close()  # so that the end of either process closes the connection
+            busy[here] = next(left)
+            here.send(busy[here])
         while busy:
             for ready in multiprocessing.connection.wait(list(busy), timeout=report_seconds):
                 assert isinstance(ready, Connection)
@@ -429,34 +416,6 @@ def _progress(trained: int, asked: int, share: float, elapsed: float) -> str:
         left = timedelta(seconds=math.ceil(elapsed * (1 - share) / share))
         line += f", {trained / elapsed * 3600:,.0f} an hour, {left} left"
     return line
-
-
-@contextlib.contextmanager
-def _spawned(workers: int, device: str) -> Iterator[list[Connection]]:
-    """Worker processes, by their connections; they are ended on the way out."""
-    # The workers' malloc asks for huge pages, as in a study.
-    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-    context = multiprocessing.get_context("spawn")
-    connections, processes = [], []
-    # Ctrl-C reaches the workers too. They inherit that it is not theirs to handle.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        for _ in range(workers):
-            here, there = context.Pipe()
-            process = context.Process(target=_work, args=(there, device), daemon=True)
-            process.start()
-            there.close()  # so that the end of either process closes the connection
-            connections.append(here)
-            processes.append(process)
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    try:
-        yield connections
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
 
 
 def _work(connection: Connection, device: str) -> None:

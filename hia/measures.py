@@ -98,20 +98,24 @@ def _relief(trials: Trials, options: dict[str, Any]) -> NRReliefF:
 
 
 def nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
+    """W of Eq. 10 (Wang et al. 2024). options: of `NRReliefF`."""
     return _relief(trials, options).fit(trials.scaled(), trials.y).weights_
 
 
 def resample_nrrelieff(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
+    """W of resamples, by `NRReliefF.bootstrap`."""
     return _relief(trials, options).bootstrap(trials.scaled(), trials.y, count, seed)
 
 
 def p_values_nrrelieff(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
+    """p-value of each column on its own, by `NRReliefF.permutation_test`."""
     model = _relief(trials, options)
     found = model.permutation_test(trials.scaled(), trials.y, count, random_state=seed)
     return found["p_value"].to_numpy()
 
 
 def fanova(trials: Trials, seed: int, **options: Any) -> Floats:
+    """Shares of variance (Hutter, Hoos and Leyton-Brown 2014). options: of `FAnova`."""
     declared = {name: _without_wide(column) for name, column in trials.columns.items()}
     chosen = {"random_state": seed, **measure_options(declared, declared)}
     return FAnova(**(chosen | options)).fit(trials.X, trials.y).importances_
@@ -124,6 +128,7 @@ def _without_wide(column: Column) -> Column:
 
 
 def package(trials: Trials, seed: int, **options: Any) -> Floats:
+    """The same by the `fanova` package. options: of `fanova_package.importances`."""
     if len(trials.columns) == 1:  # its forest cuts by 70 % of the columns, rounded down
         return np.ones(1)
     few = [name for name, column in trials.columns.items() if _is_few(column)]
@@ -158,7 +163,13 @@ class _Selector(SequentialFeatureSelector):  # type: ignore[misc]
 def forward_selection(
     trials: Trials, seed: int, n_trees: int = 8, min_samples_leaf: int = 3, n_splits: int = 3
 ) -> Floats:
-    """Codes of categories are in an arbitrary order; trees cut as often as it takes."""
+    """What each column adds to the cross-validated R² of a forest, when a greedy selection comes to
+    take it (Hutter, Hoos and Leyton-Brown 2013, who take the error on validation data).
+
+    n_trees, min_samples_leaf: of the forest. n_splits: folds; copies of a trial are in the same.
+    With K columns it fits n_splits · K (K + 1) / 2 forests. Categories are in an arbitrary order,
+    which trees cut as often as it takes.
+    """
     X, y = trials.X.to_numpy(), trials.y
     forest = RandomForestRegressor(
         n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32

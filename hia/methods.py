@@ -391,7 +391,7 @@ METHODS: dict[str, Method] = {
         "as fanova, by the package of its authors",
         "Hutter, Hoos and Leyton-Brown 2014",
         measures.package,
-        max_rows=1000,
+        max_rows=3000,
         max_bootstrap=20,
         available=fanova_package.available,
     ),

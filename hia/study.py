@@ -27,7 +27,7 @@ import subprocess
 import time
 import tomllib
 import warnings
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import SpawnProcess
@@ -57,7 +57,9 @@ ETA = 3
 HEARTBEAT_SECONDS = 10
 POLL_SECONDS = 5  # reading the whole storage costs the coordinator some tenths of a second
 QUEUE = 16  # trials waiting or running in one Optuna study
-TURN = 8  # trials of one Optuna study that a worker trains before it goes to the next
+# Trials of one Optuna study that a worker trains before it goes to the next: loading a data set has
+# to pay, and both sources have to get on together.
+TURN = {"random": 14, "bohb": 6}
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # Versions that decide what a training computes.
 PACKAGES = ("torch", "numpy", "optuna", "scikit-learn")
@@ -180,28 +182,11 @@ def run(
         _take_over(plan, storage, Path(recorded))
     _fail_dead(plan, storage)
     _note_session(plan, storage, workers, device)
-    # The workers' malloc asks for huge pages: 1.05 times as many trainings an hour.
-    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-    context = multiprocessing.get_context("spawn")
-    processes = [
-        context.Process(target=_work, args=(plan, storage_url, device, index), daemon=True)
-        for index in range(workers)
-    ]
-    # Ctrl-C reaches the workers too. They inherit that it is not theirs to handle, which setting it
-    # in themselves would not do while they start.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    arguments = [(plan, storage_url, device, index) for index in range(workers)]
     try:
-        for process in processes:
-            process.start()
+        with spawned(_work, arguments) as processes:
+            _watch(plan, storage, processes, report_seconds)
     finally:
-        signal.signal(signal.SIGINT, previous)
-    try:
-        _watch(plan, storage, processes, report_seconds)
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
         _fail_dead(plan, storage)
 
 
@@ -212,7 +197,8 @@ def export(plan: Plan, storage_url: str, folder: str | os.PathLike[str]) -> pd.D
     for name, kind in _studies(plan):
         for frozen in _study(storage, name, kind).get_trials(deepcopy=False, states=FINISHED):
             row = frozen.user_attrs["row"]
-            rows.setdefault((name, row["trial"]), row)  # a trial that ran twice counts once
+            if row["trial"] < plan.parts[name].models:  # the storage may hold a larger plan's
+                rows.setdefault((name, row["trial"]), row)  # a trial that ran twice counts once
     if not rows:
         raise RuntimeError(f"{storage_url}: no trial of plan {plan.name} has finished yet")
     table = trials.check(pd.DataFrame(list(rows.values()), columns=list(trials.COLUMNS)))
@@ -284,6 +270,49 @@ def describe_processor(device: str) -> str:
         if all(known):
             name = f"{known[0]} family {known[1]} model {known[2]}"
     return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+@contextlib.contextmanager
+def spawned(
+    target: Callable[..., None], arguments: Sequence[tuple[Any, ...]]
+) -> Iterator[list[SpawnProcess]]:
+    """Worker processes, one for each tuple of arguments; they are ended on the way out."""
+    # The workers' malloc asks for huge pages: 1.05 times as many trainings an hour.
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=target, args=own, daemon=True) for own in arguments]
+    # Ctrl-C reaches the workers too. They inherit that it is not theirs to handle, which setting it
+    # in themselves would not do while they start.
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for process in processes:
+            process.start()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+def session(workers: int, device: str, names: Sequence[str]) -> dict[str, Any]:
+    """Who trains now on these data sets, with which versions; for the provenance of what comes.
+
+    Raises DatasetError where the images of one of them cannot be had.
+    """
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "workers": workers,
+        "processor": describe_processor(device),
+        "cores": psutil.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "commit": _commit(),
+        "data_sha256": {name: datasets.read(name).sha256 for name in names},
+    }
 
 
 # --- the storage ---------------------------------------------------------------------------------
@@ -506,19 +535,8 @@ def _sessions(storage: optuna.storages.RDBStorage) -> list[dict[str, Any]]:
 def _note_session(
     plan: Plan, storage: optuna.storages.RDBStorage, workers: int, device: str
 ) -> None:
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    session = {
-        "started": started,
-        "plan": plan.name,
-        "workers": workers,
-        "processor": describe_processor(device),
-        "cores": psutil.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "commit": _commit(),
-        "data_sha256": {name: datasets.read(name).sha256 for name in plan.parts},
-    }
-    _notes(storage).set_user_attr(started, session)
+    noted = session(workers, device, list(plan.parts)) | {"plan": plan.name}
+    _notes(storage).set_user_attr(noted["started"], noted)
 
 
 def _commit() -> str | None:
@@ -561,9 +579,9 @@ def _work(plan: Plan, storage_url: str, device: str, index: int) -> None:
     processor = describe_processor(device)
     while os.getppid() == coordinator:
         idle = True
-        for (name, _), study in studies.items():
+        for (name, kind), study in studies.items():
             optuna.storages.fail_stale_trials(study)
-            for _ in range(TURN):
+            for _ in range(TURN[kind]):
                 if os.getppid() != coordinator:
                     return
                 if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):

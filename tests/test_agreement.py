@@ -13,7 +13,9 @@ from hia.agreement import (
     balanced_subsamples,
     icc,
     intervals,
+    mean_agreement,
     rank_agreement,
+    typical_agreement,
 )
 
 # Shrout and Fleiss (1979), Table 2: six targets rated by four judges; here one judge per row.
@@ -252,3 +254,47 @@ def test_rankings_are_checked(other: pd.Series, message: str) -> None:
 def test_one_item_is_no_ranking() -> None:
     with pytest.raises(ValueError, match="two items"):
         rank_agreement(ELEVEN[:1], ELEVEN[:1])
+
+
+def test_the_mean_of_one_tau_is_that_tau() -> None:
+    one = rank_agreement(ELEVEN, ELEVEN.sample(frac=1, random_state=0).set_axis(ELEVEN.index))
+    assert mean_agreement([one]) == pytest.approx(one)
+
+
+def test_the_mean_of_many_taus_has_the_interval_of_their_variance() -> None:
+    """Of m pairs with n items each, v of one pair becomes v / m."""
+    found = mean_agreement([RankAgreement(tau, -1, 1, 11) for tau in (0.4, 0.6, 0.6, 0.4)])
+    c = 1.959964**2 * 2 * (2 * 11 + 5) / (9 * 11 * 10) / 4
+    half = np.sqrt(c * (1 + c - 0.5**2))
+    limits = ((0.5 - half) / (1 + c), (0.5 + half) / (1 + c))
+    assert found == pytest.approx((0.5, *limits, 44))
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 0.9])
+def test_the_interval_of_the_mean_covers(tau: float) -> None:
+    rng = np.random.default_rng(0)
+    rho = np.sin(np.pi * tau / 2)
+    covered = 0
+    for _ in range(200):
+        pairs = []
+        for _ in range(5):
+            x, noise = rng.standard_normal((2, 8))
+            pairs.append(
+                rank_agreement(pd.Series(x), pd.Series(rho * x + np.sqrt(1 - rho**2) * noise))
+            )
+        found = mean_agreement(pairs)
+        covered += found.low <= tau <= found.high
+    assert covered / 200 > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200)
+
+
+def test_the_typical_pair_is_no_surer_for_there_being_many() -> None:
+    pairs = [RankAgreement(0.2, -0.3, 0.6, 11), RankAgreement(0.6, 0.1, 0.8, 11)] * 50
+    assert typical_agreement(pairs) == pytest.approx((0.4, -0.1, 0.7, 11))
+
+
+def test_agreements_of_nothing_or_of_unlike_lists_are_refused() -> None:
+    with pytest.raises(ValueError, match="no rankings"):
+        mean_agreement([])
+    for pairs in ([], [RankAgreement(0.2, 0, 1, 5), RankAgreement(0.2, 0, 1, 6)]):
+        with pytest.raises(ValueError, match="one number of items"):
+            typical_agreement(pairs)

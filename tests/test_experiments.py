@@ -92,6 +92,14 @@ def test_chosen_trials_go_from_the_worst_to_the_best_in_equal_steps(three):
         np.testing.assert_allclose(accuracies, step * (np.arange(10) + 0.5))
 
 
+def test_the_choice_stays_when_the_study_grows(three):
+    first = many(three, digits=experiments.FIRST)
+    later = first[first["source"] == "random"].assign(accuracy=lambda rows: 1 - rows["accuracy"])
+    later["trial"] += experiments.FIRST
+    grown = pd.concat([first, later])
+    assert plain(chosen(grown)) == plain(chosen(first))
+
+
 def test_equal_accuracies_are_ordered_by_trial(three):
     table = many(three, digits=40).assign(accuracy=0.1)
     shuffled = table.sample(frac=1, random_state=0)
@@ -413,7 +421,7 @@ def test_rows_of_other_jobs_are_left_out_and_trained_anew(recording, three, tmp_
         changes = [{"lr": row["lr"] / 2}, {"images": 123}, {"seed": 7}, {"dataset": "usps"}]
         journal.append("row", row | (changes[number] if number < len(changes) else {}))
     again = record_here(name, three, tmp_path)
-    assert plain(again, "seconds") == plain(table, "seconds")
+    assert plain(again, "seconds", "cpu_seconds") == plain(table, "seconds", "cpu_seconds")
     assert len(journal.read("row")) == len(rows) + 4
 
 

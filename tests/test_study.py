@@ -426,6 +426,13 @@ def test_a_study_trains_every_cnn_of_its_plan_once(first):
 
 
 @pytest.mark.slow
+def test_export_leaves_a_larger_plan_s_trials_out(first, extended, tmp_path):
+    assert len(extended.table) > first.plan.models
+    table = study.export(first.plan, extended.url, tmp_path)
+    assert list(table["trial"]) == list(range(first.plan.models))
+
+
+@pytest.mark.slow
 def test_random_search_is_the_trainer_on_the_seeded_stream(first):
     assert_trained_directly(first.table)
 
