@@ -9,7 +9,8 @@ keeps its pages.
 Measured with PyTorch 2.14.1 on one core of an AMD EPYC with AVX-512, medians over 40 random
 configurations: 0.055 ms per training image of 16 x 16 pixels, 0.11 of 28 x 28, 0.16 of 32 x 32 x 3,
 0.55 of 64 x 64 x 3, 2.0 of 96 x 96 x 3; 4.4 to 5 times as fast as a textbook loop with a
-DataLoader, 2.4 to 4 times as fast as the same loop in memory. `benchmarks/NOTES.md` has the whole table, and what was tried.
+DataLoader, 2.4 to 4 times as fast as the same loop in memory. `benchmarks/NOTES.md` has the whole
+table, and what was tried.
 
 The paper gives no momentum, weight decay or schedule: PyTorch's defaults are used, which are none
 of the three for SGD and betas of 0.9 and 0.999 for Adam.
