@@ -63,7 +63,7 @@ lint: $(READY) ## check style and types
 	@$(VENV)/bin/mypy
 
 clean: ## remove what was built; the set-up stays, a failed compilation of fanova is tried again
-	@rm -rf _build book/*.ipynb .mypy_cache .pytest_cache .ruff_cache .hypothesis $(FANOVA)
+	@rm -rf _build book/*.ipynb book/_static/data .mypy_cache .pytest_cache .ruff_cache .hypothesis $(FANOVA)
 
 distclean: clean ## remove the set-up as well
 	@rm -rf .venv hia.egg-info

@@ -1,0 +1,559 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Which method, when?
+#
+# The other chapters compare rankings with each other. Two that agree can both be wrong, so this one
+# compares them with the truth. It takes functions of hyperparameters whose importances are known,
+# draws trials from them as random search does, and asks every method for its ranking. One of the
+# functions is a forest fitted to the recorded trainings, so nearly the real thing. The second part
+# counts trainings: how many does a ranking of real ones cost?
+
+# %% tags=["parameters"]
+folder = "data"  # of the recorded tables: truth.parquet, surfaces.parquet and cost.parquet
+shown = [100, 1000, 10000]  # numbers of trials in the tables
+close = 0.05  # agreement lost that makes a method nearly as good as the best
+enough = 0.8  # agreement from which on a ranking has settled
+hidden = []  # methods left out of the figures, such as [impurity, optuna_fanova]
+
+# %%
+import json
+import warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+warnings.filterwarnings("ignore", "IProgress not found")  # Optuna's progress bar, not used here
+
+from hia import cost, surfaces, truth
+from hia.figures import show_figure, show_table, show_text, use_style
+
+use_style()
+LABELS = {name: contender.label for name, contender in truth.CONTENDERS.items()}
+LABELS[cost.SCREEN] = "Plackett–Burman screen"
+# Okabe and Ito's colours and a shape each, one per method in all figures of this chapter.
+LOOKS = {
+    "nrrelieff": {"color": "#0072B2", "marker": "o"},
+    "nrrelieff_growing": {"color": "#0072B2", "marker": "o", "linestyle": "--", "mfc": "white"},
+    "fanova": {"color": "#D55E00", "marker": "s"},
+    "ped_anova": {"color": "#009E73", "marker": "^"},
+    "forward_selection": {"color": "#CC79A7", "marker": "v"},
+    "impurity": {"color": "#E69F00", "marker": "D"},
+    "optuna_fanova": {"color": "#56B4E9", "marker": "P"},
+    "fanova_package": {"color": "#000000", "marker": "X"},
+    cost.SCREEN: {"color": "#666666", "marker": "*", "markersize": 9},
+}
+KINDS = {"main": "alone", "total": "in all"}
+COLUMNS = ("tau_main", "tau_total", "top_main", "seconds")
+
+
+def recorded(load, *given):
+    """What there is of a recorded table, None with words on the page where it is not there."""
+    try:
+        return load(*given)
+    except FileNotFoundError as error:
+        show_text(f"**Missing here:** {error}.")
+        return None
+
+
+def listed(names) -> str:
+    return ", ".join(names) or "none"
+
+
+def numbered(axis, numbers) -> None:
+    """Numbers of trials at an axis on a logarithmic scale, as a reader writes them."""
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_ticks([n for n in numbers if n in (12, 50, 72, 200, 1000, 10000)] or numbers)
+
+
+def lines(ax, table: pd.DataFrame) -> None:
+    """A line for each method of a table (trials, methods) of agreements."""
+    for name, look in LOOKS.items():
+        if name in table and name not in hidden:
+            found = table[name].dropna()
+            style = {"markersize": 5, "linewidth": 1.4} | look
+            ax.plot(found.index, found, label=LABELS[name], **style)
+    ax.set_xscale("log")
+    ax.grid(color="0.92")
+    ax.set_axisbelow(True)
+
+
+# %% [markdown]
+# ## What is true
+#
+# The importance of a hyperparameter can mean two things, and both are known here. *Alone*: the
+# share of the variance, over the whole space, that goes with this hyperparameter whatever the
+# others are (its first-order Sobol' index). *In all*: the share in which it takes part, alone or
+# together with others (its total index). They differ where hyperparameters interact.
+#
+# Functional ANOVA {cite:p}`hutter2014efficient` estimates the first. N-RReliefF compares near
+# configurations, and is said to see interactions as well: it may be nearer to the second. The other
+# methods estimate neither: the decrease of impurity and forward selection mix both, and PED-ANOVA
+# asks what sets the best tenth of the trials apart. So every method is compared with both.
+
+# %%
+loaded = recorded(truth.load, Path(folder))
+fits, true = loaded if loaded is not None else (None, None)
+if fits is not None:
+    texts = {name: surface.text for name, surface in surfaces.synthetic().items()}
+    texts[surfaces.STUDY] = surfaces.STUDY_TEXT
+    order = [name for name in texts if name in set(true["surface"])]
+    by_surface = {name: true[true["surface"] == name].set_index("hyperparameter") for name in order}
+    show_text("\n".join(f"- *{name}*: {texts[name]};" for name in order)[:-1] + ".")
+    show_table(
+        pd.DataFrame(
+            {
+                "Surface": order,
+                "Alone, sum": [by_surface[name]["main"].sum() for name in order],
+                "In all, sum": [by_surface[name]["total"].sum() for name in order],
+                "No effect alone": [int((by_surface[name]["main"] == 0).sum()) for name in order],
+                "None at all": [int((by_surface[name]["total"] == 0).sum()) for name in order],
+            }
+        ),
+        "table-surfaces",
+        "The surfaces, and the sums of the true shares of their hyperparameters. The first sum is "
+        "1 where nothing interacts; the second counts an interaction for each that takes part. "
+        "The last columns count hyperparameters.",
+        {"Alone, sum": ".2f", "In all, sum": ".2f"},
+    )
+
+# %%
+if fits is not None and surfaces.STUDY in by_surface:
+    study = by_surface[surfaces.STUDY].sort_values("total", ascending=False)
+    show_table(
+        pd.DataFrame(
+            {
+                "Hyperparameter": [f"`{name}`" for name in study.index],
+                "Alone": study["main"],
+                "±": study["main_error"],
+                "In all": study["total"],
+                "± ": study["total_error"],
+            }
+        ),
+        "table-study-truth",
+        "What is true of the forest that is fitted to the recorded trainings: shares of the "
+        "variance of its predictions over Table 1's space, with their standard errors.",
+        {"Alone": ".4f", "±": ".4f", "In all": ".4f", "± ": ".4f"},
+    )
+    gaps = -study["total"].diff().iloc[1:]
+    error = np.hypot(study["total_error"], study["total_error"].shift()).iloc[1:]
+    unsure = [
+        f"`{study.index[k]}` and `{study.index[k + 1]}`"
+        for k in range(len(gaps))
+        if gaps.iloc[k] < 2 * error.iloc[k]
+    ]
+    show_text(
+        f"`{study.index[0]}` takes part in {study['total'].iloc[0]:.0%} of the variance of the "
+        f"forest and explains {study['main'].iloc[0]:.0%} alone; all eleven alone explain "
+        f"{study['main'].sum():.0%}, the rest are interactions. The shares alone are exact but for "
+        "the variance they are divided by; those in all are estimated. "
+        + (
+            f"The order in all is beyond doubt but for {listed(unsure)}."
+            if unsure
+            else "The errors are too small to leave a doubt about the order in all."
+        )
+    )
+
+# %% [markdown]
+# ## How near the methods come
+#
+# Agreement is Kendall's $\tau$ over the pairs of hyperparameters that the truth orders: 1 for the
+# true ranking, 0 for one that has nothing to do with it. All methods get the same trials. Each has
+# the options that it has in the rest of the book, and N-RReliefF takes part a second time, with a
+# number of neighbours $J$ that is a twentieth of the trials instead of the paper's 30.
+
+# %%
+if fits is not None:
+    measured = fits[fits["state"] == truth.MEASURED]
+    sizes = sorted(measured["trials"].unique())
+    present = [name for name in LOOKS if name in set(measured["method"])]
+    draws = measured.groupby(["surface", "method", "trials"]).size()
+    key = {"index": ["surface", "trials"], "columns": "method"}
+    each = {name: measured.pivot_table(values=name, **key) for name in COLUMNS}  # means of draws
+    overall = {}
+    for name, found in each.items():
+        by_trials = found.groupby("trials")
+        # Empty where a method has not been measured on every surface.
+        overall[name] = by_trials.mean().where(by_trials.count() == len(order))
+
+    for kind, words in KINDS.items():
+        tau = each[f"tau_{kind}"]
+        rows = -(-(len(order) + 1) // 2)
+        figure, axes = plt.subplots(
+            rows, 2, figsize=(5.4, 2.3 * rows), sharex=True, sharey=True, squeeze=False
+        )
+        for ax, name in zip(axes.flat, order, strict=False):
+            lines(ax, tau.loc[name])
+            ax.set_title(name, fontsize=10)
+            numbered(ax.xaxis, sizes)
+        for ax in axes.flat[len(order) :]:
+            ax.set_axis_off()
+        for ax in axes.flat[len(order) - 2 : len(order)]:  # the last of each column
+            ax.tick_params(labelbottom=True)
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        if len(order) % 2:
+            axes.flat[-1].legend(handles, labels, loc="center", frameon=False, fontsize=9)
+        else:
+            figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+        lowest = np.floor(10 * tau.min(axis=None)) / 10
+        axes.flat[0].set_ylim(min(lowest, 0.0) - 0.02, 1.03)
+        figure.supxlabel("trials", fontsize=10)
+        figure.supylabel(f"agreement with the true order {words}", fontsize=10)
+        ends = overall[f"tau_{kind}"].loc[sizes[-1]].dropna()
+        show_figure(
+            figure,
+            f"fig-truth-{kind}",
+            f"Agreement with the true shares {words}, against the number of trials: means of "
+            f"{draws.min()} to {draws.max()} draws. The surfaces are those of "
+            "{numref}`table-surfaces`. Lines end where a method takes too long.",
+            f"A panel for each of {len(order)} surfaces with a line for each method. With "
+            f"{sizes[-1]:,} trials, mean over the surfaces: "
+            + listed(f"{LABELS[name]} {ends[name]:.2f}" for name in ends.index),
+        )
+
+# %%
+if fits is not None:
+    numbers = [n for n in shown if n in sizes] or sizes
+    columns = {"Method": [LABELS[name] for name in present]}
+    for kind, words in KINDS.items():
+        tau = overall[f"tau_{kind}"]
+        columns |= {f"{n:,} {words}": tau.loc[n].reindex(present) for n in numbers}
+    columns |= {f"First {truth.TOP}": overall["top_main"].loc[numbers[-1]].reindex(present)}
+    summary = pd.DataFrame(columns, index=present)
+    show_table(
+        summary,
+        "table-truth",
+        "Agreement with the true order alone and in all, means over the surfaces, by the number of "
+        f"trials; and the share of the true first {truth.TOP} alone that are among the method's "
+        f"first {truth.TOP}, with {numbers[-1]:,} trials. Empty: not measured on all surfaces.",
+        dict.fromkeys(summary.columns[1:], ".2f"),
+    )
+
+# %%
+if fits is not None:
+    choice = []
+    for kind, words in KINDS.items():
+        for n in numbers:
+            tau = overall[f"tau_{kind}"].loc[n].dropna().sort_values(ascending=False)
+            if n <= 20 * 30:  # a twentieth is no more than 30: the same method
+                tau = tau.drop("nrrelieff_growing", errors="ignore")
+            near = tau[tau > tau.iloc[0] - close].index[1:]
+            choice.append(
+                {
+                    "Order": words,
+                    "Trials": n,
+                    "Nearest": f"{LABELS[tau.index[0]]} ({tau.iloc[0]:.2f})",
+                    "Nearly as near": listed(LABELS[name] for name in near),
+                }
+            )
+    show_table(
+        pd.DataFrame(choice),
+        "table-when",
+        "The answer: the method of the highest mean agreement over the surfaces, by the order that "
+        f"is asked for and the number of trials, and those that are less than {close:g} behind it.",
+        {"Trials": ","},
+    )
+    winners = {kind: overall[f"tau_{kind}"].idxmax(axis=1).value_counts() for kind in KINDS}
+    show_text(
+        " ".join(
+            f"For the order {words}, {LABELS[counts.index[0]]} is nearest at {counts.iloc[0]} of "
+            f"{len(sizes)} numbers of trials"
+            + ("" if len(counts) == 1 else ", ")
+            + ", ".join(f"{LABELS[name]} at {n}" for name, n in counts.iloc[1:].items())
+            + "."
+            for (kind, words), counts in zip(KINDS.items(), winners.values(), strict=True)
+        )
+        + " The surface of the study is a forest, as are the models inside all methods but "
+        "N-RReliefF and PED-ANOVA: it is easier for them than the world is."
+    )
+
+# %% [markdown]
+# ### More trials, and a worse ranking
+#
+# A neighbour of a configuration tells something about a hyperparameter only if it differs in it.
+# The more trials there are, the nearer the nearest 30 of them are. In a hyperparameter of two
+# values, two trials are the same or as far apart as can be, so near ones are the same.
+
+# %%
+if fits is not None and {"nrrelieff", "nrrelieff_growing"} <= set(present):
+    tau = overall["tau_main"]
+    fixed, growing = tau["nrrelieff"].dropna(), tau["nrrelieff_growing"].dropna()
+    best = fixed.idxmax()
+    falls = fixed[best] - fixed.iloc[-1]
+    show_text(
+        f"With the paper's 30 neighbours, the agreement of N-RReliefF with the true order alone is "
+        f"highest with {best:,} trials, {fixed[best]:.2f}, and is {fixed.iloc[-1]:.2f} with "
+        f"{fixed.index[-1]:,}: "
+        + (
+            "**it gets worse with more trials.** "
+            if falls > close
+            else "it does not get worse with more trials. "
+        )
+        + f"With $J$ = n/20 it is {growing.iloc[-1]:.2f} with {growing.index[-1]:,}. "
+        + (
+            "So 30 neighbours are no constant of nature: their number has to grow with the trials. "
+            if growing.iloc[-1] - fixed.iloc[-1] > close
+            else ""
+        )
+    )
+
+# %% [markdown]
+# ### Interactions, copies and noise
+
+# %%
+if fits is not None:
+
+    def mean_rank(surface: str, names: list[str], n: int) -> pd.Series:
+        """Of hyperparameters of a surface, by method."""
+        chosen = measured[(measured["surface"] == surface) & (measured["trials"] == n)]
+        chosen = chosen[chosen["scores"].notna()]
+        position = [by_surface[surface].index.get_loc(name) for name in names]
+        ranks = [
+            pd.Series(scores).rank(ascending=False).iloc[position].mean()
+            for scores in chosen["scores"]
+        ]
+        found = pd.Series(ranks, index=chosen["method"], dtype=float).groupby(level=0).mean()
+        return found.reindex([name for name in present if name in found])
+
+    # The largest number with which most methods were measured.
+    counts = overall["tau_main"].count(axis=1)
+    common = counts.index[counts == counts.max()].max()
+    hard = pd.DataFrame(index=[name for name in LOOKS if name in present])
+    truly = {}
+    if "interactions" in by_surface:
+        pair = ["stride", "kernel"]
+        hard["Only together: rank"] = mean_rank("interactions", pair, common)
+        ranks = by_surface["interactions"]["total"].rank(ascending=False)
+        truly["Only together: rank"] = ranks[pair].mean()
+    if "copy" in by_surface:
+        hard["Copy: rank"] = mean_rank("copy", ["lr_copy"], common)
+        ranks = by_surface["copy"]["total"].rank(ascending=False)
+        truly["Copy: rank"] = ranks["lr_copy"]
+    if {"additive", "noise"} <= set(by_surface):
+        tau = each["tau_main"]
+        hard["Lost by noise"] = tau.loc["additive", common] - tau.loc["noise", common]
+        truly["Lost by noise"] = np.nan
+    hard = hard.dropna(how="all")
+    if truly and len(hard):
+        rows = pd.concat([pd.DataFrame(truly, index=["*the truth*"]), hard.rename(LABELS)])
+        show_table(
+            rows.reset_index(names="Method"),
+            "table-hard",
+            f"With {common:,} trials: the mean rank of `stride` and `kernel` on the surface "
+            "*interactions*, where they matter together only, and their rank in all; the rank of "
+            "the copy of `lr` on the surface *copy*; and the agreement that is lost when half of "
+            "the variance is noise.",
+            {"Only together: rank": ".1f", "Copy: rank": ".1f", "Lost by noise": ".2f"},
+        )
+        says = []
+        if "Only together: rank" in hard:
+            tau = each["tau_total"].loc[("interactions", common)].dropna()
+            says.append(
+                f"{LABELS[hard['Only together: rank'].idxmin()]} sees most of what works together "
+                f"only. On the surface *interactions* as a whole, {LABELS[tau.idxmax()]} comes "
+                f"nearest to the order in all ({tau.max():.2f}; fANOVA {tau['fanova']:.2f})."
+            )
+        if "Copy: rank" in hard:
+            says.append(
+                "A copy belongs at the end, as it has no influence. "
+                f"Least taken in by it is {LABELS[hard['Copy: rank'].idxmax()]}, most "
+                f"{LABELS[hard['Copy: rank'].idxmin()]}."
+            )
+        if "Lost by noise" in hard:
+            says.append(
+                f"Noise costs {LABELS[hard['Lost by noise'].idxmin()]} least and "
+                f"{LABELS[hard['Lost by noise'].idxmax()]} most."
+            )
+        show_text(" ".join(says))
+
+# %% [markdown]
+# ## What it takes to compute
+
+# %%
+if fits is not None:
+    note = Path(folder) / "truth.json"
+    note = json.loads(note.read_text("utf-8")) if note.is_file() else {}
+    limit = note.get("limit", truth.LIMIT)
+    seconds = each["seconds"].groupby("trials").median()
+    figure, ax = plt.subplots(figsize=(5.2, 4.4))
+    lines(ax, seconds)
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.axhline(limit, color="0.5", linewidth=1, linestyle=":")
+    ax.text(sizes[0], limit * 1.1, "limit", fontsize=9, color="0.4")
+    numbered(ax.xaxis, sizes)
+    ax.set_xlabel("trials")
+    ax.set_ylabel("seconds of processor time")
+    figure.legend(
+        *ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
+    )
+    quick = seconds.loc[sizes[-1]].dropna().sort_values()
+    show_figure(
+        figure,
+        "fig-truth-seconds",
+        "Time for one ranking, without intervals, median over the surfaces. A method that takes "
+        f"longer than {limit:g} s is not asked with more trials.",
+        f"Seconds against the number of trials, a line for each method. With {sizes[-1]:,} trials: "
+        + listed(f"{LABELS[name]} {found:.2g} s" for name, found in quick.items()),
+    )
+
+    states = fits.groupby(["method", "trials"])["state"]
+
+    def cell(name: str, n: int) -> str:
+        if (name, n) not in states.groups:
+            return ""
+        found = states.get_group((name, n))
+        if (found == truth.MEASURED).any():
+            over = fits[(fits["method"] == name) & (fits["trials"] == n)]
+            over = (over["state"] == truth.OVER).sum()
+            more = f" ({over} surfaces over the limit)" if over else ""
+            return f"{seconds.loc[n, name]:.2g}{more}"
+        return found.iloc[0]
+
+    named = [name for name in LOOKS if name in set(fits["method"])]
+    show_table(
+        pd.DataFrame(
+            {"Method": [LABELS[name] for name in named]}
+            | {f"{n:,}": [cell(name, n) for name in named] for n in shown}
+        ),
+        "table-truth-seconds",
+        "Seconds of processor time for one ranking, by the number of trials.",
+    )
+    waiting = int((fits["state"] == truth.MISSING).sum())
+    show_text(
+        "`python benchmarks/record_truth.py` measures all of this again, with `--again` from the "
+        "beginning. "
+        + (f"It was recorded on {note['processor']}. " if "processor" in note else "")
+        + (
+            f"**Not complete:** {waiting} combinations of surface, method and number of trials are "
+            "not measured yet; the command goes on with them."
+            if waiting
+            else ""
+        )
+    )
+
+# %% [markdown]
+# ## How many trainings does a ranking cost?
+#
+# Nobody knows the truth of real trainings, but one can ask when a ranking stops changing. Random
+# parts of the recorded trainings are ranked, of one data set and of all together. Each ranking is
+# compared with the one that the same method gives with all trainings (*own*), and with one
+# reference for all methods, the mean rank by fANOVA, PED-ANOVA and N-RReliefF with $J$ = n/20 on
+# all trainings. The Plackett–Burman screen is no part of the reference: it has trainings and levels
+# of its own. Ten hyperparameters are compared; `in_channel_num` belongs to the data set.
+
+# %%
+spent = recorded(
+    truth.read,
+    Path(folder) / "cost.parquet",
+    ["scope", "method", "trainings", "whole", "tau_own", "tau_reference"],
+    "cost",
+)
+if spent is not None:
+    # Data sets differ in how many trainings there are in all: only the screen has as many of each.
+    single = spent[
+        (spent["scope"] != cost.POOLED) & (~spent["whole"] | (spent["method"] == cost.SCREEN))
+    ]
+    parts = {"one data set": single}
+    if cost.POOLED in set(spent["scope"]):
+        parts["all data sets together"] = spent[spent["scope"] == cost.POOLED]
+    AGAINST = {"own": "its own whole ranking", "reference": "the reference"}
+    figure, axes = plt.subplots(
+        len(parts), 2, figsize=(5.4, 2.9 * len(parts) + 0.9), sharey=True, squeeze=False
+    )
+    for row, (title, part) in zip(axes, parts.items(), strict=True):
+        for ax, against in zip(row, AGAINST, strict=True):
+            some = part[~part["whole"]] if against == "own" else part
+            tau = some.pivot_table(
+                index="trainings", columns="method", values=f"tau_{against}", aggfunc="median"
+            )
+            lines(ax, tau)
+            numbered(ax.xaxis, list(tau.index))
+            ax.set_title(f"{title},\n{AGAINST[against]}", fontsize=9)
+    figure.supxlabel("trainings", fontsize=10)
+    figure.supylabel("agreement", fontsize=10)
+    figure.legend(
+        *axes[0, 1].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+    )
+    n_sets = single["scope"].nunique()
+    show_figure(
+        figure,
+        "fig-cost",
+        "Agreement of rankings of real trainings with the method's own of all trainings, and with "
+        f"the reference, against the trainings spent: medians over random parts and {n_sets} data "
+        "sets.",
+        "Agreement against trainings, a line for each of "
+        + listed(LABELS[name] for name in LOOKS if name in set(spent["method"])),
+    )
+
+# %%
+if spent is not None:
+
+    def trainings(part: pd.DataFrame, against: str, name: str) -> str:
+        """From how many on the median agreement is enough, in words."""
+        found = cost.needed(part, f"tau_{against}", enough, by=["method"]).get(name, np.nan)
+        most = part[part["method"] == name]["trainings"].max()
+        return f"{found:,.0f}" if found == found else f"more than {most:,}"
+
+    compared = [name for name in LOOKS if name in set(spent["method"])]
+    show_table(
+        pd.DataFrame(
+            {"Method": [LABELS[name] for name in compared]}
+            | {
+                f"{title}, {against}": [trainings(part, against, name) for name in compared]
+                for title, part in parts.items()
+                for against in AGAINST
+            }
+        ).rename(columns=lambda name: name[0].upper() + name[1:]),
+        "table-cost",
+        f"The fewest trainings from which on the median agreement is at least {enough:g}.",
+    )
+    says = []
+    tau = single.groupby(["method", "trainings"])["tau_reference"].median()
+    if cost.SCREEN in compared:
+        screen, fanova = tau[cost.SCREEN], tau["fanova"]
+        for n in (12, 24, 72):
+            reached = fanova.index[fanova >= screen[n]]
+            if not len(reached):
+                needs = f"more than the {fanova.index[-1]:,} random trainings that were tried"
+            elif reached[0] == fanova.index[0]:
+                needs = f"no more than {reached[0]:,} random trainings, the fewest that were tried"
+            else:
+                needs = f"{reached[0]:,} random trainings"
+            says.append(
+                f"The screen's {n} trainings of one data set agree with the reference by "
+                f"{screen[n]:.2f}; for as much, fANOVA needs {needs}."
+            )
+        says.append(
+            "The screen compares two levels of each hyperparameter, near the quartiles of what "
+            "random search draws: a hump between them is not seen."
+        )
+    else:
+        says.append(
+            "**Missing here:** the Plackett–Burman screen, which is not recorded: `hia record "
+            "screening`, then `python benchmarks/record_truth.py cost`."
+        )
+    refused = int((spent["problem"] != "").sum())
+    if refused:
+        says.append(
+            f"In {refused} of {len(spent)} cases a method refused, mostly because all accuracies "
+            "were the same; these count as no agreement."
+        )
+    says.append(
+        "A method can settle early on a wrong ranking: the first part of this chapter says which "
+        "ones come near the truth. `python benchmarks/record_truth.py cost` computes this part."
+    )
+    show_text(" ".join(says))

@@ -1,0 +1,452 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How much is the seed? How much the size?
+#
+# The recorded study trains every configuration once, with one seed, and on a part of its data set.
+# Two experiments beside it ask what that does to its results: some configurations trained again
+# with other seeds, and on fewer and more images.
+
+# %% tags=["parameters"]
+trials = "data/trials.parquet"  # the trained CNNs, one row each
+replicates = "data/replicates.parquet"  # configurations trained again with other seeds
+scaling = "data/scaling.parquet"  # configurations trained on fewer and on more images
+n_neighbors = 10  # J of N-RReliefF on the few configurations of these experiments
+n_samples = 50  # pairs of samples of the study that show what so few configurations can tell
+random_state = 0  # seed of these samples, and of the forests
+
+# %%
+from itertools import combinations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from scipy import stats
+from sklearn.ensemble import RandomForestRegressor
+
+from hia import noise, records
+from hia.agreement import mean_agreement, rank_agreement, typical_agreement
+from hia.datasets import FACTS
+from hia.figures import show_figure, show_table, show_text, use_style
+from hia.relief import NRReliefF
+from hia.space import FILTERS, HYPERPARAMETERS
+from hia.trials import design, load
+
+use_style()
+study = load(trials)
+study = study[study["source"] == "random"]
+palette = sns.color_palette("colorblind")
+NAMES = {0.25: "a quarter", 0.5: "half", 1.0: "all", 2.0: "twice"}  # of the study's images
+
+
+def recorded(name: str, path: str) -> pd.DataFrame:
+    """The table of an experiment; empty, with words on the page, where it is not there."""
+    try:
+        return records.load(name, path)
+    except FileNotFoundError:
+        show_text(
+            f"**Missing here:** `{path}`. `hia record {name}` trains what is needed and writes it; "
+            "this page made again then shows the results."
+        )
+        return pd.DataFrame(columns=list(records.TABLES[name].columns))
+
+
+def whole(table: pd.DataFrame, rows_of_each: int) -> pd.DataFrame:
+    """The configurations that have so many rows, on data sets with three of them or more.
+
+    An experiment can be recorded in part: then some have fewer.
+    """
+    key = ["dataset", "trial"]
+    complete = table[table.groupby(key)["seed"].transform("size") >= rows_of_each]
+    return complete[complete.groupby("dataset")["trial"].transform("nunique") > 2]
+
+
+def in_order(table: pd.DataFrame) -> list[str]:
+    return [name for name in FACTS if name in set(table["dataset"])]
+
+
+def panels(names, xlabel: str):
+    """One panel of accuracies for each data set, two in a row."""
+    height = -(-len(names) // 2)
+    figure, axes = plt.subplots(height, 2, figsize=(7, 1.5 * height + 0.5), squeeze=False)
+    for ax in axes.flat[len(names) :]:
+        ax.set_visible(False)
+    for name, ax in zip(names, axes.flat, strict=False):
+        ax.set_title(FACTS[name].label, fontsize=10, loc="left")
+        ax.axhline(1 / FACTS[name].classes, color="grey", linewidth=0.8, zorder=0)
+    figure.supxlabel(xlabel, fontsize=10)
+    figure.supylabel("validation accuracy", fontsize=10)
+    return figure, dict(zip(names, axes.flat, strict=False))
+
+
+def spelled(items) -> str:
+    items = list(items)
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+# %% [markdown]
+# ## The seed
+#
+# The seed decides the initial weights, the order of the images and what dropout leaves out. The
+# configurations trained again go in equal steps from the worst to the best of each data set's
+# random search, by the accuracy of their trial. The trial itself is left out of what follows: it
+# was chosen by its accuracy, and is no random draw.
+
+# %%
+seeds = whole(recorded("replicates", replicates), rows_of_each=2)
+of_config = seeds.groupby(["dataset", "trial"])["accuracy"]
+
+# %%
+if len(seeds):
+    figure, axes = panels(in_order(seeds), "configurations, by mean accuracy")
+    for name, ax in axes.items():
+        own = seeds[seeds["dataset"] == name]
+        place = own.groupby("trial")["accuracy"].mean().rank(method="first")
+        ax.scatter(own["trial"].map(place), own["accuracy"], s=14, color=palette[0], alpha=0.6)
+        ax.set(xticks=[], ylim=(0, None))
+    deviation = of_config.std()
+    show_figure(
+        figure,
+        "fig-seeds",
+        f"Validation accuracy of {len(seeds):,} CNNs of {of_config.ngroups} configurations: a "
+        "column is a configuration, a dot a seed. Grey: guessing. The scales differ.",
+        "One panel per data set; the standard deviation between the seeds of a configuration goes "
+        f"from {deviation.min():.3f} to {deviation.max():.3f}",
+    )
+
+
+# %%
+def explained(name: str) -> float:
+    """Share of the variance (R²) that a forest explains of the study's CNNs, each out of bag."""
+    own = study[study["dataset"] == name]
+    if len(own) < 30:
+        return np.nan
+    X = design(own).assign(**{layer: own[layer].astype(float).fillna(0) for layer in FILTERS})
+    X = pd.get_dummies(X, dtype=float).to_numpy()
+    forest = RandomForestRegressor(100, oob_score=True, random_state=random_state)
+    return float(forest.fit(X, own["accuracy"]).oob_score_)
+
+
+if len(seeds):
+    described = []
+    for name in [*in_order(seeds), "all"]:
+        own = seeds if name == "all" else seeds[seeds["dataset"] == name]
+        parts, share = noise.components(own), noise.seed_share(own)
+        described.append(
+            {
+                "Data set": "all" if name == "all" else FACTS[name].label,
+                "SD, seeds": np.sqrt(parts.seed),
+                "SD, rest": np.sqrt(parts.configuration),
+                "Seed's share": share.share,
+                "from": share.low,
+                "to": share.high,
+                "Forest": np.nan if name == "all" else explained(name),
+            }
+        )
+    table = pd.DataFrame(described)
+    forest = table["Forest"].mean()
+    table.loc[table.index[-1], "Forest"] = forest
+    show_table(
+        table,
+        "table-seeds",
+        "Standard deviation (SD) of accuracy between the seeds of one configuration, and between "
+        "the configurations of one data set; the seed's share of the variance within the data set, "
+        "with a 95 % interval; and the share that a random forest, which knows all "
+        "hyperparameters, explains of CNNs of the study's random search that it has not seen.",
+        formats=dict.fromkeys(("Seed's share", "from", "to", "Forest"), ".1%")
+        | dict.fromkeys(("SD, seeds", "SD, rest"), ".3f"),
+    )
+
+# %%
+if len(seeds):
+    total = parts.seed + parts.configuration + parts.dataset
+    apart = [abs(a - b) for _, values in of_config for a, b in combinations(values, 2)]
+    paragraphs = [
+        f"**Within a data set, {share} of the variance of accuracy is the seed.** Over all data "
+        f"sets together {parts.dataset / total:.0%} of the variance is between the data sets, "
+        f"{parts.configuration / total:.0%} between the configurations of one, and "
+        f"{parts.seed / total:.1%} between seeds.",
+        "**Importance.** No hyperparameter can explain the seed's part: within a data set the "
+        "shares of all of them together, interactions included, end at "
+        f"{1 - share.share:.1%} of the variance."
+        + (
+            f" A forest explains {forest:.1%} of it. So the seed makes "
+            f"{min(share.share / (1 - forest), 1):.0%} of what the forest leaves unexplained; the "
+            "rest could be explained, with more CNNs or by something better."
+            if forest < 1
+            else ""
+        ),
+        "**Two CNNs.** Trainings that differ in nothing but the seed are "
+        f"{np.median(apart):.3f} apart in the median, and more than {np.quantile(apart, 0.95):.3f} "
+        "in one pair of twenty. A smaller difference between two rows of the study says little "
+        "about their configurations.",
+    ]
+    # The better half, by the trial's own accuracy: its seed is none of those compared.
+    keys = pd.MultiIndex.from_frame(seeds[["dataset", "trial"]])
+    chosen = study.set_index(["dataset", "trial"])["accuracy"].reindex(keys.unique()).dropna()
+    upper = chosen[chosen > chosen.groupby("dataset").transform("median")].index
+    good = whole(seeds[keys.isin(upper)], rows_of_each=2)
+    if len(good):
+        paragraphs.append(
+            f"**The good ones.** Most of the variance is between configurations that train and "
+            f"such that hardly do. Among the better half of each data set's, "
+            f"{good.groupby(['dataset', 'trial']).ngroups} configurations, the seed's share is "
+            f"{noise.seed_share(good)}."
+        )
+    show_text("\n\n".join(paragraphs))
+
+# %% [markdown]
+# ## The size of the training set
+#
+# The same configurations, with their trial's own seed, on a quarter, on half and on twice the
+# training images of the study, as far as there are so many. The validation images stay the same.
+
+# %%
+sizes = recorded("scaling", scaling)
+sizes = whole(sizes, rows_of_each=sizes["fraction"].nunique() - 1)  # some have no more images
+fractions = [one for one in records.FRACTIONS if one in set(sizes["fraction"])]
+others = [one for one in fractions if one != 1]
+
+# %%
+if len(sizes):
+    images = pd.pivot_table(sizes, "images", "dataset", "fraction", "max").loc[in_order(sizes)]
+    table = images.rename(columns=NAMES).assign(
+        **{"Data set": [FACTS[name].label for name in images.index]}
+    )
+    show_table(
+        table[["Data set", *(NAMES[one] for one in fractions)]],
+        "table-sizes",
+        f"Training images of {sizes.groupby(['dataset', 'trial']).ngroups} configurations, from a "
+        "quarter to twice as many as in the study. Where there are not twice as many, all there "
+        "are; empty where the study has all of them already.",
+        formats={NAMES[one]: ",.0f" for one in fractions},
+    )
+    again = sizes[sizes["fraction"] == 1].merge(
+        study, on=["dataset", "trial", "seed", "images", "precision", "processor"]
+    )
+    if len(again):
+        show_text(
+            f"On all images of the study, {len(again)} of these trainings repeat one of the "
+            f"study's on the same kind of processor; "
+            f"{(again['accuracy_x'] == again['accuracy_y']).sum()} of them end with the recorded "
+            "accuracy, to the last bit."
+        )
+
+
+# %%
+def change(fraction: float) -> float:
+    """Median over the configurations of what this size adds to their accuracy."""
+    both = noise.beside_full(sizes, fraction)
+    return float((both["accuracy"] - both["full"]).median())
+
+
+if others:
+    figure, axes = panels(in_order(sizes), "training images")
+    full = sizes[sizes["fraction"] == 1].set_index(["dataset", "trial"])["accuracy"]
+    places = full.groupby("dataset").rank(pct=True)
+    for (name, number), line in sizes.groupby(["dataset", "trial"]):
+        colour = plt.get_cmap("viridis")(0.9 * places.get((name, number), 0))
+        axes[name].plot(line["images"], line["accuracy"], "o-", ms=3, lw=1, color=colour)
+    for name, ax in axes.items():
+        ticks = images.loc[name].dropna().astype(int)
+        ax.set(xscale="log", ylim=(0, None))
+        ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=8)
+        ax.minorticks_off()
+    show_figure(
+        figure,
+        "fig-sizes",
+        "Validation accuracy against the number of training images, one line per configuration: "
+        "dark for the poor on as many images as the study has, light for the good. Where lines "
+        "cross, the order changes. Grey: guessing. The scales differ.",
+        "One panel of lines per data set; the median change of accuracy against the study's number "
+        "of images is " + ", ".join(f"{change(one):+.3f} on {NAMES[one]}" for one in others),
+    )
+
+# %% [markdown]
+# ### Do the rankings of configurations move?
+#
+# Two trainings on as many images but with another seed do not put the configurations in the very
+# same order either; among those that hardly train it is chance. So beside the order on fewer or
+# more images, compared with that on the study's number, stands what the seed alone does. Sizes
+# share the seed, and with it the initial weights, which two seeds do not; that may make sizes look
+# a little more alike than they are.
+
+
+# %%
+def with_interval(values) -> tuple[float, float, float]:
+    """Mean, and the limits of Student's 95 % interval."""
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return np.mean(values), np.mean(values) - half, np.mean(values) + half
+
+
+of_seeds = noise.between_seeds(seeds)
+of_sizes = {one: taus for one in others if (taus := noise.between_sizes(sizes, one))}
+compared = {NAMES[one]: taus for one, taus in of_sizes.items()}
+if of_seeds:
+    compared["another seed"] = of_seeds
+means = {label: mean_agreement(list(taus.values())) for label, taus in compared.items()}
+if compared:
+    figure, ax = plt.subplots(figsize=(7, 3.2))
+    for place, (label, taus) in enumerate(compared.items()):
+        tau = means[label]
+        spread = place + np.linspace(-0.2, 0.2, len(taus) + 2)[1:-1]
+        ax.scatter(spread, [one.tau for one in taus.values()], s=14, color="grey", alpha=0.6)
+        ax.errorbar(
+            place,
+            tau.tau,
+            [[tau.tau - tau.low], [tau.high - tau.tau]],
+            fmt="D" if label == "another seed" else "o",
+            color=palette[3 if label == "another seed" else 0],
+            capsize=4,
+        )
+    ax.set_xticks(range(len(compared)), list(compared))
+    ax.set(ylabel=r"Kendall's $\tau$", xlim=(-0.5, len(compared) - 0.5))
+    ax.set_ylim(top=1.03)
+    show_figure(
+        figure,
+        "fig-sizes-tau",
+        "How alike the configurations of a data set are ordered on the study's number of training "
+        "images and on a part or the double of it (circles), and by two seeds on the same images "
+        "(diamond): Kendall's $\\tau$ of each data set (grey), their mean and its 95 % interval.",
+        "Kendall's tau: " + ", ".join(f"{label} {tau.tau:.2f}" for label, tau in means.items()),
+    )
+
+# %%
+described, verdicts = [], []
+for one, taus in of_sizes.items():
+    tau, loss = means[NAMES[one]], noise.winner_loss(sizes, one)
+    described.append(
+        {
+            "Images": NAMES[one],
+            "Data sets": len(taus),
+            "Kendall's tau": tau.tau,
+            "from": tau.low,
+            "to": tau.high,
+            "Same winner": int((loss == 0).sum()),
+            "Loss": loss.mean(),
+            "Change": change(one),
+        }
+    )
+    shared = [name for name in taus if name in of_seeds]
+    if len(shared) > 1:
+        mean, low, high = with_interval([taus[name].tau - of_seeds[name].tau for name in shared])
+        verdicts.append(
+            f"on {NAMES[one]} it is {'higher' if mean > 0 else 'lower'} by {abs(mean):.2f} "
+            f"(interval {low:+.2f} to {high:+.2f}): the size moves the order "
+            + ("more" if high < 0 else "less" if low > 0 else "not clearly more or less")
+            + " than the seed"
+        )
+if described:
+    show_table(
+        pd.DataFrame(described),
+        "table-sizes-tau",
+        "Kendall's $\\tau$ with the order on the study's number of images, mean over data sets "
+        "with a 95 % interval; on how many data sets the same configuration wins; what the winner "
+        "of this size loses in accuracy on the study's number against the best there, mean over "
+        "data sets; and the median change of accuracy against the study's number.",
+        formats=dict.fromkeys(("Kendall's tau", "from", "to"), ".2f")
+        | {"Loss": ".3f", "Change": "+.3f"},
+    )
+    show_text(
+        f"**Do they move?** With another seed $\\tau$ is {means['another seed']} in the mean. "
+        f"Against that, {'; '.join(verdicts)}. The intervals are Student's, over the data sets."
+        if verdicts
+        else "**Do they move?** How much of these differences is the seed cannot be said as long "
+        "as there are no trainings with other seeds on two data sets at least."
+    )
+
+# %% [markdown]
+# ### Does importance move?
+#
+# The configurations of all data sets together are ranked by N-RReliefF as in {doc}`importance`,
+# once for each size and each seed. In place of the accuracy stands its rank within its data set and
+# size: with so few CNNs the differences between data sets would drown everything else.
+# `in_channel_num`, which belongs to the data set, is left out.
+
+# %%
+columns = [name for name in HYPERPARAMETERS if name != "in_channel_num"]
+
+
+def importance(table: pd.DataFrame) -> pd.Series:
+    """W of every hyperparameter, on ranks of accuracy within the data sets, scaled to (0, 1]."""
+    place = table.groupby("dataset")["accuracy"].rank(pct=True)
+    relief = NRReliefF(n_neighbors=n_neighbors).fit(design(table, columns), place)
+    return pd.Series(relief.weights_, index=columns)
+
+
+def alike(tables) -> list:
+    """Between all pairs of lists of weights, each from the same configurations; none if too few."""
+    tables = [table.set_index(["dataset", "trial"]) for table in tables]
+    shared = sorted(set.intersection(*(set(table.index) for table in tables)))
+    if len(shared) <= 2 * n_neighbors:
+        return []
+    lists = [importance(table.loc[shared].reset_index()) for table in tables]
+    return [rank_agreement(*pair) for pair in combinations(lists, 2)]
+
+
+def of_samples(per_dataset: pd.Series):
+    """Between two samples of the study that share no CNN, with so many of each data set."""
+    rng = np.random.default_rng(random_state)
+    own = {name: study[study["dataset"] == name] for name in per_dataset.index}
+    pairs = []
+    for _ in range(n_samples):
+        drawn = {name: rng.permutation(len(rows)) for name, rows in own.items()}
+        halves = (
+            pd.concat(
+                [own[name].iloc[drawn[name][part:][: 2 * n : 2]] for name, n in per_dataset.items()]
+            )
+            for part in (0, 1)
+        )
+        pairs.append(rank_agreement(*map(importance, halves)))
+    return typical_agreement(pairs)
+
+
+by_fraction = dict(list(sizes.groupby("fraction")))
+pairs_of = {
+    f"{NAMES[one]} and all of the study's images": alike([by_fraction[one], by_fraction[1.0]])
+    for one in others
+}
+if len(seeds):
+    pairs_of["two seeds"] = alike([own for _, own in seeds.groupby("replicate")])
+lists = {label: typical_agreement(pairs) for label, pairs in pairs_of.items() if pairs}
+per_dataset = (sizes if others else seeds).groupby("dataset")["trial"].nunique()
+if lists:
+    same = min(lists.values())
+    lists["other configurations of the study"] = other = of_samples(per_dataset)
+    show_table(
+        pd.DataFrame(
+            [
+                {"Between": label, "Kendall's tau": t.tau, "from": t.low, "to": t.high}
+                for label, t in lists.items()
+            ]
+        ),
+        "table-sizes-importance",
+        f"Kendall's $\\tau$ between two rankings of {len(columns)} hyperparameters, each from at "
+        f"most {per_dataset.sum()} CNNs, with the 95 % interval of a pair of rankings: of the same "
+        "configurations on other sizes and with other seeds (mean over pairs of seeds), and of "
+        f"other configurations of the study's random search (mean over {n_samples} draws).",
+        formats=dict.fromkeys(("Kendall's tau", "from", "to"), ".2f"),
+    )
+    show_text(
+        f"Two samples of {per_dataset.sum()} CNNs of the study that share none, on the same "
+        f"numbers of images, agree with $\\tau$ {other}. "
+        + (
+            "**That many suffice for a rough ranking of importance**, better than chance. "
+            if other.low > 0
+            else "**That is too few to rank importance:** unrelated rankings may agree as well. "
+            "Whether the ranking from the whole study would move with the size cannot be said. "
+        )
+        + f"Rankings from the *same* configurations agree with $\\tau$ {same.tau:.2f} at least."
+    )
+elif per_dataset.sum():
+    show_text(
+        f"{per_dataset.sum()} configurations are too few to rank importance with {n_neighbors} "
+        "neighbours."
+    )
