@@ -55,7 +55,9 @@ from hia import datasets, space, trainer, trials
 MAX_EPOCHS = int(space.SPACE["epoch"].bounds[1])
 ETA = 3
 HEARTBEAT_SECONDS = 10
-POLL_SECONDS = 5  # reading the whole storage costs the coordinator some tenths of a second
+# Reading the whole storage costs the coordinator from milliseconds to some tenths of a second: it
+# pauses twenty times as long as that, within these bounds.
+POLL_SECONDS = (0.2, 5.0)
 QUEUE = 16  # trials waiting or running in one Optuna study
 # Trials of one Optuna study that a worker trains before it goes to the next: loading a data set has
 # to pay, and both sources have to get on together.
@@ -673,10 +675,12 @@ def _watch(
     at_start: int | None = None
     printed = -math.inf
     while True:
+        reading = time.monotonic()
         unfinished = _queue(plan, storage)
         if at_start is None:
             at_start = unfinished
         elapsed = time.monotonic() - began
+        pause = 20 * (time.monotonic() - reading)
         if elapsed - printed >= report_seconds or not unfinished:
             printed = elapsed
             print(_progress(plan.models, unfinished, at_start, elapsed), flush=True)
@@ -688,7 +692,7 @@ def _watch(
                     f"a worker ended with exit code {process.exitcode} (its message is above); "
                     "all finished trials are kept, and the same command goes on"
                 )
-        time.sleep(min(POLL_SECONDS, report_seconds))
+        time.sleep(min(max(pause, POLL_SECONDS[0]), POLL_SECONDS[1], report_seconds))
 
 
 def _progress(models: int, unfinished: int, at_start: int, elapsed: float) -> str:
