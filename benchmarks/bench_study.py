@@ -2,10 +2,11 @@
 
     python benchmarks/bench_study.py [CNNs, default 100]
 
-The study trains random and BOHB configurations as the recorded study does, on 4,000 images of MNIST's
-size (of noise, so that nothing is downloaded), in a storage of its own, once with one worker and
-once with two; starting the workers counts. The memory is that of a process which trains the most expensive configuration of Table 1 on images
-of each shape, as many as the recorded study takes.
+The study trains random and BOHB configurations as the recorded study does, on 4,000 images of
+MNIST's size (of noise, so that nothing is downloaded), in a storage of its own, once with one
+worker and once with two; starting the workers counts. The memory is that of a process which trains
+the most expensive configuration of Table 1 on images of each shape, as many as the recorded study
+takes.
 """
 
 import contextlib

@@ -11,10 +11,11 @@ Parquet file is made from the journal, whether all jobs are in it or not.
   its first `FIRST` trials, so that the choice stays as it is when the study grows.
 - scaling: the same configurations, with the trial's own seed, on a quarter, half, all and twice the
   trial's training images, as far as there are so many; the validation images stay the same.
+- precision: the same configurations with the trial's own seed and images, in bfloat16.
 - screening: the runs of the folded Plackett-Burman design (`hia.screening`) with `SCREENING_SEEDS`
   seeds each, on as many images as the trials of the data set.
 
-All with the precision of the trials.
+All but `precision` with the precision of the trials.
 """
 
 import contextlib
@@ -100,6 +101,11 @@ def _scaling(table: pd.DataFrame) -> Iterator[Row]:
                 before = images
 
 
+def _precision(table: pd.DataFrame) -> Iterator[Row]:
+    for row in _plain(chosen(table)):
+        yield _of_trial(row) | {"precision": "bf16"}
+
+
 def _screening(table: pd.DataFrame) -> Iterator[Row]:
     configs = screening.configs(screening.design(len(space.HYPERPARAMETERS)))
     for name, rows in table.groupby("dataset", sort=False):
@@ -125,6 +131,7 @@ def _screening(table: pd.DataFrame) -> Iterator[Row]:
 _JOBS: dict[str, Callable[[pd.DataFrame], Iterator[Row]]] = {
     "replicates": _replicates,
     "scaling": _scaling,
+    "precision": _precision,
     "screening": _screening,
 }
 NAMES = tuple(_JOBS)

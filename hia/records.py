@@ -2,6 +2,7 @@
 
 - replicates: configurations of the study, each trained again with other seeds;
 - scaling: configurations of the study, each trained on fewer and on more images;
+- precision: configurations of the study, each trained again in bfloat16;
 - screening: the runs of a Plackett-Burman design (`hia.screening`), each with several seeds.
 
 One row per trained CNN, with the columns of `hia.trials` as far as they apply. The tables are
@@ -66,6 +67,7 @@ TABLES = {
         },
         ("dataset", "trial"),
     ),
+    "precision": Table({"trial": _TRIAL}, ("dataset", "trial")),
     "screening": Table(
         {
             "run": ("int64", "row of the design, from 0; the second half is the fold-over", 0),

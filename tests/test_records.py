@@ -13,6 +13,7 @@ from hia import records, screening, space, trials
 from hia.records import TABLES, check, load, save
 from hia.trials import TrialsError
 
+GROUPED = [name for name in TABLES if name != "precision"]  # rows that share a configuration
 ROW = 5  # the row that the tests spoil: not the first of its group in any of the tables
 
 
@@ -48,11 +49,13 @@ def rows(name: str) -> list[dict]:
                 key = {"dataset": dataset, "run": run}
                 found += [key | {"replicate": one} | trained(config, rng) for one in (1, 2, 3)]
             continue
-        for trial in (8, 2):
+        for trial in (8, 2, 5) if name == "precision" else (8, 2):
             key = {"dataset": dataset, "source": "random", "trial": trial}
             config = space.validate(space.sample(rng))
             if name == "replicates":
                 found += [key | {"replicate": one} | trained(config, rng) for one in (3, 1, 2)]
+            elif name == "precision":
+                found.append(key | trained(config, rng) | {"precision": "bf16"})
             else:
                 found += [
                     key | {"fraction": one} | trained(config, rng) | {"images": n, "seed": 7}
@@ -210,7 +213,9 @@ def another(table: pd.DataFrame, column: str) -> object:
 @pytest.mark.parametrize(
     "column", [column for column in space.HYPERPARAMETERS if column not in ("epoch",)]
 )
-def test_rows_of_one_configuration_share_it(name, table, column):
+@pytest.mark.parametrize("name", GROUPED)
+def test_rows_of_one_configuration_share_it(name, column):
+    table = a_table(name)
     table = table.assign(num_filters_1=8, num_filters_2=8, num_filters_3=8, num_conv_layers=3)
     value = another(table, column)
     with pytest.raises(TrialsError, match=r"must be the same in all rows|if its"):
@@ -220,7 +225,7 @@ def test_rows_of_one_configuration_share_it(name, table, column):
 @pytest.mark.parametrize(
     ("name", "column"),
     [("replicates", "images"), ("screening", "images"), ("scaling", "seed")]
-    + [(name, "val_images") for name in TABLES],
+    + [(name, "val_images") for name in GROUPED],
 )
 def test_what_else_has_to_be_the_same(name, column):
     # Another number in the second row of a group is what differs.
