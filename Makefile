@@ -29,7 +29,7 @@ NOTEBOOKS := $(wildcard notebooks/*.py)
 EXECUTED := $(NOTEBOOKS:notebooks/%.py=book/%.ipynb)
 BOOK := _build/html/index.html
 
-.PHONY: help book test notebook study bench serve picture lint clean distclean
+.PHONY: help book test torture notebook study bench serve picture lint clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ book: $(BOOK) ## build the book
 
 test: $(READY_TOO) ## run all tests, the built book in a browser among them
 	@$(PY) -m pytest
+
+torture: $(READY_TOO) ## kill studies, disks and servers at random, for half an hour or more
+	@$(PY) -m pytest tests/torture -s
 
 notebook: $(READY_TOO) ## run one notebook with other parameters: NB=importance P="n_neighbors=50 sigma=10"
 	@$(PY) -m hia.notebooks rerun "$$NB" "$$P"
@@ -97,8 +100,12 @@ book/%.ipynb: notebooks/%.py $(wildcard hia/*.* data/*.* data/*/*.*) $(READY_TOO
 	@echo "Running $<"
 	@$(PY) -m hia.notebooks run $< -o $@
 
+# These look at the other pages.
+book/items.ipynb: $(filter-out book/items.ipynb,$(EXECUTED)) $(wildcard book/*.md)
+book/items.ipynb book/intro.ipynb: book/_toc.yml
+
 # Always all pages: a warning is an error only on pages that are read again, and it takes seconds.
-$(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/*) $(EXECUTED)
+$(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/* book/_ext/*.py) $(EXECUTED)
 	@rm -rf _build/html _build/.doctrees
 	@$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$(CURDIR)/book/_toc.yml" \
 	  --path-output . -W -n --keep-going --quiet > /dev/null || { rm -rf _build/html; exit 1; }

@@ -33,7 +33,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from hia import cnn, datasets, records, screening, space, study, trainer
 
@@ -185,17 +184,7 @@ def _train(
     """The whole row of a job."""
     config = {name: job[name] for name in space.SPACE if job[name] is not None}
     result = trainer.train(config, data, job["seed"], on_epoch, precision=job["precision"])
-    return job | {
-        "accuracy": result.accuracy,
-        "accuracy_per_epoch": result.accuracy_per_epoch,
-        "loss": result.loss_per_epoch[-1] if not result.diverged else None,
-        "seconds": result.seconds,
-        "cpu_seconds": result.cpu_seconds if math.isfinite(result.cpu_seconds) else None,
-        "parameters": result.parameters,
-        "flops": result.flops,
-        "diverged": result.diverged,
-        "processor": processor,
-    }
+    return job | study.outcome(result) | {"processor": processor}
 
 
 def _cost(job: Row) -> float:
@@ -381,7 +370,7 @@ def _run(
     trained, cost = 0, 0.0
     began = printed = time.monotonic()
     pipes = [multiprocessing.Pipe() for _ in range(min(workers, len(missing)))]
-    with study.spawned(_work, [(there, device) for _, there in pipes]):
+    with study.spawned(_work, [(there, device, n) for n, (_, there) in enumerate(pipes)]):
         busy: dict[Connection, Row] = {}
         for here, there in pipes:
             there.close()  # so that the end of either process closes the connection
@@ -425,11 +414,10 @@ def _progress(trained: int, asked: int, share: float, elapsed: float) -> str:
     return line
 
 
-def _work(connection: Connection, device: str) -> None:
+def _work(connection: Connection, device: str, index: int) -> None:
     """Train the jobs that come, until the coordinator is gone."""
-    torch.set_num_threads(1)
     coordinator = os.getppid()
-    processor = study.describe_processor(device)
+    processor = study.set_up_worker(device, index)
     loaded, data = None, None
     while True:
         try:

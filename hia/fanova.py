@@ -39,7 +39,16 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hia.relief import _as_frame, _check_count, _is_real, _is_text, _range, _read_target
+from hia.inputs import (
+    as_frame,
+    check_count,
+    is_text,
+    position,
+    positions,
+    read_numbers,
+    read_target,
+    span_of,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -130,17 +139,17 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         nor categorical, or has one value only (unless its bounds or levels are declared); y that is
         constant or of another length than X; and where every tree is constant.
         """
-        _check_count("n_trees", self.n_trees)
-        _check_count("min_samples_leaf", self.min_samples_leaf)
-        frame = _as_frame(X)
+        check_count("n_trees", self.n_trees)
+        check_count("min_samples_leaf", self.min_samples_leaf)
+        frame = as_frame(X)
         validate_data(self, X, skip_check_array=True)
-        target = _read_target(y)
+        target = read_target(y)
         check_consistent_length(frame, target)
         if len(frame) < 2:
             raise ValueError(f"X has {len(frame)} sample(s), a minimum of 2 is required")
         # Around 0 and of range 1: a forest takes variances below 2e-16 for 0, and a mean far from 0
         # costs digits.
-        self._spread = _range(target, "y", "no column can explain it")
+        self._spread = span_of(target, "y", "no column can explain it")
         self._middle = target.min() + self._spread / 2
         target = (target - self._middle) / self._spread
         self._scales = self._read_scales(frame, target)
@@ -191,13 +200,13 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "importances_")
         names = getattr(self, "feature_names_in_", range(self.n_features_in_))
-        position = _position("column", column, list(names))
-        scale = self._scales[position]
+        place = position("column", column, list(names))
+        scale = self._scales[place]
         points = pd.Series(scale.grid() if values is None else np.asarray(values)).infer_objects()
         shares = scale.at(scale.codes(points))
         curves = []
         for tree in self._curves:
-            cuts, means = tree[position]
+            cuts, means = tree[place]
             curves.append(means[np.searchsorted(cuts[1:-1], shares)])
         mean, std = np.mean(curves, axis=0), np.std(curves, axis=0)
         return pd.DataFrame(
@@ -207,8 +216,8 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     def _read_scales(self, frame: pd.DataFrame, target: Floats) -> "list[_Interval | _Levels]":
         """The scale of each column, from what is declared and the values it has."""
         names = list(frame.columns)
-        categorical = _listed("categorical", self.categorical, names)
-        log = _listed("log", self.log, names)
+        categorical = positions("categorical", self.categorical, names)
+        log = positions("log", self.log, names)
         bounds = _mapped("bounds", self.bounds, names)
         levels = _mapped("levels", self.levels, names)
         scales: list[_Interval | _Levels] = []
@@ -216,7 +225,7 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
             label = f"column {name!r} of X"
             if values.isna().any():
                 raise ValueError(f"{label} contains NaN (missing values)")
-            if k in categorical or _is_text(values):
+            if k in categorical or is_text(values):
                 _refuse(label, "categorical", k, {"log": log, "bounds": bounds, "levels": levels})
                 scales.append(_categories(label, values, target))
             elif k in levels:
@@ -309,7 +318,7 @@ class _Interval:
 
     def codes(self, values: pd.Series) -> Codes:
         """(n,): what the forest gets for values (n,), in the digits that it keeps."""
-        numbers = _numbers(self.label, values)
+        numbers = read_numbers(values, self.label)
         outside = ~((self.low <= numbers) & (numbers <= self.high))
         if outside.any():
             raise ValueError(
@@ -348,7 +357,7 @@ class _Levels:
         if self.values.dtype == object:
             wanted = pd.Index(values, dtype=object)
         else:
-            wanted = pd.Index(_numbers(self.label, values))
+            wanted = pd.Index(read_numbers(values, self.label))
         codes = self.values.get_indexer(wanted)
         if (codes < 0).any():
             known = [str(value) for value in self.values]
@@ -373,7 +382,7 @@ def _interval(
     label: str, values: pd.Series, bounds: tuple[float, float] | None, log: bool
 ) -> _Interval:
     """The scale of a column of numbers (n,), from its bounds, declared or observed."""
-    numbers = _numbers(label, values)
+    numbers = read_numbers(values, label)
     if bounds is None:
         low, high = float(numbers.min()), float(numbers.max())
     else:
@@ -382,7 +391,7 @@ def _interval(
         what = "has" if bounds is None else "has a lower bound of"
         raise ValueError(f"{label} {what} {low:g}: a logarithm needs values above 0")
     if bounds is None:
-        _range(numbers, label, "leave it out, or declare its bounds")
+        span_of(numbers, label, "leave it out, or declare its bounds")
     return _Interval(label, low, high, log)
 
 
@@ -419,45 +428,16 @@ def _categories(label: str, values: pd.Series, target: Floats) -> _Levels:
     return _Levels(label, pd.Index(categories[ascending], dtype=object))
 
 
-def _numbers(label: str, values: pd.Series) -> Floats:
-    if not _is_real(values):
-        raise ValueError(
-            f"{label} ({values.dtype}) is neither all numbers nor all text; convert it, or name it "
-            "in categorical"
-        )
-    return values.to_numpy(dtype=np.float64)
-
-
-def _listed(option: str, entries: Sequence[Name] | None, names: list[Any]) -> set[int]:
-    """Positions of the columns in a list of names and positions."""
-    if isinstance(entries, str):
-        raise ValueError(f"{option}={entries!r} is not a list; [{entries!r}] is")
-    return {_position(option, entry, names) for entry in entries or ()}
-
-
 def _mapped(option: str, entries: Mapping[Any, Any] | None, names: list[Any]) -> dict[int, Any]:
     """Values by position, given by name or position."""
     if not isinstance(entries, Mapping | None):
         raise ValueError(f"{option}={entries!r} is not a mapping from columns")
-    return {_position(option, entry, names): value for entry, value in (entries or {}).items()}
+    return {position(option, entry, names): value for entry, value in (entries or {}).items()}
 
 
-def _position(option: str, entry: object, names: list[Any]) -> int:
-    """Position of a column that is given by its name, a string, or by its position."""
-    if isinstance(entry, str) and entry in names:
-        return names.index(entry)
-    if isinstance(entry, int | np.integer) and 0 <= entry < len(names):
-        return int(entry)
-    known = ", ".join(name for name in names if isinstance(name, str))
-    raise ValueError(
-        f"{option}: {entry!r} is not a column of X; there are {len(names)} columns"
-        + (f": {known}" if known else "")
-    )
-
-
-def _refuse(label: str, what: str, position: int, options: dict[str, Any]) -> None:
-    for option, positions in options.items():
-        if position in positions:
+def _refuse(label: str, what: str, place: int, options: dict[str, Any]) -> None:
+    for option, places in options.items():
+        if place in places:
             raise ValueError(f"{label} is {what}, and cannot be in {option} too")
 
 

@@ -17,7 +17,6 @@ with them takes as much longer as they take from it.
 import math
 import multiprocessing
 import os
-import signal
 import time
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -377,42 +376,25 @@ def _side_by_side(
     precision: str,
 ) -> list[_Timed]:
     """What `_time_jobs` gives in each of so many processes at the same time."""
-    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")  # as the study's workers
-    context = multiprocessing.get_context("spawn")
-    together = context.Barrier(workers)
-    pipes, processes = [], []
-    for index in range(workers):
-        ours, theirs = context.Pipe(duplex=False)
-        own = jobs[index::workers] or jobs
-        process = context.Process(
-            target=_time_jobs,
-            args=(theirs, together, largest, own, seconds, device, precision),
-            daemon=True,
-        )
-        pipes.append((ours, theirs))
-        processes.append(process)
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is this process's to handle
-    try:
-        for process in processes:
-            process.start()
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    try:
+    together = multiprocessing.get_context("spawn").Barrier(workers)
+    pipes = [multiprocessing.Pipe(duplex=False) for _ in range(workers)]
+    arguments = [
+        (theirs, together, largest, jobs[index::workers] or jobs, seconds, device, precision)
+        for index, (_, theirs) in enumerate(pipes)
+    ]
+    with study.spawned(_time_jobs, arguments):
         for _, theirs in pipes:
             theirs.close()  # so that a process that dies is an end of file
         given: list[_Timed] = []
         waiting = [ours for ours, _ in pipes]
-        while waiting:
-            ready = wait(waiting)  # not one after the other: the first could wait for a dead one
-            given.extend(ours.recv() for ours in waiting if ours in ready)
-            waiting = [ours for ours in waiting if ours not in ready]
-        return given
-    except EOFError:
-        raise RuntimeError("a calibration process failed (its message is above)") from None
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
+        try:
+            while waiting:
+                ready = wait(waiting)  # not one after the other: the first may wait for a dead one
+                given.extend(ours.recv() for ours in waiting if ours in ready)
+                waiting = [ours for ours in waiting if ours not in ready]
+        except EOFError:
+            raise RuntimeError("a calibration process failed (its message is above)") from None
+    return given
 
 
 def _time_jobs(

@@ -123,17 +123,36 @@ def beside_full(scaling: pd.DataFrame, fraction: float) -> pd.DataFrame:
     return pd.DataFrame({"accuracy": by_size[fraction], "full": by_size[1.0]}).dropna()
 
 
+def beside_trial(table: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies of trainings that repeat a trial, with its seed, and of the trial itself.
+
+    Columns `accuracy` and `trial_accuracy`, indexed by `dataset` and `trial`. Trials that `trials`
+    does not have, or has with another seed or other images, are left out.
+    """
+    key = ["dataset", "trial", "seed", "images", "val_images"]
+    own = trials[[*key, "accuracy"]].rename(columns={"accuracy": "trial_accuracy"})
+    both = table[[*key, "accuracy"]].merge(own, on=key).set_index(["dataset", "trial"])
+    return both[["accuracy", "trial_accuracy"]]
+
+
+def between_columns(lists: pd.DataFrame) -> dict[str, RankAgreement]:
+    """How alike the two columns order the configurations of each data set.
+
+    lists: two accuracies of each configuration, indexed by `dataset` and `trial`. Data sets with
+    fewer than three configurations, or all alike in one column, are left out.
+    """
+    return {
+        str(name): rank_agreement(own.iloc[:, 0], own.iloc[:, 1])
+        for name, own in lists.groupby("dataset")
+        if _can_be_ordered(own)
+    }
+
+
 def between_sizes(scaling: pd.DataFrame, fraction: float) -> dict[str, RankAgreement]:
     """How alike the configurations of each data set are ordered on `fraction` of the images and on
-    as many as their trial had.
-
-    Data sets with fewer than three configurations on both, or all alike on one, are left out.
+    as many as their trial had; as `between_columns`.
     """
-    found = {}
-    for name, lists in beside_full(scaling, fraction).groupby("dataset"):
-        if _can_be_ordered(lists):
-            found[str(name)] = rank_agreement(lists["accuracy"], lists["full"])
-    return found
+    return between_columns(beside_full(scaling, fraction))
 
 
 def winner_loss(scaling: pd.DataFrame, fraction: float) -> pd.Series:

@@ -7,11 +7,11 @@
 `run` makes the book's copy. `rerun` leaves that copy alone: notebook and page go to
 `_build/notebooks/`. `picture` copies a figure, such as the README's. Parameters are data (YAML
 scalars or lists), never code, and only those which the notebook's cell tagged "parameters" assigns
-are accepted. Notebooks run in the current directory, the root of the repository.
+are accepted. Notebooks run in the current directory, the root of the repository. Every page ends
+with a box that says what it was made with (`hia.colophon`).
 """
 
 import argparse
-import ast
 import base64
 import os
 import re
@@ -29,6 +29,8 @@ import papermill
 import yaml
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
+
+from hia import colophon
 
 SOURCES = Path("notebooks")
 RERUNS = Path("_build/notebooks")
@@ -60,18 +62,14 @@ def read(path: Path) -> NotebookNode:
     return notebook
 
 
-def parameter_names(notebook: NotebookNode) -> tuple[str, ...]:
-    """The names assigned in the cell tagged "parameters", in their order."""
-    names = []
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            for statement in ast.parse(cell.source).body:
-                if isinstance(statement, ast.Assign):
-                    targets = statement.targets
-                else:
-                    targets = [statement.target] if isinstance(statement, ast.AnnAssign) else []
-                names += [target.id for target in targets if isinstance(target, ast.Name)]
-    return tuple(names)
+def declared(notebook: NotebookNode) -> list[colophon.Parameter]:
+    """What the cells tagged "parameters" assign, in their order."""
+    return [
+        parameter
+        for cell in notebook.cells
+        if "parameters" in cell.metadata.get("tags", [])
+        for parameter in colophon.parameters(cell.source)
+    ]
 
 
 def parse(assignments: Sequence[str]) -> dict[str, Any]:
@@ -111,15 +109,19 @@ def run(source: Path, output: Path, parameters: Parameters | None = None) -> Non
     Raises NotebookError where a parameter is unknown or a cell fails.
     """
     notebook = read(source)
-    known = parameter_names(notebook)
+    known = [one.name for one in declared(notebook)]
     for name in parameters or {}:
         if name not in known:
             raise NotebookError(
                 f"{source} has no parameter {name!r}; it has: {', '.join(known) or 'none'}"
             )
     # The kernel of this environment, not one of that name in the user's home; no chatter of the
-    # kernel's debugger in the outputs.
-    os.environ.update(JUPYTER_PREFER_ENV_PATH="1", PYDEVD_DISABLE_FILE_VALIDATION="1")
+    # kernel's debugger in the outputs, nor of progress bars that the book has no use for.
+    os.environ.update(
+        JUPYTER_PREFER_ENV_PATH="1",
+        PYDEVD_DISABLE_FILE_VALIDATION="1",
+        PYTHONWARNINGS="ignore:IProgress not found",
+    )
     try:
         executed = papermill.execute_notebook(
             notebook,
@@ -132,10 +134,16 @@ def run(source: Path, output: Path, parameters: Parameters | None = None) -> Non
     except PapermillExecutionError as error:
         raise NotebookError(f"{source} failed:{error}") from None
     # Papermill's record has paths of this machine in it; nothing but the time taken is of use.
-    executed.metadata["papermill"] = {"duration": executed.metadata["papermill"]["duration"]}
+    seconds = executed.metadata.pop("papermill")["duration"]
     for cell in executed.cells:
         cell.metadata.pop("papermill", None)
         _fold(cell)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    facts = colophon.facts(source.stem, declared(notebook), parameters or {}, code, seconds)
+    executed.metadata["hia"] = facts
+    box = colophon.markdown(facts)
+    new = nbformat.v4.new_markdown_cell
+    executed.cells.append(new(box, id="colophon"))  # type: ignore[no-untyped-call]
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_suffix(".unfinished")
     nbformat.write(executed, unfinished)  # type: ignore[no-untyped-call]
@@ -147,6 +155,9 @@ def _fold(cell: NotebookNode) -> None:
     shown = {"show-input", "injected-parameters", "hide-input", "remove-input", "remove-cell"}
     if cell.cell_type == "code" and not shown.intersection(tags):
         tags.append("hide-input")
+        if "parameters" in tags:
+            prompts = {"code_prompt_show": "Show the parameters"}
+            cell.metadata["mystnb"] = prompts | {"code_prompt_hide": "Hide the parameters"}
 
 
 def rerun(name: str, parameters: Parameters) -> tuple[Path, Path]:
@@ -181,12 +192,15 @@ def picture(notebook: Path, name: str) -> bytes:
     Raises NotebookError where the notebook has no such figure.
     """
     pattern = re.compile(rf"~~~{{figure}} data:image/svg\+xml;base64,(\S+)\n:name: {name}\n")
+    paper = b'<rect width="100%" height="100%" fill="white"/>'  # there may be a dark page around it
     executed = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     for cell in executed.cells:
         for output in cell.get("outputs", []):
             found = pattern.match(output.get("data", {}).get("text/markdown", ""))
             if found:
-                return base64.b64decode(found[1])
+                svg = base64.b64decode(found[1])
+                start = svg.index(b">", svg.index(b"<svg")) + 1
+                return svg[:start] + paper + svg[start:]
     raise NotebookError(f"{notebook} has no figure {name!r}")
 
 

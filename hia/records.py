@@ -12,7 +12,7 @@ Parquet files, data/replicates.parquet and so on; every load checks them.
 import math
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,26 +83,12 @@ def load(name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Raises FileNotFoundError, or TrialsError naming the file, the column and the first bad value.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such table; `hia record {name}` writes one")
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise TrialsError(f"{path}: not a readable Parquet file ({error})") from error
-    try:
-        return check(name, table)
-    except TrialsError as error:
-        raise TrialsError(f"{path}: {error}") from None
+    return trials.read(path, partial(check, name), "such table", f"hia record {name}")
 
 
 def save(name: str, table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table, checked and sorted, so that the file is whole or not there at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    check(name, table).to_parquet(partial, index=False, compression="zstd")
-    partial.replace(path)
+    trials.write(check(name, table), path)
 
 
 def check(name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, pairwise
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -43,8 +43,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from hia.inputs import (
+    as_frame,
+    check_count,
+    is_text,
+    positions,
+    read_numbers,
+    read_target,
+    span_of,
+)
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -206,7 +216,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
 
         Raises ValueError as `fit`, and where n_resamples is not a whole number of at least 1.
         """
-        _check_count("n_resamples", n_resamples)
+        check_count("n_resamples", n_resamples)
         trials = self._read(X, y)
         means = _means(trials.search())
         weights = _weights(*means, self.target_scale)
@@ -249,7 +259,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         1 + n_permutations; one-sided, of each column by itself.
         Raises ValueError as `fit`, and for a wrong option.
         """
-        _check_count("n_permutations", n_permutations)
+        check_count("n_permutations", n_permutations)
         if null not in _NULLS:
             raise ValueError(f"null={null!r} is not one of {_NULLS}")
         trials = self._read(X, y)
@@ -272,16 +282,16 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
                 "weight": found[0],
                 "p_value": (1 + np.count_nonzero(~less, axis=0)) / (1 + n_permutations),
             },
-            index=pd.Index(_names(_as_frame(X)), name="hyperparameter"),
+            index=pd.Index(_names(as_frame(X)), name="hyperparameter"),
         )
 
     def _read(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> "_Trials":
         self._check_options()
-        frame = _as_frame(X)
-        target = _read_target(y)
+        frame = as_frame(X)
+        target = read_target(y)
         check_consistent_length(frame, target)
         self._check_rows(len(frame))
-        target_range = _range(target, "y", "no column can explain it")
+        target_range = span_of(target, "y", "no column can explain it")
         if self.target_scale == "range":
             target = target / target_range
         rows = np.arange(len(frame))
@@ -302,9 +312,9 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
             value = getattr(self, option)
             if isinstance(value, bool) or value not in allowed:
                 raise ValueError(f"{option}={value!r} is not one of {allowed}")
-        _check_count("n_neighbors", self.n_neighbors)
+        check_count("n_neighbors", self.n_neighbors)
         if self.n_iterations is not None:
-            _check_count("n_iterations", self.n_iterations)
+            check_count("n_iterations", self.n_iterations)
         if not isinstance(self.sigma, Real) or not 0 < self.sigma < np.inf:
             raise ValueError(f"sigma={self.sigma!r} is not a number above 0")
 
@@ -437,100 +447,27 @@ class _Search:
         return np.asarray(np.abs(self.target[others] - self.target[rows, None]))
 
 
-def _check_count(option: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{option}={value!r} is not a whole number of at least 1")
-
-
-def _as_frame(X: ArrayLike | pd.DataFrame) -> pd.DataFrame:
-    """X (n, K) as a DataFrame, arrays of objects with the dtypes of their columns."""
-    if not isinstance(X, pd.DataFrame):
-        X = pd.DataFrame(check_array(X, dtype=None, ensure_all_finite=False, input_name="X"))
-    if not X.columns.is_unique:
-        raise ValueError(f"column {X.columns[X.columns.duplicated()][0]!r} of X is there twice")
-    if X.shape[1] == 0:
-        raise ValueError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required")
-    return X.infer_objects()
-
-
 def _names(frame: pd.DataFrame) -> list[str]:
     """Names of the columns; x0, x1, ... where there are none."""
     return [label if isinstance(label, str) else f"x{k}" for k, label in enumerate(frame)]
 
 
-def _read_target(y: ArrayLike) -> Floats:
-    """Performance p, (n,)."""
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    target = check_array(y, dtype=np.float64, ensure_2d=False, ensure_min_samples=0, input_name="y")
-    return np.asarray(column_or_1d(target, warn=True))
-
-
 def _read_columns(frame: pd.DataFrame, categorical: Sequence[str | int] | None) -> list[_Column]:
-    declared = _positions(frame, categorical)
+    declared = positions("categorical", categorical, list(frame.columns))
     columns = []
     for position, (name, values) in enumerate(frame.items()):
         label = f"column {name!r} of X"
         if values.isna().any():
             raise ValueError(f"{label} contains NaN (missing values)")
-        is_categorical = position in declared or _is_text(values)
+        is_categorical = position in declared or is_text(values)
         if is_categorical:
             numbers = pd.factorize(values)[0].astype(np.float64)
-        elif not _is_real(values):
-            raise ValueError(
-                f"{label} ({values.dtype}) is neither all numbers nor all text; convert it, or "
-                "name it in categorical"
-            )
         else:
-            numbers = values.to_numpy(dtype=np.float64)
-        span = _range(numbers, label, "leave it out")
+            numbers = read_numbers(values, label)
+        span = span_of(numbers, label, "leave it out")
         # From 0, so that dividing by the range costs no digits where the values are far from 0.
         columns.append(_Column(numbers - numbers.min(), span, is_categorical))
     return columns
-
-
-def _is_text(values: pd.Series) -> bool:
-    return isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(values)
-
-
-def _is_real(values: pd.Series) -> bool:
-    dtype = values.dtype
-    return pd.api.types.is_any_real_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
-
-
-def _positions(frame: pd.DataFrame, categorical: Sequence[str | int] | None) -> set[int]:
-    """Positions of the declared categorical columns, given by name or by position."""
-    if categorical is None:
-        return set()
-    if isinstance(categorical, str):
-        raise ValueError(f"categorical={categorical!r} is not a list; [{categorical!r}] is")
-    labels = list(frame.columns)
-    names = [label for label in labels if isinstance(label, str)]
-    positions = set()
-    for entry in categorical:
-        if isinstance(entry, str) and entry in names:
-            positions.add(labels.index(entry))
-        elif isinstance(entry, Integral) and 0 <= entry < frame.shape[1]:
-            positions.add(int(entry))
-        else:
-            raise ValueError(
-                f"categorical: {entry!r} is not a column of X; there are {frame.shape[1]} columns"
-                + (f": {', '.join(names)}" if names else "")
-            )
-    return positions
-
-
-def _range(values: Floats, label: str, if_constant: str) -> float:
-    """Largest − smallest; ValueError where that is no positive number."""
-    if not np.isfinite(values).all():
-        raise ValueError(f"{label} contains infinity or NaN")
-    with np.errstate(over="ignore"):
-        span = float(np.ptp(values))
-    if span == 0:
-        raise ValueError(f"{label} has one value only: {if_constant}")
-    if span == np.inf:
-        raise ValueError(f"{label} has a range too large for float64")
-    return span
 
 
 def _rank_weights(n_neighbors: int, sigma: float, rank_base: int, weighting: str) -> Floats:

@@ -335,6 +335,29 @@ def effects(
     return result.rename_axis("hyperparameter")
 
 
+def aliases(design: ArrayLike) -> pd.DataFrame:
+    """How much of each two-factor interaction is in each main effect.
+
+    design: (runs, k) of +1 and -1 with orthogonal, balanced columns, as `design` gives.
+    Returns (k, k (k - 1) / 2), index `hyperparameter`, columns `first` and `second`, the pairs of
+    factors: what is added to the effect of a factor, in parts of the interaction's, which is the
+    mean response where the pair's signs are equal less that where they differ. 0 everywhere in a
+    folded design. Factors are named by a DataFrame's columns, else 0 to k - 1.
+    Raises ValueError as `effects` does for a design.
+    """
+    signs = _signs(design)
+    _check_orthogonal(signs)
+    names = list(design.columns) if isinstance(design, pd.DataFrame) else range(signs.shape[1])
+    first, second = np.triu_indices(signs.shape[1], 1)
+    parts = signs.T @ (signs[:, first] * signs[:, second]) / len(signs)
+    pairs = [(names[a], names[b]) for a, b in zip(first, second, strict=True)]
+    return pd.DataFrame(
+        parts,
+        index=pd.Index(names, name="hyperparameter"),
+        columns=pd.MultiIndex.from_tuples(pairs, names=["first", "second"]),
+    )
+
+
 def screen(table: pd.DataFrame, error: str | None = None) -> pd.DataFrame:
     """The effects on each data set of data/screening.parquet.
 

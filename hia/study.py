@@ -1,9 +1,11 @@
 """Runs a study: many CNNs on several data sets, by random search and BOHB (Section 4.1).
 
 The trials live in one Optuna storage, with one Optuna study per data set and source. A coordinator
-keeps trials queued there; workers, on this machine or on others that reach the storage, take them
-until none is left. A worker that dies leaves a trial whose heartbeat stops; it is failed and its
-number queued again. So a study can be killed at any moment, and the same command goes on.
+keeps trials queued there; its workers take them until none is left. A worker that dies leaves a
+trial whose heartbeat stops; it is failed and its number queued again, and another worker takes its
+place. So a study can be killed at any moment, and the same command goes on. The same command on
+other machines that reach the storage joins in: trials are queued, taken and finished in
+transactions, so that each is there once, however many coordinators and workers there are.
 
 Random search draws configuration number `trial` of a data set from a stream of its own, so it does
 not matter when, where and in which order trials run. BOHB (Falkner et al. 2018) is Optuna's
@@ -20,19 +22,21 @@ import math
 import multiprocessing
 import os
 import platform
-import re
 import signal
 import socket
+import sqlite3
 import subprocess
+import sys
 import time
 import tomllib
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import optuna
@@ -45,9 +49,17 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    distribution_to_json,
 )
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import (
+    ExperimentalWarning,
+    StorageInternalError,
+    TrialPruned,
+    UpdateFinishedTrialError,
+)
+from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 
 from hia import datasets, space, trainer, trials
@@ -55,14 +67,20 @@ from hia import datasets, space, trainer, trials
 MAX_EPOCHS = int(space.SPACE["epoch"].bounds[1])
 ETA = 3
 HEARTBEAT_SECONDS = 10
-# Reading the whole storage costs the coordinator from milliseconds to some tenths of a second: it
-# pauses twenty times as long as that, within these bounds.
+# The coordinator pauses twenty times as long as reading the storage takes it, within these bounds.
 POLL_SECONDS = (0.2, 5.0)
-QUEUE = 16  # trials waiting or running in one Optuna study
+# Trials waiting in one Optuna study, or as many as there are running, if these are more. A worker
+# reads all that wait to take one.
+QUEUE = 16
 # Trials of one Optuna study that a worker trains before it goes to the next: loading a data set has
 # to pay, and both sources have to get on together.
 TURN = {"random": 14, "bohb": 6}
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+# Pauses after which the storage is tried again: a server restarts, a disk gets room.
+PATIENCE = (1, 2, 4, 8, 15, 30)
+DEATHS = 5  # workers killed with no trial finished in between, until the study is given up
+TAKEN_AT_ONCE = 50  # exported rows that go into the storage in one transaction
+STORAGE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)
 # Versions that decide what a training computes.
 PACKAGES = ("torch", "numpy", "optuna", "scikit-learn")
 
@@ -91,6 +109,10 @@ class Plan:
 
 class PlanError(ValueError):
     """A plan that cannot be run."""
+
+
+class StorageError(RuntimeError):
+    """A storage that cannot be read or written."""
 
 
 def load_plan(path: str | os.PathLike[str]) -> Plan:
@@ -170,37 +192,51 @@ def run(
 
     recorded: the folder of an export. Its rows that the storage does not have are taken over first,
     if made with as many images and the precision that the plan says, so that a study goes on from
-    those files alone. Prints progress every `report_seconds`. Raises RuntimeError where a worker
-    fails, with all finished trials kept.
+    those files alone. Prints progress every `report_seconds`. The same plan may be run by several
+    processes, on several machines, at the same time.
+
+    Raises PlanError where the storage holds trials of other images or another precision, and
+    StorageError or RuntimeError where the storage or a worker fails, with all finished trials kept.
     """
     if workers < 1:
         raise ValueError(f"workers: {workers} is not a positive number")
     device = trainer.resolve_device(device)
     trainer.check_precision(plan.precision, device)
-    for name, part in plan.parts.items():  # before anything starts: are all data there?
-        datasets.load(name, max_images=part.max_images)
-    storage = _storage(storage_url)
-    if recorded is not None:
-        _take_over(plan, storage, Path(recorded))
-    _fail_dead(plan, storage)
-    _note_session(plan, storage, workers, device)
-    arguments = [(plan, storage_url, device, index) for index in range(workers)]
-    try:
-        with spawned(_work, arguments) as processes:
-            _watch(plan, storage, processes, report_seconds)
-    finally:
+    # Before anything starts: are all data there?
+    totals = {name: _count_images(name, part) for name, part in plan.parts.items()}
+    with _opened(storage_url) as storage:
+        for name, kind in _studies(plan):
+            for row in storage.rows(_study(storage, name, kind)._study_id, limit=1):
+                _check_row(plan, row, totals)
+        if recorded is not None:
+            _take_over(plan, storage, Path(recorded), totals)
         _fail_dead(plan, storage)
+        who = session(workers, device, list(plan.parts)) | {"plan": plan.name}
+        _note(storage, who, by=f"{socket.gethostname()}:{os.getpid()}")
+        arguments = [(plan, storage_url, device, index) for index in range(workers)]
+        try:
+            with spawned(_work, arguments) as processes:
+                _watch(plan, storage, processes, arguments, report_seconds)
+        finally:
+            with contextlib.suppress(*STORAGE_ERRORS):  # the heartbeats' end will show it, too
+                _fail_dead(plan, storage)
 
 
 def export(plan: Plan, storage_url: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
-    """Write `trials.parquet` and `provenance.json` of a plan's finished trials into a folder."""
-    storage = _storage(storage_url)
+    """Write `trials.parquet` and `provenance.json` of a plan's finished trials into a folder.
+
+    Raises RuntimeError where none has finished yet, PlanError where the storage holds trials of
+    other images or another precision, and StorageError where it cannot be read.
+    """
     rows: dict[tuple[str, int], dict[str, Any]] = {}
-    for name, kind in _studies(plan):
-        for frozen in _study(storage, name, kind).get_trials(deepcopy=False, states=FINISHED):
-            row = frozen.user_attrs["row"]
-            if row["trial"] < plan.parts[name].models:  # the storage may hold a larger plan's
-                rows.setdefault((name, row["trial"]), row)  # a trial that ran twice counts once
+    totals: dict[str, int] = {}
+    with _opened(storage_url) as storage:
+        for name, kind in _studies(plan):
+            for row in storage.rows(_study(storage, name, kind)._study_id):
+                if row["trial"] < plan.parts[name].models:  # the storage may hold a larger plan's
+                    _check_row(plan, row, totals)
+                    rows.setdefault((name, row["trial"]), row)
+        sessions = _sessions(storage)
     if not rows:
         raise RuntimeError(f"{storage_url}: no trial of plan {plan.name} has finished yet")
     table = trials.check(pd.DataFrame(list(rows.values()), columns=list(trials.COLUMNS)))
@@ -213,7 +249,7 @@ def export(plan: Plan, storage_url: str, folder: str | os.PathLike[str]) -> pd.D
         "rows_per_dataset": {k: int(v) for k, v in table["dataset"].value_counts().items()},
         "rows_per_source": {k: int(v) for k, v in table["source"].value_counts().items()},
         "training_hours": float(table["seconds"].sum() / 3600),
-        "sessions": _sessions(storage),
+        "sessions": sessions,
     }
     partial = folder / "provenance.json.partial"
     partial.write_text(json.dumps(provenance, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -279,25 +315,54 @@ def spawned(
     target: Callable[..., None], arguments: Sequence[tuple[Any, ...]]
 ) -> Iterator[list[SpawnProcess]]:
     """Worker processes, one for each tuple of arguments; they are ended on the way out."""
-    # The workers' malloc asks for huge pages: 1.05 times as many trainings an hour.
-    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=target, args=own, daemon=True) for own in arguments]
-    # Ctrl-C reaches the workers too. They inherit that it is not theirs to handle, which setting it
-    # in themselves would not do while they start.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    processes: list[SpawnProcess] = []
     try:
-        for process in processes:
-            process.start()
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    try:
+        for own in arguments:
+            processes.append(start(target, own))
         yield processes
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
             process.join()
+
+
+def start(target: Callable[..., None], arguments: tuple[Any, ...]) -> SpawnProcess:
+    """A worker process, which leaves Ctrl-C to this one."""
+    # The workers' malloc asks for huge pages: 1.05 times as many trainings an hour.
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=target, args=arguments, daemon=True)
+    # Ctrl-C reaches the workers too. They inherit that it is not theirs to handle, which setting it
+    # in themselves would not do while they start.
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return process
+
+
+def set_up_worker(device: str, index: int) -> str:
+    """One thread, and one of several GPUs by turns, for this worker; what it trains on."""
+    torch.set_num_threads(1)
+    if device == "cuda":
+        torch.cuda.set_device(index % trainer.count_devices(device))
+    return describe_processor(device)
+
+
+def outcome(result: trainer.Result) -> dict[str, Any]:
+    """What a training gave, as a row of `hia.trials` has it; None where it is missing."""
+    return {
+        "accuracy": result.accuracy,
+        "accuracy_per_epoch": result.accuracy_per_epoch,
+        "loss": result.loss_per_epoch[-1] if not result.diverged else None,
+        "seconds": result.seconds,
+        "cpu_seconds": result.cpu_seconds if math.isfinite(result.cpu_seconds) else None,
+        "parameters": result.parameters,
+        "flops": result.flops,
+        "diverged": result.diverged,
+    }
 
 
 def session(workers: int, device: str, names: Sequence[str]) -> dict[str, Any]:
@@ -328,57 +393,152 @@ def _experimental() -> Iterator[None]:
         yield
 
 
-class _Storage(optuna.storages.RDBStorage):
-    """Optuna's storage, in which a waiting trial is taken by one worker only, and not lost with it.
+class _NothingQueuedError(Exception):
+    """Other workers were quicker: no trial is waiting."""
 
-    Optuna reads a trial's state with SELECT FOR UPDATE and then writes it. SQLite has no such lock:
-    two workers that ask at the same moment would be given the same trial. And its first heartbeat
-    comes after BOHB's proposal: a worker that is killed in between would hold the trial for ever.
+
+_TRIAL, _ATTRIBUTE = models.TrialModel.__table__, models.TrialUserAttributeModel.__table__
+
+
+class _Storage(optuna.storages.RDBStorage):
+    """Optuna's storage, in which each trial is queued, taken and finished once.
+
+    Optuna locks what it is about to change with SELECT FOR UPDATE. SQLite has no such lock: two
+    workers that ask at the same moment would be given the same trial. Here the first statement of a
+    transaction is an UPDATE, which locks the row, or all of SQLite.
     """
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
         if state != TrialState.RUNNING:
-            return super().set_trial_state_values(trial_id, state, values)
-        trial, heartbeat, attribute = (
-            model.__table__
-            for model in (
-                models.TrialModel,
-                models.TrialHeartbeatModel,
-                models.TrialUserAttributeModel,
-            )
-        )
+            own = sqlalchemy.update(_TRIAL).where(_TRIAL.c.trial_id == trial_id)
+            with _create_scoped_session(self.scoped_session) as session:
+                session.execute(own.values(state=_TRIAL.c.state))
+                # Optuna goes on in the thread's session, that is, in this transaction.
+                return super().set_trial_state_values(trial_id, state, values)
         take = (
-            sqlalchemy.update(trial)
-            .where(trial.c.trial_id == trial_id, trial.c.state == TrialState.WAITING)
+            sqlalchemy.update(_TRIAL)
+            .where(_TRIAL.c.trial_id == trial_id, _TRIAL.c.state == TrialState.WAITING)
             .values(state=state, datetime_start=datetime.now(UTC).replace(tzinfo=None))
         )
-        worker = {
-            "key": "worker",
-            "value_json": json.dumps(f"{socket.gethostname()}:{os.getpid()}"),
-        }
+        worker = json.dumps(f"{socket.gethostname()}:{os.getpid()}")
         with self.engine.begin() as connection:
             if connection.execute(take).rowcount == 0:
                 return False
-            connection.execute(sqlalchemy.insert(heartbeat).values(trial_id=trial_id))
-            connection.execute(sqlalchemy.insert(attribute).values(trial_id=trial_id, **worker))
+            # Optuna's first heartbeat comes after BOHB's proposal: a worker that is killed in
+            # between would hold the trial for ever.
+            connection.execute(
+                sqlalchemy.insert(models.TrialHeartbeatModel.__table__).values(trial_id=trial_id)
+            )
+            connection.execute(
+                sqlalchemy.insert(_ATTRIBUTE).values(
+                    trial_id=trial_id, key="worker", value_json=worker
+                )
+            )
         return True
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        with contextlib.suppress(*STORAGE_ERRORS):  # the next may come through
+            super().record_heartbeat(trial_id)
+
+    def _create_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None = None
+    ) -> FrozenTrial:
+        if template_trial is None:  # Optuna's answer to an empty queue
+            raise _NothingQueuedError
+        return super()._create_new_trial(study_id, template_trial)
+
+    def set_params(self, trial_id: int, config: space.Config) -> None:
+        """Note a configuration in one transaction; Optuna takes one per hyperparameter."""
+        param = models.TrialParamModel.__table__
+        rows = [
+            {
+                "trial_id": trial_id,
+                "param_name": name,
+                "param_value": _distribution(name).to_internal_repr(value),
+                "distribution_json": distribution_to_json(_distribution(name)),
+            }
+            for name, value in config.items()
+        ]
+        with self.engine.begin() as connection:
+            connection.execute(sqlalchemy.delete(param).where(param.c.trial_id == trial_id))
+            connection.execute(sqlalchemy.insert(param), rows)
+
+    def add(self, study_id: int, wanted: Mapping[int, FrozenTrial], seen: int) -> None:
+        """Add trials, by their numbers in the plan, that the study did not have.
+
+        seen: Optuna's highest trial number at that time; what others added since is left out.
+        """
+        study = models.StudyModel.__table__
+        lock = sqlalchemy.update(study).where(study.c.study_id == study_id)
+        with _create_scoped_session(self.scoped_session) as session:
+            session.execute(lock.values(study_name=study.c.study_name))
+            there = {
+                number
+                for _, number, state in _states(session.connection(), study_id, seen)
+                if state != TrialState.FAIL
+            }
+            for number, template in wanted.items():
+                if number not in there:
+                    self._get_prepared_new_trial(study_id, template, session)
+
+    def states(
+        self, study_id: int, above: int, among: Collection[int]
+    ) -> list[tuple[int, int, TrialState]]:
+        """Optuna's number, the number in the plan, and the state of its trials."""
+        with self.engine.connect() as connection:
+            return _states(connection, study_id, above, among)
+
+    def rows(self, study_id: int, limit: int | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of a study's finished trials, oldest first."""
+        query = (
+            _with_attribute("row")
+            .where(_TRIAL.c.study_id == study_id, _TRIAL.c.state.in_(FINISHED))
+            .limit(limit)
+        )
+        with self.engine.connect() as connection:
+            for _, row, _ in connection.execute(query.execution_options(yield_per=1000)):
+                yield json.loads(row)
+
+
+def _with_attribute(key: str) -> sqlalchemy.Select:
+    """Optuna's numbers, this user attribute, and the states of the trials that have it."""
+    has = (_ATTRIBUTE.c.trial_id == _TRIAL.c.trial_id) & (_ATTRIBUTE.c.key == key)
+    return (
+        sqlalchemy.select(_TRIAL.c.trial_id, _ATTRIBUTE.c.value_json, _TRIAL.c.state)
+        .join_from(_TRIAL, _ATTRIBUTE, has)
+        .order_by(_TRIAL.c.trial_id)
+    )
+
+
+def _states(
+    connection: sqlalchemy.Connection, study_id: int, above: int, among: Collection[int] = ()
+) -> list[tuple[int, int, TrialState]]:
+    chosen = (_TRIAL.c.trial_id > above) | _TRIAL.c.trial_id.in_(list(among))
+    query = _with_attribute("trial").where(_TRIAL.c.study_id == study_id, chosen)
+    return [(own, int(number), state) for own, number, state in connection.execute(query)]
 
 
 @_experimental()
-def _storage(url: str) -> optuna.storages.RDBStorage:
+def _storage(url: str) -> _Storage:
+    """Open a storage; raises ValueError for a URL that cannot be one."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # an empty queue is no warning
     sqlite = url.startswith("sqlite")
+    # A server may have been restarted since a connection was last used.
+    engine = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
+
+    def connect() -> _Storage:
+        try:
+            return _Storage(url, engine_kwargs=dict(engine), heartbeat_interval=HEARTBEAT_SECONDS)
+        except (sqlalchemy.exc.ArgumentError, ImportError) as error:
+            raise ValueError(f"storage {_shown(url)}: {str(error).splitlines()[0]}") from error
+
     try:
-        storage = _Storage(
-            url,
-            engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None,
-            heartbeat_interval=HEARTBEAT_SECONDS,
-        )
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
-        shown = re.sub(r":[^:/@]+@", ":***@", url)  # without the password
-        raise ValueError(f"storage {shown}: {str(error).splitlines()[0]}") from error
+        storage = connect()
+    except STORAGE_ERRORS:  # another process may be making the tables at this moment
+        time.sleep(PATIENCE[0])
+        storage = connect()
     if sqlite:
         sqlalchemy.event.listen(storage.engine, "connect", _write_ahead)
         storage.engine.dispose()  # the connections made so far
@@ -386,9 +546,67 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
 
 
 def _write_ahead(connection: Any, _: Any) -> None:
-    """Some forty commits a trial do not wait for the disk; killing any process loses none."""
+    """Commits do not wait for the disk; killing any process loses none."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+@contextlib.contextmanager
+def _opened(url: str) -> Iterator[_Storage]:
+    """A storage, closed at the end."""
+    with _named(url):
+        storage = _storage(url)
+        try:
+            yield storage
+        finally:
+            storage.engine.dispose()
+
+
+@contextlib.contextmanager
+def _named(url: str) -> Iterator[None]:
+    """Give what fails in the storage its name, its reason and what to do."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        reason = _reason(error)
+        damaged = isinstance(reason, sqlite3.DatabaseError) and not isinstance(
+            reason, sqlite3.OperationalError
+        )
+        advice = (
+            "the file is damaged; move it away, and the study goes on from its last export"
+            if damaged
+            else "finished trials are kept; once this is mended, the same command goes on"
+        )
+        first, *_ = str(reason).strip().splitlines() or [type(reason).__name__]
+        raise StorageError(f"storage {_shown(url)}: {first}; {advice}") from error
+
+
+def _reason(error: BaseException) -> BaseException:
+    """What the database itself said."""
+    while inner := getattr(error, "orig", None) or error.__cause__:
+        error = inner
+    return error
+
+
+def _shown(url: str) -> str:
+    """A storage's URL without the password."""
+    try:
+        return sqlalchemy.make_url(url).render_as_string()
+    except sqlalchemy.exc.ArgumentError:
+        return url.rpartition("@")[2]
+
+
+T = TypeVar("T")
+
+
+def _patiently(action: Callable[[], T]) -> T:
+    """What an action gives, tried again while the storage fails, for about a minute."""
+    for pause in PATIENCE:
+        try:
+            return action()
+        except STORAGE_ERRORS:
+            time.sleep(pause)
+    return action()
 
 
 def _studies(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -401,18 +619,22 @@ def _studies(plan: Plan) -> Iterator[tuple[str, str]]:
 def _study(
     storage: optuna.storages.RDBStorage, name: str, kind: str, worker: int = 0
 ) -> optuna.Study:
-    return optuna.create_study(
+    proposes = optuna.samplers.TPESampler(
+        multivariate=True, group=True, seed=seed(name, -1 - worker)
+    )
+    study = optuna.create_study(
         storage=storage,
         study_name=f"{name}/{kind}",
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(
-            multivariate=True, group=True, seed=seed(name, -1 - worker)
-        ),
+        sampler=proposes if kind == "bohb" else optuna.samplers.RandomSampler(),  # all are queued
         pruner=optuna.pruners.HyperbandPruner(
             min_resource=1, max_resource=MAX_EPOCHS, reduction_factor=ETA
         ),
     )
+    if kind == "random":
+        study._storage = storage  # without Optuna's cache, which keeps every finished trial
+    return study
 
 
 def _distribution(name: str) -> BaseDistribution:
@@ -426,40 +648,79 @@ def _distribution(name: str) -> BaseDistribution:
     return FloatDistribution(low, high, log=row.log)
 
 
-def _queue(plan: Plan, storage: optuna.storages.RDBStorage) -> int:
+class _Ledger:
+    """Which trials of one Optuna study are unfinished, and which of these are in the storage.
+
+    A finished trial stays finished, so that only new and open ones are read again.
+    """
+
+    def __init__(self, storage: _Storage, name: str, kind: str, models: int) -> None:
+        self.storage, self.name, self.kind = storage, name, kind
+        self.study_id = _study(storage, name, kind)._study_id
+        self.unfinished = dict.fromkeys(n for n in range(models) if source(n) == kind)
+        self.open: dict[int, tuple[int, TrialState]] = {}
+        self.seen = -1
+        self.seconds = 0.0  # that the last reading took
+
+    def read(self) -> None:
+        began = time.monotonic()
+        for own, number, state in self.storage.states(self.study_id, self.seen, self.open):
+            self.seen = max(self.seen, own)
+            self.open.pop(own, None)
+            if state in FINISHED:
+                self.unfinished.pop(number, None)
+            elif state != TrialState.FAIL:
+                self.open[own] = (number, state)
+        self.seconds = time.monotonic() - began
+
+    def fill(self) -> None:
+        """Queue unfinished trials that are not in the storage, as long as there is room."""
+        waiting = sum(state == TrialState.WAITING for _, state in self.open.values())
+        room = max(QUEUE, len(self.open) - waiting) - waiting
+        there = {number for number, _ in self.open.values()}
+        absent = list(islice((n for n in self.unfinished if n not in there), max(room, 0)))
+        if absent:
+            self.add({number: self._queued(number) for number in absent})
+
+    def _queued(self, number: int) -> FrozenTrial:
+        config = random_config(self.name, number) if self.kind == "random" else {}
+        return optuna.create_trial(
+            state=TrialState.WAITING,
+            system_attrs={"fixed_params": config},
+            user_attrs={"trial": number},
+        )
+
+    def add(self, wanted: Mapping[int, FrozenTrial]) -> None:
+        self.storage.add(self.study_id, wanted, self.seen)
+
+
+def _ledgers(plan: Plan, storage: _Storage) -> list[_Ledger]:
+    return [_Ledger(storage, name, kind, plan.parts[name].models) for name, kind in _studies(plan)]
+
+
+def _queue(ledgers: Sequence[_Ledger]) -> int:
     """Top up the storage's queue with trials that it has not; how many of the plan are unfinished.
 
     The queue is kept short because every worker reads all of it to take one trial.
     """
-    unfinished = 0
-    for name, kind in _studies(plan):
-        study = _study(storage, name, kind)
-        done, open_ = set(), set()
-        for frozen in study.get_trials(deepcopy=False):
-            if frozen.state in FINISHED:
-                done.add(frozen.user_attrs["trial"])
-            elif frozen.state != TrialState.FAIL:
-                open_.add(frozen.user_attrs.get("trial"))
-        wanted = [n for n in range(plan.parts[name].models) if source(n) == kind and n not in done]
-        unfinished += len(wanted)
-        absent = [number for number in wanted if number not in open_]
-        for number in absent[: max(0, QUEUE - len(open_))]:
-            config = random_config(name, number) if kind == "random" else {}
-            study.enqueue_trial(config, user_attrs={"trial": number})
-    return unfinished
+    for ledger in ledgers:
+        ledger.read()
+        ledger.fill()
+    return sum(len(ledger.unfinished) for ledger in ledgers)
 
 
-def _fail_dead(plan: Plan, storage: optuna.storages.RDBStorage) -> None:
+def _fail_dead(plan: Plan, storage: _Storage) -> None:
     """Fail what workers of this machine that no longer run had begun, so that it is queued again.
 
     The missing heartbeat would show these trials too, but only after a while.
     """
     for name, kind in _studies(plan):
-        study = _study(storage, name, kind)
-        for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study_id = _study(storage, name, kind)._study_id
+        for frozen in storage.get_all_trials(study_id, states=(TrialState.RUNNING,)):
             host, _, process = frozen.user_attrs.get("worker", "").rpartition(":")
             if host == socket.gethostname() and not _runs(int(process)):
-                storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
+                with contextlib.suppress(UpdateFinishedTrialError):  # others look, too
+                    storage.set_trial_state_values(frozen._trial_id, TrialState.FAIL)
 
 
 def _runs(process: int) -> bool:
@@ -469,35 +730,63 @@ def _runs(process: int) -> bool:
         return False
 
 
-def _take_over(plan: Plan, storage: optuna.storages.RDBStorage, folder: Path) -> None:
+def _count_images(name: str, part: Part) -> int:
+    """Training and validation images of a data set in a study."""
+    data = datasets.load(name, max_images=part.max_images)
+    return len(data.train_labels) + len(data.val_labels)
+
+
+def _check_row(plan: Plan, row: Mapping[str, Any], totals: dict[str, int]) -> None:
+    """Raises PlanError unless a row has the plan's number of images and precision.
+
+    totals: images by data set; where neither it nor the plan has a number, it gets the row's.
+    """
+    name, images = row["dataset"], row["images"] + row["val_images"]
+    planned = totals.setdefault(name, plan.parts[name].max_images or images)
+    if (images, row["precision"]) != (planned, plan.precision):
+        raise PlanError(
+            f"plan {plan.name}: {name} with {planned} images in {plan.precision}, but the storage "
+            f"holds trials with {images} images in {row['precision']}; use a storage of its own"
+        )
+
+
+def _take_over(plan: Plan, storage: _Storage, folder: Path, totals: Mapping[str, int]) -> None:
     """Put exported rows into the storage: those that it has not, of as many images as planned."""
     if not (folder / "trials.parquet").is_file():
         return
     table = trials.load(folder / "trials.parquet")
+    sessions = _recorded_sessions(folder / "provenance.json")
     taken = False
-    for name, kind in _studies(plan):
-        study = _study(storage, name, kind)
-        known = {
-            frozen.user_attrs.get("trial")
-            for frozen in study.get_trials(deepcopy=False)
-            if frozen.state != TrialState.FAIL
-        }
-        images = plan.parts[name].max_images or len(datasets.read(name).labels)
+    for ledger in _ledgers(plan, storage):
+        ledger.read()
+        there = {number for number, _ in ledger.open.values()}
         chosen = table[
-            (table["dataset"] == name)
-            & (table["source"] == kind)
-            & (table["images"] + table["val_images"] == images)
+            (table["dataset"] == ledger.name)
+            & (table["source"] == ledger.kind)
+            & (table["images"] + table["val_images"] == totals[ledger.name])
             & (table["precision"] == plan.precision)
-            & ~table["trial"].isin(known)
+            & table["trial"].isin(set(ledger.unfinished) - there)
         ]
-        for row in chosen.to_dict("records"):
-            study.add_trial(_as_optuna(row))
+        for first in range(0, len(chosen), TAKEN_AT_ONCE):
+            some = chosen.iloc[first : first + TAKEN_AT_ONCE].to_dict("records")
+            ledger.add({row["trial"]: _as_optuna(row) for row in some})
             taken = True
-    provenance = folder / "provenance.json"
-    if taken and provenance.is_file():
-        notes = _notes(storage)
-        for session in json.loads(provenance.read_text(encoding="utf-8"))["sessions"]:
-            notes.set_user_attr(session["started"], session)
+    if taken:
+        known = _sessions(storage)
+        for number, session in enumerate(sessions):
+            if session not in known:
+                _note(storage, session, by=str(number))
+
+
+def _recorded_sessions(path: Path) -> list[dict[str, Any]]:
+    """The sessions of an export; none where there is no file."""
+    if not path.is_file():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return sorted(content["sessions"], key=lambda session: str(session["started"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not the provenance of an export ({error!r})") from error
 
 
 def _as_optuna(row: dict[Hashable, Any]) -> FrozenTrial:
@@ -524,21 +813,18 @@ def _is_missing(value: Any) -> bool:
     return not isinstance(value, list | np.ndarray) and bool(pd.isna(value))
 
 
-def _notes(storage: optuna.storages.RDBStorage) -> optuna.Study:
+def _notes(storage: _Storage) -> optuna.Study:
     """An Optuna study without trials, whose attributes say who ran the study when."""
     return optuna.create_study(storage=storage, study_name="sessions", load_if_exists=True)
 
 
-def _sessions(storage: optuna.storages.RDBStorage) -> list[dict[str, Any]]:
+def _note(storage: _Storage, session: dict[str, Any], by: str) -> None:
+    _notes(storage).set_user_attr(f"{session['started']} {by}", session)
+
+
+def _sessions(storage: _Storage) -> list[dict[str, Any]]:
     notes = _notes(storage).user_attrs
-    return [notes[started] for started in sorted(notes)]
-
-
-def _note_session(
-    plan: Plan, storage: optuna.storages.RDBStorage, workers: int, device: str
-) -> None:
-    noted = session(workers, device, list(plan.parts)) | {"plan": plan.name}
-    _notes(storage).set_user_attr(noted["started"], noted)
+    return [notes[key] for key in sorted(notes)]
 
 
 def _commit() -> str | None:
@@ -561,62 +847,89 @@ def _commit() -> str | None:
 # --- the workers ---------------------------------------------------------------------------------
 
 
-class _NothingQueuedError(Exception):
-    """Another worker was quicker: there is no queued trial left."""
+def _work(plan: Plan, storage_url: str, device: str, index: int) -> None:
+    """A worker process; it ends with one line where the storage fails."""
+    try:
+        with _named(storage_url):
+            _take_trials(plan, storage_url, device, index)
+    except StorageError as error:
+        sys.exit(f"worker {index}: {error}")
 
 
 @_experimental()
-def _work(plan: Plan, storage_url: str, device: str, index: int) -> None:
+def _take_trials(plan: Plan, storage_url: str, device: str, index: int) -> None:
     """Take trials from the queue, data set by data set in turn, until the coordinator is gone.
 
-    One data set is in memory at a time. Several GPUs are shared out by turns.
+    One data set is in memory at a time.
     """
-    torch.set_num_threads(1)
-    if device == "cuda":
-        torch.cuda.set_device(index % trainer.count_devices(device))
+    # Optuna's advice for those who take trials without keeping up their heartbeat.
+    warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
     coordinator = os.getppid()
-    storage = _storage(storage_url)
-    studies = {key: _study(storage, *key, worker=index) for key in _studies(plan)}
+    processor = set_up_worker(device, index)
+    storage = _patiently(lambda: _storage(storage_url))
+    studies = {
+        key: _patiently(functools.partial(_study, storage, *key, worker=index))
+        for key in _studies(plan)
+    }
     data: datasets.Dataset | None = None
-    processor = describe_processor(device)
     while os.getppid() == coordinator:
         idle = True
         for (name, kind), study in studies.items():
-            optuna.storages.fail_stale_trials(study)
+            _patiently(functools.partial(optuna.storages.fail_stale_trials, study))
             for _ in range(TURN[kind]):
                 if os.getppid() != coordinator:
                     return
-                if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                try:
+                    trial = _patiently(study.ask)
+                except _NothingQueuedError:
                     break
                 idle = False
-                if data is None or data.name != name:
-                    data = None  # before the next is loaded
-                    images = plan.parts[name].max_images
-                    data = datasets.load(name, max_images=images, device=device)
-                objective = functools.partial(
-                    _train_one, data=data, precision=plan.precision, processor=processor
-                )
-                with contextlib.suppress(_NothingQueuedError):
-                    study.optimize(objective, n_trials=1)
+                with get_heartbeat_thread(trial._trial_id, storage):
+                    if data is None or data.name != name:
+                        data = None  # before the next is loaded
+                        images = plan.parts[name].max_images
+                        data = datasets.load(name, max_images=images, device=device)
+                    _run_one(study, trial, data, plan.precision, processor)
         if idle:
             time.sleep(1)
 
 
+def _run_one(
+    study: optuna.Study, trial: optuna.Trial, data: datasets.Dataset, precision: str, processor: str
+) -> None:
+    """Train the CNN of a trial and finish the trial.
+
+    As Optuna's `optimize` does, which loses sight of the reason where the storage fails.
+    """
+    # Else it was taken for dead, because it slept or could not reach the storage, and is lost.
+    with contextlib.suppress(UpdateFinishedTrialError):
+        value, state = None, None
+        try:
+            value = _train_one(study, trial, data, precision, processor)
+        except TrialPruned:
+            state = TrialState.PRUNED
+        _patiently(lambda: study.tell(trial, value, state, skip_if_finished=True))
+
+
 def _train_one(
-    trial: optuna.Trial, data: datasets.Dataset, precision: str, processor: str
+    study: optuna.Study, trial: optuna.Trial, data: datasets.Dataset, precision: str, processor: str
 ) -> float:
     """Train the CNN of one trial and leave its row in the storage; its validation accuracy."""
-    number = trial.user_attrs.get("trial")
-    if number is None:
-        raise _NothingQueuedError
+    number = trial.user_attrs["trial"]
     kind = source(number)
-    config = _suggest(trial, kind)
+    if kind == "random":
+        config = space.validate(random_config(data.name, number))
+        storage = study._storage
+        assert isinstance(storage, _Storage)
+        _patiently(lambda: storage.set_params(trial._trial_id, config))
+    else:
+        config = _patiently(lambda: _propose(trial))
 
     def stop(epoch: int, accuracy: float) -> bool:
         if kind == "random":
             return False
-        trial.report(accuracy, epoch)
-        return epoch < config["epoch"] and trial.should_prune()
+        _patiently(lambda: trial.report(accuracy, epoch))
+        return epoch < config["epoch"] and _patiently(trial.should_prune)
 
     result = trainer.train(config, data, seed(data.name, number), stop, precision=precision)
     epochs = len(result.accuracy_per_epoch)
@@ -628,35 +941,27 @@ def _train_one(
         **config,
         "epoch": epochs,
         "in_channel_num": data.channels,
-        "accuracy": result.accuracy,
-        "accuracy_per_epoch": result.accuracy_per_epoch,
-        "loss": result.loss_per_epoch[-1] if not result.diverged else None,
-        "seconds": result.seconds,
-        "cpu_seconds": result.cpu_seconds if math.isfinite(result.cpu_seconds) else None,
-        "parameters": result.parameters,
-        "flops": result.flops,
+        **outcome(result),
         "images": len(data.train_labels),
         "val_images": len(data.val_labels),
         "seed": seed(data.name, number),
-        "diverged": result.diverged,
         "precision": precision,
         "processor": processor,
     }
-    trial.set_user_attr("row", row)
+    _patiently(lambda: trial.set_user_attr("row", row))
     if epochs < config["epoch"]:
-        raise optuna.TrialPruned
+        raise TrialPruned
     return result.accuracy
 
 
-def _suggest(trial: optuna.Trial, kind: str) -> space.Config:
-    """The trial's configuration: what was queued with it, or else what BOHB proposes."""
+def _propose(trial: optuna.Trial) -> space.Config:
+    """BOHB's configuration."""
     config: space.Config = {}
     for name in space.SAMPLED:
         if name in space.FILTERS[config.get("num_conv_layers", 0) :]:
             continue
-        if name == "epoch" and kind == "bohb":
-            config[name] = MAX_EPOCHS
-        else:
+        config[name] = MAX_EPOCHS
+        if name != "epoch":
             config[name] = trial._suggest(name, _distribution(name))
     return config
 
@@ -666,33 +971,53 @@ def _suggest(trial: optuna.Trial, kind: str) -> space.Config:
 
 def _watch(
     plan: Plan,
-    storage: optuna.storages.RDBStorage,
+    storage: _Storage,
     processes: list[SpawnProcess],
+    arguments: Sequence[tuple[Any, ...]],
     report_seconds: float,
 ) -> None:
-    """Keep the queue filled and print progress until everything has finished."""
+    """Keep the queue filled and print progress until everything has finished.
+
+    A worker that was killed, as where memory runs out, is replaced.
+    """
+    ledgers = _patiently(lambda: _ledgers(plan, storage))
+    for ledger in ledgers:
+        _patiently(ledger.read)
     began = time.monotonic()
-    at_start: int | None = None
+    at_start = before = sum(len(ledger.unfinished) for ledger in ledgers)
     printed = -math.inf
+    deaths = 0
     while True:
-        reading = time.monotonic()
-        unfinished = _queue(plan, storage)
-        if at_start is None:
-            at_start = unfinished
+        unfinished = _patiently(lambda: _queue(ledgers))
         elapsed = time.monotonic() - began
-        pause = 20 * (time.monotonic() - reading)
+        pause = 20 * sum(ledger.seconds for ledger in ledgers)
         if elapsed - printed >= report_seconds or not unfinished:
             printed = elapsed
             print(_progress(plan.models, unfinished, at_start, elapsed), flush=True)
         if not unfinished:
             return
-        for process in processes:
+        if unfinished < before:
+            before, deaths = unfinished, 0
+        for index, process in enumerate(processes):
             if process.exitcode is not None:
-                raise RuntimeError(
-                    f"a worker ended with exit code {process.exitcode} (its message is above); "
-                    "all finished trials are kept, and the same command goes on"
-                )
+                deaths += 1
+                if process.exitcode >= 0 or deaths > DEATHS:
+                    raise RuntimeError(
+                        f"a worker ended with exit code {process.exitcode} (its message, if any, "
+                        "is above); all finished trials are kept, and the same command goes on"
+                    )
+                how = _signal(process.exitcode)
+                print(f"a worker was killed ({how}), another takes its place", flush=True)
+                _patiently(lambda: _fail_dead(plan, storage))
+                processes[index] = start(_work, arguments[index])
         time.sleep(min(max(pause, POLL_SECONDS[0]), POLL_SECONDS[1], report_seconds))
+
+
+def _signal(exitcode: int) -> str:
+    try:
+        return signal.Signals(-exitcode).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {-exitcode}"
 
 
 def _progress(models: int, unfinished: int, at_start: int, elapsed: float) -> str:

@@ -60,25 +60,44 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Raises FileNotFoundError, or TrialsError naming the file, the column and the first bad value.
     """
+    return read(path, check, "table of trials", "hia export")
+
+
+def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write the table, checked and sorted, so that the file is whole or not there at all."""
+    write(check(table), path)
+
+
+def read(
+    path: str | os.PathLike[str],
+    checked: Callable[[pd.DataFrame], pd.DataFrame],
+    what: str,
+    command: str,
+) -> pd.DataFrame:
+    """A table in a Parquet file, as `checked` returns it.
+
+    checked: raises TrialsError for a table that is not what it should be. what, command: for the
+    error, what is missing and what writes it. Raises as `load`.
+    """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no table of trials; `hia export` writes one")
+        raise FileNotFoundError(f"{path}: there is no {what}; `{command}` writes one")
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise TrialsError(f"{path}: not a readable Parquet file ({error})") from error
     try:
-        return check(table)
+        return checked(table)
     except TrialsError as error:
         raise TrialsError(f"{path}: {error}") from None
 
 
-def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write the table, checked and sorted, so that the file is whole or not there at all."""
+def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as it is, so that the file is whole or not there at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    check(table).to_parquet(partial, index=False, compression="zstd")
+    table.to_parquet(partial, index=False, compression="zstd")
     partial.replace(path)
 
 
@@ -93,10 +112,12 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     unknown = [name for name in table if name not in COLUMNS]
     if unknown:
         raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}")
+    if repeated := [str(name) for name in table.columns[table.columns.duplicated()]]:
+        raise TrialsError(f"column {repeated[0]!r} occurs twice")
     table = table[list(COLUMNS)]
     for name, (dtype, _) in COLUMNS.items():
         if dtype != "Int64" and name not in ("loss", "cpu_seconds"):
-            _refuse(table, name, table[name].isna(), "must not be missing")
+            _refuse(table, name, table[name].map(_is_missing).astype(bool), "must not be missing")
         right, is_right = _TYPES[dtype]
         _refuse(table, name, ~table[name].map(is_right).astype(bool), f"must be {right}")
     table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
@@ -166,15 +187,19 @@ def design(
     return result
 
 
+def _is_missing(value: Any) -> bool:
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
 def _is_float(value: Any) -> bool:
     number = isinstance(value, int | float | np.integer | np.floating) and value is not True
-    return bool(pd.isna(value)) or (number and value is not False)
+    return _is_missing(value) or (number and value is not False)
 
 
 def _is_integer(value: Any) -> bool:
-    if pd.isna(value):
+    if _is_missing(value):
         return True
-    return _is_float(value) and float(value).is_integer() and abs(value) < 2**63
+    return _is_float(value) and abs(value) < 2**63 and float(value).is_integer()
 
 
 def _are_floats(values: Any) -> bool:

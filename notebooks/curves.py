@@ -23,11 +23,10 @@ early = [1, 3]  # the epochs after which BOHB stops CNNs, compared with the last
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 
 from hia.agreement import mean_agreement, rank_agreement
 from hia.datasets import FACTS
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.figures import WIDTH, shades, show_figure, show_table, show_text, use_style
 from hia.trials import load, select
 
 use_style()
@@ -52,9 +51,8 @@ progress = accuracy.sub(guessing, axis=0).div(best - guessing, axis=0)
 
 DEPTHS = sorted(rows["num_conv_layers"].unique())
 OPTIMIZERS = sorted(rows["optimizer"].unique())
-palette = sns.color_palette("colorblind")
-DEPTH_COLOURS = dict(zip(DEPTHS, (palette[0], palette[1], palette[2]), strict=False))
-OPTIMIZER_COLOURS = dict(zip(OPTIMIZERS, (palette[4], palette[5]), strict=False))
+DEPTH_COLOURS = dict(zip(DEPTHS, shades("num_conv_layers", len(DEPTHS)), strict=True))
+OPTIMIZER_COLOURS = dict(zip(OPTIMIZERS, shades("optimizer", len(OPTIMIZERS)), strict=True))
 # A line's style says the same as its colour, for readers and printers without colours.
 STYLES = ("-", "--", ":")
 
@@ -63,21 +61,25 @@ def layers(depth) -> str:
     return f"{depth} layer" + ("s" if depth > 1 else "")
 
 
-def draw(ax, curves: pd.DataFrame, by: pd.Series, colours, label=str) -> None:
-    """Median and quartiles after every epoch, for every value of `by`."""
+def draw(ax, curves: pd.DataFrame, by: pd.Series, colours, label=str) -> pd.DataFrame:
+    """Median and quartiles after every epoch, for every value of `by`; they are returned."""
+    drawn = []
     for (value, colour), style in zip(colours.items(), STYLES, strict=False):
         own = curves[by.reindex(curves.index) == value]
         low, middle, high = own.quantile([0.25, 0.5, 0.75]).to_numpy()
+        quartiles = {"lower quartile": low, "median": middle, "upper quartile": high}
+        drawn.append(pd.DataFrame({by.name: value, "epoch": own.columns} | quartiles))
         ax.fill_between(own.columns, low, high, color=colour, alpha=0.15, linewidth=0)
         for edge in (low, high):
             ax.plot(own.columns, edge, style, color=colour, linewidth=0.6)
         ax.plot(own.columns, middle, style, color=colour, linewidth=2, label=label(value))
     ax.set(xlim=(1, epochs), xticks=range(1, epochs + 1))
+    return pd.concat(drawn)
 
 
 def key(figure) -> None:
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
 
 
 # %% [markdown]
@@ -90,11 +92,12 @@ def key(figure) -> None:
 # classes) to 1 (the best CNN on that data set).
 
 # %%
-figure, axes = plt.subplots(1, len(OPTIMIZERS), figsize=(7, 3.4), sharey=True, squeeze=False)
+figure, axes = plt.subplots(1, len(OPTIMIZERS), figsize=(WIDTH, 3.6), sharey=True, squeeze=False)
+drawn = {}
 for ax, optimizer in zip(axes[0], OPTIMIZERS, strict=True):
     own = progress[rows["optimizer"] == optimizer]
-    draw(ax, own, rows["num_conv_layers"], DEPTH_COLOURS, layers)
-    ax.set_title(optimizer, fontsize=10, loc="left")
+    drawn[optimizer] = draw(ax, own, rows["num_conv_layers"], DEPTH_COLOURS, layers)
+    ax.set_title(optimizer, loc="left")
     ax.set_xlabel("epoch")
 axes[0, 0].set_ylabel("from guessing (0) to the best (1)")
 key(figure)
@@ -109,6 +112,7 @@ show_figure(
     f"Two panels of rising curves; after epoch {epochs} the medians go from "
     f"{ends[epochs].min():.2f} ({ends[epochs].idxmin()[0]}, {layers(ends[epochs].idxmin()[1])}) to "
     f"{ends[epochs].max():.2f} ({ends[epochs].idxmax()[0]}, {layers(ends[epochs].idxmax()[1])})",
+    data=pd.concat(drawn, names=["optimizer"]).reset_index("optimizer"),
 )
 
 # %%
@@ -169,37 +173,42 @@ show_text("\n\n".join(paragraphs))
 
 # %%
 def small_multiples(by: str, colours, label=str):
-    """One panel of accuracies per data set."""
+    """One panel of accuracies per data set, and what is drawn in them."""
     height = -(-len(present) // 2)
     figure, axes = plt.subplots(
-        height, 2, figsize=(7, 1.5 * height + 0.5), sharex=True, squeeze=False
+        height, 2, figsize=(WIDTH, 1.6 * height + 0.5), sharex=True, squeeze=False
     )
+    drawn = {}
     for ax in axes.flat[len(present) :]:
         ax.set_visible(False)
     for name, ax in zip(present, axes.flat, strict=False):
-        draw(ax, accuracy[rows["dataset"] == name], rows[by], colours, label)
+        drawn[name] = draw(ax, accuracy[rows["dataset"] == name], rows[by], colours, label)
         ax.axhline(1 / FACTS[name].classes, color="grey", linewidth=0.8, zorder=0)
-        ax.set_title(FACTS[name].label, fontsize=10, loc="left")
+        ax.set_title(FACTS[name].label, loc="left")
         ax.set_ylim(bottom=0)
-    figure.supxlabel("epoch", fontsize=10)
-    figure.supylabel("validation accuracy", fontsize=10)
+    figure.supxlabel("epoch", fontsize=11)
+    figure.supylabel("validation accuracy", fontsize=11)
     key(figure)
-    return figure
+    return figure, pd.concat(drawn, names=["dataset"]).reset_index("dataset")
 
 
+figure, drawn = small_multiples("optimizer", OPTIMIZER_COLOURS)
 show_figure(
-    small_multiples("optimizer", OPTIMIZER_COLOURS),
+    figure,
     "fig-curves-optimizer",
     "Validation accuracy after each epoch by optimizer: median and quartiles. Grey: guessing. "
     "The scales differ.",
     f"One panel per data set with a curve for each of {' and '.join(OPTIMIZERS)}",
+    data=drawn,
 )
+figure, drawn = small_multiples("num_conv_layers", DEPTH_COLOURS, layers)
 show_figure(
-    small_multiples("num_conv_layers", DEPTH_COLOURS, layers),
+    figure,
     "fig-curves-depth",
     "Validation accuracy after each epoch by number of convolutional layers: median and quartiles. "
     "Grey: guessing. The scales differ.",
     f"One panel per data set with a curve for each of {' and '.join(map(layers, DEPTHS))}",
+    data=drawn,
 )
 
 # %% [markdown]

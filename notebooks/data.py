@@ -26,17 +26,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.patches import Patch
 from PIL import Image
-from scipy.stats import gaussian_kde, kurtosis, skew
 
 from hia import datasets, published
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.bimodality import UNIFORM, modes, sarle, thirds
+from hia.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from hia.space import SPACE
 from hia.trials import SOURCES, load
 
 use_style()
 rows = load(trials)
-COLOURS = dict(zip(SOURCES, sns.color_palette("colorblind"), strict=False))
+COLOURS = {source: look(source)["color"] for source in SOURCES}
 LABELS = {"random": "random search", "bohb": "BOHB"}
 
 
@@ -77,12 +78,16 @@ show_table(
     "bold.",
     formats={"Images": ","},
 )
+show_agreement(
+    "table-2",
+    f"{len(differences)} of {len(theirs) * len(facts)} numbers differ"
+    + (f" ({'; '.join(differences)})." if differences else "."),
+)
 show_text(
     "Our numbers are those of the published collections, and of what the loader makes from "
-    f"torchvision's downloads. The paper's Table 2 differs in {len(differences)}: "
-    + "; ".join(differences)
-    + f". It lists {(theirs['channels'] == 3).sum()} collections in colour, the text beside it "
-    f"five; there are {(ours['channels'] == 3).sum()}. Semeion's images are black and white."
+    f"torchvision's downloads. The paper lists {(theirs['channels'] == 3).sum()} collections in "
+    "colour, the text beside it five; "
+    f"there are {(ours['channels'] == 3).sum()}. Semeion's images are black and white."
 )
 
 # %%
@@ -111,7 +116,7 @@ if remake_samples:
     make_sheet()
 sheet = np.asarray(Image.open(SHEET))
 figure, axes = plt.subplots(
-    len(ours), CLASSES, figsize=(7, 6.6), gridspec_kw={"wspace": 0.04, "hspace": 0.04}
+    len(ours), CLASSES, figsize=(5.9, 5.2), gridspec_kw={"wspace": 0.04, "hspace": 0.04}
 )
 for row, name in enumerate(ours.index):
     for column, ax in enumerate(axes[row]):
@@ -132,6 +137,7 @@ show_figure(
     "SVHN {cite}`netzer2011reading`, USPS {cite}`hull1994database`.",
     "Ten rows of ten small images: photographs, handwritten digits and letters, clothes, "
     "satellite images and house numbers",
+    photographs=True,
 )
 show_text(
     f"The images are quoted from these collections and are not under this book's licence. "
@@ -201,28 +207,35 @@ counts = pd.crosstab(rows["dataset"], rows["source"])
 counts = counts.reindex(index=ours.index, columns=list(SOURCES), fill_value=0)
 paper = published.figure2().set_index("dataset")["models"].loc[ours.index]
 
-figure, ax = plt.subplots(figsize=(7, 4))
+figure, ax = plt.subplots(figsize=(5.4, 4))
 left = np.zeros(len(counts))
 for source in SOURCES:
     label = f"ours, {LABELS[source]}"
     ax.barh(ours["label"], counts[source], left=left, color=COLOURS[source], label=label)
     left += counts[source]
-ax.scatter(paper, ours["label"], marker="D", color="black", zorder=3, label="the paper")
+ax.scatter(paper, ours["label"], zorder=3, label="the paper", **look("paper"))
 ax.invert_yaxis()
 ax.set_xlabel("trained CNNs")
-figure.legend(loc="outside upper center", ncols=3, frameon=False)
+figure.legend(loc="outside upper center", ncols=2)
 show_figure(
     figure,
     "fig-2",
     "Number of trained CNNs per data set, the paper's (its Fig. 2) and ours by source.",
     f"Bars of {span(counts.sum(axis=1))} CNNs per data set, marks of the paper's {span(paper)}",
+    data=counts.assign(paper=paper).reset_index(names="dataset"),
 )
 random_share = counts["random"].sum() / len(rows)
 full = SPACE["epoch"].high
 stopped = (rows.loc[rows["source"] == "bohb", "epoch"] < full).mean()
+as_many = (counts.sum(axis=1) == paper).sum()
+show_agreement(
+    "fig-2",
+    f"{len(rows):,} CNNs here and {paper.sum():,} in the paper, a ratio of "
+    f"{len(rows) / paper.sum():.2f}; the same number on {as_many} of {len(paper)} data sets, "
+    f"fewer on {(counts.sum(axis=1) < paper).sum()}.",
+)
 show_text(
-    f"There are {len(rows):,} CNNs here and {paper.sum():,} in the paper, a ratio of "
-    f"{len(rows) / paper.sum():.2f}. Random search found {random_share:.1%} of our configurations "
+    f"Random search found {random_share:.1%} of our configurations "
     f"(the paper: {published.value('random_share'):.0%}), BOHB the rest. Every CNN that was "
     f"trained counts, with the number of epochs that it had; {stopped:.0%} of BOHB's had fewer "
     f"than {full}, the most there are. Whether the paper counts those it does not say."
@@ -236,34 +249,25 @@ show_text(
 
 
 # %%
-def modes(values) -> list[float]:
-    """Where a smoothed density (Gaussian kernel, Silverman's width) has its maxima."""
-    grid = np.linspace(0, 1, 501)
-    density = np.pad(gaussian_kde(values, "silverman")(grid), 1)
-    top = (density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])
-    return [float(x) for x in grid[top]]
+edges = np.linspace(0, 1, bins + 1)
 
 
-def bimodality(values) -> float:
-    """Sarle's coefficient: 1 for two points, 5/9 for a uniform distribution, 1/3 for a normal."""
-    n = len(values)
-    if n < 4:
-        return np.nan
-    correction = 3 * (n - 1) ** 2 / ((n - 2) * (n - 3))
-    return (skew(values, bias=False) ** 2 + 1) / (kurtosis(values, bias=False) + correction)
+def histogram(values: pd.DataFrame) -> pd.DataFrame:
+    """CNNs per interval of accuracy: `from`, `to`, and a column per source."""
+    counted = {
+        source: np.histogram(values.loc[values["source"] == source, "accuracy"], edges)[0]
+        for source in SOURCES
+    }
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], **counted})
 
 
-def thirds(values) -> np.ndarray:
-    """Shares below 1/3, between, and from 2/3."""
-    return np.histogram(np.clip(values, 0, 1), bins=[0, 1 / 3, 2 / 3, 1])[0] / len(values)
-
-
-def histogram(values: pd.DataFrame, ax) -> None:
+def draw(values: pd.DataFrame, ax) -> None:
+    """The sources on top of each other."""
     sns.histplot(
         values,
         x="accuracy",
         hue="source",
-        hue_order=SOURCES[::-1],
+        hue_order=SOURCES[::-1],  # the last one is drawn at the bottom
         palette=COLOURS,
         multiple="stack",
         bins=np.linspace(0, 1, bins + 1),
@@ -273,20 +277,18 @@ def histogram(values: pd.DataFrame, ax) -> None:
         legend=False,
         ax=ax,
     )
+    ax.set(xlim=(0, 1), xlabel="", ylabel="")
 
 
-def key(figure) -> None:
-    handles = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[source]) for source in SOURCES]
-    names = [LABELS[source] for source in SOURCES]
-    figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
-
-
-figure, ax = plt.subplots(figsize=(7, 3.6))
-histogram(rows, ax)
+# Seaborn's own legend would be one for each panel.
+PATCHES = [Patch(color=COLOURS[source], label=LABELS[source]) for source in SOURCES]
+figure, ax = plt.subplots(figsize=(5.4, 3.6))
+counted = histogram(rows)
+draw(rows, ax)
 for edge in (1 / 3, 2 / 3):
     ax.axvline(edge, color="grey", linestyle=":")
-ax.set(xlabel="validation accuracy", ylabel="CNNs", xlim=(0, 1))
-key(figure)
+ax.set(xlabel="validation accuracy", ylabel="CNNs")
+figure.legend(handles=PATCHES, loc="outside upper center", ncols=2)
 pooled = thirds(rows["accuracy"])
 show_figure(
     figure,
@@ -295,37 +297,68 @@ show_figure(
     "paper's Fig. 3). Dotted lines: thirds.",
     f"Histogram of accuracy: {pooled[0]:.0%} of the CNNs in the lowest third, {pooled[1]:.0%} in "
     f"the middle, {pooled[2]:.0%} in the highest",
+    data=counted,
 )
 
 # %%
-tops = modes(rows["accuracy"])
-coefficient = bimodality(rows["accuracy"])
-sparse_middle = pooled[1] < min(pooled[0], pooled[2])
-paragraph = (
-    f"Of all CNNs {pooled[0]:.0%} end in the lowest third, {pooled[1]:.0%} in the middle one, "
-    f"{pooled[2]:.0%} in the highest. The smoothed density has {len(tops)} "
-    f"maxim{'um' if len(tops) == 1 else 'a'}, at {spelled(f'{x:.2f}' for x in tops)}; Sarle's "
-    f"bimodality coefficient is {coefficient:.2f}; a uniform distribution has {5 / 9:.2f}, and "
-    "more points to two modes, or to one with a long tail. "
+kinds = {"all": rows} | {
+    LABELS[source]: rows[rows["source"] == source]
+    for source in SOURCES
+    if source in set(rows["source"])
+}
+
+
+def shape(values: pd.Series) -> dict:
+    """What there is to say of one or two modes."""
+    low, middle, high = thirds(values)
+    return {
+        "CNNs": len(values),
+        "Low": low,
+        "Middle": middle,
+        "High": high,
+        "Modes": ", ".join(f"{x:.2f}" for x in modes(values)),
+        "Sarle": sarle(values),
+    }
+
+
+shapes = pd.DataFrame([shape(some["accuracy"]) for some in kinds.values()], index=list(kinds))
+show_table(
+    shapes.reset_index(names="Source"),
+    "table-bimodal",
+    "Shares of the pooled CNNs in each third of accuracy, the maxima of a smoothed density "
+    "(Gaussian kernel of Silverman's width), and Sarle's coefficient of bimodality: "
+    f"{UNIFORM:.2f} for a uniform distribution, and more for two modes, or for one with a long "
+    "tail.",
+    dict.fromkeys(["Low", "Middle", "High"], ".1%") | {"Sarle": ".2f", "CNNs": ","},
 )
-if sparse_middle and len(tops) > 1:
-    paragraph += "So the paper's description holds here: both ends are fuller than the middle."
-elif len(tops) > 1:
-    paragraph += (
-        "So there is more than one mode, but it is not a shape with both ends fuller than the "
-        "middle: the paper's description holds in part."
+
+
+def holds(kind: str) -> str:
+    """Whether the paper's description, both ends fuller than the middle, does."""
+    one = shapes.loc[kind]
+    if one["Middle"] >= min(one["Low"], one["High"]):
+        return "does not hold"
+    return "holds" if one["Modes"].count(",") else "holds in part, for there is one mode"
+
+
+show_agreement(
+    "fig-3",
+    "That both ends are fuller than the middle "
+    + ", ".join(
+        f"{holds(kind)} for {'all CNNs' if kind == 'all' else f'those of {kind}'} (Sarle's "
+        f"coefficient {shapes.loc[kind, 'Sarle']:.2f})"
+        for kind in kinds
     )
-else:
-    paragraph += "So the paper's description does not hold here: there is one mode."
+    + ". The paper gives no numbers.",
+)
 by_source = rows.groupby("source")["accuracy"].median()
 if set(SOURCES) <= set(by_source.index):
     better = "as the paper expects" if by_source["bohb"] > by_source["random"] else "unexpectedly"
-    paragraph += (
-        f" The median accuracy is {by_source['random']:.2f} by random search and "
+    show_text(
+        f"The median accuracy is {by_source['random']:.2f} by random search and "
         f"{by_source['bohb']:.2f} by BOHB, {better}: BOHB is there to fill the upper end. The CNNs "
         "that it stops after one or three epochs hold its median down."
     )
-show_text(paragraph)
 
 # %% [markdown]
 # ### Data set by data set
@@ -336,17 +369,18 @@ show_text(paragraph)
 # from 0 (guessing, one over the number of classes) to 1 (the best CNN on this data set).
 
 # %%
-figure, axes = plt.subplots(5, 2, figsize=(7, 7.5), sharex=True)
+figure, axes = plt.subplots(5, 2, figsize=(5.4, 7.5), sharex=True)
+counted = {name: histogram(rows[rows["dataset"] == name]) for name in present}
 for name, ax in zip(ours.index, axes.flat, strict=True):
     if name in present:
-        histogram(rows[rows["dataset"] == name], ax)
+        draw(rows[rows["dataset"] == name], ax)
     ax.axvline(1 / ours["classes"][name], color="black", linestyle=":")
-    ax.set(xlabel="", ylabel="", xlim=(0, 1))
+    ax.set(xlim=(0, 1))
     ax.yaxis.get_major_locator().set_params(integer=True, nbins=3)
-    ax.set_title(ours["label"][name], fontsize=10, loc="left")
-figure.supxlabel("validation accuracy", fontsize=10)
-figure.supylabel("CNNs", fontsize=10)
-key(figure)
+    ax.set_title(ours["label"][name], loc="left")
+figure.supxlabel("validation accuracy", fontsize=11)
+figure.supylabel("CNNs", fontsize=11)
+figure.legend(handles=PATCHES, loc="outside upper center", ncols=2)
 best = of_each["accuracy"].max()[present]
 show_figure(
     figure,
@@ -356,6 +390,7 @@ show_figure(
     "Ten histograms of accuracy; the best accuracy goes from "
     f"{best.min():.2f} on {ours['label'][best.idxmin()]} to {best.max():.2f} on "
     f"{ours['label'][best.idxmax()]}",
+    data=pd.concat(counted, names=["dataset"]).reset_index("dataset"),
 )
 
 # %%
@@ -374,7 +409,10 @@ for name in present:
             "Low": low,
             "Middle": middle,
             "High": high,
-            "Sarle": bimodality(own["accuracy"]),
+        }
+        | {
+            f"Sarle, {kind}": sarle(some.loc[some["dataset"] == name, "accuracy"])
+            for kind, some in kinds.items()
         }
     )
 table = pd.DataFrame(described)
@@ -382,7 +420,7 @@ show_table(
     table,
     "table-accuracy",
     "Accuracy per data set; the share of its CNNs in each third of the way from guessing to its "
-    "best CNN; and Sarle's coefficient of bimodality.",
+    "best CNN; and Sarle's coefficient of bimodality of its accuracies, by source.",
     formats=dict.fromkeys(table.columns[1:], ".2f"),
 )
 low, middle, high = thirds(rows["progress"])
@@ -392,6 +430,11 @@ show_text(
     f"{high:.0%} in the highest. The middle third is the emptiest on {sparse.sum()} of "
     f"{len(table)} data sets"
     + (f" ({spelled(table['Data set'][sparse])})" if 0 < sparse.sum() < len(table) else "")
+    + f". Sarle's coefficient is above {UNIFORM:.2f} on "
+    + spelled(
+        f"{(table[f'Sarle, {kind}'] > UNIFORM).sum()} for {'all CNNs' if kind == 'all' else kind}"
+        for kind in kinds
+    )
     + ". Where the lowest third is the fullest, many configurations have learnt next to nothing: "
     "the learning rate is drawn over five powers of ten, and few epochs on few images do not make "
     "up for a rate that is too small."

@@ -26,14 +26,16 @@ n_repeats = 20  # random halves of the CNNs, for the uncertainty
 random_state = 0  # seed of the halves
 
 # %%
+import math
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy.stats import kendalltau
 
 from hia import published
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
 from hia.trials import design, load, select
@@ -63,6 +65,15 @@ def shares(weight: pd.Series) -> pd.Series:
 
 
 rng = np.random.default_rng(random_state)
+used = {layers: int((rows["num_conv_layers"] == layers).sum()) for layers in TABLES}
+# Halves have to have neighbours enough.
+TABLES = {layers: number for layers, number in TABLES.items() if used[layers] // 2 > n_neighbors}
+if left_out := sorted(set(used) - set(TABLES)):
+    show_text(
+        "**Missing here:** "
+        + " and ".join(f"CNNs of {layers} layers ({used[layers]})" for layers in left_out)
+        + f" are too few for {n_neighbors} neighbours in each half of them."
+    )
 result, halves = {}, {}
 for layers in TABLES:
     some = rows[rows["num_conv_layers"] == layers]
@@ -72,7 +83,6 @@ for layers in TABLES:
         halves[layers, case] = pd.DataFrame(
             [weights(some.iloc[pick], layers, case) for pick in picks]
         )
-used = {layers: int((rows["num_conv_layers"] == layers).sum()) for layers in TABLES}
 
 # %% [markdown]
 # Two variants of ours stand beside the paper's shares. *Filters only* computes distances on the
@@ -114,34 +124,73 @@ for layers, number in TABLES.items():
     )
 
 # %%
-figure, panels = plt.subplots(
-    2, 2, figsize=(5.2, 4.6), sharex=True, sharey="row", height_ratios=(2, 3)
-)
-for line, layers in zip(panels, TABLES, strict=True):
-    for axes, case in zip(line, CASES, strict=True):
-        for position, name in enumerate(FILTERS[:layers]):
-            half = halves[layers, case][name]
-            jitter = position + np.linspace(-0.2, 0.2, len(half))
-            axes.scatter(half, jitter, s=12, color="#56B4E9", label="random half", zorder=2)
-            whole = result[layers, case][name]
-            axes.scatter(
-                whole, position, s=60, color="#D55E00", marker="D", label="all CNNs", zorder=3
+for layers, number in TABLES.items():
+    paper = published.table(number).set_index("hyperparameter")["weight"]
+    said = []
+    for case in CASES:
+        taus = [
+            kendalltau(paper, weight[paper.index]).statistic
+            for weight in (
+                result[layers, case],
+                *(half for _, half in halves[layers, case].iterrows()),
             )
-        axes.axvline(0, color="0.3", linewidth=1, zorder=1)
-        axes.set_yticks(range(layers), [f"layer {i}" for i in range(1, layers + 1)])
-        axes.set_ylim(layers - 0.6, -0.4)
-        axes.set_title(f"{layers} layers,\n{case}", fontsize=10)
-for axes in panels[-1]:
-    axes.set_xlabel("W")
-handles, names = panels[0, 0].get_legend_handles_labels()
-figure.legend(handles[:2], names[:2], loc="outside lower center", ncols=2, frameon=False)
-show_figure(
-    figure,
-    "fig-filters",
-    f"W of the number of filters of each layer, on all CNNs and on {n_repeats} random halves.",
-    alt="Dots of W for each layer on random halves of the CNNs around the value of all, for two "
-    "and three layers, with only the filters and with all hyperparameters in the distance.",
-)
+        ]
+        said.append(
+            f"with {case} the order of the {layers} layers {'is' if taus[0] == 1 else 'is not'} "
+            f"the paper's ($\\tau$ = {taus[0]:.2f}), and it is in {taus[1:].count(1)} of "
+            f"{n_repeats} random halves of the CNNs"
+        )
+    text = "; ".join(said)
+    show_agreement(
+        f"table-{number}",
+        f"{text[0].upper()}{text[1:]}. Chance alone has the paper's order once in "
+        f"{math.factorial(layers)} times.",
+    )
+
+# %%
+if TABLES:
+    figure, panels = plt.subplots(
+        len(TABLES),
+        2,
+        figsize=(5.4, 0.8 + 0.9 * sum(TABLES)),
+        sharex=True,
+        sharey="row",
+        height_ratios=list(TABLES),
+        squeeze=False,
+    )
+    for line, layers in zip(panels, TABLES, strict=True):
+        for axes, case in zip(line, CASES, strict=True):
+            for position, name in enumerate(FILTERS[:layers]):
+                half = halves[layers, case][name]
+                jitter = position + np.linspace(-0.2, 0.2, len(half))
+                style = look(name)
+                axes.scatter(half, jitter, s=12, alpha=0.6, color=style["color"], zorder=2)
+                whole = result[layers, case][name]
+                axes.scatter(whole, position, s=70, edgecolor="white", zorder=3, **style)
+            axes.axvline(0, color="0.3", linewidth=1, zorder=1)
+            axes.set_yticks(range(layers), [f"layer {i}" for i in range(1, layers + 1)])
+            axes.set_ylim(layers - 0.6, -0.4)
+            axes.set_title(f"{layers} layers,\n{case}")
+    for axes in panels[-1]:
+        axes.set_xlabel("W")
+    drawn = pd.concat(
+        {
+            key: pd.concat([halves[key], result[key].to_frame("all CNNs").T])
+            .rename(index=lambda label: label if isinstance(label, str) else f"half {label + 1}")
+            .melt(var_name="hyperparameter", value_name="W", ignore_index=False)
+            for key in result
+        },
+        names=["layers", "distance", "CNNs"],
+    ).reset_index()
+    show_figure(
+        figure,
+        "fig-filters",
+        "W of the number of filters of each layer: on all CNNs (large marks), and on "
+        f"{n_repeats} random halves of them (dots).",
+        alt="Dots of W for each layer on random halves of the CNNs around the value of all, for "
+        "each number of layers, with only the filters and with all hyperparameters in the distance",
+        data=drawn,
+    )
 
 # %% [markdown]
 # ## Is the order of the layers more than noise?
@@ -177,7 +226,8 @@ for layers in TABLES:
             shares(result[layers, case]).isna().all()
         )
         lines.append(f"- {layers} layers, {case}: {'; '.join(words)}.{undefined}")
-show_text("\n".join(lines))
+if TABLES:
+    show_text("\n".join(lines))
 
 # %%
 yes = [f"{layers} layers, {case}" for (layers, case), holds in supported.items() if holds]
@@ -185,7 +235,9 @@ show_text(
     "That each layer matters more than the next "
     + (
         f"is not clear in any of the {len(supported)} computations."
-        if not yes
+        if not yes and TABLES
+        else "cannot be said."
+        if not TABLES
         else f"is clear in all {len(supported)} computations."
         if len(yes) == len(supported)
         else f"is clear in {len(yes)} of {len(supported)} computations ({'; '.join(yes)}), and not "
@@ -194,6 +246,6 @@ show_text(
     + " The paper gives no uncertainty of its shares, nor how many CNNs of each depth it has; "
     f"a third of its {published.figure2()['models'].sum():,} would be "
     f"{published.figure2()['models'].sum() / 3:,.0f}, ours are "
-    + " and ".join(f"{used[layers]:,} of {layers} layers" for layers in TABLES)
+    + " and ".join(f"{used[layers]:,} of {layers} layers" for layers in used)
     + "."
 )

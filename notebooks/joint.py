@@ -23,14 +23,17 @@ metric = "euclidean"  # distance between configurations: euclidean or manhattan
 scale = "range"  # what the distance is computed on: range, or none for raw values
 log_lr = True  # take the learning rate on its logarithm
 top = 10  # pairs listed; the paper lists ten
+n_resamples = 200  # bootstrap samples for the interval of the agreement
+random_state = 0  # seed of these
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy.stats import kendalltau
 
 from hia import published
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.figures import show_agreement, show_figure, show_table, show_text, use_style
 from hia.relief import NRReliefF, joint_importance
 from hia.space import HYPERPARAMETERS
 from hia.trials import design, load, select
@@ -39,8 +42,14 @@ use_style()
 rows = select(load(trials), datasets, sources)
 columns = [name for name in HYPERPARAMETERS if (rows[name] != rows[name].iloc[0]).any()]
 relief = NRReliefF(n_neighbors=n_neighbors, sigma=sigma, metric=metric, scale=scale)
-relief.fit(design(rows, columns, log=log_lr), rows["accuracy"])
-pairs = relief.joint_importances()
+X = design(rows, columns, log=log_lr)
+relief.fit(X, rows["accuracy"])
+# Without a weight above 0 there are no shares and no pairs.
+shares = pd.Series(np.nan, columns)
+pairs = pd.DataFrame(columns=["first", "second", "weight"])
+if something := bool((relief.weights_ > 0).any()):
+    shares[:] = relief.importances_
+    pairs = relief.joint_importances()
 
 
 def written(pair) -> str:
@@ -52,63 +61,117 @@ table5 = pd.DataFrame(
     {
         "Paper": pd.Series([written(pair) for pair in printed.itertuples()]),
         "Weight": printed["weight"],
-        "Ours": pd.Series([written(pair) for pair in pairs.head(top).itertuples()]),
-        "Our weight": pairs["weight"].head(top),
     }
 )
+if something:
+    table5 = pd.concat(
+        [
+            table5,
+            pd.DataFrame(
+                {
+                    "Ours": [written(pair) for pair in pairs.head(top).itertuples()],
+                    "Our weight": pairs["weight"].head(top),
+                }
+            ),
+        ],
+        axis=1,
+    )
+else:
+    show_text(
+        f"**No pairs of ours:** none of the weights of N-RReliefF from these {len(rows):,} CNNs is "
+        "above 0, so there are no shares to put into {eq}`eq-11`."
+    )
 table5.insert(0, "Rank", table5.index + 1)
 show_table(
     table5,
     "table-5",
-    "The pairs of the largest weight: the paper's Table 5 as printed, and ours from "
-    f"{len(rows):,} CNNs.",
-    {"Weight": ".6f", "Our weight": ".6f"},
+    "The pairs of the largest weight: the paper's Table 5 as printed"
+    + (f", and ours from {len(rows):,} CNNs." if something else "."),
+    {"Weight": ".6f"} | ({"Our weight": ".6f"} if something else {}),
 )
 
 # %%
-shares = pd.Series(relief.importances_, columns)
-zero = [name for name in columns if shares[name] == 0]
-ties = int(pairs["weight"].duplicated(keep=False).sum())
-in_paper = {frozenset((pair.first, pair.second)) for pair in printed.itertuples()}
-ours = {frozenset((pair.first, pair.second)) for pair in pairs.head(len(printed)).itertuples()}
-paper_leader = published.table(3).nlargest(1, "weight")["hyperparameter"].item()
-with_leader = int(pairs.head(top)[["first", "second"]].eq(shares.idxmax()).any(axis=1).sum())
-show_text(
-    f"{len(in_paper & ours)} of the paper's {len(in_paper)} pairs, as labelled, are among our "
-    f"first {len(ours)}. All of the paper's contain `{paper_leader}`, which has the largest "
-    f"share; {with_leader} of our first {top} contain ours, `{shares.idxmax()}`."
-    + (
-        f" {len(zero)} of our shares are 0 ({', '.join(f'`{name}`' for name in zero)}), so that "
-        f"{ties} of the {len(pairs)} pairs have the same weight as another; those are listed in "
-        "the order of {numref}`table-3`."
-        if zero
-        else ""
+from_table3 = joint_importance(published.table(3).set_index("hyperparameter")["weight"])
+
+
+def by_pair(table: pd.DataFrame) -> pd.Series:
+    """Weights by pairs, whichever of the two is named first."""
+    return pd.Series({frozenset((row.first, row.second)): row.weight for row in table.itertuples()})
+
+
+if something:
+    zero = [name for name in columns if shares[name] == 0]
+    ties = int(pairs["weight"].duplicated(keep=False).sum())
+    in_paper = set(by_pair(printed).index)
+    ours = set(by_pair(pairs.head(len(printed))).index)
+    paper_leader = published.table(3).nlargest(1, "weight")["hyperparameter"].item()
+    with_leader = int(pairs.head(top)[["first", "second"]].eq(shares.idxmax()).any(axis=1).sum())
+    show_text(
+        f"All of the paper's {len(in_paper)} pairs contain `{paper_leader}`, which has the largest "
+        f"share; {with_leader} of our first {top} contain ours, `{shares.idxmax()}`."
+        + (
+            f" {len(zero)} of our shares are 0 ({', '.join(f'`{name}`' for name in zero)}), so "
+            f"that {ties} of the {len(pairs)} pairs have the same weight as another; those are "
+            "listed in the order of {numref}`table-3`."
+            if zero
+            else ""
+        )
     )
-)
+    paper = by_pair(from_table3)
+
+    def agreement(weights: np.ndarray) -> float:
+        """Kendall's tau with the order of the paper's pairs, of those that both have."""
+        share = np.maximum(weights, 0)
+        if not share.any():
+            return np.nan
+        both = pd.DataFrame(
+            {
+                "paper": paper,
+                "ours": by_pair(joint_importance(pd.Series(share / share.sum(), columns))),
+            }
+        ).dropna()
+        return float(kendalltau(both["paper"], both["ours"]).statistic)
+
+    tau = agreement(relief.weights_)
+    resampled = relief.bootstrap(X, rows["accuracy"], n_resamples, random_state)
+    low, high = np.nanquantile([agreement(weights) for weights in resampled], [0.025, 0.975])
+    show_agreement(
+        "table-5",
+        f"{len(in_paper & ours)} of the paper's {len(in_paper)} pairs, as labelled, are among our "
+        f"first {len(ours)}. Over all pairs, the paper's computed from its Table 3, Kendall's "
+        f"$\\tau$ is {tau:.2f}; with other CNNs of the same kind it would be between {low:.2f} and "
+        f"{high:.2f} (95 % bootstrap interval). It adds little to that of Table 3: the "
+        f"{len(pairs)} pairs are made of {len(columns)} numbers.",
+    )
+else:
+    show_agreement("table-5", "None: no weight of ours is above 0.")
 
 # %%
-square = pd.DataFrame(np.nan, index=columns, columns=columns)
-for pair in pairs.itertuples():
-    square.loc[pair.second, pair.first] = pair.weight
-lower = square.iloc[1:, :-1]
-figure, axes = plt.subplots(figsize=(5.2, 4.8))
-axes.imshow(lower, cmap="cividis")
-light = (pairs["weight"].min() + pairs["weight"].max()) / 2
-for i, j in zip(*np.nonzero(lower.notna().to_numpy()), strict=True):
-    weight = lower.iloc[i, j]
-    color = "black" if weight > light else "white"
-    axes.text(j, i, f"{weight:.2f}", ha="center", va="center", color=color, fontsize=9)
-axes.set_xticks(range(lower.shape[1]), lower.columns, rotation=45, ha="right")
-axes.set_yticks(range(lower.shape[0]), lower.index)
-axes.spines[:].set_visible(False)
-axes.tick_params(length=0)
-show_figure(
-    figure,
-    "fig-pairs",
-    f"Weights of all {len(pairs)} pairs by {{eq}}`eq-11`, from our shares.",
-    alt=f"Heat map of the weights of all pairs, from {pairs['weight'].min():.2f} to "
-    f"{pairs['weight'].max():.2f}; the largest is {pairs['first'][0]} with {pairs['second'][0]}.",
-)
+if something:
+    square = pd.DataFrame(np.nan, index=columns, columns=columns)
+    for pair in pairs.itertuples():
+        square.loc[pair.second, pair.first] = pair.weight
+    lower = square.iloc[1:, :-1]
+    figure, axes = plt.subplots(figsize=(5.4, 5))
+    axes.imshow(lower, cmap="cividis")
+    light = (pairs["weight"].min() + pairs["weight"].max()) / 2
+    for i, j in zip(*np.nonzero(lower.notna().to_numpy()), strict=True):
+        weight = lower.iloc[i, j]
+        color = "black" if weight > light else "white"
+        axes.text(j, i, f"{weight:.2f}", ha="center", va="center", color=color, fontsize=9)
+    axes.set_xticks(range(lower.shape[1]), lower.columns, rotation=45, ha="right")
+    axes.set_yticks(range(lower.shape[0]), lower.index)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    show_figure(
+        figure,
+        "fig-pairs",
+        f"Weights of all {len(pairs)} pairs by {{eq}}`eq-11`, from our shares.",
+        alt=f"Heat map of the weights of all pairs, from {pairs['weight'].min():.2f} to "
+        f"{pairs['weight'].max():.2f}; the largest is {pairs['first'][0]} with "
+        f"{pairs['second'][0]}.",
+        data=pairs,
+    )
 
 # %% [markdown]
 # ## The paper's labels
@@ -117,7 +180,6 @@ show_figure(
 # whose weight by {eq}`eq-11` is the printed number.
 
 # %%
-from_table3 = joint_importance(published.table(3).set_index("hyperparameter")["weight"])
 digits = 1e-6  # Both tables are printed to six digits.
 check = []
 for row in printed.itertuples():
@@ -169,9 +231,10 @@ show_text(
 # the same. The table measures no interaction.
 
 # %%
-sums = shares[pairs["first"]].to_numpy() + shares[pairs["second"]].to_numpy()
-gap = float((np.log(pairs["weight"]) + 1 - sums).abs().max())
-show_text(
-    f"For our {len(pairs)} pairs, the logarithm of the weight plus 1 differs from the sum of the "
-    f"two shares by at most {gap:.1e}."
-)
+if something:
+    sums = shares[pairs["first"]].to_numpy() + shares[pairs["second"]].to_numpy()
+    gap = float((np.log(pairs["weight"]) + 1 - sums).abs().max())
+    show_text(
+        f"For our {len(pairs)} pairs, the logarithm of the weight plus 1 differs from the sum of "
+        f"the two shares by at most {gap:.1e}."
+    )

@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 from hia import datasets, space, trainer
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.figures import WIDTH, shades, show_figure, show_table, show_text, use_style
 
 use_style()
 digits = datasets.load("digits", device=trainer.resolve_device(device))
@@ -80,8 +80,10 @@ show_table(
 )
 
 # %%
-figure, axes = plt.subplots(figsize=(7, 3.6))
-for optimizer, colour, style in (("Adam", "#0072b2", "-"), ("SGD", "#d55e00", "--")):
+figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
+for optimizer, colour, style in zip(
+    ("SGD", "Adam"), shades("optimizer", 2)[::-1], ("--", "-"), strict=True
+):
     for config, result in zip(configs, results, strict=True):
         if config["optimizer"] == optimizer:
             epochs = range(1, len(result.accuracy_per_epoch) + 1)
@@ -99,7 +101,13 @@ axes.axhline(0.1, color="0.5", linewidth=0.8)
 axes.annotate("guessing", (10, 0.1), ha="right", va="bottom", color="0.35")
 axes.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1), xlim=(0.8, 10.2))
 axes.set_xticks(range(1, 11))
-axes.legend(frameon=False, loc="center right")
+figure.legend(loc="outside upper center", ncols=2)
+curves = [
+    {"CNN": number, "optimizer": config["optimizer"], "layers": config["num_conv_layers"]}
+    | {"epoch": epoch, "accuracy": accuracy}
+    for number, (config, result) in enumerate(zip(configs, results, strict=True), start=1)
+    for epoch, accuracy in enumerate(result.accuracy_per_epoch, start=1)
+]
 show_figure(
     figure,
     name="fig-live",
@@ -108,4 +116,5 @@ show_figure(
     "often do not get away from guessing: hence the many poor networks in all random searches "
     "over this space.",
     alt="Learning curves of a few CNNs on handwritten digits, by optimizer.",
+    data=pd.DataFrame(curves),
 )

@@ -24,7 +24,6 @@ hidden = []  # methods left out of the figures, such as [impurity, optuna_fanova
 
 # %%
 import json
-import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -32,26 +31,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-warnings.filterwarnings("ignore", "IProgress not found")  # Optuna's progress bar, not used here
-
 from hia import cost, surfaces, truth
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 
 use_style()
 LABELS = {name: contender.label for name, contender in truth.CONTENDERS.items()}
 LABELS[cost.SCREEN] = "Plackett–Burman screen"
-# Okabe and Ito's colours and a shape each, one per method in all figures of this chapter.
 LOOKS = {
-    "nrrelieff": {"color": "#0072B2", "marker": "o"},
-    "nrrelieff_growing": {"color": "#0072B2", "marker": "o", "linestyle": "--", "mfc": "white"},
-    "fanova": {"color": "#D55E00", "marker": "s"},
-    "ped_anova": {"color": "#009E73", "marker": "^"},
-    "forward_selection": {"color": "#CC79A7", "marker": "v"},
-    "impurity": {"color": "#E69F00", "marker": "D"},
-    "optuna_fanova": {"color": "#56B4E9", "marker": "P"},
-    "fanova_package": {"color": "#000000", "marker": "X"},
-    cost.SCREEN: {"color": "#666666", "marker": "*", "markersize": 9},
-}
+    name: dict(look(name))
+    for name in (
+        *("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova", "forward_selection"),
+        *("impurity", "optuna_fanova", "fanova_package"),
+    )
+} | {cost.SCREEN: look("screening") | {"markersize": 9}}
+LOOKS["nrrelieff_growing"] |= {"linestyle": "--", "mfc": "white"}
 KINDS = {"main": "alone", "total": "in all"}
 COLUMNS = ("tau_main", "tau_total", "top_main", "seconds")
 
@@ -78,14 +71,13 @@ def numbered(axis, numbers) -> None:
 
 def lines(ax, table: pd.DataFrame) -> None:
     """A line for each method of a table (trials, methods) of agreements."""
-    for name, look in LOOKS.items():
+    for name, own in LOOKS.items():
         if name in table and name not in hidden:
             found = table[name].dropna()
-            style = {"markersize": 5, "linewidth": 1.4} | look
+            style = {"markersize": 5, "linewidth": 1.4} | own
             ax.plot(found.index, found, label=LABELS[name], **style)
     ax.set_xscale("log")
-    ax.grid(color="0.92")
-    ax.set_axisbelow(True)
+    ax.grid()
 
 
 # %% [markdown]
@@ -186,15 +178,45 @@ if fits is not None:
         # Empty where a method has not been measured on every surface.
         overall[name] = by_trials.mean().where(by_trials.count() == len(order))
 
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
+    for ax, (kind, words) in zip(axes, KINDS.items(), strict=True):
+        lines(ax, overall[f"tau_{kind}"])
+        ax.set_title(f"order {words}")
+        ax.set_xlabel("trials")
+        numbered(ax.xaxis, sizes)
+    figure.supylabel("agreement with the truth", fontsize=11)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    show_figure(
+        figure,
+        "fig-when",
+        "Which method, when: agreement with the true order of the hyperparameters against the "
+        f"number of trials, means over {len(order)} surfaces. Lines end where a method takes too "
+        "long on one of them.",
+        "Two panels with a line for each method. Nearest with the fewest and the most trials: "
+        + listed(
+            f"{words} {LABELS[overall[f'tau_{kind}'].loc[n].idxmax()]} at {n:,}"
+            for kind, words in KINDS.items()
+            for n in (sizes[0], sizes[-1])
+        ),
+        data=pd.concat(
+            [overall[f"tau_{kind}"].assign(order=words) for kind, words in KINDS.items()]
+        ).reset_index(),
+    )
+
+# %% [markdown]
+# {numref}`fig-truth-main` and {numref}`fig-truth-total` have the surfaces one by one.
+
+# %%
+if fits is not None:
     for kind, words in KINDS.items():
         tau = each[f"tau_{kind}"]
         rows = -(-(len(order) + 1) // 2)
         figure, axes = plt.subplots(
-            rows, 2, figsize=(5.4, 2.3 * rows), sharex=True, sharey=True, squeeze=False
+            rows, 2, figsize=(WIDTH, 2.3 * rows), sharex=True, sharey=True, squeeze=False
         )
         for ax, name in zip(axes.flat, order, strict=False):
             lines(ax, tau.loc[name])
-            ax.set_title(name, fontsize=10)
+            ax.set_title(name)
             numbered(ax.xaxis, sizes)
         for ax in axes.flat[len(order) :]:
             ax.set_axis_off()
@@ -202,13 +224,13 @@ if fits is not None:
             ax.tick_params(labelbottom=True)
         handles, labels = axes.flat[0].get_legend_handles_labels()
         if len(order) % 2:
-            axes.flat[-1].legend(handles, labels, loc="center", frameon=False, fontsize=9)
+            axes.flat[-1].legend(handles, labels, loc="center", fontsize=9)
         else:
-            figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+            figure.legend(handles, labels, loc="outside lower center", ncols=2)
         lowest = np.floor(10 * tau.min(axis=None)) / 10
         axes.flat[0].set_ylim(min(lowest, 0.0) - 0.02, 1.03)
-        figure.supxlabel("trials", fontsize=10)
-        figure.supylabel(f"agreement with the true order {words}", fontsize=10)
+        figure.supxlabel("trials", fontsize=11)
+        figure.supylabel(f"agreement with the true order {words}", fontsize=11)
         ends = overall[f"tau_{kind}"].loc[sizes[-1]].dropna()
         show_figure(
             figure,
@@ -219,6 +241,7 @@ if fits is not None:
             f"A panel for each of {len(order)} surfaces with a line for each method. With "
             f"{sizes[-1]:,} trials, mean over the surfaces: "
             + listed(f"{LABELS[name]} {ends[name]:.2f}" for name in ends.index),
+            data=tau[present].reset_index(),
         )
 
 # %%
@@ -385,7 +408,7 @@ if fits is not None:
     note = json.loads(note.read_text("utf-8")) if note.is_file() else {}
     limit = note.get("limit", truth.LIMIT)
     seconds = each["seconds"].groupby("trials").median()
-    figure, ax = plt.subplots(figsize=(5.2, 4.4))
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
     lines(ax, seconds)
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
@@ -394,9 +417,7 @@ if fits is not None:
     numbered(ax.xaxis, sizes)
     ax.set_xlabel("trials")
     ax.set_ylabel("seconds of processor time")
-    figure.legend(
-        *ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
-    )
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     quick = seconds.loc[sizes[-1]].dropna().sort_values()
     show_figure(
         figure,
@@ -405,6 +426,7 @@ if fits is not None:
         f"longer than {limit:g} s is not asked with more trials.",
         f"Seconds against the number of trials, a line for each method. With {sizes[-1]:,} trials: "
         + listed(f"{LABELS[name]} {found:.2g} s" for name, found in quick.items()),
+        data=seconds.reset_index(),
     )
 
     states = fits.groupby(["method", "trials"])["state"]
@@ -467,9 +489,10 @@ if spent is not None:
     parts = {"one data set": single}
     if cost.POOLED in set(spent["scope"]):
         parts["all data sets together"] = spent[spent["scope"] == cost.POOLED]
+    drawn = []
     AGAINST = {"own": "its own whole ranking", "reference": "the reference"}
     figure, axes = plt.subplots(
-        len(parts), 2, figsize=(5.4, 2.9 * len(parts) + 0.9), sharey=True, squeeze=False
+        len(parts), 2, figsize=(WIDTH, 2.9 * len(parts) + 0.9), sharey=True, squeeze=False
     )
     for row, (title, part) in zip(axes, parts.items(), strict=True):
         for ax, against in zip(row, AGAINST, strict=True):
@@ -478,15 +501,16 @@ if spent is not None:
                 index="trainings", columns="method", values=f"tau_{against}", aggfunc="median"
             )
             lines(ax, tau)
+            drawn.append(tau.reset_index().assign(trials_of=title, compared_with=against))
             numbered(ax.xaxis, list(tau.index))
             ax.set_title(f"{title},\n{AGAINST[against]}", fontsize=9)
-    figure.supxlabel("trainings", fontsize=10)
-    figure.supylabel("agreement", fontsize=10)
+    for ax in axes[-1]:
+        ax.set_xlabel("trainings")
+    figure.supylabel("agreement", fontsize=11)
     figure.legend(
         *axes[0, 1].get_legend_handles_labels(),
         loc="outside lower center",
         ncols=2,
-        frameon=False,
     )
     n_sets = single["scope"].nunique()
     show_figure(
@@ -494,9 +518,16 @@ if spent is not None:
         "fig-cost",
         "Agreement of rankings of real trainings with the method's own of all trainings, and with "
         f"the reference, against the trainings spent: medians over random parts and {n_sets} data "
-        "sets.",
+        "sets."
+        + (
+            " The screen's numbers are, for each data set, 12 for one half of the design, 24 for "
+            "both, 36 and 72 for these with three seeds."
+            if cost.SCREEN in set(spent["method"])
+            else ""
+        ),
         "Agreement against trainings, a line for each of "
         + listed(LABELS[name] for name in LOOKS if name in set(spent["method"])),
+        data=pd.concat(drawn).reset_index(drop=True),
     )
 
 # %%
@@ -539,7 +570,9 @@ if spent is not None:
             )
         says.append(
             "The screen compares two levels of each hyperparameter, near the quartiles of what "
-            "random search draws: a hump between them is not seen."
+            "random search draws: a hump between them is not seen ({doc}`screening`). And the "
+            "comparison favours the others: their parts are taken from the trainings that the "
+            "reference is made of, the screen's trainings are not among these."
         )
     else:
         says.append(

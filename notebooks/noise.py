@@ -9,14 +9,15 @@
 # %% [markdown]
 # # How much is the seed? How much the size?
 #
-# The recorded study trains every configuration once, with one seed, and on a part of its data set.
-# Two experiments beside it ask what that does to its results: some configurations trained again
-# with other seeds, and on fewer and more images.
+# The recorded study trains every configuration once, with one seed, on a part of its data set, and
+# in single precision. Three experiments beside it ask what that does to its results: some
+# configurations trained again with other seeds, on fewer and more images, and in half precision.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 replicates = "data/replicates.parquet"  # configurations trained again with other seeds
 scaling = "data/scaling.parquet"  # configurations trained on fewer and on more images
+precision = "data/precision.parquet"  # configurations trained again in bfloat16
 n_neighbors = 10  # J of N-RReliefF on the few configurations of these experiments
 n_samples = 50  # pairs of samples of the study that show what so few configurations can tell
 random_state = 0  # seed of these samples, and of the forests
@@ -27,14 +28,13 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from scipy import stats
 from sklearn.ensemble import RandomForestRegressor
 
 from hia import noise, records
 from hia.agreement import mean_agreement, rank_agreement, typical_agreement
 from hia.datasets import FACTS
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
 from hia.trials import design, load
@@ -42,7 +42,7 @@ from hia.trials import design, load
 use_style()
 study = load(trials)
 study = study[study["source"] == "random"]
-palette = sns.color_palette("colorblind")
+COLOUR, OTHER = look("random")["color"], look("bohb")["color"]
 NAMES = {0.25: "a quarter", 0.5: "half", 1.0: "all", 2.0: "twice"}  # of the study's images
 
 
@@ -75,14 +75,14 @@ def in_order(table: pd.DataFrame) -> list[str]:
 def panels(names, xlabel: str):
     """One panel of accuracies for each data set, two in a row."""
     height = -(-len(names) // 2)
-    figure, axes = plt.subplots(height, 2, figsize=(7, 1.5 * height + 0.5), squeeze=False)
+    figure, axes = plt.subplots(height, 2, figsize=(WIDTH, 1.6 * height + 0.5), squeeze=False)
     for ax in axes.flat[len(names) :]:
         ax.set_visible(False)
     for name, ax in zip(names, axes.flat, strict=False):
-        ax.set_title(FACTS[name].label, fontsize=10, loc="left")
+        ax.set_title(FACTS[name].label, loc="left")
         ax.axhline(1 / FACTS[name].classes, color="grey", linewidth=0.8, zorder=0)
-    figure.supxlabel(xlabel, fontsize=10)
-    figure.supylabel("validation accuracy", fontsize=10)
+    figure.supxlabel(xlabel, fontsize=11)
+    figure.supylabel("validation accuracy", fontsize=11)
     return figure, dict(zip(names, axes.flat, strict=False))
 
 
@@ -109,7 +109,7 @@ if len(seeds):
     for name, ax in axes.items():
         own = seeds[seeds["dataset"] == name]
         place = own.groupby("trial")["accuracy"].mean().rank(method="first")
-        ax.scatter(own["trial"].map(place), own["accuracy"], s=14, color=palette[0], alpha=0.6)
+        ax.scatter(own["trial"].map(place), own["accuracy"], s=14, color=COLOUR, alpha=0.6)
         ax.set(xticks=[], ylim=(0, None))
     deviation = of_config.std()
     show_figure(
@@ -119,6 +119,7 @@ if len(seeds):
         "column is a configuration, a dot a seed. Grey: guessing. The scales differ.",
         "One panel per data set; the standard deviation between the seeds of a configuration goes "
         f"from {deviation.min():.3f} to {deviation.max():.3f}",
+        data=seeds[["dataset", "trial", "seed", "accuracy"]],
     )
 
 
@@ -263,10 +264,11 @@ if others:
         figure,
         "fig-sizes",
         "Validation accuracy against the number of training images, one line per configuration: "
-        "dark for the poor on as many images as the study has, light for the good. Where lines "
-        "cross, the order changes. Grey: guessing. The scales differ.",
+        "violet for the poor on as many images as the study has, over green to yellow for the "
+        "good. Where lines cross, the order changes. Grey: guessing. The scales differ.",
         "One panel of lines per data set; the median change of accuracy against the study's number "
         "of images is " + ", ".join(f"{change(one):+.3f} on {NAMES[one]}" for one in others),
+        data=sizes[["dataset", "trial", "fraction", "images", "accuracy"]],
     )
 
 # %% [markdown]
@@ -293,7 +295,7 @@ if of_seeds:
     compared["another seed"] = of_seeds
 means = {label: mean_agreement(list(taus.values())) for label, taus in compared.items()}
 if compared:
-    figure, ax = plt.subplots(figsize=(7, 3.2))
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.4))
     for place, (label, taus) in enumerate(compared.items()):
         tau = means[label]
         spread = place + np.linspace(-0.2, 0.2, len(taus) + 2)[1:-1]
@@ -303,7 +305,7 @@ if compared:
             tau.tau,
             [[tau.tau - tau.low], [tau.high - tau.tau]],
             fmt="D" if label == "another seed" else "o",
-            color=palette[3 if label == "another seed" else 0],
+            color=OTHER if label == "another seed" else COLOUR,
             capsize=4,
         )
     ax.set_xticks(range(len(compared)), list(compared))
@@ -316,6 +318,13 @@ if compared:
         "images and on a part or the double of it (circles), and by two seeds on the same images "
         "(diamond): Kendall's $\\tau$ of each data set (grey), their mean and its 95 % interval.",
         "Kendall's tau: " + ", ".join(f"{label} {tau.tau:.2f}" for label, tau in means.items()),
+        data=pd.DataFrame(
+            [
+                {"compared with": label, "dataset": name, "tau": one.tau}
+                for label, taus in compared.items()
+                for name, one in taus.items()
+            ]
+        ),
     )
 
 # %%
@@ -450,3 +459,88 @@ elif per_dataset.sum():
         f"{per_dataset.sum()} configurations are too few to rank importance with {n_neighbors} "
         "neighbours."
     )
+
+# %% [markdown]
+# ## The arithmetic
+#
+# The study computes in float32. bfloat16 keeps a third of the digits and is faster on hardware
+# made for it. The same configurations again, with their trial's own seed and images, in bfloat16:
+# would that have changed a ranking? What the seed does is again the yardstick.
+
+# %%
+halves = recorded("precision", precision)
+both = noise.beside_trial(halves, study)
+of_halves = noise.between_columns(both)
+if len(both):
+    shift = both["accuracy"] - both["trial_accuracy"]
+    difference = shift.abs()
+    described = {
+        "bfloat16, same seed": (
+            difference.median(),
+            difference.quantile(0.95),
+            mean_agreement(list(of_halves.values())) if of_halves else None,
+        )
+    }
+    if len(seeds):
+        described["float32, another seed"] = (
+            np.median(apart),
+            np.quantile(apart, 0.95),
+            means.get("another seed"),
+        )
+    show_table(
+        pd.DataFrame(
+            [
+                {
+                    "Against": label,
+                    "Median difference": median,
+                    "95 % below": most,
+                    "Kendall's tau": tau.tau if tau else np.nan,
+                    "from": tau.low if tau else np.nan,
+                    "to": tau.high if tau else np.nan,
+                }
+                for label, (median, most, tau) in described.items()
+            ]
+        ),
+        "table-precision",
+        f"What bfloat16 does to {len(both)} CNNs, and what another seed does: difference of "
+        "accuracy from a float32 training of the same configuration, and Kendall's $\\tau$ of "
+        "their orders, mean over data sets with a 95 % interval.",
+        formats=dict.fromkeys(("Median difference", "95 % below"), ".3f")
+        | dict.fromkeys(("Kendall's tau", "from", "to"), ".2f"),
+    )
+    sentences = [
+        f"In the mean over all of them bfloat16 changes the accuracy by {shift.mean():+.4f}."
+    ]
+    shared = [name for name in of_halves if name in of_seeds]
+    if len(shared) > 1:
+        mean, low, high = with_interval(
+            [of_halves[name].tau - of_seeds[name].tau for name in shared]
+        )
+        sentences.append(
+            f"$\\tau$ of the orders is {'higher' if mean > 0 else 'lower'} than between seeds by "
+            f"{abs(mean):.2f} (95 % interval {low:+.2f} to {high:+.2f}): "
+            + (
+                "**bfloat16 moves the order of configurations less than another seed does.**"
+                if low > 0
+                else "**bfloat16 moves the order of configurations more than another seed does.**"
+                if high < 0
+                else "**bfloat16 moves the order of configurations no more, as far as this can "
+                "tell, than another seed does.**"
+            )
+        )
+    in_single = study.merge(both.reset_index()[["dataset", "trial"]])
+    tau = alike([in_single, halves])
+    if tau:
+        sentences.append(
+            f"The rankings of hyperparameters from these CNNs, by N-RReliefF as above, agree with "
+            f"$\\tau$ {tau[0]}"
+            + (f"; those of two seeds with {lists['two seeds']}." if "two seeds" in lists else ".")
+        )
+    timed = halves.merge(study, on=["dataset", "trial", "processor"], suffixes=("", "_single"))
+    ratio = (timed["cpu_seconds"] / timed["cpu_seconds_single"]).dropna()
+    if len(ratio):
+        sentences.append(
+            f"On this processor bfloat16 took {ratio.median():.1f} times the processor time of "
+            "float32 (the median): PyTorch has no fused convolution and pooling for it."
+        )
+    show_text(" ".join(sentences))

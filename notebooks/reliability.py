@@ -33,7 +33,7 @@ import pandas as pd
 
 from hia import published
 from hia.agreement import REPORTED, balanced_subsamples, icc, intervals
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
 from hia.trials import design, load
@@ -122,37 +122,42 @@ titles = {
     "parts": f"{n_parts} parts without overlap",
 }
 paper = published.table(3).set_index("hyperparameter")["weight"]
-figure, axes = plt.subplots(1, 2, figsize=(7, 4), sharex=True, sharey=True)
+figure, axes = plt.subplots(2, 1, figsize=(5.4, 8.2), sharex=True)
 for ax, (which, table) in zip(axes, lists.items(), strict=True):
     # One height per list within the hyperparameter's row, so that equal weights stay apart.
     offsets = np.linspace(-0.3, 0.3, len(table))[:, None]
     heights = np.arange(len(paper)) + offsets
-    ax.scatter(shares(table)[paper.index], heights, s=14, color="#0072B2", alpha=0.6, label="ours")
+    for height, name in zip(heights.T, paper.index, strict=True):
+        ax.scatter(shares(table)[name], height, s=16, alpha=0.8, **look(name))
     ax.scatter(
         paper,
         range(len(paper)),
-        marker="D",
+        marker=look("paper")["marker"],
         facecolor="none",
-        edgecolor="black",
-        s=30,
+        edgecolor=look("paper")["color"],
+        s=34,
         label="the paper",
     )
-    ax.set(title=titles[which], xlabel="share of the importance", ylabel="")
+    ax.set_title(titles[which], loc="left")
     ax.set_yticks(range(len(paper)), paper.index)
-    ax.title.set_size(10)
-    ax.grid(axis="y", color="0.92")
-    ax.set_axisbelow(True)
-axes[0].invert_yaxis()
-figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    ax.grid(axis="y")
+    ax.invert_yaxis()
+axes[-1].set_xlabel("share of the importance")
+axes[0].legend(loc="lower right")
 spread = {which: shares(table).std().mean() for which, table in lists.items()}
 show_figure(
     figure,
     "fig-4",
-    "Weights of each hyperparameter, one dot per list (as the paper's Fig. 4, whose values are not "
-    "printed), and the paper's weights on all its CNNs, both as shares.",
+    "Weights of each hyperparameter, one mark per list (as the paper's Fig. 4, whose values are "
+    "not printed), and the paper's weights on all its CNNs (hollow), both as shares.",
     f"Dots of {len(paper)} hyperparameters' shares, with a standard deviation of "
     f"{spread['subsets']:.3f} on average over balanced subsets and {spread['parts']:.3f} over "
     "separate parts",
+    data=pd.concat(
+        {which: shares(table) for which, table in lists.items()}, names=["lists", "list"]
+    )
+    .reset_index()
+    .assign(list=lambda drawn: drawn["list"] + 1),
 )
 
 # %%
@@ -181,6 +186,14 @@ def with_interval(name: str) -> str:
 
 main = found["share, subsets"]
 difference = main["icc"] - printed
+show_agreement(
+    "fig-4",
+    f"ICC {main['icc']:.4f} (95 % interval {main['low']:.4f} to {main['high']:.4f}) over "
+    f"{n_subsets} balanced subsets, the paper's {printed}"
+    + (", inside our interval" if main["low"] <= printed <= main["high"] else ", outside it")
+    + f"; over {n_parts} parts that share no CNN, {found['share, parts']['icc']:.4f} "
+    f"({found['share, parts']['low']:.4f} to {found['share, parts']['high']:.4f}).",
+)
 show_text(
     "The hyperparameters are what is rated, the lists are the raters. Which of the six forms the "
     f"paper has it does not say. Named here is {REPORTED}, absolute agreement of single lists: "

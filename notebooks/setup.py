@@ -34,7 +34,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from hia import cnn, published
 from hia.datasets import FACTS, NAMES
-from hia.figures import show_figure, show_table, show_text, use_style
+from hia.figures import WIDTH, show_agreement, show_figure, show_table, show_text, use_style
 from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
 from hia.trials import load
 
@@ -43,7 +43,7 @@ rows = load(trials)
 BLUE, ORANGE, GREEN, GREY = "#cfe3f3", "#fbe0bd", "#cdebdf", "#ececec"
 
 # %%
-figure, ax = plt.subplots(figsize=(7, 5.4))
+figure, ax = plt.subplots(figsize=(WIDTH, 5.4))
 ax.set(xlim=(0, 70), ylim=(0, 54))
 ax.axis("off")
 HEIGHT = 5.4
@@ -54,7 +54,7 @@ def box(x, y, width, text, colour):
     corner = (x - width / 2, y - HEIGHT / 2)
     style = "round,pad=0,rounding_size=0.8"
     ax.add_patch(FancyBboxPatch(corner, width, HEIGHT, style, facecolor=colour, edgecolor="0.3"))
-    ax.text(x, y, text, ha="center", va="center")
+    ax.text(x, y, text, ha="center", va="center", fontsize=9.5)
 
 
 def arrow(x_from, y_from, x_to, y_to):
@@ -142,6 +142,23 @@ show_table(
     "The configuration space, ours and as printed {cite}`wang2024efficient`: eleven "
     "hyperparameters and the numbers of filters. Ranges include both ends.",
 )
+
+
+def as_printed(name: str) -> bool:
+    """Whether our space has the ends, or the choices, that the paper prints."""
+    printed = [value.strip() for value in paper["space"][name].strip("[]").split(",")]
+    row = SPACE[name]
+    if row.kind == "categorical":
+        return printed == [str(choice) for choice in row.choices]
+    return [float(value) for value in printed] == list(row.choices or (row.low, row.high))
+
+
+same = sum(map(as_printed, SPACE))
+show_agreement(
+    "table-1",
+    f"{same} of {len(SPACE)} spaces are as printed; {len(strange)} of the {len(SPACE)} printed "
+    "defaults " + ("is" if len(strange) == 1 else "are") + " outside the space printed beside it.",
+)
 show_text(
     " ".join(
         f"The printed default of `{name}`, {paper['default'][name]}, is outside its own range of "
@@ -193,7 +210,8 @@ steps += ["flatten", "dropout\nlinear\nReLU", "dropout\nlinear\nsoftmax"]
 
 GAP, TOP, BASE = 1.0, 1.75, 0.35  # columns are 1 apart; heights are in the same unit
 columns = len(maps) + len(vectors)
-figure, ax = plt.subplots(figsize=(7, 7 * 2.6 / max(columns, 8)))
+width = max(WIDTH, 0.68 * columns)
+figure, ax = plt.subplots(figsize=(width, width * 2.6 / max(columns, 8)))
 ax.set(xlim=(-0.55, max(columns, 8) - 0.45), ylim=(-0.35, 2.25), aspect="equal")
 ax.axis("off")
 middle = 1.0
@@ -208,15 +226,15 @@ for x, (side, count) in enumerate(maps):
                 corner, length, length, facecolor=BLUE if x else GREY, edgecolor="0.3", lw=0.8
             )
         )
-    ax.text(x, 0.25, f"{side}×{side}\n× {count}", ha="center", va="top")
+    ax.text(x, 0.25, f"{side}×{side}\n× {count}", ha="center", va="top", fontsize=9.5)
 for x, count in enumerate(vectors, start=len(maps)):
     length = 0.62 * np.clip(np.log2(count) / np.log2(max(vectors)), 0.1, 1)
     corner = (x - 0.06, middle - length / 2)
     ax.add_patch(Rectangle(corner, 0.12, length, facecolor=ORANGE, edgecolor="0.3", lw=0.8))
     kind = "classes" if x == columns - 1 else "values"
-    ax.text(x, 0.25, f"{count:,}\n{kind}", ha="center", va="top")
+    ax.text(x, 0.25, f"{count:,}\n{kind}", ha="center", va="top", fontsize=9.5)
 for x, step in enumerate(steps):
-    ax.text(x + 0.5, 1.6, step, ha="center", va="bottom")
+    ax.text(x + 0.5, 1.6, step, ha="center", va="bottom", fontsize=9)
     ax.annotate("", (x + 0.66, 1.52), (x + 0.34, 1.52), arrowprops={"arrowstyle": "-|>"})
 network = cnn.CNN(config, facts.channels, facts.size, facts.classes)
 parameters = sum(tensor.numel() for tensor in network.parameters())

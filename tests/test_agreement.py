@@ -11,8 +11,12 @@ from hia.agreement import (
     REPORTED,
     RankAgreement,
     balanced_subsamples,
+    critical_difference,
+    friedman,
     icc,
     intervals,
+    kendalls_w,
+    mantel,
     mean_agreement,
     rank_agreement,
     typical_agreement,
@@ -298,3 +302,205 @@ def test_agreements_of_nothing_or_of_unlike_lists_are_refused() -> None:
     for pairs in ([], [RankAgreement(0.2, 0, 1, 5), RankAgreement(0.2, 0, 1, 6)]):
         with pytest.raises(ValueError, match="one number of items"):
             typical_agreement(pairs)
+
+
+# kendalls_w -----------------------------------------------------------------------------------
+
+# Three lists of four items, ranks (1, 2, 3, 4), (2, 1, 3, 4), (1, 3, 2, 4).
+THREE = pd.DataFrame([[4.0, 3, 2, 1], [3, 4, 2, 1], [4, 2, 3, 1]], columns=list("abcd"))
+
+
+def test_w_by_hand() -> None:
+    """Rank sums 4, 6, 8, 12, whose squared deviations from 7.5 sum to 35; W = 12 · 35 / 9 · 60.
+    Spearman: 0.8, 0.8 and, between the last two, 1 - 6 · 6 / 60 = 0.4."""
+    found = kendalls_w(THREE)
+    assert found.w == pytest.approx(12 * 35 / (9 * 60))
+    assert found.correlation == pytest.approx((0.8 + 0.8 + 0.4) / 3)
+    assert found[4:] == (3, 4)
+    assert found.low <= found.w <= found.high
+
+
+def test_w_with_ties_by_hand() -> None:
+    """Ranks (1.5, 1.5, 3), (1, 2, 3), (1.5, 1.5, 3). Rank sums 4, 5, 9: squared deviations 14.
+    Kendall's correction: 12 · 14 / (9 · 24 - 3 (6 + 0 + 6))."""
+    found = kendalls_w(pd.DataFrame([[2, 2, 1], [3, 2, 1], [5, 5, 0]]))
+    assert found.w == pytest.approx(12 * 14 / (9 * 24 - 3 * 12))
+
+
+def test_lists_of_the_same_order_agree_without_doubt() -> None:
+    found = kendalls_w(pd.DataFrame([[1, 2, 3], [1, 5, 9], [0.1, 0.2, 0.3]]))
+    assert found[:4] == pytest.approx((1, 1, 1, 1))
+    assert str(found) == "1.00 (95 % interval 1.00 to 1.00)"
+
+
+def test_unrelated_lists_have_the_w_of_chance() -> None:
+    """The mean of W over unrelated rankings is 1 / m."""
+    lists = pd.DataFrame(np.random.default_rng(0).random((400, 10)))
+    found = [kendalls_w(lists[k : k + 10], 1).w for k in range(0, 400, 10)]
+    assert np.mean(found) == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_interval_of_w_covers() -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(lists: int) -> pd.DataFrame:
+        return pd.DataFrame(np.arange(10) / 2 + 2 * rng.standard_normal((lists, 10)))
+
+    truth = (1 + 9 * kendalls_w(draw(2000), 1).correlation) / 10
+    found = [kendalls_w(draw(10), 200, seed) for seed in range(150)]
+    assert np.mean([one.low <= truth <= one.high for one in found]) > 0.85
+
+
+def test_w_ignores_the_order_of_lists_and_items() -> None:
+    found = kendalls_w(THREE.iloc[::-1, ::-1])
+    assert (found.w, found.correlation) == pytest.approx((7 / 9, 2 / 3))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (THREE[:2], r"2 list\(s\) of 4"),
+        (THREE[["a"]], r"3 list\(s\) of 1"),
+        (THREE.replace(3.0, np.nan), "list 0, 'b': nan"),
+        (THREE.replace({4: 1, 3: 1, 2: 1}), "list 0 are equal"),
+    ],
+)
+def test_lists_of_w_are_checked(weights: pd.DataFrame, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kendalls_w(weights)
+
+
+# friedman -------------------------------------------------------------------------------------
+
+# The example of Demšar (2006, Section 3.2): AUC of four variants of C4.5 on fourteen data sets. In
+# the last row but one he prints 0.975 twice and gives ranks 2 and 3: the fourth digit is ours.
+DEMSAR = pd.DataFrame(
+    [
+        [0.763, 0.768, 0.771, 0.798],
+        [0.599, 0.591, 0.59, 0.569],
+        [0.954, 0.971, 0.968, 0.967],
+        [0.628, 0.661, 0.654, 0.657],
+        [0.882, 0.888, 0.886, 0.898],
+        [0.936, 0.931, 0.916, 0.931],
+        [0.661, 0.668, 0.609, 0.685],
+        [0.583, 0.583, 0.563, 0.625],
+        [0.775, 0.838, 0.866, 0.875],
+        [1.0, 1.0, 1.0, 1.0],
+        [0.94, 0.962, 0.965, 0.962],
+        [0.619, 0.666, 0.614, 0.669],
+        [0.972, 0.981, 0.9751, 0.975],
+        [0.957, 0.978, 0.946, 0.97],
+    ],
+    columns=["C4.5", "+m", "+cf", "+m+cf"],
+)
+
+
+def test_the_example_of_demsar() -> None:
+    """His mean ranks, chi² and critical differences. His chi² is not corrected for ties: one of
+    four and three of two, 60 + 3 · 6 of 14 · 60."""
+    found = friedman(DEMSAR)
+    assert found.chi2 * (1 - 78 / 840) == pytest.approx(9.28, abs=0.005)
+    assert found.f == pytest.approx(13 * found.chi2 / (14 * 3 - found.chi2))
+    assert found.mean_ranks.round(3).to_dict() == {
+        "+m+cf": 1.964,
+        "+m": 2.0,
+        "+cf": 2.893,
+        "C4.5": 3.143,
+    }
+    assert found.critical_difference == pytest.approx(1.25, abs=0.005)
+    assert friedman(DEMSAR, 0.10).critical_difference == pytest.approx(1.12, abs=0.005)
+
+
+def test_the_critical_values_are_those_of_his_table() -> None:
+    q = [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164]  # his Table 5 (a)
+    for items, value in enumerate(q, start=2):
+        unit = np.sqrt(items * (items + 1) / 6)
+        assert critical_difference(items, 1) / unit == pytest.approx(value, abs=0.0015)
+
+
+def test_friedman_by_hand() -> None:
+    """Mean ranks of THREE: 4/3, 2, 8/3, 4. chi² = m (n - 1) W = 7; F = 2 · 7 / (9 - 7)."""
+    found = friedman(THREE)
+    assert found.mean_ranks.to_dict() == pytest.approx({"a": 4 / 3, "b": 2, "c": 8 / 3, "d": 4})
+    assert found.chi2 == pytest.approx(7)
+    assert found.f == pytest.approx(7)
+    assert found.f_p < found.p < 0.1
+    # The critical difference, 2.71, holds a to d (2.67) together.
+    assert found.groups == [["a", "b", "c", "d"]]
+
+
+def test_groups_are_the_longest_runs() -> None:
+    """Nine lists of the same order of five: 2.03 is the critical difference, so that items two
+    ranks apart are not told apart."""
+    found = friedman(pd.DataFrame([[5, 4, 3, 2, 1]] * 9, columns=list("abcde")))
+    assert found.groups == [list("abc"), list("bcd"), list("cde")]
+    assert found.f == np.inf
+    assert found.f_p == 0
+
+
+def test_many_lists_of_the_same_order_tell_all_items_apart() -> None:
+    assert friedman(pd.DataFrame([[3, 2, 1]] * 100, columns=list("abc"))).groups == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "alpha", "message"),
+    [
+        (THREE, 1.0, "alpha=1.0"),
+        (THREE[["a", "b"]], 0.05, "three items at least, not 2"),
+        (0 * THREE, 0.05, "ranks all items equal"),
+        (THREE[:1], 0.05, r"1 list\(s\)"),
+    ],
+)
+def test_what_friedman_cannot_test(weights: pd.DataFrame, alpha: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        friedman(weights, alpha)
+
+
+# mantel ---------------------------------------------------------------------------------------
+
+
+def distances(values: np.ndarray) -> np.ndarray:
+    return np.abs(np.subtract.outer(values, values))
+
+
+def test_the_same_distances_correlate_fully() -> None:
+    values = np.array([0.0, 1, 3, 7, 8, 20])
+    found = mantel(distances(values), 2 * distances(values) + 1)
+    assert found.correlation == pytest.approx(1)
+    assert found.p == pytest.approx(1 / 720, abs=0.004)  # only the order they are in, of 6!
+
+
+def test_of_two_kinds_all_assignments_count() -> None:
+    """Objects of two kinds, a and b, 2 of each: of the 24 orders 8 keep who is of one kind."""
+    kind = distances(np.array([0, 0, 1, 1]))
+    assert mantel(kind, kind, 5999).p == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_unrelated_distances_have_p_values_of_all_sizes() -> None:
+    rng = np.random.default_rng(0)
+    found = [
+        mantel(distances(rng.random(8)), distances(rng.random(8)), 99, rng).p for _ in range(200)
+    ]
+    assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.07)
+    assert np.mean(found) == pytest.approx(0.5, abs=0.08)
+
+
+def test_only_what_is_above_the_diagonal_counts() -> None:
+    values = distances(np.array([0.0, 1, 3, 7, 8]))
+    other = np.triu(values, 1) + np.tril(np.full((5, 5), 9.0))
+    assert mantel(values, np.triu(other) + np.triu(other, 1).T, 9).correlation == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (np.eye(4), np.eye(5), r"\(4, 4\) and \(5, 5\)"),
+        (np.ones((4, 3)), np.ones((4, 3)), r"both must be \(n, n\)"),
+        (np.eye(3), np.eye(3), "3 objects"),
+        (distances(np.arange(4)), np.eye(4), "of the second table are the same"),
+        (np.full((4, 4), np.nan), distances(np.arange(4)), "first table is missing"),
+    ],
+)
+def test_distances_are_checked(first: np.ndarray, second: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mantel(first, second)

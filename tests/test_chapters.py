@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from hia.notebooks import run
 
@@ -61,3 +62,95 @@ def test_importance_of_one_data_set(tmp_path: Path) -> None:
     page = shown(tmp_path / "out.ipynb")
     assert "Left out, because they have one value only: `in_channel_num`" in page
     assert "Agreement of the rankings of 10 hyperparameters" in page
+
+
+# Every weight of N-RReliefF below 0, as chance can have it with few CNNs.
+NOTHING = """\
+import hia.relief
+
+fit = hia.relief.NRReliefF.fit
+
+
+def negative(self, X, y):
+    fit(self, X, y)
+    self.weights_ = -abs(self.weights_) - 1e-6
+    return self
+
+
+hia.relief.NRReliefF.fit = negative
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("importance", "With 30 neighbours no weight is above 0"),
+        ("joint", "**No pairs of ours:** none of the weights of N-RReliefF"),
+        ("filters", "No W is above 0, so there are no shares."),
+        ("intro", "N-RReliefF finds no influence of `num_conv_layers`"),
+    ],
+)
+def test_no_weight_above_0_is_a_result(
+    name: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOTHING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    run(Path(f"notebooks/{name}.py"), tmp_path / "out.ipynb")
+    assert says in shown(tmp_path / "out.ipynb")
+
+
+def page(folder: Path, name: str, outputs: list[dict], prose: str = "", **facts: object) -> None:
+    """An executed notebook with these outputs."""
+    made = [
+        new_output("display_data", {"text/markdown": one["text"]}, metadata=one.get("metadata", {}))
+        for one in outputs
+    ]
+    cells = [new_markdown_cell(f"# Page {name}\n\n{prose}"), new_code_cell("", outputs=made)]
+    known = {"parameters": {}, "given": [], "python": "3.11.7", "versions": {"numpy": "2.4.6"}}
+    known |= {"recordings": [], "seconds": 1.5, "made": "2026-01-02T03:04+00:00"}
+    metadata = {"hia": known | facts}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), folder / f"{name}.ipynb")
+
+
+def test_list_of_items_is_made_from_the_pages(tmp_path: Path) -> None:
+    toc = (
+        "format: jb-book\nroot: a\nparts:\n- chapters:\n  - file: b\n    sections:\n    - file: c\n"
+    )
+    (tmp_path / "_toc.yml").write_text(toc)
+    (tmp_path / "c.md").write_text("# Page c\n\n```{math}\n:label: eq-3\nx\n```\n")
+    agreement = {"hia": {"agreement": "table-3", "text": "Not at all."}}
+    recorded = {"file": "data/trials.parquet", "rows": 1234, "sessions": 2}
+    recorded |= {"first": "2026-01-01", "last": "2026-01-02"}
+    page(
+        tmp_path,
+        "a",
+        [
+            {"text": "~~~{figure} data:\n:name: fig-1\n:alt: x\n\nA.\n~~~"},
+            {"text": "~~~{table} A.\n:name: table-3\n\n| a |\n~~~"},
+            {"text": "**Agreement with the paper.** Not at all.", "metadata": agreement},
+        ],
+        prose="```{admonition} Algorithm 1\n:name: algorithm-1\n```",
+        recordings=[recorded],
+    )
+    page(tmp_path, "b", [{"text": "**Missing here:** a result."}], given=["n"], seconds=2.0)
+    run(Path("notebooks/items.py"), tmp_path / "items.ipynb", {"folder": str(tmp_path)})
+    text = shown(tmp_path / "items.ipynb")
+    assert "| {numref}`fig-1` in {doc}`a`: *Workflow Diagram" in text
+    assert "| {numref}`table-3` in {doc}`a`: *Importance Weights" in text
+    assert "Hyperparameters* | Not at all. |" in text
+    assert "| Fig. 2: *The Amount of HIA Inputs Generated from Datasets* | **missing** |" in text
+    assert "**Missing:** Fig. 2, Fig. 3, Fig. 4, Table 1" in text
+    assert "| {ref}`Algorithm 1 <algorithm-1>` | N-RReliefF |" in text
+    assert "| Eq. {eq}`eq-3` | performance differs |" in text
+    assert "| **missing:** Eq. 4 |" in text
+    assert "| {doc}`a` | 1 | 1 | 1.5 | trials |" in text
+    assert "Together 1 figures and 1 tables, computed in 4 s" in text
+    assert "| `data/trials.parquet` | 1,234 | 2026-01-01 to 2026-01-02 | 2 |" in text
+    assert "- {doc}`b`: a result." in text
+    assert "**Not with their own parameters:** b (n)." in text
+
+
+def test_list_of_items_without_pages(tmp_path: Path) -> None:
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: a\n")
+    run(Path("notebooks/items.py"), tmp_path / "out.ipynb", {"folder": str(tmp_path)})
+    assert "**Missing here:** there are no executed pages" in shown(tmp_path / "out.ipynb")

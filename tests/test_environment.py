@@ -87,9 +87,14 @@ def test_every_package_asked_for_is_used() -> None:
     """Imported somewhere, or called by the Makefile or the book's configuration."""
     code = "\n".join(path.read_text() for path in tracked() if path.suffix == ".py")
     tools = (ROOT / "Makefile").read_text() + (ROOT / "_config.yml").read_text()
-    modules = {"scikit-learn": "sklearn"}
-    # Papermill starts the first, mypy reads the second, pandas opens Parquet files with the third.
-    silent = {"ipykernel", "pandas-stubs", "pyarrow"}
+    modules = {
+        "scikit-learn": "sklearn",
+        "axe-playwright-python": "axe_playwright_python",
+        "codespell": "codespell_lib",
+    }
+    # Papermill starts the first, mypy reads the second, pandas opens Parquet files with the third,
+    # SQLAlchemy finds the last by a storage's URL.
+    silent = {"ipykernel", "pandas-stubs", "pyarrow", "psycopg"}
     unused = []
     for name in {canonicalize_name(one.name) for one in requirements("requirements.in")} - silent:
         imported = rf"^\s*(import|from) {modules.get(name, name)}\b"

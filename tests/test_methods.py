@@ -107,6 +107,27 @@ def test_the_table_is_not_changed(method: str) -> None:
     pd.testing.assert_frame_equal(given, before)
 
 
+def test_what_a_ranking_says_of_itself(method: str) -> None:
+    options = OPTIONS.get(method, {})
+    found = rank(TABLE, "accuracy", method=method, n_bootstrap=2, level=0.9, **options)
+    assert (found.method, found.target) == (method, "accuracy")
+    assert (found.level, found.n_bootstrap, found.n_rows) == (0.9, 2, N)
+    assert found.seconds > 0
+    assert found.bootstrap_seconds > 0
+    assert found.notes == ()
+
+
+def test_scales_and_kinds_are_those_that_are_declared(method: str) -> None:
+    """Numbers that are declared categories have no order and no distances that could matter."""
+    codes = TABLE["optimizer"].map({"sgd": 0, "adam": 1}).astype(int)
+    declared = [*infer(TABLE, "accuracy").columns]
+    declared[1] = Column("optimizer", "categorical", choices=(0, 1))
+    expected = ranked(TABLE.assign(optimizer=codes), method, columns=declared)
+    declared[1] = Column("optimizer", "categorical", choices=(-7, 1000))
+    far = TABLE.assign(optimizer=codes.map({0: -7, 1: 1000}))
+    pd.testing.assert_frame_equal(ranked(far, method, columns=declared), expected)
+
+
 def test_one_value_only_is_importance_0_with_a_note(method: str) -> None:
     expected = ranked(TABLE, method)
     found = ranked(TABLE.assign(constant=3, a="x"), method, n_bootstrap=2)

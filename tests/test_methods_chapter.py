@@ -93,7 +93,7 @@ def test_with_a_part_of_the_recordings(folder: Path) -> None:
     write_cost(folder, screen=True)
     shown = page()
     expected = {"table-surfaces", "table-study-truth", "fig-truth-main", "fig-truth-total"}
-    expected |= {"table-truth", "table-when", "table-hard", "fig-truth-seconds"}
+    expected |= {"fig-when", "table-truth", "table-when", "table-hard", "fig-truth-seconds"}
     expected |= {"table-truth-seconds", "fig-cost", "table-cost"}
     assert names(shown) == expected
     assert "**Not complete:**" in shown

@@ -7,6 +7,8 @@ import pytest
 from hia import agreement
 from hia.noise import (
     beside_full,
+    beside_trial,
+    between_columns,
     between_seeds,
     between_sizes,
     components,
@@ -239,6 +241,33 @@ def test_sizes_are_compared_with_the_full_one():
 def test_a_size_that_is_not_there_is_left_out(fraction):
     assert between_sizes(TWO_SETS, fraction) == {}
     assert between_sizes(TWO_SETS[TWO_SETS["fraction"] != 1], 0.5) == {}
+
+
+def test_repeated_trials_stand_beside_their_own():
+    trials = pd.DataFrame(
+        {
+            "dataset": ["a", "a", "b", "a"],
+            "trial": [0, 1, 0, 2],
+            "seed": [5, 6, 7, 8],
+            "images": 80,
+            "val_images": 20,
+            "accuracy": [0.1, 0.2, 0.3, 0.4],
+        }
+    )
+    again = trials.iloc[[2, 0, 3]].assign(accuracy=[0.31, 0.12, 0.45], seed=[7, 5, 9])
+    found = beside_trial(again, trials)
+    assert found.to_dict("index") == {
+        ("b", 0): {"accuracy": 0.31, "trial_accuracy": 0.3},
+        ("a", 0): {"accuracy": 0.12, "trial_accuracy": 0.1},
+    }
+    assert len(beside_trial(again.assign(images=40), trials)) == 0
+
+
+def test_columns_are_compared_by_data_set():
+    index = pd.MultiIndex.from_product([["a", "b", "c"], range(4)], names=["dataset", "trial"])
+    lists = pd.DataFrame({"one": [1, 2, 3, 4] * 3}, index=index, dtype=float)
+    lists["other"] = [2, 4, 6, 8, 8, 6, 4, 2, 1, 1, 1, 1]
+    assert {name: one.tau for name, one in between_columns(lists).items()} == {"a": 1, "b": -1}
 
 
 def test_what_the_winner_of_a_size_loses():

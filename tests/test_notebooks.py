@@ -2,11 +2,12 @@
 
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 
-from hia.notebooks import NotebookError, find, main, parameter_names, parse, read, rerun, run
+from hia.notebooks import NotebookError, declared, find, main, parse, read, rerun, run
 
 ROOT = Path(__file__).parents[1]
 HEADER = """\
@@ -41,8 +42,8 @@ use_style()
 numbers = list(range(upper))
 figure, axes = plt.subplots()
 axes.plot(numbers)
-show_figure(figure, "fig-line", "A line, see `x|y` and $x^2$.", alt="a rising line")
 squares = pd.DataFrame({"n": numbers, "n | m": [n / 3 for n in numbers]})
+show_figure(figure, "fig-line", "A line, `x|y` and $x^2$.", "a rising line", squares)
 show_table(squares, "table-squares", "Thirds of `n`.", {"n | m": ".2f"})
 glue("total", sum(numbers), display=False)
 """
@@ -54,7 +55,8 @@ def chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("_config.yml", "book/references.bib"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "book" / "_static", tmp_path / "book" / "_static")
+    for name in ("_static", "_ext"):
+        shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
     path = tmp_path / "notebooks" / "chapter.py"
     path.parent.mkdir()
     path.write_text(HEADER + BODY)
@@ -63,7 +65,7 @@ def chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_names_of_parameters(chapter: Path) -> None:
-    assert parameter_names(read(chapter)) == ("upper", "names")
+    assert [one.name for one in declared(read(chapter))] == ["upper", "names"]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
@@ -118,6 +120,9 @@ def test_run_in_the_root_with_the_code_folded(chapter: Path, tmp_path: Path) -> 
     code = [cell for cell in nbformat.reads(text, 4).cells if cell.cell_type == "code"]
     assert all("hide-input" in cell.metadata.tags for cell in code)
     assert code[1].outputs[0].text == f"{tmp_path.name} 3 ['a']\n"
+    box = nbformat.reads(text, 4).cells[-1].source
+    assert 'make notebook NB=chapter P="upper=3"\n' in box
+    assert nbformat.reads(text, 4).metadata.hia.parameters == {"upper": 3, "names": ["a"]}
 
 
 def test_a_failing_cell_is_shown_and_leaves_the_old_copy(
@@ -142,11 +147,16 @@ def test_rerun_leaves_the_books_copy_alone(
     said = dict(line.split(":") for line in capfd.readouterr().out.splitlines()[-2:])
     assert Path(said["notebook"].strip()).is_file()
     page = Path(said["page"].strip()).read_text()
-    assert page.count('<span class="caption-number">Fig. 1') == 1
-    assert page.count('<span class="caption-number">Table 1') == 1
+    assert page.count('<span class="caption-number">Fig. S1') == 1
+    assert page.count('<span class="caption-number">Table S1') == 1
+    assert page.count('<span class="std std-numref">Fig. S1') == 1
+    assert page.count('<span class="std std-numref">Table S1') == 1
     assert "5 ['x', 'y']" in page  # printed by the first cell
     assert "0.33" in page  # in the table, as formatted
     assert 'download="table-squares.csv"' in page
+    assert 'download="fig-line.csv"' in page
+    assert "make notebook NB=chapter P=\"upper=5 names='[x, y]'\"" in page
+    assert "how far to count" in page  # of the parameter, in the box at the end
     assert ">10</span>" in page  # the sum, in prose
     assert "data:image/svg+xml;base64," in page
 
@@ -167,7 +177,8 @@ def test_picture_is_the_figure_of_that_name(
     notebook, target = tmp_path / "chapter.ipynb", tmp_path / "picture.svg"
     run(chapter, notebook)
     assert main(["picture", str(notebook), "fig-line", "-o", str(target)]) == 0
-    assert target.read_text().startswith("<?xml")
+    svg = ElementTree.fromstring(target.read_text())
+    assert (svg[0].tag, svg[0].get("fill")) == ("{http://www.w3.org/2000/svg}rect", "white")
     target.unlink()
     assert main(["picture", str(notebook), "fig-none", "-o", str(target)]) == 1
     assert not target.exists()

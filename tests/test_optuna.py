@@ -96,7 +96,7 @@ def test_only_the_named_parameters_are_assessed(study, evaluator) -> None:
     assert set(found) == {"optimizer", "layers"}
     assert get_param_importances(study, evaluator=evaluator, params=[]) == {}
     assert get_param_importances(study, evaluator=evaluator, params=["constant"]) == {
-        "constant": 1.0  # as Optuna normalizes what has no importance
+        "constant": 1.0  # as Optuna normalises what has no importance
     }
 
 

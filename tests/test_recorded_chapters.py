@@ -46,12 +46,14 @@ def write(name: str, per_dataset: int = 6) -> None:
     rows = []
     for _, own in table[table["source"] == "random"].groupby("dataset"):
         for _, trial in own.head(per_dataset).iterrows():
-            for number in range(3):
+            for number in range(1 if name == "precision" else 3):
                 row = trial.to_dict() | {"accuracy": float(rng.uniform(0.1, 0.2))}
                 row["accuracy"] = trial["accuracy"] * 0.8 + row["accuracy"]
                 row["accuracy_per_epoch"] = [row["accuracy"]] * row["epoch"]
                 if name == "replicates":
                     row |= {"replicate": number + 1, "seed": int(rng.integers(2**32))}
+                elif name == "precision":
+                    row["precision"] = "bf16"
                 else:
                     row["fraction"] = records.FRACTIONS[number]
                     row["images"] = int(row["images"] * row["fraction"])
@@ -97,12 +99,14 @@ def test_the_noise_page_without_tables_says_how_to_record_them(folder: Path) -> 
     shown = page("noise")
     assert "**Missing here:** `data/replicates.parquet`. `hia record replicates`" in shown
     assert "**Missing here:** `data/scaling.parquet`. `hia record scaling`" in shown
+    assert "**Missing here:** `data/precision.parquet`. `hia record precision`" in shown
     assert names(shown) == set()
 
 
-def test_the_noise_page_with_both_tables(folder: Path) -> None:
+def test_the_noise_page_with_all_tables(folder: Path) -> None:
     write("replicates")
     write("scaling")
+    write("precision")
     shown = page("noise", n_neighbors=2, n_samples=2)
     assert "Missing" not in shown
     assert names(shown) == {
@@ -113,8 +117,10 @@ def test_the_noise_page_with_both_tables(folder: Path) -> None:
         "fig-sizes-tau",
         "table-sizes-tau",
         "table-sizes-importance",
+        "table-precision",
     }
     assert "nan" not in shown
+    assert "bfloat16 moves the order" in shown
 
 
 def test_the_noise_page_with_part_of_one_table(folder: Path) -> None:

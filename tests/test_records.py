@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from hia import records, screening, space, trials
+from hia import screening, space, trials
 from hia.records import TABLES, check, load, save
 from hia.trials import TrialsError
 
@@ -284,7 +285,7 @@ def test_a_bad_table_is_not_written(name, table, tmp_path):
 
 def test_tables_of_today_can_be_read_where_they_are_recorded(name):
     """What is in data/ is what the code expects; a table that is not recorded yet is no failure."""
-    path = records.Path(__file__).parents[1] / "data" / f"{name}.parquet"
+    path = Path(__file__).parents[1] / "data" / f"{name}.parquet"
     if not path.is_file():
         pytest.skip(f"{name} is not recorded")
     assert len(load(name, path))

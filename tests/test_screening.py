@@ -96,6 +96,23 @@ def test_not_folded_each_main_effect_is_mixed_with_a_third_of_interactions():
         np.testing.assert_allclose(np.abs(np.delete(mixed, [one, other])), 1 / 3)
 
 
+@pytest.mark.parametrize("pair", [("a", "b"), ("c", "k")])
+def test_aliases_are_what_an_interaction_adds_to_the_main_effects(pair):
+    runs = pd.DataFrame(design(11, fold_over=False), columns=NAMES)
+    y = 0.5 + 0.1 * (runs[pair[0]] * runs[pair[1]])  # an interaction of 0.2 and nothing else
+    found = effects(runs, np.column_stack([y, y]))["effect"]
+    mixed = screening.aliases(runs)
+    assert mixed.shape == (11, 55)
+    np.testing.assert_allclose(found, 0.2 * mixed[pair], atol=1e-12)
+    assert found.abs().max() > 0.05
+    assert (screening.aliases(folded()) == 0).all(axis=None)
+
+
+def test_aliases_of_what_is_no_design():
+    with pytest.raises(ValueError, match="factors 0 and 1 are not orthogonal"):
+        screening.aliases([[1, 1], [-1, -1]])
+
+
 @pytest.mark.parametrize("n", [0, -1, 2.5, "11", True, None])
 def test_a_wrong_number_of_factors_is_named(n):
     with pytest.raises(ValueError, match=rf"n_factors must be a whole number .*, not {n!r}"):

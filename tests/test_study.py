@@ -221,6 +221,11 @@ def queue(tmp_path):
     return SimpleNamespace(plan=plan, storage=study._storage(url(tmp_path / "queue.db")))
 
 
+def fill(queue) -> int:
+    """As a coordinator that has just started does."""
+    return study._queue(study._ledgers(queue.plan, queue.storage))
+
+
 def numbers(queue, kind: str, *states: TrialState) -> list[int]:
     found = study._study(queue.storage, "digits", kind).get_trials(states=states or None)
     return [trial.user_attrs["trial"] for trial in found]
@@ -228,13 +233,13 @@ def numbers(queue, kind: str, *states: TrialState) -> list[int]:
 
 def test_the_queue_is_filled_once(queue):
     for _ in range(3):
-        assert study._queue(queue.plan, queue.storage) == 40
+        assert fill(queue) == 40
         assert numbers(queue, "random") == [n for n in range(40) if n % 10 < 7][: study.QUEUE]
         assert numbers(queue, "bohb") == [n for n in range(40) if n % 10 >= 7][: study.QUEUE]
 
 
 def test_queued_random_trials_carry_their_configuration(queue):
-    study._queue(queue.plan, queue.storage)
+    fill(queue)
     for trial in study._study(queue.storage, "digits", "random").get_trials():
         fixed = trial.system_attrs["fixed_params"]
         assert fixed == study.random_config("digits", trial.user_attrs["trial"])
@@ -252,7 +257,7 @@ def begin(queue, kind: str, worker: str | None = None) -> int:
 
 def test_a_waiting_trial_is_taken_once(queue, tmp_path):
     """Also by workers that ask for it at the same moment, on SQLite."""
-    study._queue(queue.plan, queue.storage)
+    fill(queue)
     waiting = [
         trial._trial_id
         for kind in trials.SOURCES
@@ -298,7 +303,7 @@ def dead(request):
 
 
 def test_what_a_dead_worker_had_begun_is_queued_again(queue, dead):
-    study._queue(queue.plan, queue.storage)
+    fill(queue)
     here = socket.gethostname()
     lost = begin(queue, "random", f"{here}:{dead}")
     kept = {begin(queue, "random", f"{here}:{os.getpid()}"), begin(queue, "random", f"else:{dead}")}
@@ -306,7 +311,7 @@ def test_what_a_dead_worker_had_begun_is_queued_again(queue, dead):
     study._fail_dead(queue.plan, queue.storage)
     assert numbers(queue, "random", TrialState.FAIL) == [lost]
     assert set(numbers(queue, "random", TrialState.RUNNING)) == kept
-    study._queue(queue.plan, queue.storage)
+    fill(queue)
     assert numbers(queue, "random", TrialState.WAITING).count(lost) == 1
     assert not kept & set(numbers(queue, "random", TrialState.WAITING))
 
@@ -314,7 +319,7 @@ def test_what_a_dead_worker_had_begun_is_queued_again(queue, dead):
 @pytest.mark.parametrize("kind", trials.SOURCES)
 def test_a_trial_has_its_worker_and_a_heartbeat_from_the_start(monkeypatch, queue, kind):
     """Killed while BOHB still proposes a configuration, a worker must not hold the trial."""
-    study._queue(queue.plan, queue.storage)
+    fill(queue)
     taken = begin(queue, kind)
     started = study._study(queue.storage, "digits", kind)
     (running,) = started.get_trials(states=(TrialState.RUNNING,))
@@ -324,14 +329,14 @@ def test_a_trial_has_its_worker_and_a_heartbeat_from_the_start(monkeypatch, queu
     monkeypatch.setattr(queue.storage, "grace_period", -1)
     fail_stale_trials(started)
     assert numbers(queue, kind, TrialState.FAIL) == [taken]
-    study._queue(queue.plan, queue.storage)
+    fill(queue)
     assert numbers(queue, kind, TrialState.WAITING).count(taken) == 1
 
 
 def test_a_worker_that_fails_ends_the_study(queue):
     processes = [SimpleNamespace(exitcode=None), SimpleNamespace(exitcode=3)]
     with pytest.raises(RuntimeError, match=r"exit code 3 .* finished trials are kept"):
-        study._watch(queue.plan, queue.storage, processes, 0)
+        study._watch(queue.plan, queue.storage, processes, [], 0)
 
 
 def test_outside_git_there_is_no_commit(monkeypatch):
@@ -530,7 +535,7 @@ def test_provenance_keeps_the_sessions_of_before(first, extended):
 
 def taken_over(plan: study.Plan, path: Path, recorded: Path) -> list[int]:
     storage = study._storage(url(path))
-    study._take_over(plan, storage, recorded)
+    study._take_over(plan, storage, recorded, {"digits": plan.parts["digits"].max_images})
     return sorted(trial.user_attrs["trial"] for trial in finished(plan, url(path)))
 
 

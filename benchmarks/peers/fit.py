@@ -1,0 +1,239 @@
+"""One importance method on one table, in the environment of its package (see bench_methods.py).
+
+    python benchmarks/peers/fit.py METHOD TABLE.npz LIMIT REPEATS
+
+TABLE.npz: X (n, K), categories and whole numbers as such, the learning rate as its logarithm; y
+(n,); kind (K,), "categorical", "integer" or "float"; low and high (K,), the smallest and the
+largest possible value. Prints a line of JSON for each finished fit: seconds of processor time,
+reading and importing not counted, and the scores in the order of the columns. A fit above LIMIT
+seconds ends the process by SIGPROF. There are at most REPEATS, and none after half of the limit.
+"""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+NEIGHBORS, SIGMA, TREES = 30, 20.0, 16
+
+Fit = Callable[[], Sequence[float]]
+
+
+class Table:
+    """What is in the file; `unit` is X with every column from 0 to 1."""
+
+    def __init__(self, path: str) -> None:
+        with np.load(path) as content:
+            self.X, self.y, self.kind, self.low, self.high = (
+                content[name] for name in ("X", "y", "kind", "low", "high")
+            )
+        self.unit = (self.X - self.low) / (self.high - self.low)
+        self.categorical = np.flatnonzero(self.kind == "categorical").tolist()
+
+
+def hia_nrrelieff(table: Table) -> Fit:
+    from hia.relief import NRReliefF
+
+    return lambda: NRReliefF(categorical=table.categorical).fit(table.X, table.y).weights_
+
+
+def hia_rrelieff(table: Table) -> Fit:
+    """With the options of RReliefF, whose distance is Manhattan, as sklearn-relief has them."""
+    from hia.relief import NRReliefF
+
+    options = {"metric": "manhattan", "target_scale": "range"}
+    model = NRReliefF(categorical=table.categorical, **options)
+    return lambda: model.fit(table.X, table.y).weights_
+
+
+def sklearn_relief(table: Table) -> Fit:
+    """It takes differences as they are, so all columns are divided by their ranges, and draws its
+    rows with replacement; here every row is drawn once, as in ours."""
+    from sklearn_relief import RReliefF
+
+    target = (table.y - table.y.min()) / np.ptp(table.y)
+    ranged = (table.X - table.X.min(axis=0)) / np.ptp(table.X, axis=0)
+
+    class EveryRow(np.random.RandomState):
+        def randint(self, n: int, size: int) -> Any:
+            return np.arange(size)
+
+    def fit() -> Sequence[float]:
+        model = RReliefF(
+            k=NEIGHBORS,
+            sigma=SIGMA,
+            categorical=table.categorical,
+            n_iterations=len(target),
+            n_jobs=1,
+            random_state=EveryRow(),
+        )
+        return model.fit(ranged, target).w_
+
+    return fit
+
+
+def skrebate(table: Table) -> Fit:
+    from skrebate import ReliefF
+
+    def fit() -> Sequence[float]:
+        model = ReliefF(
+            n_neighbors=NEIGHBORS,
+            categorical_features=table.categorical,
+            label_type="continuous",
+            n_jobs=1,
+        )
+        return model.fit(table.unit.copy(), table.y).feature_importances_
+
+    return fit
+
+
+def orange(table: Table) -> Fit:
+    from Orange.data import ContinuousVariable, DiscreteVariable, Domain
+    from Orange.data import Table as Data
+    from Orange.preprocess.score import RReliefF
+
+    columns = [
+        DiscreteVariable(f"x{k}", [str(c) for c in range(int(table.high[k]) + 1)])
+        if kind == "categorical"
+        else ContinuousVariable(f"x{k}")
+        for k, kind in enumerate(table.kind)
+    ]
+    data = Data.from_numpy(Domain(columns, ContinuousVariable("y")), table.X, table.y)
+    scorer = RReliefF(n_iterations=len(table.y), k_nearest=NEIGHBORS, random_state=0)
+    return lambda: scorer.score_data(data, None)
+
+
+def hia_fanova(table: Table) -> Fit:
+    from hia.fanova import FAnova
+
+    declared: dict[str, Any] = {"levels": {}, "bounds": {}}
+    for k, kind in enumerate(table.kind):
+        if kind == "integer":
+            declared["levels"][k] = range(int(table.low[k]), int(table.high[k]) + 1)
+        elif kind == "float":
+            declared["bounds"][k] = (table.low[k], table.high[k])
+    model = FAnova(TREES, categorical=table.categorical, random_state=0, **declared)
+    return lambda: model.fit(table.X, table.y).importances_
+
+
+def fanova_package(table: Table) -> Fit:
+    """The package of the authors. Numbers with few values are categories for it (see there)."""
+    import pandas as pd
+
+    from hia.fanova_package import importances
+
+    X = pd.DataFrame(table.X, columns=[f"x{k}" for k in range(table.X.shape[1])])
+    few = [name for name, span in zip(X, table.high - table.low, strict=True) if span in (1, 2, 3)]
+    options: dict[str, Any] = {"n_trees": TREES, "min_samples_leaf": 1, "log": ()}
+    return lambda: importances(X, table.y, categorical=few, **options)["weight"].tolist()
+
+
+def optuna_fanova(table: Table) -> Fit:
+    from optuna.importance import FanovaImportanceEvaluator
+
+    return _optuna(table, FanovaImportanceEvaluator(n_trees=TREES, seed=0))
+
+
+def fast_fanova(table: Table) -> Fit:
+    from optuna_fast_fanova import FanovaImportanceEvaluator
+
+    return _optuna(table, FanovaImportanceEvaluator(n_trees=TREES, seed=0))
+
+
+def optuna_ped_anova(table: Table) -> Fit:
+    from optuna.importance import PedAnovaImportanceEvaluator
+
+    return _optuna(table, PedAnovaImportanceEvaluator())
+
+
+def hia_ped_anova(table: Table) -> Fit:
+    """All that `hia.methods.rank` does, which asks Optuna in the end."""
+    import pandas as pd
+
+    from hia.columns import Column
+    from hia.methods import rank
+
+    X = pd.DataFrame(table.X, columns=[f"x{k:02}" for k in range(table.X.shape[1])])
+    columns = []
+    for k, (name, kind) in enumerate(zip(X, table.kind, strict=True)):
+        low, high = table.low[k], table.high[k]
+        choices = tuple(float(c) for c in range(int(high) + 1)) if kind == "categorical" else None
+        columns.append(Column(name, str(kind), low, high, choices))
+    rows = X.assign(y=table.y)
+    return lambda: rank(rows, "y", columns, "ped_anova", n_bootstrap=0).table["score"].tolist()
+
+
+def _optuna(table: Table, evaluator: Any) -> Fit:
+    """An evaluator of Optuna on a study in memory, which is made beforehand."""
+    import optuna
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    distributions: dict[str, BaseDistribution] = {}
+    values: dict[str, list[Any]] = {}
+    for k, kind in enumerate(table.kind):
+        name, low, high = f"x{k}", table.low[k], table.high[k]
+        if kind == "float":
+            distributions[name] = FloatDistribution(float(low), float(high))
+            values[name] = table.X[:, k].tolist()
+        else:
+            values[name] = table.X[:, k].astype(int).tolist()
+            distributions[name] = IntDistribution(int(low), int(high))
+            if kind == "categorical":
+                distributions[name] = CategoricalDistribution(range(int(high) + 1))
+    study = optuna.create_study(direction="maximize")
+    study.add_trials(
+        [
+            optuna.trial.create_trial(
+                params=dict(zip(values, row, strict=True)),
+                distributions=distributions,
+                value=float(value),
+            )
+            for value, *row in zip(table.y, *values.values(), strict=True)
+        ]
+    )
+
+    def fit() -> Sequence[float]:
+        found = evaluator.evaluate(study)
+        return [found[name] for name in values]
+
+    return fit
+
+
+METHODS = {
+    method.__name__: method
+    for method in (
+        *(hia_nrrelieff, hia_rrelieff, sklearn_relief, skrebate, orange),
+        *(hia_fanova, fanova_package, optuna_fanova, fast_fanova),
+        *(hia_ped_anova, optuna_ped_anova),
+    )
+}
+
+
+def main(method: str, path: str, limit: str, repeats: str) -> None:
+    fit = METHODS[method](Table(path))
+    spent = 0.0
+    for _ in range(int(repeats)):
+        signal.setitimer(signal.ITIMER_PROF, float(limit))
+        began = time.process_time()
+        scores = fit()
+        seconds = time.process_time() - began
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        line = {"seconds": seconds, "scores": [float(score) for score in scores]}
+        print(json.dumps(line), flush=True)
+        spent += seconds
+        if spent > float(limit) / 2:
+            break
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,51 @@
+"""Whether a sample of accuracies has two modes, as the paper says of its own (Section 5.1, Fig. 3).
+
+The paper judges by the look of a histogram. Here are three numbers instead, none of which decides
+alone: how many maxima a smoothed density has, Sarle's coefficient, and whether the middle third is
+the emptiest.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import gaussian_kde, kurtosis, skew
+
+# Sarle's coefficient of a uniform distribution: what is above it may have two modes.
+UNIFORM = 5 / 9
+
+
+def sarle(values: ArrayLike) -> float:
+    """Sarle's bimodality coefficient of a sample (n,), with SAS's correction for its size.
+
+    (g² + 1) / (k + 3 (n - 1)² / ((n - 2)(n - 3))), g and k the unbiased skewness and excess
+    kurtosis. 1 for two points of any weight, 5/9 for a uniform and 1/3 for a normal distribution;
+    one mode with a long tail may exceed 5/9 as well (Pfister et al. 2013, "Good things peak in
+    pairs", Frontiers in Psychology 4:700).
+    Returns NaN where it is not defined: for fewer than four values and where all are the same.
+    """
+    sample = np.asarray(values, dtype=float)
+    n = len(sample)
+    if n < 4 or np.ptp(sample) == 0:
+        return float("nan")
+    correction = 3 * (n - 1) ** 2 / ((n - 2) * (n - 3))
+    return float((skew(sample, bias=False) ** 2 + 1) / (kurtosis(sample, bias=False) + correction))
+
+
+def modes(values: ArrayLike) -> list[float]:
+    """Where a density of accuracies (n,) in [0, 1] has its maxima, on a grid of steps of 1/500.
+
+    The density is smoothed by a Gaussian kernel of Silverman's width, which is rather too wide:
+    what it shows apart is apart. Fewer than two different values are their own mode.
+    """
+    sample = np.asarray(values, dtype=float)
+    if len(sample) == 0 or np.ptp(sample) == 0:
+        return [float(sample[0])] if len(sample) else []
+    grid = np.linspace(0, 1, 501)
+    density = np.pad(gaussian_kde(sample, "silverman")(grid), 1)
+    top = (density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])
+    return [float(x) for x in grid[top]]
+
+
+def thirds(values: ArrayLike) -> NDArray[np.float64]:
+    """Shares of a sample (n,) below 1/3, between, and from 2/3 on, (3,)."""
+    sample = np.clip(np.asarray(values, dtype=float), 0, 1)
+    return np.histogram(sample, bins=[0, 1 / 3, 2 / 3, 1])[0] / len(sample)

@@ -1,0 +1,98 @@
+"""What the estimators take: X and y as scikit-learn's do, counts, and columns by name or position.
+
+The errors name the option, the column or the value at fault. Nothing is guessed: a column is
+categorical where its dtype says so, or its reader.
+"""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array, column_or_1d
+
+Floats = NDArray[np.float64]
+
+
+def check_count(option: str, value: object) -> None:
+    """Raises ValueError unless the value is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{option}={value!r} is not a whole number of at least 1")
+
+
+def as_frame(X: ArrayLike | pd.DataFrame) -> pd.DataFrame:
+    """X (n, K) as a DataFrame, arrays of objects with the dtypes of their columns.
+
+    Raises ValueError without columns, where a column is there twice, and for other shapes.
+    """
+    if not isinstance(X, pd.DataFrame):
+        X = pd.DataFrame(check_array(X, dtype=None, ensure_all_finite=False, input_name="X"))
+    if not X.columns.is_unique:
+        raise ValueError(f"column {X.columns[X.columns.duplicated()][0]!r} of X is there twice")
+    if X.shape[1] == 0:
+        raise ValueError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required")
+    return X.infer_objects()
+
+
+def read_target(y: ArrayLike) -> Floats:
+    """Performance, (n,). Raises ValueError where y is missing, infinite or no column of numbers."""
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    target = check_array(y, dtype=np.float64, ensure_2d=False, ensure_min_samples=0, input_name="y")
+    return np.asarray(column_or_1d(target, warn=True))
+
+
+def is_text(values: pd.Series) -> bool:
+    """Whether the dtype makes a column (n,) categorical."""
+    return isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(values)
+
+
+def read_numbers(values: pd.Series, label: str) -> Floats:
+    """A column (n,) as float64. Raises ValueError where it is not of numbers or true and false."""
+    dtype = values.dtype
+    if not (pd.api.types.is_any_real_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)):
+        raise ValueError(
+            f"{label} ({dtype}) is neither all numbers nor all text; convert it, or name it in "
+            "categorical"
+        )
+    return values.to_numpy(dtype=np.float64)
+
+
+def span_of(values: Floats, label: str, if_constant: str) -> float:
+    """Largest less smallest; ValueError where that is no positive number. if_constant: what to do
+    where all values are the same."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"{label} contains infinity or NaN")
+    with np.errstate(over="ignore"):
+        span = float(np.ptp(values))
+    if span == 0:
+        raise ValueError(f"{label} has one value only: {if_constant}")
+    if span == np.inf:
+        raise ValueError(f"{label} has a range too large for float64")
+    return span
+
+
+def positions(option: str, entries: Sequence[str | int] | None, names: Sequence[Any]) -> set[int]:
+    """Positions of the columns in a list of names and positions, which may be None."""
+    if isinstance(entries, str):
+        raise ValueError(f"{option}={entries!r} is not a list; [{entries!r}] is")
+    return {position(option, entry, names) for entry in entries or ()}
+
+
+def position(option: str, entry: object, names: Sequence[Any]) -> int:
+    """Position of a column that is given by its name, a string, or by its position.
+
+    names: of the columns of X; those that are not strings are no names. Raises ValueError where
+    there is no such column.
+    """
+    if isinstance(entry, str) and entry in names:
+        return list(names).index(entry)
+    if isinstance(entry, Integral) and 0 <= int(entry) < len(names):
+        return int(entry)
+    known = ", ".join(name for name in names if isinstance(name, str))
+    raise ValueError(
+        f"{option}: {entry!r} is not a column of X; there are {len(names)} columns"
+        + (f": {known}" if known else "")
+    )

@@ -1,0 +1,335 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The paper's numbers, checked
+#
+# A paper's tables can be checked without training anything: against each other, against the text,
+# and against the paper's own definitions. This chapter does so with everything in
+# {cite:t}`wang2024efficient` that we found can be checked by computing. None of it uses our CNNs.
+#
+# Every paper with so many numbers has slips in it, and most of those found here change nothing. The
+# chapter says which do. It does not say how a slip came about, for a printed number does not tell.
+
+# %% tags=["parameters"]
+folder = "data/published"  # what the paper prints
+deepest = 6  # ranks that agree in the last figure, at most
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from hia import audit, datasets
+from hia.figures import look, show_figure, show_table, show_text, use_style
+
+use_style()
+paper = audit.load(Path(folder))
+checks = audit.checks(paper, datasets.table2())
+by_status = {status: [c for c in checks if c.status == status] for status in audit.STATUSES}
+MEANINGS = {
+    audit.AGREES: "the printed number is what it should be",
+    audit.DIFFERS: "it is not, or two printed things contradict each other",
+    audit.NOT_SHOWN: "what is said from a number does not follow from it",
+    audit.NOT_SAID: "it cannot be checked, for the paper does not say how it was made",
+}
+
+
+def counted(status: str) -> str:
+    return f"{len(by_status[status])} of {len(checks)}"
+
+
+show_text(
+    f"There are {len(checks)} checks. Each has one of four answers:\n\n"
+    + "\n".join(
+        f"- **{status}**, {counted(status)}: {meaning};" for status, meaning in MEANINGS.items()
+    )[:-1]
+    + "."
+)
+
+# %% [markdown]
+# ## What it means for the paper's claims
+
+# %%
+verdicts = []
+for key, claim in audit.CLAIMS.items():
+    bearing = [check for check in checks if key in check.bears]
+    against = [check for check in bearing if check.status != audit.AGREES]
+    verdicts.append(
+        {
+            "The paper's claim": claim,
+            "Agrees": len(bearing) - len(against),
+            "Against it": "; ".join(f"{c.about}: **{c.status}**" for c in against)
+            or "nothing found here",
+        }
+    )
+verdicts = pd.DataFrame(verdicts)
+show_table(
+    verdicts,
+    "table-audit-claims",
+    "The paper's claims, how many checks agree with them, and what speaks against them or leaves "
+    "them open.",
+)
+untouched = int((verdicts["Against it"] == "nothing found here").sum())
+show_text(
+    f"Against {untouched} of the {len(verdicts)} claims nothing was found in the printed numbers. "
+    "That does not make them true, and what is found against the others does not make them false: "
+    "it says what the printed numbers can bear. Whether other CNNs give the same answers is the "
+    "subject of the other chapters, {doc}`importance` first."
+)
+
+# %%
+for status in (audit.DIFFERS, audit.NOT_SHOWN, audit.NOT_SAID):
+    if by_status[status]:
+        show_text(
+            f"**{status.capitalize()}: {MEANINGS[status]}.**\n\n"
+            + "\n".join(f"- *{c.where}, {c.about}.* {c.follows}" for c in by_status[status])
+        )
+
+# %% [markdown]
+# ## All checks
+
+# %%
+show_table(
+    pd.DataFrame(
+        [
+            {
+                "Where": check.where,
+                "Checked": check.about,
+                "Printed": check.printed,
+                "Found": check.found,
+                "Answer": check.status if check.status == audit.AGREES else f"**{check.status}**",
+            }
+            for check in checks
+        ]
+    ),
+    "table-audit",
+    "Every check: what is printed, and what it should be by the paper's own definitions and "
+    "tables, or by the published collections of images.",
+)
+
+# %% [markdown]
+# ## The labels of Table 5
+#
+# Eq. 11 makes the weight of a pair from two weights of Table 3. So for each printed weight the pair
+# can be found to which it belongs.
+
+
+# %%
+def written(first: object, second: object) -> str:
+    return f"`{first}`, `{second}`" if isinstance(first, str) else "none"
+
+
+labels = audit.labels(paper.tables[5], paper.weights(3))
+show_table(
+    pd.DataFrame(
+        {
+            "Rank": labels["rank"],
+            "Printed weight": labels["weight"],
+            "Printed label": [written(r.first, r.second) for r in labels.itertuples()],
+            "Pair with that weight": [
+                written(r.found_first, r.found_second) for r in labels.itertuples()
+            ],
+            "Eq. 11": labels["found_weight"].astype(float),
+            "Label right": labels["right"].map({True: "yes", False: "**no**"}),
+        }
+    ),
+    "table-audit-labels",
+    "The paper's Table 5, and the pairs to which its weights belong by Eq. 11 and its Table 3.",
+    {"Printed weight": ".6f", "Eq. 11": ".6f"},
+)
+found = labels.dropna(subset="found_first")
+order = found["found_weight"].astype(float).is_monotonic_decreasing
+show_text(
+    f"{int(labels['right'].sum())} of the {len(labels)} labels are right. "
+    + (
+        "The labels are as they should be."
+        if labels["right"].all()
+        else "All weights belong to a pair of their own and stand in the right order: the weights "
+        "are right, and only the names beside them are out of step."
+        if len(found) == len(labels) and order and not found.duplicated("found_second").any()
+        else f"{len(labels) - len(found)} of the weights belong to no pair at all, and the order "
+        f"of the others is {'right' if order else 'another one'}."
+    )
+)
+
+# %% [markdown]
+# ## What an ICC of this size says
+#
+# The paper's evidence for reliability is one number, the intraclass correlation of ten lists of
+# weights. It compares the differences between hyperparameters with those between lists: with a
+# variance $v$ between hyperparameters and $e$ between lists it is $v / (v + e)$. Table 3 has $v$,
+# so the printed ICC has $e$ in it, averaged over the hyperparameters.
+
+# %%
+weights = paper.weights(3).sort_values(ascending=False)
+reported = paper.numbers["icc"]
+sd = audit.implied_sd(weights, reported)
+needed = audit.told_apart(weights, sd)
+gaps = -weights.diff().iloc[1:]
+clear = [rank for rank, gap in enumerate(gaps, start=1) if gap > needed]
+
+figure, ax = plt.subplots(figsize=(5.4, 4.2))
+heights = range(len(weights))[::-1]
+ax.hlines(heights, weights - 1.96 * sd, weights + 1.96 * sd, color="0.6", linewidth=2)
+ax.scatter(weights, heights, s=40, zorder=3, **look("paper"))
+for rank in clear:
+    ax.axhline(len(weights) - rank - 0.5, color="0.6", linestyle=":", linewidth=1)
+ax.set_yticks(list(heights), weights.index)
+ax.set_xlabel("weight in the paper's Table 3")
+ax.grid(axis="x")
+show_figure(
+    figure,
+    "fig-audit-error",
+    "The paper's weights, with the spread of ±1.96 standard deviations that its ICC of "
+    f"{reported:g} leaves to a list, if it is the same for all hyperparameters. Dotted lines: gaps "
+    "too wide for chance between two lists.",
+    f"{len(weights)} weights with bars of {1.96 * sd:.3f} on both sides. The bars of rank "
+    f"{clear[-1] + 1 if clear else 1} and below overlap.",
+    data=pd.DataFrame({"hyperparameter": weights.index, "weight": weights.to_numpy(), "sd": sd}),
+)
+tied = len(weights) - (clear[-1] if clear else 0)
+show_text(
+    f"The ICC leaves each weight a standard deviation of {sd:.4f}. Two weights are clearly apart "
+    f"from a gap of {needed:.3f} on. There are {len(clear)} such gaps between neighbours in rank, "
+    + (f"the last after rank {clear[-1]}; " if clear else "")
+    + f"the other {tied} hyperparameters lie within "
+    f"{weights.iloc[-tied] - weights.iloc[-1]:.3f} of each other. The six digits of Table 3 are "
+    "more than its ICC can bear. Two things would change this: small weights may vary less than "
+    "large ones, and the full table of CNNs gives a steadier list than a part of it. One would "
+    "make it worse: subsets of the same CNNs are more alike than lists of new CNNs would be "
+    "({doc}`reliability`)."
+)
+
+# %%
+kept = range(0, min(deepest, len(weights) - 2) + 1)
+lists = int(paper.numbers["subsets"])
+iccs = [audit.shuffled_icc(weights, k, lists) for k in kept]
+enough = next((k for k, value in zip(kept, iccs, strict=True) if value >= reported), None)
+figure, ax = plt.subplots(figsize=(5.4, 3))
+ax.plot(list(kept), iccs, **look("paper"))
+ax.axhline(reported, color="0.5", linestyle=":")
+ax.text(0, reported - 0.02, f"printed: {reported:g}", va="top", fontsize=9.5)
+ax.set_xlabel("ranks that agree; those after them in random order")
+ax.set_ylabel("ICC")
+ax.set_xticks(list(kept))
+ax.grid(axis="y")
+show_figure(
+    figure,
+    "fig-audit-icc",
+    f"The ICC of {lists} lists with the paper's weights, in which only the first ranks agree and "
+    "the others are drawn at random for each list. Means of many draws.",
+    "ICC against the number of ranks that agree: "
+    + ", ".join(f"{k}: {value:.4f}" for k, value in zip(kept, iccs, strict=True)),
+    data=pd.DataFrame({"ranks that agree": list(kept), "icc": iccs}),
+)
+show_text(
+    f"Lists that agree about the first {enough} and about nothing else have an ICC of "
+    f"{iccs[enough]:.4f}, which is not below the printed one. So the ICC cannot be evidence for "
+    f"the order of the other {len(weights) - enough}."
+    if enough is not None
+    else f"No list with up to {kept[-1]} agreeing ranks has an ICC as high as the printed one: it "
+    "needs more agreement than that."
+)
+
+# %% [markdown]
+# ## What the printed distance does
+#
+# By Section 3.1 the distance between two CNNs is Euclidean over the values of their
+# hyperparameters, as they are. {numref}`table-audit-distance` has the parts of its square for two
+# random configurations of Table 1; a category counts 1 where two differ.
+
+# %%
+parts = audit.raw_distance_parts()
+show_table(
+    pd.DataFrame(
+        {
+            "Hyperparameter": [f"`{name}`" for name in parts.index],
+            "Part of the squared distance": parts.to_numpy(),
+            "Rank in Table 3": [
+                int(paper.tables[3].set_index("hyperparameter")["rank"][name])
+                for name in parts.index
+            ],
+        }
+    ),
+    "table-audit-distance",
+    "Parts of the mean squared distance of Section 3.1, from Table 1 alone.",
+    {"Part of the squared distance": ".5%"},
+)
+first = [name for name in parts.index if parts[name] > 1 / len(parts)]
+ranks = paper.tables[3].set_index("hyperparameter")["rank"][first]
+show_text(
+    f"{' and '.join(f'`{name}`' for name in first)} are {parts[first].sum():.2%} of it. Neighbours "
+    "by this distance are CNNs that are alike in these, whatever they are in all else. A "
+    "hyperparameter in which neighbours hardly differ gets a weight near 0, whatever its "
+    "influence, so the "
+    f"rank{'s' if len(first) > 1 else ''} {' and '.join(str(rank) for rank in ranks)} that Table 3 "
+    "gives them say little about them, if the distance is the printed one. {doc}`importance` has "
+    "what happens to our own CNNs by this distance and by a scaled one."
+)
+
+# %% [markdown]
+# ## Networks that cannot exist
+#
+# By Section 4.3 every convolution is followed by a pooling layer. With a stride of 2 a small image
+# is soon used up. The pooling window is not printed; two pixels is the smallest there is.
+
+# %%
+sizes = {row.name: int(row.size) for row in datasets.table2().itertuples(index=False)}
+structures = audit.structures(sizes)
+by_size = structures.groupby("size")
+show_table(
+    pd.DataFrame(
+        [
+            {
+                "Side, pixels": size,
+                "Data sets": ", ".join(f"`{name}`" for name in rows["dataset"]),
+                "Structures": rows["structures"].iloc[0],
+                "Cannot exist": rows["impossible"].iloc[0],
+                "Share": rows["impossible"].iloc[0] / rows["structures"].iloc[0],
+            }
+            for size, rows in by_size
+        ]
+    ),
+    "table-audit-structures",
+    "Combinations of layers, kernel, stride and padding in Table 1, and those in which a map gets "
+    "smaller than the kernel or the pooling window.",
+    {"Share": ".1%"},
+)
+affected = structures[structures["impossible"] > 0]
+show_text(
+    (
+        f"On {len(affected)} of {len(structures)} data sets some of Table 1's space cannot be "
+        "built as described. What the paper did with such configurations is not said. "
+        if len(affected)
+        else "Every configuration can be built on every data set. "
+    )
+    + "What is done here is in {doc}`setup`."
+)
+
+# %% [markdown]
+# ## What cannot be checked
+#
+# Some of what a reader would want to check is not printed, so no code can tell whether it is right:
+#
+# - **How long it took.** The title says *efficient*, and the text quotes an earlier study for
+#   N-RReliefF's speed. No time is printed, neither of the ranking nor of the trainings.
+#   {doc}`methods` has measured times.
+# - **The options of the method**: the scale of the distance, $\sigma$, how often a row is sampled,
+#   and how weights became shares ({numref}`table-open`).
+# - **The intervals of performance** of which each has 600 CNNs at most, and with them the size and
+#   the overlap of the subsets.
+# - **Which ICC** of the several that exist, and its interval.
+# - **What the ICC is of.** It was measured on balanced subsets; Table 3 was made from all CNNs,
+#   unbalanced. That list was not tested.
+# - **The forest of functional ANOVA**, how many of the CNNs it was given, and how the learning rate
+#   was scaled.
+# - **How many CNNs have two layers, and three**: Tables 6 and 7 are from parts of the data, whose
+#   sizes and errors are not given.
+# - **The images used for training**, and the scale on which the learning rate was drawn.

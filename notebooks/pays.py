@@ -1,0 +1,660 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does it pay?
+#
+# A ranking of hyperparameters is made so that a search can be smaller: tune the first few, leave
+# the rest. That is the paper's reason for it, and the paper does not try it. This chapter does. It
+# asks how good the configurations are that such a search finds, against a search over everything
+# with as many trials.
+#
+# For each data set a forest of extremely randomised trees {cite:p}`geurts2006extremely` is fitted
+# to our recorded trainings and predicts the accuracy of any configuration, a usual stand-in where
+# trainings are dear {cite:p}`eggensperger2015efficient`. One data set is left out at a time: the
+# hyperparameters are ranked on the other nine, the first $k$ are tuned on the forest of the one
+# left out, and the others stay at a default. The first trial of every search is the default, so
+# that no search ends below it. *Regret* is how much the best accuracy so far lacks to the best that
+# is known of the same forest.
+
+# %% tags=["parameters"]
+folder = "data"  # of the recorded searches: tuning.parquet and tuning.json
+shown = [10, 50, 200]  # numbers of trials in the tables
+compared = 3  # hyperparameters tuned, where rankings are compared: 1, 2, 3 or 5
+sizeable = 0.01  # accuracy; smaller differences are called none
+
+# %%
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from hia import space, tuning
+from hia.datasets import FACTS
+from hia.figures import look, shades, show_figure, show_table, show_text, use_style
+
+use_style()
+ALL = (tuning.ALL, len(tuning.NAMES))
+RANKED = (tuning.ALL, len(tuning.RANKED))
+DEFAULTS = {"table1": "Table 1's default", "learned": "the learned default"}
+LABELS = dict(tuning.RANKINGS)
+LOOKS = {
+    "nrrelieff": look("nrrelieff"),
+    "fanova": look("fanova"),
+    "paper": look("paper"),
+    "random": {"color": "0.6", "marker": "x"},
+    "reversed": {"color": look("nrrelieff_raw")["color"], "marker": "v"},
+}
+EVERYTHING = {"color": "#009E73", "linewidth": 2.6, "label": "everything"}
+
+
+def points(value: float, sign: str = "+") -> str:
+    """An accuracy in percentage points."""
+    return f"{100 * value:{sign}.1f}"
+
+
+def interval(estimate: tuple[float, float, float]) -> str:
+    """A difference of accuracies with its interval."""
+    mean, low, high = map(points, estimate)
+    return f"{mean} points ({low} to {high})"
+
+
+def span(numbers) -> str:
+    """From the smallest to the largest."""
+    return " to ".join(f"{n:,}" for n in dict.fromkeys([min(numbers), max(numbers)]))
+
+
+def first_k(k: int) -> str:
+    return "the first one" if k == 1 else f"the first {k}"
+
+
+def listed(items) -> str:
+    items = list(items)
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+try:
+    recorded = tuning.load(Path(folder) / "tuning.parquet")
+    notes = json.loads((Path(folder) / "tuning.json").read_text(encoding="utf-8"))
+except FileNotFoundError as error:
+    show_text(f"**Missing here:** {error}.")
+    recorded = notes = None
+
+# %%
+if recorded is not None:
+    found = tuning.complete(recorded)
+    random = found[found["search"] == "random"]
+    datasets = sorted(random["dataset"].unique())
+    missing = len(recorded) - len(found)
+    rows = [notes["surrogates"][name]["rows"] for name in datasets]
+    show_text(
+        f"The searches were recorded on {len(datasets)} data sets with {sum(rows):,} trained CNNs, "
+        f"{span(rows)} each: by random search with "
+        f"{notes['repetitions']['random']} repetitions, by TPE with {notes['repetitions']['tpe']}. "
+        "`python benchmarks/record_tuning.py` records them again."
+        + (f" **Not complete:** {missing} finished jobs are not used here." if missing else "")
+    )
+
+# %%
+if recorded is not None and len(random):
+    numbers = [n for n in shown if n in tuning.CHECKPOINTS["random"]]
+    at = sorted(numbers)[len(numbers) // 2]
+    most = max(tuning.TOP)
+    points_of = {
+        (default, arm, n): tuning.regrets(found, default, "random", *arm).at(n)[0]
+        for default in DEFAULTS
+        for arm in (ALL, ("nrrelieff", compared))
+        for n in (1, at)
+    }
+    said = []
+    for default, label in DEFAULTS.items():
+        curve = tuning.losses(found, default, "random", "nrrelieff", most)
+        few = tuning.losses(found, default, "random", "nrrelieff", compared)
+        ahead = {k: tuning.wins_from(one) for k, one in ((compared, few), (most, curve))}
+        said.append(
+            f"With {label}, random search over everything stays ahead of tuning "
+            + listed(
+                f"{first_k(k)} "
+                + ("nowhere up to " if n is None else "from ")
+                + f"{curve.trials[-1] if n is None else n} trials"
+                + ("" if n is None else " on")
+                for k, n in ahead.items()
+            )
+            + f"; with {at} trials the losses are {points(few.at(at)[0])} and "
+            f"{points(curve.at(at)[0])} percentage points of accuracy."
+        )
+    before = {default: points_of[default, ALL, 1] for default in DEFAULTS}
+    after = points_of["table1", ("nrrelieff", compared), at]
+    said.append(
+        f"Before any tuning, Table 1's default lacks {points(before['table1'], '')} points to the "
+        f"best known, the learned one {points(before['learned'], '')}. "
+        + (
+            f"So the better default alone is worth more than {at} trials that tune "
+            f"{first_k(compared)} from Table 1's, which end at {points(after, '')}."
+            if before["learned"] < after - sizeable
+            else f"Tuning {first_k(compared)} from Table 1's for {at} trials ends at "
+            f"{points(after, '')}."
+        )
+    )
+    show_text("**In short.**\n\n" + "\n".join(f"- {one}" for one in said))
+
+# %% [markdown]
+# ## What is tuned, and what stays
+#
+# The paper's eleven without `in_channel_num`, which comes with the images, are ranked: ten. *All*
+# is these and the three numbers of filters, thirteen; filters of layers that a configuration does
+# not have are neither asked for nor used. The numbers of filters are in no ranking, for the paper
+# ranks them apart; they are tuned with everything only.
+#
+# What is not tuned needs a value. **Table 1's default**, the paper's own, is the primary one here.
+# The second is the **learned default**: of ten thousand random configurations the one that the
+# forests of the other nine data sets like best. It costs nothing more than the ranking, which needs
+# the same trainings.
+#
+# Two controls: *random* orders, another one in each repetition, and N-RReliefF's order *reversed*,
+# which tunes what matters least.
+
+# %%
+if recorded is not None:
+    positions = {
+        ranking: pd.DataFrame({name: notes["rankings"][name][ranking] for name in datasets}).apply(
+            lambda order: pd.Series(range(1, len(order) + 1), index=order)
+        )
+        for ranking in ("nrrelieff", "fanova", "paper")
+    }
+    table1 = notes["defaults"]["table1"][datasets[0]]
+    learned = pd.DataFrame(notes["defaults"]["learned"])[datasets].T
+
+    def common(name: str) -> str:
+        """What the learned defaults are: the value of most, or the range of numbers."""
+        values = learned[name]
+        if len(set(values)) == 1:
+            return str(values.iloc[0])
+        if isinstance(values.iloc[0], str):
+            return listed(values.unique())
+        return f"{values.min():.3g} to {values.max():.3g}"
+
+    order = positions["nrrelieff"].mean(axis=1).sort_values(kind="stable").index
+    show_table(
+        pd.DataFrame(
+            [
+                {
+                    "Hyperparameter": f"`{name}`",
+                    **{
+                        label: positions[key].loc[name].mean() if name in order else np.nan
+                        for key, label in (
+                            ("nrrelieff", "N-RReliefF"),
+                            ("fanova", "fANOVA"),
+                            ("paper", "Paper"),
+                        )
+                    },
+                    "Table 1's default": f"{table1[name]:g}"
+                    if not isinstance(table1[name], str)
+                    else table1[name],
+                    "Learned default": common(name),
+                }
+                for name in [*order, *space.FILTERS]
+            ]
+        ),
+        "table-pays-space",
+        "Rank among the ten on the other nine data sets, mean over which one is left out; and the "
+        "defaults.",
+        dict.fromkeys(["N-RReliefF", "fANOVA"], ".1f") | {"Paper": ".0f"},
+    )
+
+# %% [markdown]
+# ## How good the forests are
+#
+# Everything below happens on forests, not on CNNs. {numref}`table-pays-surrogates` says how well
+# each predicts trainings that it has not seen, by cross-validation. What matters most is its last
+# column but one: in the quarter that is predicted best, where every search ends up, how well is the
+# order of the configurations known?
+
+# %%
+if recorded is not None:
+    quality = pd.DataFrame(notes["surrogates"]).T.loc[datasets]
+    show_table(
+        pd.DataFrame(
+            {
+                "Data set": [FACTS[name].label for name in datasets],
+                "CNNs": quality["rows"].astype(int).to_numpy(),
+                "R²": quality["r2"].to_numpy(),
+                "Rank correlation": quality["spearman"].to_numpy(),
+                "of the best quarter": quality["top"].to_numpy(),
+                "Mean error": quality["error"].to_numpy(),
+            }
+        ),
+        "table-pays-surrogates",
+        "Cross-validated quality of the forest of each data set: share of the variance explained, "
+        "Spearman's rank correlation over all CNNs and over the quarter predicted best, and mean "
+        "absolute error of the accuracy.",
+        dict.fromkeys(["R²", "Rank correlation", "of the best quarter"], ".2f")
+        | {"Mean error": ".3f"},
+    )
+    middle = quality.median()
+    show_text(
+        f"The median R² is {middle['r2']:.2f}, the median rank correlation "
+        f"{middle['spearman']:.2f} over all and {middle['top']:.2f} over the best quarter. "
+        + (
+            "That is a fair picture of the data sets, at the top as well. "
+            if middle["r2"] >= 0.7 and middle["top"] >= 0.5
+            else "The forests know what is bad better than what is best. "
+            if middle["spearman"] >= 0.7
+            else "**That is a rough picture.** The forests stand for tasks like these data sets, "
+            "and not for the data sets themselves. "
+        )
+        + "What they have not learned is missing in every search alike. It makes the forest "
+        "smoother than the CNNs are, and single configurations that were lucky can be peaks."
+    )
+
+# %% [markdown]
+# ## Tuning the first k
+
+
+# %%
+def draw(ax, arms, default: str, search: str) -> pd.DataFrame:
+    """A line for each arm (ranking, k, style) and its interval; what is drawn, as a table."""
+    drawn = []
+    for ranking, k, style in arms:
+        curve = tuning.regrets(found, default, search, ranking, k)
+        ax.plot(curve.trials, 100 * curve.mean, markersize=4, markevery=3, **style)
+        if (ranking, k) == ALL:
+            ax.fill_between(
+                curve.trials, 100 * curve.low, 100 * curve.high, color=style["color"], alpha=0.15
+            )
+        limits = {"regret": curve.mean, "low": curve.low, "high": curve.high}
+        drawn.append(
+            pd.DataFrame({"trials": curve.trials} | limits).assign(
+                default=default, search=search, tuned=style["label"]
+            )
+        )
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xticks([1, 2, 5, 10, 20, 50, *([100, 200] if curve.trials[-1] > 64 else [])])
+    ax.set_ylim(bottom=0)
+    ax.grid()
+    return pd.concat(drawn)
+
+
+def panels(arms, name: str, caption: str, settings) -> None:
+    """A figure with a panel for each setting (default, search)."""
+    figure, axes = plt.subplots(
+        len(settings), 1, figsize=(5.4, 0.9 + 2.9 * len(settings)), squeeze=False
+    )
+    drawn = []
+    for ax, (default, search) in zip(axes.flat, settings, strict=True):
+        drawn.append(draw(ax, arms, default, search))
+        ax.set_title(f"{tuning.SEARCHES[search]}, the rest at {DEFAULTS[default]}", loc="left")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    axes.flat[-1].set_xlabel("trials")
+    figure.supylabel("regret, percentage points of accuracy", fontsize=10.5)
+    data = pd.concat(drawn)
+    last = data[data["trials"] == data.groupby("search")["trials"].transform("max")]
+    show_figure(
+        figure,
+        name,
+        caption,
+        "Regret against the number of trials. At the end: "
+        + "; ".join(
+            f"{tuning.SEARCHES[search]}, {DEFAULTS[default]}: "
+            + ", ".join(f"{row.tuned} {100 * row.regret:.1f}" for row in part.itertuples())
+            for (search, default), part in last.groupby(["search", "default"], sort=False)
+        ),
+        data=data,
+    )
+
+
+FIRST = [
+    ("nrrelieff", k, {"color": colour, "marker": marker, "label": f"first {k}"})
+    for k, colour, marker in zip(
+        tuning.TOP, shades("nrrelieff", len(tuning.TOP)), "osd^", strict=True
+    )
+]
+WHOLE = [
+    (*RANKED, {"color": "0.4", "linestyle": "--", "label": "all ten, not the filters"}),
+    (*ALL, EVERYTHING),
+]
+if recorded is not None and len(random):
+    panels(
+        FIRST + WHOLE,
+        "fig-pays-first",
+        "Regret of random search that tunes the first $k$ of N-RReliefF's ranking on the other "
+        "nine, against tuning everything; means over the data sets. The band is the 95 % interval "
+        "of tuning everything, by a bootstrap over data sets and repetitions.",
+        [(default, "random") for default in tuning.DEFAULTS],
+    )
+
+# %% [markdown]
+# {numref}`table-pays-answer` and {numref}`table-pays-answer-learned` are the plain answer. A loss
+# is a regret minus that of tuning everything with as many trials: above 0 everything was the better
+# choice. *Ahead from* is the number of trials from which on tuning everything stays ahead, and
+# *clearly* that from which on the whole 95 % interval is above 0.
+
+
+# %%
+def answer(default: str, search: str, arms, numbers, sure: int) -> pd.DataFrame:
+    """A row per arm (ranking, k): losses at numbers of trials, with the interval at one of them."""
+    made = []
+    for ranking, k in arms:
+        curve = tuning.losses(found, default, search, ranking, k)
+        row = {"Tuned": f"first {k}" if ranking != tuning.ALL else f"all {k}"}
+        row["Ranking"] = LABELS.get(ranking, "")
+        for n in numbers:
+            mean, low, high = curve.at(n)
+            row[f"{n} trials"] = 100 * mean
+            if n == sure:
+                row["95 %"] = f"{points(low)} to {points(high)}"
+        ahead, clearly = tuning.wins_from(curve), tuning.wins_from(curve, surely=True)
+        row["Ahead from"] = "never" if ahead is None else str(ahead)
+        row["Clearly"] = "never" if clearly is None else str(clearly)
+        made.append(row)
+    return pd.DataFrame(made)
+
+
+def show_answer(table: pd.DataFrame, name: str, caption: str) -> None:
+    signed = dict.fromkeys([column for column in table if column.endswith("trials")], "+.1f")
+    show_table(table, name, caption, signed)
+
+
+ARMS = [(ranking, k) for k in tuning.TOP for ranking in LABELS]
+if recorded is not None and len(random):
+    for default, label in DEFAULTS.items():
+        show_answer(
+            answer(default, "random", [*ARMS, RANKED], numbers, at),
+            "table-pays-answer" if default == "table1" else f"table-pays-answer-{default}",
+            "Loss against tuning everything, in percentage points of accuracy, with the 95 % "
+            f"interval at {at} trials: random search, the rest at {label}.",
+        )
+
+# %%
+if recorded is not None and len(random):
+    said = []
+    for default, label in DEFAULTS.items():
+        first = {k: tuning.losses(found, default, "random", "nrrelieff", k) for k in tuning.TOP}
+        ahead = {k: tuning.wins_from(curve) for k, curve in first.items()}
+        clearly = {k: tuning.wins_from(curve, surely=True) for k, curve in first.items()}
+        gains = {k: curve.mean.min() for k, curve in first.items() if curve.mean.min() < -sizeable}
+        said.append(
+            f"**With {label}** tuning everything stays ahead of "
+            + listed(
+                f"{first_k(k)} "
+                + ("nowhere" if ahead[k] is None else f"from {ahead[k]} trials on")
+                + (
+                    ""
+                    if clearly[k] is None
+                    else f" (clearly from {clearly[k]})"
+                    if clearly[k] != ahead[k]
+                    else " (clearly so)"
+                )
+                for k in tuning.TOP
+            )
+            + ". "
+            + (
+                "At best, with some number of trials, the smaller search is better by "
+                + listed(f"{points(-gain, '')} points ({first_k(k)})" for k, gain in gains.items())
+                + "."
+                if gains
+                else f"With no number of trials is any of these smaller searches better by "
+                f"{points(sizeable, '')} point{'s' if sizeable != 0.01 else ''} or more."
+            )
+        )
+    show_text("\n\n".join(said))
+
+# %% [markdown]
+# A random search does not lose what one might think by tuning too much. A hyperparameter that does
+# not matter does no harm when it varies: each trial still is a new value of those that do matter
+# {cite:p}`bergstra2012random`. What a smaller search can gain is that the fixed ones are at better
+# values than random ones, which depends on the default; what it can lose is everything that their
+# best values are worth.
+
+# %% [markdown]
+# ## Which ranking?
+#
+# How much tuning a hyperparameter gains over leaving it at a good default is its tunability
+# {cite:p}`probst2019tunability`. Importance is not that: it is measured over the whole space,
+# whatever the default.
+
+# %%
+if recorded is not None and len(random):
+    panels(
+        [(name, compared, {"label": label, **LOOKS[name]}) for name, label in LABELS.items()]
+        + [(*ALL, EVERYTHING)],
+        "fig-pays-rankings",
+        f"Regret of random search that tunes the first {compared} of each ranking; the band as in "
+        "{numref}`fig-pays-first`.",
+        [(default, "random") for default in tuning.DEFAULTS],
+    )
+
+# %%
+if recorded is not None and len(random):
+    said = []
+    for default, label in DEFAULTS.items():
+        lost = {
+            name: tuning.losses(found, default, "random", name, compared).at(at)[0]
+            for name in LABELS
+        }
+        useful, wrong = (
+            tuning.losses(
+                found, default, "random", name, compared, against=("nrrelieff", compared)
+            ).at(at)
+            for name in ("random", "reversed")
+        )
+        best = min(lost, key=lambda name: lost[name])
+        said.append(
+            f"**With {label}** and {at} trials, the loss of tuning {first_k(compared)} is "
+            + listed(f"{points(lost[name])} points by {label_}" for name, label_ in LABELS.items())
+            + f". Against {LABELS['nrrelieff']} the difference is {interval(useful)} for a random "
+            f"order and {interval(wrong)} for the reversed one. "
+            + (
+                "The ranking is better than none, and the wrong ones cost most."
+                if useful[1] > 0 and wrong[1] > 0
+                else "The wrong ones cost most; but that the ranking is better than a random order "
+                "does not show."
+                if wrong[1] > 0
+                else "**Here the ranking misleads:** what it puts last is better to tune than what "
+                "it puts first. A likely reason: this default already has good values of the "
+                "important ones. Importance is what a hyperparameter does over its whole range, "
+                "most of which is bad; what is left to gain from a good value on is another "
+                "question."
+                if wrong[2] < 0
+                else "The intervals have 0 in them: whether one tunes the right ones or the wrong "
+                "ones does not show."
+            )
+            + f" Least is lost by {LABELS[best]}."
+        )
+    show_text("\n\n".join(said))
+
+# %% [markdown]
+# ## What fixing the wrong ones costs
+#
+# However long one searches, what is fixed stays where it is. {numref}`table-pays-wrong` has what is
+# out of reach then: the best known accuracy of the forest minus the best that was found with only
+# these tuned, by random points and then by changing one hyperparameter at a time.
+
+# %%
+if recorded is not None and len(random):
+    made = []
+    for default, label in DEFAULTS.items():
+        for ranking, k in [*ARMS, RANKED]:
+            mean, low, high = tuning.unreachable(found, default, ranking, k)
+            made.append(
+                {
+                    "Default": label,
+                    "Ranking": LABELS.get(ranking, "all ten"),
+                    "k": k,
+                    "cell": f"{points(mean, '')} ({points(low, '')} to {points(high, '')})",
+                    "mean": mean,
+                }
+            )
+    floors = pd.DataFrame(made)
+    wide = floors.set_index(["Default", "Ranking", "k"])["cell"].unstack("k").fillna("")  # noqa: PD010
+    rank_order = {label: place for place, label in enumerate([*LABELS.values(), "all ten"])}
+    wide = wide.reset_index().sort_values(
+        ["Default", "Ranking"],
+        key=lambda values: values.map(rank_order | {v: i for i, v in enumerate(DEFAULTS.values())}),
+    )
+    show_table(
+        wide.rename(columns={k: f"{k} tuned" for k in (*tuning.TOP, RANKED[1])}),
+        "table-pays-wrong",
+        "What cannot be reached with the rest fixed, percentage points of accuracy, means over the "
+        "data sets with 95 % intervals.",
+    )
+    floor = floors.set_index(["Default", "Ranking", "k"])["mean"]
+    show_text(
+        " ".join(
+            f"With {label}, the first {compared} of N-RReliefF leave "
+            f"{points(floor[label, LABELS['nrrelieff'], compared], '')} points out of reach, its "
+            f"last {compared} {points(floor[label, LABELS['reversed'], compared], '')}: choosing "
+            "the wrong ones "
+            + (
+                f"costs {points(difference, '')} points that no number of trials brings back."
+                if (
+                    difference := floor[label, LABELS["reversed"], compared]
+                    - floor[label, LABELS["nrrelieff"], compared]
+                )
+                > sizeable
+                else "is no loss: with this default the important ones are those to leave alone."
+                if difference < -sizeable
+                else "makes no difference in the end."
+            )
+            for label in DEFAULTS.values()
+        )
+    )
+
+# %% [markdown]
+# ## By TPE
+#
+# TPE {cite:p}`bergstra2011algorithms,akiba2019optuna` proposes trials by the results so far, so it
+# could make more of a small space, and also learn by itself what matters. It is slow, so there are
+# fewer trials and repetitions of it, with Table 1's default only.
+
+# %%
+if recorded is not None and len(random):
+    by_tpe = found[found["search"] == "tpe"]
+    if by_tpe.empty:
+        show_text("**Missing here:** no data set has all searches by TPE.")
+    else:
+        panels(
+            FIRST + WHOLE,
+            "fig-pays-tpe",
+            "As the first panel of {numref}`fig-pays-first`, by TPE, on "
+            f"{by_tpe['dataset'].nunique()} data sets.",
+            [("table1", "tpe")],
+        )
+        last = tuning.CHECKPOINTS["tpe"][-1]
+        show_answer(
+            answer(
+                "table1",
+                "tpe",
+                [(ranking, k) for ranking, k in ARMS if ranking != "random"] + [RANKED],
+                [n for n in dict.fromkeys((*shown, last)) if n in tuning.CHECKPOINTS["tpe"]],
+                last,
+            ),
+            "table-pays-tpe",
+            "Loss against tuning everything by TPE, in percentage points of accuracy, with the "
+            f"95 % interval at {last} trials; the rest at Table 1's default.",
+        )
+        both = set(by_tpe["dataset"]) & set(datasets)
+        same = found[found["dataset"].isin(both)]
+        everything = {
+            search: tuning.regrets(same, "table1", search, *ALL).at(last)[0]
+            for search in tuning.SEARCHES
+        }
+        gain = everything["random"] - everything["tpe"]
+        firsts = {
+            k: tuning.wins_from(tuning.losses(found, "table1", "tpe", "nrrelieff", k))
+            for k in tuning.TOP
+        }
+        show_text(
+            f"With {last} trials, tuning everything by TPE has a regret of "
+            f"{points(everything['tpe'], '')} points, by random search of "
+            f"{points(everything['random'], '')}. "
+            + (
+                "The better search gains more than any choice of hyperparameters did by random "
+                "search. "
+                if gain > sizeable
+                and gain
+                > -min(
+                    tuning.losses(same, "table1", "random", ranking, k).at(last)[0]
+                    for ranking, k in ARMS
+                )
+                else ""
+            )
+            + "By TPE, tuning everything stays ahead of "
+            + listed(
+                f"{first_k(k)} " + ("nowhere" if n is None else f"from {n} trials on")
+                for k, n in firsts.items()
+            )
+            + "."
+        )
+
+# %% [markdown]
+# ## Data set by data set
+
+# %%
+if recorded is not None and len(random):
+    made = {"Data set": [FACTS[name].label for name in datasets]}
+    count = {}
+    for default in DEFAULTS:
+        at_trials, whole, _ = tuning.by_dataset(found, default, "random", *ALL)
+        _, part, _ = tuning.by_dataset(found, default, "random", "nrrelieff", most)
+        place = int(np.flatnonzero(at_trials == at)[0])
+        short = "Table 1" if default == "table1" else "learned"
+        made[f"{short}: everything"] = 100 * whole[:, place]
+        made[f"{short}: first {most}"] = 100 * part[:, place]
+        count[default] = int((part[:, place] < whole[:, place]).sum())
+    table = pd.DataFrame(made)
+    show_table(
+        table,
+        "table-pays-datasets",
+        f"Regret after {at} trials of random search, percentage points of accuracy, by the default "
+        f"of what is not tuned. *First {most}* are those of N-RReliefF on the other nine.",
+        dict.fromkeys(table.columns[1:], ".1f"),
+    )
+    show_text(
+        "The smaller search is ahead on "
+        + listed(
+            f"{count[default]} of {len(datasets)} data sets with {label}"
+            for default, label in DEFAULTS.items()
+        )
+        + "."
+    )
+
+# %% [markdown]
+# ## What this can and cannot say
+
+# %%
+if recorded is not None and len(random):
+    bounds = space.SPACE["epoch"].bounds
+    tuned_epochs = sum(bounds) / 2
+    tops = [set(notes["rankings"][name]["nrrelieff"][:compared]) for name in datasets]
+    with_epoch = sum("epoch" in top for top in tops)
+    show_text(
+        "- **Forests, not CNNs.** See {numref}`table-pays-surrogates`. The forests are fitted to "
+        "trainings of one study, and the rankings come from its other data sets.\n"
+        "- **Trials are not time.** A configuration with more epochs takes longer. A trial that "
+        f"tunes `epoch` has {tuned_epochs:g} epochs on average by random search, one at Table 1's "
+        f"default {table1['epoch']:g}, one at the learned default "
+        f"{learned['epoch'].astype(float).mean():.1f}. `epoch` is among the first {compared} of "
+        f"N-RReliefF on {with_epoch} of {len(datasets)} data sets. With equal time instead of "
+        "equal trials, few epochs would look better and many worse.\n"
+        "- **No noise.** A real search picks by noisy accuracies; here the best is known. With "
+        "noise, more trials bring less ({doc}`noise`).\n"
+        "- **The defaults decide a good part.** Other defaults would give other numbers. The "
+        "better the default, the less there is to gain by tuning a few, and the "
+        "less importance over the whole space says about what is left.\n"
+        f"- **{len(datasets)} data sets** of small images are not many, and are alike. The "
+        "intervals take them for a random sample of such data sets.\n"
+        "- **One way to use a ranking.** Tuning the first few first and the rest later is another, "
+        "which was not tried."
+    )

@@ -1,0 +1,274 @@
+"""Studies on `digits` that are disturbed, for tests: started, watched, killed and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from hia import datasets, space, study, trainer
+
+IMAGES = 100  # 80 for training: a CNN takes some hundredths of a second
+TIMES = ("seconds", "cpu_seconds")
+HIA = [sys.executable, "-c", "import sys; from hia.cli import main; sys.exit(main())"]
+NUMBER = "select value_json from trial_user_attributes u where u.trial_id = t.trial_id"
+FINISHED = "t.state in ('COMPLETE', 'PRUNED')"
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX's")
+needs_mount = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk"
+)
+
+
+class Disturbed:
+    """A study of so many CNNs in a folder, and what is known of it.
+
+    url: of its storage; by default an SQLite file in the folder.
+    """
+
+    def __init__(self, folder: Path, models: int, url: str | None = None) -> None:
+        self.folder, self.models = folder, models
+        self.path = folder / "plan.toml"
+        self.path.write_text(f"[datasets.digits]\nmodels = {models}\nmax_images = {IMAGES}\n")
+        self.plan = study.load_plan(self.path)
+        self.database = folder / "study.db"
+        self.url = url or f"sqlite:///{self.database}"
+        self.seen: dict[int, dict] = {}
+
+    def start(self, workers: int = 2, **options: Any) -> subprocess.Popen:
+        """`hia study` in a process group of its own; what it prints goes to a file."""
+        with (self.folder / "output.txt").open("a") as output:
+            return subprocess.Popen(
+                [*HIA, *self.arguments(workers)],
+                start_new_session=True,
+                stdout=output,
+                stderr=output,
+                **options,
+            )
+
+    def arguments(self, workers: int) -> list[str]:
+        command = ["study", str(self.path), "--workers", str(workers), "--device", "cpu"]
+        return [*command, "--storage", self.url, "--recorded", str(self.folder / "nothing")]
+
+    def output(self) -> str:
+        return (self.folder / "output.txt").read_text()
+
+    def run(self, workers: int = 1, **options: Any) -> None:
+        study.run(self.plan, self.url, workers=workers, device="cpu", report_seconds=1, **options)
+
+    def rows(self) -> list[dict]:
+        """The finished trials' rows, as they are in the storage."""
+        if self.url.startswith("sqlite"):
+            return self._rows()
+        with study._opened(self.url) as storage:
+            return [
+                row
+                for key in study._studies(self.plan)
+                for row in storage.rows(study._study(storage, *key)._study_id)
+            ]
+
+    def _rows(self) -> list[dict]:
+        """Past hia and Optuna, while both may be at work."""
+        query = f"select ({NUMBER} and u.key = 'row') from trials t where {FINISHED}"
+        with (
+            contextlib.suppress(sqlite3.OperationalError),  # not there yet
+            contextlib.closing(
+                sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=60)
+            ) as connection,
+        ):
+            return [json.loads(row) for (row,) in connection.execute(query)]
+        return []
+
+    def wait(self, process: subprocess.Popen | Forked, more: int = 1) -> None:
+        """Until so many more trials have finished than were seen at the last `look`."""
+        until(lambda: len(self.rows()) >= len(self.seen) + more, process, self.output)
+
+    def look(self) -> None:
+        """Every finished trial is there once, and all that were seen before as they were."""
+        rows = self.rows()
+        twice = [n for n, count in Counter(row["trial"] for row in rows).items() if count > 1]
+        assert not twice
+        now = {row["trial"]: row for row in rows}
+        assert self.seen.items() <= now.items()
+        self.seen = now
+
+    def assert_whole(self) -> None:
+        """All CNNs of the plan are there, nothing is left over, and the export has them."""
+        self.look()
+        assert sorted(self.seen) == list(range(self.models))
+        with study._opened(self.url) as storage:
+            for ledger in study._ledgers(self.plan, storage):
+                ledger.read()
+                assert not ledger.open
+                assert not ledger.unfinished
+        table = study.export(self.plan, self.url, self.folder / "export")
+        assert list(table["trial"]) == list(range(self.models))
+        assert all(row == undisturbed(number) for number, row in self.random_rows().items())
+
+    def random_rows(self) -> dict[int, dict]:
+        """Random search's rows, but for what was measured with a clock."""
+        return {
+            number: {name: value for name, value in row.items() if name not in TIMES}
+            for number, row in self.seen.items()
+            if row["source"] == "random"
+        }
+
+
+_undisturbed: dict[int, dict] = {}
+
+
+def undisturbed(number: int) -> dict:
+    """The row of a random trial, trained here and by itself."""
+    if number not in _undisturbed:
+        data = datasets.load("digits", max_images=IMAGES)
+        config = space.validate(study.random_config("digits", number))
+        seed = study.seed("digits", number)
+        given = study.outcome(trainer.train(config, data, seed))
+        _undisturbed[number] = {
+            "dataset": "digits",
+            "source": "random",
+            "trial": number,
+            **dict.fromkeys(space.FILTERS),
+            **config,
+            "in_channel_num": data.channels,
+            **{name: value for name, value in given.items() if name not in TIMES},
+            "images": len(data.train_labels),
+            "val_images": len(data.val_labels),
+            "seed": seed,
+            "precision": "float32",
+            "processor": study.describe_processor("cpu"),
+        }
+    return _undisturbed[number]
+
+
+def until(
+    done: Callable[[], bool],
+    process: subprocess.Popen | Forked | None = None,
+    told: Callable[[], str] = str,
+) -> None:
+    """Wait for what a process brings about, which must not end before."""
+    deadline = time.monotonic() + 600
+    while not done():
+        assert process is None or process.poll() is None or done(), told()
+        assert time.monotonic() < deadline, told()
+        time.sleep(0.02)
+
+
+class Forked:
+    """What tests need of a process that `zygote.py` has started."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        return None if study._runs(self.pid) else 0
+
+    def wait(self) -> None:
+        until(lambda: self.poll() is not None)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def workers(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return list(psutil.Process(self.pid).children())
+        return []
+
+
+@contextlib.contextmanager
+def zygote() -> Iterator[Callable[[Disturbed], Forked]]:
+    """Gives what starts a study with two workers at once."""
+    command = [sys.executable, str(Path(__file__).with_name("zygote.py"))]
+    pipe = subprocess.PIPE
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # no threads, which a fork would lose
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, text=True, env=environment, start_new_session=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        started = []
+
+        def start(disturbed: Disturbed) -> Forked:
+            line = [disturbed.arguments(2), str(disturbed.folder / "output.txt")]
+            print(json.dumps(line), file=process.stdin, flush=True)
+            started.append(int(process.stdout.readline()))
+            return Forked(started[-1])
+
+        try:
+            yield start
+        finally:
+            for pid in started:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            process.stdin.close()
+
+
+def workers(process: subprocess.Popen) -> list[psutil.Process]:
+    """The worker processes of a coordinator, without Python's own helper."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [
+            child
+            for child in psutil.Process(process.pid).children(recursive=True)
+            if "spawn_main" in " ".join(_command(child))
+        ]
+    return []
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """None of them runs; the dead of a dead parent may wait long for somebody to ask."""
+    return not any(study._runs(process.pid) for process in processes)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
+    """Whatever a test finds, nothing of the process group runs on."""
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
+    """A disk of so many bytes at a folder; gives what mounts it again with other options."""
+
+    def remount(options: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False
+    )
+    if made.returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield remount
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill_up(path: Path, leave: int) -> None:
+    """Fill the disk that a file is on, but for so many bytes."""
+    room = os.statvfs(path.parent)
+    path.write_bytes(bytes(max(0, room.f_bavail * room.f_frsize - leave)))

@@ -1,0 +1,73 @@
+"""The built book as axe-core judges it, light and dark, wide and on a phone."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from test_book import CHROMIUM, FLAGS, needs_browser
+
+ROOT = Path(__file__).parents[1]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_browser]
+
+# One page of every kind: prose, mathematics, figures and tables, the explorer, code, references.
+# The reference of the package has ten thousand elements in signatures; axe would take minutes.
+MAIN = ("intro", "method", "importance", "explorer", "extend", "rerun", "bibliography", "search")
+GRAVE = ("serious", "critical")
+OPTIONS = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+
+
+@pytest.fixture(scope="module")
+def html() -> Path:
+    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
+    done = subprocess.run(
+        ["make", "book"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield (chromium := playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS))
+        chromium.close()
+
+
+def found(page: Page) -> list[str]:
+    """Serious and critical findings on the page that is open: rule, element and what is wrong."""
+    response: dict[str, Any] = Axe().run(page, options=OPTIONS).response
+    return [
+        f"{finding['id']}: {node['target']}: {node['failureSummary']}"
+        for finding in response["violations"]
+        for node in finding["nodes"]
+        if finding["impact"] in GRAVE
+    ]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_findings(html: Path, browser: Browser, scheme: Any, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    findings = {}
+    for name in MAIN:
+        page.goto((html / f"{name}.html").as_uri())
+        page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise }")
+        page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+        findings[name] = found(page)
+    page.close()
+    assert not {name: of_page for name, of_page in findings.items() if of_page}
+
+
+def test_the_check_finds_what_is_wrong(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content('<html lang="en"><title>x</title><img src="data:,"><p>text</p></html>')
+    assert [finding.split(":")[0] for finding in found(page)] == ["image-alt"]
+    page.close()

@@ -1,0 +1,85 @@
+"""Several machines at one PostgreSQL server: started here, joined, one of them killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import postgres
+import pytest
+from faults import Disturbed, ended, until, workers
+
+from hia import cli, study
+
+needs_postgres = pytest.mark.skipif(postgres.missing() is not None, reason=str(postgres.missing()))
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres.server(durable=False) as running:
+        yield running
+
+
+@pytest.mark.slow
+@needs_postgres
+def test_machines_join_by_the_url_and_may_die(server, tmp_path):
+    """The same command twice, as on two machines; a worker of one dies, then all of the other."""
+    disturbed = Disturbed(tmp_path, 60, server.url)
+    with ended(disturbed.start()) as first, ended(disturbed.start()) as second:
+        until(lambda: len(workers_of(disturbed)) >= 4, first, disturbed.output)
+        workers(first)[0].kill()
+        disturbed.wait(first, more=2)
+        os.killpg(second.pid, signal.SIGKILL)
+        assert first.wait(timeout=900) == 0, disturbed.output()
+    assert "Traceback" not in disturbed.output()
+    assert disturbed.output().count("a worker was killed (SIGKILL)") == 1
+    disturbed.assert_whole()
+    with study._opened(server.url) as storage:
+        assert [session["workers"] for session in study._sessions(storage)] == [2, 2]
+
+
+def workers_of(disturbed: Disturbed) -> set[str]:
+    """The worker processes that have taken a trial of the study."""
+    with study._opened(disturbed.url) as storage:
+        return {
+            trial.user_attrs["worker"]
+            for key in study._studies(disturbed.plan)
+            for trial in study._study(storage, *key).get_trials(deepcopy=False)
+            if "worker" in trial.user_attrs
+        }
+
+
+@needs_postgres
+def test_a_server_that_does_not_answer_is_said_without_the_password(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "PATIENCE", (0.1,))
+    disturbed = Disturbed(tmp_path, 3, f"postgresql://me:secret@/hia?host={tmp_path}")
+    with pytest.raises(
+        study.StorageError, match=r"me:\*\*\*@.*No such file.*once this is"
+    ) as error:
+        disturbed.run()
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@host/hia", "postgresql://me:***@host/hia"),
+        ("sqlite:///runs/first.db", "sqlite:///runs/first.db"),
+        ("me:secret@host", "host"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url, shown):
+    assert study._shown(url) == shown
+
+
+def test_the_commands_of_the_chapter_are_those_of_the_program():
+    """What the chapter tells to type is what `hia` takes."""
+    text = Path(__file__).parents[1].joinpath("notebooks", "cluster.py").read_text()
+    commands = re.findall(r"^# (?:exec )?(hia (?:study|export) .*)$", text, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        options = cli._parser().parse_args(command.split()[1:])
+        assert options.storage.startswith("postgresql://")
+        assert (Path(__file__).parents[1] / options.plan).is_file()
