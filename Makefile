@@ -57,8 +57,8 @@ serve: $(BOOK) ## show the built book on localhost: PORT=8000
 	@(sleep 1; $(PY) -m webbrowser "http://localhost:$(PORT)/" >/dev/null 2>&1 || true) &
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-picture: book/importance.ipynb ## make the README's picture anew
-	@$(PY) -m hia.notebooks picture $< fig-importance -o picture.svg
+picture: book/intro.ipynb ## make the README's picture anew
+	@$(PY) -m hia.notebooks picture $< fig-headline -o picture.svg
 
 lint: $(READY) ## check style and types
 	@$(VENV)/bin/ruff check .

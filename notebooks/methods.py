@@ -90,8 +90,11 @@ def lines(ax, table: pd.DataFrame) -> None:
 #
 # Functional ANOVA {cite:p}`hutter2014efficient` estimates the first. N-RReliefF compares near
 # configurations, and is said to see interactions as well: it may be nearer to the second. The other
-# methods estimate neither: the decrease of impurity and forward selection mix both, and PED-ANOVA
-# asks what sets the best tenth of the trials apart. So every method is compared with both.
+# methods estimate neither: the decrease of impurity in a forest
+# {cite:p}`breiman2001random,louppe2013understanding` and forward selection
+# {cite:p}`hutter2013identifying` mix both, and PED-ANOVA {cite:p}`watanabe2023pedanova` asks what
+# sets the best tenth of the trials apart. So every method is compared with both. The second is
+# computed with the estimator of {cite:t}`jansen1999analysis`.
 
 # %%
 loaded = recorded(truth.load, Path(folder))

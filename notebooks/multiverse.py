@@ -112,7 +112,7 @@ if table is not None:
     top.set_xticks(range(len(names)), places)
     top.set_yticks(range(len(names)), names)
     top.set_xlabel("rank")
-    top.set_title("share of the universes, %, and the paper's rank (boxes)")
+    top.set_title("share of the universes, %")
 
     labels = [multiverse.CHOICES[name].label for name in open_choices]
     shown = moves[open_choices]
@@ -127,7 +127,7 @@ if table is not None:
                 )  # fmt: skip
     bottom.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
     bottom.set_yticks(range(len(names)), names)
-    bottom.set_title("places that a rank moves when only this choice changes")
+    bottom.set_title("places moved by one choice")
     for ax in (top, bottom):
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)

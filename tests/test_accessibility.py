@@ -18,6 +18,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_browser]
 # The reference of the package has ten thousand elements in signatures; axe would take minutes.
 MAIN = ("intro", "method", "importance", "explorer", "extend", "rerun", "bibliography", "search")
 GRAVE = ("serious", "critical")
+# Colours that are still fading in would be judged on their way.
+OPEN = """async () => {
+    for (const fold of document.querySelectorAll("details")) fold.open = true;
+    const drawn = () => new Promise((done) => requestAnimationFrame(() => done()));
+    await drawn();
+    await drawn();
+    await Promise.all(document.getAnimations().map((one) => one.finished));
+}"""
 OPTIONS = {
     "resultTypes": ["violations"],
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -60,7 +68,7 @@ def test_no_serious_findings(html: Path, browser: Browser, scheme: Any, width: i
     for name in MAIN:
         page.goto((html / f"{name}.html").as_uri())
         page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise }")
-        page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
+        page.evaluate(OPEN)
         findings[name] = found(page)
     page.close()
     assert not {name: of_page for name, of_page in findings.items() if of_page}
