@@ -1,17 +1,13 @@
 """The built book as axe-core judges it, light and dark, wide and on a phone."""
 
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
-from test_book import CHROMIUM, FLAGS, needs_browser
+from chromium import needs_browser
+from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_browser]
 
 # One page of every kind: prose, mathematics, figures and tables, the explorer, code, references.
@@ -30,23 +26,6 @@ OPTIONS = {
     "resultTypes": ["violations"],
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 }
-
-
-@pytest.fixture(scope="module")
-def html() -> Path:
-    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
-    done = subprocess.run(
-        ["make", "book"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return ROOT / "_build" / "html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield (chromium := playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS))
-        chromium.close()
 
 
 def found(page: Page) -> list[str]:

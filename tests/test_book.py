@@ -1,9 +1,6 @@
 """The built book, as a reader's browser finds it: whole, offline, on a phone too."""
 
 import functools
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -12,35 +9,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from chromium import needs_browser
+from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).parents[1]
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ,
-    reason="no Chromium on the PATH and none named by CHROMIUM",
-)
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def html() -> Path:
-    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
-    done = subprocess.run(
-        ["make", "book"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return ROOT / "_build" / "html"
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +39,6 @@ def address(html: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield (chromium := playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS))
-        chromium.close()
 
 
 def faults(page: Page, address: str, name: str) -> list[str]:

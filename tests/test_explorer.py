@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
-from test_book import CHROMIUM, FLAGS, needs_browser
+from chromium import needs_browser
+from playwright.sync_api import Browser, Page
 
 from hia import explorer
 from hia.space import HYPERPARAMETERS
@@ -82,13 +82,6 @@ def test_the_page_stays_small() -> None:
 
 def in_browser(test: Callable[..., None]) -> Callable[..., None]:
     return needs_browser(pytest.mark.browser(test))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield (chromium := playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS))
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

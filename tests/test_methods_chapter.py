@@ -4,29 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from chapters import names, page
 
 from hia import columns, cost, screening, space, surfaces, truth
-from hia.notebooks import run
 
-ROOT = Path(__file__).parents[1]
 FAST = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
-
-
-def page(**parameters: object) -> str:
-    """What the cells of the notebook show in the book."""
-    run(ROOT / "notebooks" / "methods.py", Path("out.ipynb"), parameters)
-    cells = nbformat.read("out.ipynb", 4).cells
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert all("data" in output for output in outputs), "an output that is no figure, table or text"
-    return "\n".join(output.data["text/markdown"] for output in outputs)
-
-
-def names(shown: str) -> set[str]:
-    return {line.split()[1] for line in shown.splitlines() if line.startswith(":name:")}
 
 
 @pytest.fixture
@@ -70,7 +55,7 @@ def write_cost(folder: Path, *, screen: bool) -> None:
 
 
 def test_without_recordings_it_names_the_commands(folder: Path) -> None:
-    shown = page()
+    shown = page("methods")
     assert "**Missing here:** data/truth.parquet" in shown
     assert "python benchmarks/record_truth.py truth makes it" in shown
     assert "**Missing here:** data/cost.parquet" in shown
@@ -91,7 +76,7 @@ def test_with_a_part_of_the_recordings(folder: Path) -> None:
     )
     write_truth(folder, {**made, surfaces.STUDY: study})
     write_cost(folder, screen=True)
-    shown = page()
+    shown = page("methods")
     expected = {"table-surfaces", "table-study-truth", "fig-truth-main", "fig-truth-total"}
     expected |= {"fig-when", "table-truth", "table-when", "table-hard", "fig-truth-seconds"}
     expected |= {"table-truth-seconds", "fig-cost", "table-cost"}
@@ -105,7 +90,7 @@ def test_with_a_part_of_the_recordings(folder: Path) -> None:
 def test_without_the_study_and_the_screen(folder: Path) -> None:
     write_truth(folder, {"additive": surfaces.synthetic()["additive"]})
     write_cost(folder, screen=False)
-    shown = page(shown=[50], hidden=["ped_anova"])
+    shown = page("methods", shown=[50], hidden=["ped_anova"])
     assert "table-study-truth" not in names(shown)
     assert "table-hard" not in names(shown)
     assert "**Missing here:** the Plackett–Burman screen" in shown

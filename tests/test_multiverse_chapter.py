@@ -3,16 +3,15 @@
 import json
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from chapters import ROOT, names, page
 
 from hia import multiverse, records, screening, trials
-from hia.notebooks import NotebookError, run
+from hia.notebooks import NotebookError
 from hia.space import HYPERPARAMETERS
 
-ROOT = Path(__file__).parents[1]
 SETS = ("cifar10", "mnist", "svhn", "usps")
 ALWAYS = {"table-multiverse-planted", "table-multiverse-units"}
 FEW = {
@@ -34,19 +33,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data" / "published").symlink_to(ROOT / "data" / "published")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def page(name: str, **parameters: object) -> str:
-    """What the cells of a notebook show in the book."""
-    run(ROOT / "notebooks" / f"{name}.py", Path("out.ipynb"), parameters)
-    cells = nbformat.read("out.ipynb", 4).cells
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert all("data" in output for output in outputs), "an output that is no figure, table or text"
-    return "\n".join(output.data["text/markdown"] for output in outputs)
-
-
-def names(shown: str) -> set[str]:
-    return {line.split()[1] for line in shown.splitlines() if line.startswith(":name:")}
 
 
 def write_universes() -> None:

@@ -6,29 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from chapters import ROOT, names, page
 
 from hia import audit, space, tuning
-from hia.notebooks import run
 
-ROOT = Path(__file__).parents[1]
 SETS = ["mnist", "svhn"]
-
-
-def page(name: str, **parameters: object) -> str:
-    """What the cells of the notebook show in the book."""
-    run(ROOT / "notebooks" / f"{name}.py", Path("out.ipynb"), parameters)
-    cells = nbformat.read("out.ipynb", 4).cells
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert all("data" in output for output in outputs), "an output that is no figure, table or text"
-    return "\n".join(output.data["text/markdown"] for output in outputs)
-
-
-def names(shown: str) -> set[str]:
-    return {line.split()[1] for line in shown.splitlines() if line.startswith(":name:")}
 
 
 @pytest.fixture(autouse=True)

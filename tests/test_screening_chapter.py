@@ -3,15 +3,13 @@
 import shutil
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from chapters import ROOT, names, page
 
 from hia import records, screening, space, trials
-from hia.notebooks import run
 
-ROOT = Path(__file__).parents[1]
 SETS = ("semeion", "svhn")  # grey and colour
 ALWAYS = {"table-pb-design", "table-pb-levels"}
 RESULTS = {"fig-pb-effects", "table-pb-effects", "fig-pb-fold", "table-pb-errors"}
@@ -27,19 +25,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = table[table["dataset"].isin(SETS)].groupby("dataset").head(100)
     trials.save(own, tmp_path / "data" / "trials.parquet")
     monkeypatch.chdir(tmp_path)
-
-
-def page(**parameters: object) -> str:
-    """What the cells of the notebook show in the book."""
-    run(ROOT / "notebooks" / "screening.py", Path("out.ipynb"), {"n_trees": 2} | parameters)
-    cells = nbformat.read("out.ipynb", 4).cells
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    assert all("data" in output for output in outputs), "an output that is no figure, table or text"
-    return "\n".join(output.data["text/markdown"] for output in outputs)
-
-
-def names(shown: str) -> set[str]:
-    return {line.split()[1] for line in shown.splitlines() if line.startswith(":name:")}
 
 
 def write(sets: tuple[str, ...] = SETS, drop: int = 0) -> None:
@@ -63,7 +48,7 @@ def write(sets: tuple[str, ...] = SETS, drop: int = 0) -> None:
 
 
 def test_without_the_table_it_shows_the_design_and_names_the_command() -> None:
-    shown = page()
+    shown = page("screening", n_trees=2)
     assert "**Missing here:** `data/screening.parquet`. `hia record screening` trains" in shown
     assert names(shown) == ALWAYS
     assert "contains 45 of the 55 interactions of two" in shown
@@ -71,7 +56,7 @@ def test_without_the_table_it_shows_the_design_and_names_the_command() -> None:
 
 def test_with_the_table() -> None:
     write()
-    shown = page()
+    shown = page("screening", n_trees=2)
     assert names(shown) == ALWAYS | RESULTS
     assert "By the sum of ranks, `optimizer`, `epoch` and" in shown
     assert "`optimizer` lowers the accuracy by" in shown
@@ -81,12 +66,12 @@ def test_with_the_table() -> None:
 
 def test_of_one_data_set_and_where_another_is_not_complete() -> None:
     write(drop=1)
-    shown = page()
+    shown = page("screening", n_trees=2)
     assert "**Not complete:** `svhn`, left out." in shown
     assert names(shown) == ALWAYS | RESULTS
     assert "By the size of the effect, `optimizer`, `epoch` and" in shown
     shutil.copy("data/screening.parquet", "data/other.parquet")
-    again = page(datasets=["semeion"], screening="data/other.parquet")
+    again = page("screening", n_trees=2, datasets=["semeion"], screening="data/other.parquet")
     assert "**Not complete" not in again
     assert "nan" not in again
 
@@ -95,6 +80,6 @@ def test_a_data_set_that_the_study_does_not_have() -> None:
     write()
     table = trials.load("data/trials.parquet")
     trials.save(table[table["dataset"] == "semeion"], "data/trials.parquet")
-    shown = page()
+    shown = page("screening", n_trees=2)
     assert "typically, and of the mean ranks" in shown.replace("\n", " ")
     assert "on one of 1 data set" in shown

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
-from test_book import CHROMIUM, FLAGS, needs_browser
+from chromium import needs_browser
+from playwright.sync_api import Browser, Locator, Page
 
 SCRIPT = Path(__file__).parents[1] / "book" / "_static" / "sortable.js"
 pytestmark = [needs_browser, pytest.mark.browser]
@@ -17,13 +17,6 @@ ROWS = [
     ("epoch", "−0.3", "1,000,000", "12 %", "3e-3"),
     ("batch_size", "0.05", "7", "7.5 %", "100"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield (chromium := playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS))
-        chromium.close()
 
 
 def table(identity: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -1,0 +1,31 @@
+"""What several tests of the built book share."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chromium import CHROMIUM, FLAGS
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def html() -> Path:
+    """The book, built."""
+    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
+    done = subprocess.run(
+        ["make", "book"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return ROOT / "_build" / "html"
+
+
+# Not of the session: as long as it is there, nothing else can run an event loop.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield (chromium := playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS))
+        chromium.close()
