@@ -29,6 +29,8 @@ import pingouin
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from hia.inputs import check_count
+
 REPORTED = "ICC(A,1)"
 _ROUNDING = 1e-12  # correlations that differ by less are equal
 
@@ -51,7 +53,7 @@ def intervals(y: ArrayLike, n_intervals: int = 10) -> NDArray[np.intp]:
     Intervals are closed below, the last one on both sides. Raises ValueError for no rows and for an
     accuracy that is missing or outside [0, 1].
     """
-    _check_count("n_intervals", n_intervals)
+    check_count("n_intervals", n_intervals)
     accuracy = np.asarray(y, dtype=float)
     if accuracy.ndim != 1 or not accuracy.size:
         raise ValueError(f"y must be accuracies of shape (n,), not of shape {accuracy.shape}")
@@ -77,8 +79,8 @@ def balanced_subsamples(
     cap, every subset is all rows.
     Raises ValueError for a number that is not a whole number of at least 1, and as `intervals`.
     """
-    _check_count("n_subsets", n_subsets)
-    _check_count("max_per_interval", max_per_interval)
+    check_count("n_subsets", n_subsets)
+    check_count("max_per_interval", max_per_interval)
     interval = intervals(y, n_intervals)
     members = [np.flatnonzero(interval == which) for which in np.unique(interval)]
     rng = np.random.default_rng(random_state)
@@ -228,7 +230,7 @@ def kendalls_w(
     Raises ValueError for fewer than three lists or two items, for a missing weight, for a list of
     equal weights, and where n_resamples is no whole number of at least 1.
     """
-    _check_count("n_resamples", n_resamples)
+    check_count("n_resamples", n_resamples)
     places = _places(weights, least=3)
     lists, items = places.shape
     products = np.cov(places)
@@ -329,7 +331,7 @@ def mantel(
     Raises ValueError for tables of other shapes or fewer than four objects, missing distances,
     distances that are all the same, and where n_permutations is no whole number of at least 1.
     """
-    _check_count("n_permutations", n_permutations)
+    check_count("n_permutations", n_permutations)
     first, second = np.asarray(distances, dtype=float), np.asarray(others, dtype=float)
     if first.ndim != 2 or first.shape != first.T.shape or first.shape != second.shape:
         raise ValueError(
@@ -388,11 +390,6 @@ def _interval(tau: float, variance: float) -> tuple[float, float]:
     c = stats.norm.ppf(0.975) ** 2 * variance
     half = np.sqrt(c * (1 + c - tau**2))
     return float((tau - half) / (1 + c)), float(min((tau + half) / (1 + c), 1.0))
-
-
-def _check_count(option: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{option}={value!r} is not a whole number of at least 1")
 
 
 @contextmanager

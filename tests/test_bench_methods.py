@@ -1,31 +1,19 @@
 """The bench of the importance methods: its rows, one fit, a limit, and what it prints."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
+from scripts import load_script
 
 from hia import space, trials
 
 ROOT = Path(__file__).parents[1]
 
 
-def load(path: Path) -> ModuleType:
-    specification = importlib.util.spec_from_file_location(path.stem, path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module  # dataclasses look themselves up
-    specification.loader.exec_module(module)
-    return module
-
-
-bench = load(ROOT / "benchmarks" / "bench_methods.py")
-fit = load(ROOT / "benchmarks" / "peers" / "fit.py")
+bench = load_script("bench_methods")
+fit = load_script("peers/fit")
 
 
 @pytest.fixture(scope="module")

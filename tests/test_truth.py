@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scripts import load_script
 
 from hia import surfaces, truth
 from hia.truth import CONTENDERS, Job, agreement, recall
@@ -167,14 +166,7 @@ def test_load_says_what_is_wrong(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    path = ROOT / "benchmarks" / "record_truth.py"
-    spec = importlib.util.spec_from_file_location("record_truth", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["record_truth"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("record_truth")
 
 
 @pytest.fixture
