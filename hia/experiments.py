@@ -416,7 +416,6 @@ def _progress(trained: int, asked: int, share: float, elapsed: float) -> str:
 
 def _work(connection: Connection, device: str, index: int) -> None:
     """Train the jobs that come, until the coordinator is gone."""
-    coordinator = os.getppid()
     processor = study.set_up_worker(device, index)
     loaded, data = None, None
     while True:
@@ -430,10 +429,10 @@ def _work(connection: Connection, device: str, index: int) -> None:
                 data = None  # not two data sets in memory
                 loaded = _images(job)
                 data = _load(loaded, device)
-            answer = _train(job, data, processor, lambda *_: os.getppid() != coordinator)
+            answer = _train(job, data, processor, lambda *_: study.orphaned())
         except ValueError as error:
             answer = error
-        if os.getppid() != coordinator:
+        if study.orphaned():
             return  # the training was cut short
         with contextlib.suppress(ConnectionError):
             connection.send(answer)

@@ -343,6 +343,12 @@ def start(target: Callable[..., None], arguments: tuple[Any, ...]) -> SpawnProce
     return process
 
 
+def orphaned() -> bool:
+    """Whether the process that started this worker has ended, be it before the worker looked."""
+    parent = multiprocessing.parent_process()
+    return parent is None or os.getppid() != parent.pid
+
+
 def set_up_worker(device: str, index: int) -> str:
     """One thread, and one of several GPUs by turns, for this worker; what it trains on."""
     torch.set_num_threads(1)
@@ -864,7 +870,6 @@ def _take_trials(plan: Plan, storage_url: str, device: str, index: int) -> None:
     """
     # Optuna's advice for those who take trials without keeping up their heartbeat.
     warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
-    coordinator = os.getppid()
     processor = set_up_worker(device, index)
     storage = _patiently(lambda: _storage(storage_url))
     studies = {
@@ -872,12 +877,12 @@ def _take_trials(plan: Plan, storage_url: str, device: str, index: int) -> None:
         for key in _studies(plan)
     }
     data: datasets.Dataset | None = None
-    while os.getppid() == coordinator:
+    while not orphaned():
         idle = True
         for (name, kind), study in studies.items():
             _patiently(functools.partial(optuna.storages.fail_stale_trials, study))
             for _ in range(TURN[kind]):
-                if os.getppid() != coordinator:
+                if orphaned():
                     return
                 try:
                     trial = _patiently(study.ask)

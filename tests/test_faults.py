@@ -13,6 +13,7 @@ import sys
 import pytest
 from faults import (
     Disturbed,
+    Forked,
     ended,
     fill_up,
     gone,
@@ -55,6 +56,29 @@ def test_killed_workers_and_coordinators_lose_nothing(tmp_path):
     assert len(disturbed.seen) < disturbed.models
     disturbed.run()
     disturbed.assert_whole()
+
+
+@posix
+def test_a_worker_whose_coordinator_died_while_it_started_ends(tmp_path):
+    disturbed = Disturbed(tmp_path, 3)
+    study._queue(study._ledgers(disturbed.plan, study._storage(disturbed.url)))
+    code = """
+import os, signal, sys
+from hia import study
+plan = study.load_plan(sys.argv[1])
+print(study.start(study._work, (plan, sys.argv[2], "cpu", 0)).pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    command = [sys.executable, "-c", code, str(disturbed.path), disturbed.url]
+    with ended(
+        subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+    ) as process:
+        assert process.stdout is not None
+        with process.stdout:
+            worker = Forked(int(process.stdout.readline()))
+        assert process.wait() == -signal.SIGKILL
+        worker.wait()
+    assert not disturbed.rows()
 
 
 def test_a_worker_that_is_killed_again_and_again_ends_the_study(tmp_path, monkeypatch):
