@@ -31,7 +31,8 @@ import psutil
 import sqlalchemy
 from optuna.storages._rdb import models
 
-from hia import datasets, space, study, trainer
+from hia import datasets, plans, processes, space, study, trainer
+from hia.storage import Storage, connect, distribution, experimental
 
 GROWTH = (0, 1_000, 10_000, 50_000)  # finished trials
 TRIALS = 40  # measured at each
@@ -78,7 +79,7 @@ def run_one(own: optuna.Study, data: datasets.Dataset) -> None:
     study._run_one(own, trial, data, "float32", "none")
 
 
-def multiply(storage: study._Storage, study_id: int, n: int) -> None:
+def multiply(storage: Storage, study_id: int, n: int) -> None:
     """Copy the study's only trial, which has finished, so that there are n."""
     own = models.TrialModel.__table__
     numbers = sqlalchemy.select(sqlalchemy.literal(1).label("k")).cte(recursive=True)
@@ -112,14 +113,14 @@ def multiply(storage: study._Storage, study_id: int, n: int) -> None:
             connection.execute(sqlalchemy.text("analyze"))
 
 
-def clear(storage: study._Storage) -> None:
+def clear(storage: Storage) -> None:
     with storage.engine.begin() as connection:
         for table in reversed(models.BaseModel.metadata.sorted_tables):
             if table.name not in ("version_info", "alembic_version"):
                 connection.execute(sqlalchemy.delete(table))
 
 
-def size(storage: study._Storage) -> int:
+def size(storage: Storage) -> int:
     query = "select pg_database_size(current_database())"
     if storage.engine.dialect.name == "sqlite":
         query = "select page_count * page_size from pragma_page_count, pragma_page_size"
@@ -127,7 +128,7 @@ def size(storage: study._Storage) -> int:
         return int(connection.execute(sqlalchemy.text(query)).scalar_one())
 
 
-def server_seconds(storage: study._Storage) -> float | None:
+def server_seconds(storage: Storage) -> float | None:
     """Processor time of the server's processes on this machine; None without a server."""
     if storage.engine.dialect.name != "postgresql":
         return None
@@ -140,8 +141,8 @@ def server_seconds(storage: study._Storage) -> float | None:
 
 def measure(url: str, finished: int) -> dict[str, Any]:
     """One process: what a trial costs after so many."""
-    plan = study.Plan("bench", {"digits": study.Part(2 * finished + 1000, 100)}, "float32", "")
-    storage = study._storage(url)
+    plan = plans.Plan("bench", {"digits": plans.Part(2 * finished + 1000, 100)}, "float32", "")
+    storage = connect(url)
     clear(storage)
     own = study._study(storage, "digits", "random")
     data = datasets.load("digits", max_images=100)
@@ -188,12 +189,12 @@ def measure(url: str, finished: int) -> dict[str, Any]:
 
 def together(url: str, workers: int) -> float:
     """Trials a second, from the first to be finished on."""
-    clear(study._storage(url))
-    plan = study.Plan("bench", {"digits": study.Part(TOGETHER, 100)}, "float32", "")
+    clear(connect(url))
+    plan = plans.Plan("bench", {"digits": plans.Part(TOGETHER, 100)}, "float32", "")
     study._work = work_without_training
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         study.run(plan, url, workers=workers, device="cpu")
-    storage = study._storage(url)
+    storage = connect(url)
     column = models.TrialModel.__table__.c.datetime_complete
     with storage.engine.connect() as connection:
         done = sorted(connection.execute(sqlalchemy.select(column)).scalars())
@@ -205,7 +206,7 @@ def together(url: str, workers: int) -> float:
 def propose(finished: int) -> float:
     """Processor seconds of BOHB's proposal after so many finished trials, in memory."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with study._experimental():
+    with experimental():
         sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=0)
     own = optuna.create_study(direction="maximize", sampler=sampler)
     rng = np.random.default_rng(0)
@@ -216,7 +217,7 @@ def propose(finished: int) -> float:
             optuna.create_trial(
                 value=rng.random(),
                 params={name: config[name] for name in names},
-                distributions={name: study._distribution(name) for name in names},
+                distributions={name: distribution(name) for name in names},
             )
         )
     study._propose(own.ask())
@@ -261,7 +262,7 @@ def main() -> None:
         measured["proposal"].append(show(row))
     if options.to:
         about = {
-            "processor": study.describe_processor("cpu"),
+            "processor": processes.describe_processor("cpu"),
             "cores": psutil.cpu_count(),
             "versions": versions(),
         }

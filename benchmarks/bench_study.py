@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hia import space, study, trainer
+from hia import plans, space, study, trainer
 from hia.datasets import Dataset
 
 LARGEST = space.validate(
@@ -73,7 +73,7 @@ def main() -> None:
         os.environ["HIA_DATA"] = folder
         path = Path(folder, "noise.toml")
         path.write_text(f"[datasets.mnist]\nmodels = {models}\n", encoding="utf-8")
-        plan = study.load_plan(path)
+        plan = plans.load_plan(path)
         for workers in (1, 2):
             storage = f"sqlite:///{folder}/{workers}.db"
             start = time.perf_counter()

@@ -18,7 +18,7 @@ from pathlib import Path
 # Before NumPy is there: more threads would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from hia import multiverse, study, trials
+from hia import multiverse, processes, trials
 
 PACKAGES = ("numpy", "scipy", "pandas")
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "trials": len(table),
         "fingerprint": multiverse.fingerprint(table),
         "seed": multiverse.SEED,
-        "processor": study.describe_processor("cpu"),
+        "processor": processes.describe_processor("cpu"),
         "versions": {name: version(name) for name in PACKAGES},
     }
     content = json.dumps(note, indent=1, sort_keys=True) + "\n"

@@ -29,7 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from hia import cost, records, study, trials, truth
+from hia import cost, processes, records, trials, truth
 from hia.experiments import Journal
 from hia.surfaces import Surface
 
@@ -265,7 +265,7 @@ def _note(options: argparse.Namespace, done: int, asked: int, **more: Any) -> No
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "fits": done,
         "asked": asked,
-        "processor": study.describe_processor("cpu"),
+        "processor": processes.describe_processor("cpu"),
         "versions": {name: version(name) for name in PACKAGES},
         **more,
     }

@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pandas as pd
 
-from hia import published, study, trials, tuning
+from hia import processes, published, trials, tuning
 from hia.experiments import Journal
 
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "optuna")
@@ -136,7 +136,7 @@ def _note(
         "jobs": done,
         "asked": asked,
         "repetitions": tuning.REPETITIONS,
-        "processor": study.describe_processor("cpu"),
+        "processor": processes.describe_processor("cpu"),
         "versions": {name: version(name) for name in PACKAGES},
         "surrogates": {
             name: {"rows": len(rows), **tuning.quality(rows)} for name, rows in parts.items()

@@ -11,7 +11,18 @@ from typing import Any
 
 import pandas as pd
 
-from hia import columns, experiments, forecast, methods, ranking, records, study, trainer, trials
+from hia import (
+    columns,
+    experiments,
+    forecast,
+    methods,
+    plans,
+    ranking,
+    records,
+    study,
+    trainer,
+    trials,
+)
 
 # The accuracy of a retrained CNN on another kind of processor: float rounding differs, and a
 # training amplifies it. Bounds on one row and on the mean over all.
@@ -171,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _study(options: argparse.Namespace) -> int:
-    plan = study.load_plan(options.plan)
+    plan = plans.load_plan(options.plan)
     _stop_politely()
     workers = options.workers
     if options.workers_per_device is not None:
@@ -193,7 +204,7 @@ def _stop_politely() -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    plan = study.load_plan(options.plan)
+    plan = plans.load_plan(options.plan)
     table = trials.load(options.trials) if options.trials.is_file() else None
     counted = forecast.count(plan, table, complete=options.complete)
     print(forecast.describe_counts(counted, table), flush=True)
@@ -216,7 +227,7 @@ def _plan(options: argparse.Namespace) -> int:
     return 0
 
 
-def _finished(plan: study.Plan, storage: str | None) -> pd.DataFrame | None:
+def _finished(plan: plans.Plan, storage: str | None) -> pd.DataFrame | None:
     """The plan's finished trials in a storage; None without a storage, or without trials in it."""
     if storage is None and not Path("runs", f"{plan.name}.db").is_file():
         return None
@@ -228,7 +239,7 @@ def _finished(plan: study.Plan, storage: str | None) -> pd.DataFrame | None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    plan = study.load_plan(options.plan)
+    plan = plans.load_plan(options.plan)
     table = study.export(plan, options.storage or study.default_storage(plan), options.to)
     print(pd.crosstab(table["dataset"], table["source"]).to_string())
     print(f"{len(table):,} rows written to {options.to / 'trials.parquet'}")

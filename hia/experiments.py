@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hia import cnn, datasets, records, screening, space, study, trainer
+from hia import cnn, datasets, plans, processes, records, screening, space, trainer
 
 CONFIGURATIONS = 12  # of each data set, in replicates and scaling
 FIRST = 100  # trials of a data set, among which these are chosen
@@ -83,7 +83,7 @@ def chosen(table: pd.DataFrame, per_dataset: int = CONFIGURATIONS) -> pd.DataFra
 def _replicates(table: pd.DataFrame) -> Iterator[Row]:
     for row in _plain(chosen(table)):
         for replicate in range(1, REPLICATES + 1):
-            seed = study.seed(f"replicates/{row['dataset']}/{row['trial']}", replicate)
+            seed = plans.seed(f"replicates/{row['dataset']}/{row['trial']}", replicate)
             yield _of_trial(row) | {"replicate": replicate, "seed": seed}
 
 
@@ -123,7 +123,7 @@ def _screening(table: pd.DataFrame) -> Iterator[Row]:
                     **dict.fromkeys(space.SPACE),
                     **config,
                     **alike[0],
-                    "seed": study.seed(f"screening/{name}/{run}", replicate),
+                    "seed": plans.seed(f"screening/{name}/{run}", replicate),
                 }
 
 
@@ -184,7 +184,7 @@ def _train(
     """The whole row of a job."""
     config = {name: job[name] for name in space.SPACE if job[name] is not None}
     result = trainer.train(config, data, job["seed"], on_epoch, precision=job["precision"])
-    return job | study.outcome(result) | {"processor": processor}
+    return job | result.row() | {"processor": processor}
 
 
 def _cost(job: Row) -> float:
@@ -210,7 +210,7 @@ def verify(
     if sample < 1:
         raise ValueError(f"sample: {sample} is not a positive number")
     device = trainer.resolve_device(device)
-    processor = study.describe_processor(device)
+    processor = processes.describe_processor(device)
     drawn = _plain(table.sample(min(sample, len(table)), random_state=random_state).sort_index())
     rows = []
     loaded = None
@@ -306,7 +306,7 @@ def record(
     try:
         if missing and workers:
             names = sorted({job["dataset"] for job in missing})
-            book.append("session", study.session(workers, device, names))
+            book.append("session", processes.session(workers, device, names))
             _run(missing, workers, device, keep, report_seconds)
     finally:
         if done:
@@ -370,7 +370,7 @@ def _run(
     trained, cost = 0, 0.0
     began = printed = time.monotonic()
     pipes = [multiprocessing.Pipe() for _ in range(min(workers, len(missing)))]
-    with study.spawned(_work, [(there, device, n) for n, (_, there) in enumerate(pipes)]):
+    with processes.spawned(_work, [(there, device, n) for n, (_, there) in enumerate(pipes)]):
         busy: dict[Connection, Row] = {}
         for here, there in pipes:
             there.close()  # so that the end of either process closes the connection
@@ -416,7 +416,7 @@ def _progress(trained: int, asked: int, share: float, elapsed: float) -> str:
 
 def _work(connection: Connection, device: str, index: int) -> None:
     """Train the jobs that come, until the coordinator is gone."""
-    processor = study.set_up_worker(device, index)
+    processor = processes.set_up_worker(device, index)
     loaded, data = None, None
     while True:
         try:
@@ -429,10 +429,10 @@ def _work(connection: Connection, device: str, index: int) -> None:
                 data = None  # not two data sets in memory
                 loaded = _images(job)
                 data = _load(loaded, device)
-            answer = _train(job, data, processor, lambda *_: study.orphaned())
+            answer = _train(job, data, processor, lambda *_: processes.orphaned())
         except ValueError as error:
             answer = error
-        if study.orphaned():
+        if processes.orphaned():
             return  # the training was cut short
         with contextlib.suppress(ConnectionError):
             connection.send(answer)

@@ -1,6 +1,6 @@
 """What a study costs: counted and forecast before it runs, compared with the fact afterwards.
 
-Random search is known in advance (`study.random_config`), so its images, steps and FLOPs are
+Random search is known in advance (`plans.random_config`), so its images, steps and FLOPs are
 counted. BOHB's configurations depend on its results: it settles early on one stride and one depth,
 and which is chance, so that its cost differs several-fold between data sets. Only the mean over
 many can be forecast. A BOHB trial is taken to cost what a random one does times a ratio: the mean
@@ -31,7 +31,7 @@ import pandas as pd
 import psutil
 import torch
 
-from hia import cnn, datasets, space, study, trainer, trials
+from hia import cnn, datasets, plans, processes, space, trainer, trials
 
 FLOAT = 4  # bytes
 # A training pass goes forward, back to the weights and back to the maps; validation only forward.
@@ -133,7 +133,7 @@ def terms(
 
 
 def count(
-    plan: study.Plan, table: pd.DataFrame | None = None, *, complete: bool = False
+    plan: plans.Plan, table: pd.DataFrame | None = None, *, complete: bool = False
 ) -> pd.DataFrame:
     """What every CNN of a plan takes: one row per trial, random search exactly, BOHB on average.
 
@@ -148,10 +148,10 @@ def count(
     for name, part in plan.parts.items():
         images, val_images = split(name, part, complete=complete)
         drawn, proposed = (
-            [number for number in range(part.models) if study.source(number) == source]
+            [number for number in range(part.models) if plans.source(number) == source]
             for source in trials.SOURCES
         )
-        configs = [space.validate(study.random_config(name, number)) for number in drawn]
+        configs = [space.validate(plans.random_config(name, number)) for number in drawn]
         random = _measures(
             terms(config, datasets.FACTS[name], images, val_images) for config in configs
         )
@@ -166,7 +166,7 @@ def count(
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def split(name: str, part: study.Part, *, complete: bool = False) -> tuple[int, int]:
+def split(name: str, part: plans.Part, *, complete: bool = False) -> tuple[int, int]:
     """Training and validation images of a data set, as `datasets.load` divides them.
 
     Without a file here, or where `complete`, of the complete data set. Raises PlanError where there
@@ -175,7 +175,7 @@ def split(name: str, part: study.Part, *, complete: bool = False) -> tuple[int, 
     available = datasets.FACTS[name].images if complete else available_images(name)
     total = part.max_images or available
     if total > available:
-        raise study.PlanError(
+        raise plans.PlanError(
             f"{name}: max_images = {total:,} asked for, there are {available:,} images"
         )
     val_images = -(-total // datasets.VALIDATION_EVERY)
@@ -382,7 +382,7 @@ def _side_by_side(
         (theirs, together, largest, jobs[index::workers] or jobs, seconds, device, precision)
         for index, (_, theirs) in enumerate(pipes)
     ]
-    with study.spawned(_time_jobs, arguments):
+    with processes.spawned(_time_jobs, arguments):
         for _, theirs in pipes:
             theirs.close()  # so that a process that dies is an end of file
         given: list[_Timed] = []
@@ -455,7 +455,7 @@ def _epochs(job: _Job, data: datasets.Dataset, slot: float, precision: str) -> l
         stamps.append(clock())
         return epoch >= 2 and stamps[-1] - stamps[0] >= slot
 
-    config = job.config | {"epoch": study.MAX_EPOCHS}
+    config = job.config | {"epoch": plans.MAX_EPOCHS}
     trainer.train(config, data, 0, enough, precision=precision)
     return [float(epoch) for epoch in np.diff(stamps)]
 

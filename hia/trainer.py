@@ -60,6 +60,19 @@ class Result:
     def accuracy(self) -> float:
         return self.accuracy_per_epoch[-1]
 
+    def row(self) -> dict[str, Any]:
+        """What a row of `hia.trials` has of it; None where it is missing."""
+        return {
+            "accuracy": self.accuracy,
+            "accuracy_per_epoch": self.accuracy_per_epoch,
+            "loss": self.loss_per_epoch[-1] if not self.diverged else None,
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds if math.isfinite(self.cpu_seconds) else None,
+            "parameters": self.parameters,
+            "flops": self.flops,
+            "diverged": self.diverged,
+        }
+
 
 def resolve_device(device: str) -> str:
     """ "cpu" or "cuda" for `auto|cpu|cuda`.

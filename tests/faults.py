@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 import pytest
 
-from hia import datasets, space, study, trainer
+from hia import datasets, plans, processes, space, study, trainer
+from hia.storage import opened
 
 IMAGES = 100  # 80 for training: a CNN takes some hundredths of a second
 TIMES = ("seconds", "cpu_seconds")
@@ -42,7 +43,7 @@ class Disturbed:
         self.folder, self.models = folder, models
         self.path = folder / "plan.toml"
         self.path.write_text(f"[datasets.digits]\nmodels = {models}\nmax_images = {IMAGES}\n")
-        self.plan = study.load_plan(self.path)
+        self.plan = plans.load_plan(self.path)
         self.database = folder / "study.db"
         self.url = url or f"sqlite:///{self.database}"
         self.seen: dict[int, dict] = {}
@@ -72,7 +73,7 @@ class Disturbed:
         """The finished trials' rows, as they are in the storage."""
         if self.url.startswith("sqlite"):
             return self._rows()
-        with study._opened(self.url) as storage:
+        with opened(self.url) as storage:
             return [
                 row
                 for key in study._studies(self.plan)
@@ -108,7 +109,7 @@ class Disturbed:
         """All CNNs of the plan are there, nothing is left over, and the export has them."""
         self.look()
         assert sorted(self.seen) == list(range(self.models))
-        with study._opened(self.url) as storage:
+        with opened(self.url) as storage:
             for ledger in study._ledgers(self.plan, storage):
                 ledger.read()
                 assert not ledger.open
@@ -133,9 +134,9 @@ def undisturbed(number: int) -> dict:
     """The row of a random trial, trained here and by itself."""
     if number not in _undisturbed:
         data = datasets.load("digits", max_images=IMAGES)
-        config = space.validate(study.random_config("digits", number))
-        seed = study.seed("digits", number)
-        given = study.outcome(trainer.train(config, data, seed))
+        config = space.validate(plans.random_config("digits", number))
+        seed = plans.seed("digits", number)
+        given = trainer.train(config, data, seed).row()
         _undisturbed[number] = {
             "dataset": "digits",
             "source": "random",
@@ -148,7 +149,7 @@ def undisturbed(number: int) -> dict:
             "val_images": len(data.val_labels),
             "seed": seed,
             "precision": "float32",
-            "processor": study.describe_processor("cpu"),
+            "processor": processes.describe_processor("cpu"),
         }
     return _undisturbed[number]
 
@@ -173,7 +174,7 @@ class Forked:
         self.pid = pid
 
     def poll(self) -> int | None:
-        return None if study._runs(self.pid) else 0
+        return None if processes.runs(self.pid) else 0
 
     def wait(self) -> None:
         until(lambda: self.poll() is not None)
@@ -227,9 +228,9 @@ def workers(process: subprocess.Popen) -> list[psutil.Process]:
     return []
 
 
-def gone(processes: list[psutil.Process]) -> bool:
+def gone(watched: list[psutil.Process]) -> bool:
     """None of them runs; the dead of a dead parent may wait long for somebody to ask."""
-    return not any(study._runs(process.pid) for process in processes)
+    return not any(processes.runs(process.pid) for process in watched)
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 import torch
 
-from hia import datasets, space, study, trainer, trials
+import hia.__main__
+from hia import datasets, plans, processes, space, study, trainer, trials
 from hia.cli import MEAN_TOLERANCE, TOLERANCE, main
 
 HIA = [sys.executable, "-c", "import sys; from hia.cli import main; sys.exit(main())"]
@@ -46,16 +47,16 @@ def table() -> pd.DataFrame:
     data = datasets.load("digits", max_images=200)
     rows = []
     for number in range(4):
-        config = space.validate(study.random_config("digits", number))
-        result = trainer.train(config, data, study.seed("digits", number))
+        config = space.validate(plans.random_config("digits", number))
+        result = trainer.train(config, data, plans.seed("digits", number))
         row = dict.fromkeys(space.FILTERS) | config | {"dataset": "digits", "source": "random"}
         row |= {"trial": number, "in_channel_num": 1, "accuracy": result.accuracy}
         row |= {"accuracy_per_epoch": result.accuracy_per_epoch, "loss": result.loss_per_epoch[-1]}
         row |= {"seconds": result.seconds, "cpu_seconds": None}
         row |= {"parameters": result.parameters, "flops": result.flops}
-        row |= {"images": 160, "val_images": 40, "seed": study.seed("digits", number)}
+        row |= {"images": 160, "val_images": 40, "seed": plans.seed("digits", number)}
         row |= {"diverged": False, "precision": "float32"}
-        row |= {"processor": study.describe_processor("cpu")}
+        row |= {"processor": processes.describe_processor("cpu")}
         rows.append(row)
     return trials.check(pd.DataFrame(rows))
 
@@ -95,7 +96,7 @@ def test_wrong_usage_is_exit_code_2(capsys, arguments):
 
 def test_the_command_is_installed():
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="hia")
-    assert command.load() is main
+    assert command.load() is hia.__main__.main
 
 
 # Errors ---------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from hia import datasets, experiments, records, screening, space, study, trainer, trials
+from hia import datasets, experiments, plans, processes, records, screening, space, trainer, trials
 from hia.cli import main
 from hia.experiments import Journal, chosen, jobs, record
 
@@ -30,8 +30,8 @@ IMAGES, VAL_IMAGES = 160, 40  # a CNN takes some hundredths of a second
 def trained(number: int) -> dict:
     """A row of random search on digits, trained here."""
     data = datasets.load("digits", max_images=IMAGES + VAL_IMAGES)
-    config = space.validate(study.random_config("digits", number))
-    result = trainer.train(config, data, study.seed("digits", number))
+    config = space.validate(plans.random_config("digits", number))
+    result = trainer.train(config, data, plans.seed("digits", number))
     return {
         **dict.fromkeys(space.FILTERS),
         **config,
@@ -48,10 +48,10 @@ def trained(number: int) -> dict:
         "flops": result.flops,
         "images": IMAGES,
         "val_images": VAL_IMAGES,
-        "seed": study.seed("digits", number),
+        "seed": plans.seed("digits", number),
         "diverged": result.diverged,
         "precision": "float32",
-        "processor": study.describe_processor("cpu"),
+        "processor": processes.describe_processor("cpu"),
     }
 
 
@@ -139,7 +139,7 @@ def test_scaling_keeps_the_seed_and_the_validation_images(three):
     for job in found:
         assert job["images"] == job["fraction"] * IMAGES
         assert job["val_images"] == VAL_IMAGES
-        assert job["seed"] == study.seed("digits", job["trial"])
+        assert job["seed"] == plans.seed("digits", job["trial"])
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_every_job_is_trained_once(recorded, three):
     for job in asked:
         assert job.items() <= {k: v for k, v in rows[experiments._key(name, job)].items()
                                if not isinstance(v, list)}.items()  # fmt: skip
-    assert set(table["processor"]) == {study.describe_processor("cpu")}
+    assert set(table["processor"]) == {processes.describe_processor("cpu")}
     assert_trained_directly(name, table)
 
 
@@ -385,7 +385,7 @@ def test_provenance_says_what_ran_where(recorded):
     (session,) = provenance["sessions"]
     assert session["workers"] == 2
     assert session["data_sha256"] == {"digits": datasets.read("digits").sha256}
-    assert set(session["versions"]) == set(study.PACKAGES)
+    assert set(session["versions"]) == set(processes.PACKAGES)
 
 
 @pytest.mark.slow

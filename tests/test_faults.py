@@ -23,9 +23,11 @@ from faults import (
     until,
     workers,
 )
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from hia import study, trials
+from hia import plans, study, trials
+from hia.storage import StorageError, connect
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +35,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def impatient(monkeypatch):
     """What fails is given up at once, not after a minute."""
-    monkeypatch.setattr(study, "PATIENCE", (0.1, 0.1))
+    monkeypatch.setattr("hia.storage.PATIENCE", (0.1, 0.1))
 
 
 @posix
@@ -61,12 +63,12 @@ def test_killed_workers_and_coordinators_lose_nothing(tmp_path):
 @posix
 def test_a_worker_whose_coordinator_died_while_it_started_ends(tmp_path):
     disturbed = Disturbed(tmp_path, 3)
-    study._queue(study._ledgers(disturbed.plan, study._storage(disturbed.url)))
+    study._queue(study._ledgers(disturbed.plan, connect(disturbed.url)))
     code = """
 import os, signal, sys
-from hia import study
-plan = study.load_plan(sys.argv[1])
-print(study.start(study._work, (plan, sys.argv[2], "cpu", 0)).pid, flush=True)
+from hia import plans, processes, study
+plan = plans.load_plan(sys.argv[1])
+print(processes.start(study._work, (plan, sys.argv[2], "cpu", 0)).pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     command = [sys.executable, "-c", code, str(disturbed.path), disturbed.url]
@@ -95,7 +97,7 @@ def kill_self(*_: object) -> None:
 def test_a_trial_of_a_machine_that_died_is_found_and_done(tmp_path):
     """By its missing heartbeat alone: nobody here knows that machine's processes."""
     disturbed = Disturbed(tmp_path, 4)
-    storage = study._storage(disturbed.url)
+    storage = connect(disturbed.url)
     study._queue(study._ledgers(disturbed.plan, storage))
     taken = study._study(storage, "digits", "random").get_trials()[1]
     storage.set_trial_state_values(taken._trial_id, TrialState.RUNNING)
@@ -110,7 +112,7 @@ def test_a_trial_of_a_machine_that_died_is_found_and_done(tmp_path):
 def test_a_worker_that_was_taken_for_dead_does_no_harm(tmp_path):
     """It slept while another trained its trial: what it brings comes too late, and it goes on."""
     disturbed = Disturbed(tmp_path, 2)
-    storage = study._storage(disturbed.url)
+    storage = connect(disturbed.url)
     ledgers = study._ledgers(disturbed.plan, storage)
     study._queue(ledgers)
     late = study._study(storage, "digits", "random")
@@ -123,7 +125,7 @@ def test_a_worker_that_was_taken_for_dead_does_no_harm(tmp_path):
         lambda: slow.set_user_attr("row", {"trial": 0}),
         lambda: storage.set_trial_state_values(slow._trial_id, TrialState.COMPLETE, [0.5]),
     ):
-        with pytest.raises(study.UpdateFinishedTrialError):
+        with pytest.raises(UpdateFinishedTrialError):
             bring()
     disturbed.assert_whole()
 
@@ -146,7 +148,7 @@ def test_ctrl_c_and_a_polite_kill_end_cleanly(tmp_path, how):
     assert "stopped; finished trials are kept, and the same command goes on" in printed
     assert "Traceback" not in printed
     disturbed.look()
-    storage = study._storage(disturbed.url)
+    storage = connect(disturbed.url)
     for key in study._studies(disturbed.plan):
         assert not study._study(storage, *key).get_trials(states=(TrialState.RUNNING,))
 
@@ -163,7 +165,7 @@ def test_two_coordinators_do_no_harm(tmp_path):
     hosts = {
         trial.user_attrs["worker"]
         for key in study._studies(disturbed.plan)
-        for trial in study._study(study._storage(disturbed.url), *key).get_trials()
+        for trial in study._study(connect(disturbed.url), *key).get_trials()
     }
     assert len(hosts) == 2  # both worked
 
@@ -171,7 +173,7 @@ def test_two_coordinators_do_no_harm(tmp_path):
 def test_two_coordinators_do_not_queue_a_number_twice(tmp_path):
     """Each with its own, old view of what is there."""
     disturbed = Disturbed(tmp_path, 30)
-    views = [study._ledgers(disturbed.plan, study._storage(disturbed.url)) for _ in range(2)]
+    views = [study._ledgers(disturbed.plan, connect(disturbed.url)) for _ in range(2)]
     for ledgers in views:
         for ledger in ledgers:
             ledger.fill()  # without a look at what the other did
@@ -187,7 +189,7 @@ def test_two_coordinators_take_the_same_export_over_once(tmp_path):
     before.assert_whole()
     (tmp_path / "second").mkdir()
     after = Disturbed(tmp_path / "second", 10)
-    views = [study._storage(after.url) for _ in range(2)]
+    views = [connect(after.url) for _ in range(2)]
     ledgers = study._ledgers(after.plan, views[0])
     table = trials.load(tmp_path / "export" / "trials.parquet")
     study._take_over(after.plan, views[1], tmp_path / "export", {"digits": 100})
@@ -202,11 +204,11 @@ def test_a_plan_does_not_go_on_with_other_images(tmp_path):
     disturbed = Disturbed(tmp_path, 3)
     disturbed.run()
     disturbed.path.write_text("[datasets.digits]\nmodels = 4\nmax_images = 150\n")
-    other = study.load_plan(disturbed.path)
+    other = plans.load_plan(disturbed.path)
     right = "plan plan: digits with 150 images in float32, but the storage holds .* 100 images"
-    with pytest.raises(study.PlanError, match=right):
+    with pytest.raises(plans.PlanError, match=right):
         study.run(other, disturbed.url, device="cpu")
-    with pytest.raises(study.PlanError, match=right):
+    with pytest.raises(plans.PlanError, match=right):
         study.export(other, disturbed.url, tmp_path / "other")
     disturbed.assert_whole()
 
@@ -220,11 +222,11 @@ def test_a_full_disk_ends_the_study_and_room_lets_it_go_on(tmp_path, impatient):
         disturbed = Disturbed(tmp_path / "disk", 20)
         disturbed.run()  # makes the tables; what is asked for below comes on top
         disturbed.path.write_text(disturbed.path.read_text().replace("= 20", "= 30"))
-        disturbed.models, disturbed.plan = 30, study.load_plan(disturbed.path)
+        disturbed.models, disturbed.plan = 30, plans.load_plan(disturbed.path)
         # Room for SQLite's shared memory and a note of the session, but not for the queue.
         fill_up(tmp_path / "disk" / "filler", leave=60_000)
         with pytest.raises(
-            study.StorageError, match=r"study\.db: database or disk is full; finished trials are"
+            StorageError, match=r"study\.db: database or disk is full; finished trials are"
         ):
             disturbed.run()
         disturbed.look()
@@ -241,11 +243,11 @@ def test_a_read_only_storage_is_said_and_left_as_it_is(tmp_path, impatient):
         disturbed.run()
         disturbed.look()
         disturbed.path.write_text(disturbed.path.read_text().replace("= 6", "= 10"))
-        disturbed.models, disturbed.plan = 10, study.load_plan(disturbed.path)
+        disturbed.models, disturbed.plan = 10, plans.load_plan(disturbed.path)
         before = disturbed.database.read_bytes()
         remount("ro")
         with pytest.raises(
-            study.StorageError, match=r"study\.db: (attempt to write a readonly|unable to open)"
+            StorageError, match=r"study\.db: (attempt to write a readonly|unable to open)"
         ):
             disturbed.run()
         assert disturbed.database.read_bytes() == before
@@ -268,7 +270,7 @@ time.sleep(600)
 def test_a_lock_whose_holder_is_killed_is_gone_with_it(tmp_path):
     """With what the holder had begun to write."""
     disturbed = Disturbed(tmp_path, 10)
-    study._queue(study._ledgers(disturbed.plan, study._storage(disturbed.url)))
+    study._queue(study._ledgers(disturbed.plan, connect(disturbed.url)))
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, disturbed.database], stdout=subprocess.PIPE
     )
@@ -301,9 +303,7 @@ def test_a_storage_that_was_cut_short_is_said(tmp_path, impatient, left):
     disturbed.assert_whole()
     whole = disturbed.database.read_bytes()
     disturbed.database.write_bytes(whole[: int(left * len(whole))])
-    with pytest.raises(
-        study.StorageError, match=r"study\.db: .*malformed.*is damaged; move it away"
-    ):
+    with pytest.raises(StorageError, match=r"study\.db: .*malformed.*is damaged; move it away"):
         disturbed.run()
     disturbed.database.unlink()
     disturbed.run(recorded=tmp_path / "export")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hia import cnn, datasets, forecast, space, study, trials
+from hia import cnn, datasets, forecast, plans, space, study, trials
 from hia.cli import main
 
 STUDIES = Path(__file__).parents[1] / "studies"
@@ -30,13 +30,13 @@ CONFIG = {
 DIGITS = datasets.FACTS["digits"]
 
 
-def a_plan(text: str, folder: Path) -> study.Plan:
+def a_plan(text: str, folder: Path) -> plans.Plan:
     path = folder / "plan.toml"
     path.write_text(text)
-    return study.load_plan(path)
+    return plans.load_plan(path)
 
 
-def digits(models: int, folder: Path, max_images: int = 200) -> study.Plan:
+def digits(models: int, folder: Path, max_images: int = 200) -> plans.Plan:
     return a_plan(f"[datasets.digits]\nmodels = {models}\nmax_images = {max_images}\n", folder)
 
 
@@ -119,7 +119,7 @@ def test_terms_of_a_second_layer_and_of_adam_by_hand():
 def test_terms_agree_with_the_network(name):
     facts = datasets.FACTS[name]
     for trial in range(10):
-        config = space.validate(study.random_config(name, trial))
+        config = space.validate(plans.random_config(name, trial))
         taken = forecast.terms(config, facts, images=100, val_images=25)
         forward = cnn.flops(config, facts.channels, facts.size, facts.classes)
         assert taken["flops"] == config["epoch"] * 325 * forward
@@ -137,7 +137,7 @@ def test_count_is_exact_for_random_search(tmp_path):
     assert list(random["trial"]) == [n for n in range(20) if n % 10 < 7]
     assert set(zip(counted["images"], counted["val_images"], strict=True)) == {(160, 40)}
     for row in random.to_dict("records"):
-        config = space.validate(study.random_config("digits", row["trial"]))
+        config = space.validate(plans.random_config("digits", row["trial"]))
         assert row["config"] == config
         taken = forecast.terms(config, DIGITS, 160, 40)
         assert {name: row[name] for name in taken} == taken
@@ -156,7 +156,7 @@ def test_a_plan_without_bohb(tmp_path):
 
 
 def test_the_paper_scale_plan(empty):
-    counted = forecast.count(study.load_plan(STUDIES / "paper.toml"))
+    counted = forecast.count(plans.load_plan(STUDIES / "paper.toml"))
     assert counted["source"].value_counts().to_dict() == {"random": 7805, "bohb": 3345}
     first = counted.groupby("dataset")[["images", "val_images"]].first()
     for name in datasets.NAMES:
@@ -172,24 +172,24 @@ def test_the_paper_scale_plan(empty):
 def test_the_split_is_the_one_that_is_loaded(max_images):
     data = datasets.load("digits", max_images=max_images)
     expected = len(data.train_labels), len(data.val_labels)
-    assert forecast.split("digits", study.Part(1, max_images)) == expected
+    assert forecast.split("digits", plans.Part(1, max_images)) == expected
 
 
 def test_images_of_the_file_that_is_here(empty):
-    part = study.Part(1, None)
+    part = plans.Part(1, None)
     assert forecast.split("usps", part) == (7438, 1860)
     np.savez(empty / "usps.npz", images=np.zeros((50, 16, 16), "uint8"), labels=np.zeros(50, int))
     assert forecast.split("usps", part) == (40, 10)
     assert forecast.split("usps", part, complete=True) == (7438, 1860)
-    with pytest.raises(study.PlanError, match=r"usps: max_images = 60 asked for, there are 50"):
-        forecast.split("usps", study.Part(1, 60))
+    with pytest.raises(plans.PlanError, match=r"usps: max_images = 60 asked for, there are 50"):
+        forecast.split("usps", plans.Part(1, 60))
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut short", b"text"])
 def test_a_damaged_file(empty, damage):
     (empty / "usps.npz").write_bytes(damage)
     with pytest.raises(datasets.DatasetError, match=r"usps\.npz: cannot be read, damaged\?"):
-        forecast.split("usps", study.Part(1, None))
+        forecast.split("usps", plans.Part(1, None))
 
 
 def test_bytes_are_those_of_the_loaded_data():
@@ -243,7 +243,7 @@ def the_terms(n: int) -> np.ndarray:
     rows = []
     for trial in range(n):
         name = ("digits", "cifar10")[trial % 2]
-        config = space.validate(study.random_config(name, trial)) | {"epoch": 1}
+        config = space.validate(plans.random_config(name, trial)) | {"epoch": 1}
         taken = forecast.terms(config, datasets.FACTS[name], 256, 64)
         rows.append([taken[name] * (name != "trainings" or trial % 3) for name in forecast.TERMS])
     return np.array(rows, float)
@@ -434,7 +434,7 @@ def run_plan(tmp_path, monkeypatch, capsys):
 
 def test_plan_before_anything_is_recorded(run_plan, tmp_path):
     printed = run_plan("--to", "forecast.parquet")
-    counted = forecast.count(study.load_plan(tmp_path / "plan.toml"))
+    counted = forecast.count(plans.load_plan(tmp_path / "plan.toml"))
     assert re.search(rf"digits\s+random\s+7\s+160\s+40\s+{counted['epoch'][:7].sum():.0f}", printed)
     assert re.search(r"digits\s+200\s+1,797\s+0 MiB", printed)
     assert "assumed to cost what random search does" in printed
@@ -452,7 +452,7 @@ def test_plan_before_anything_is_recorded(run_plan, tmp_path):
 
 
 def test_plan_after_recorded_trials(calibrated, run_plan):
-    rows = [{"source": study.source(trial)} for trial in range(10)]
+    rows = [{"source": plans.source(trial)} for trial in range(10)]
     trials.save(recorded(rows), "trials.parquet")
     printed = run_plan("--trials", "trials.parquet", "--workers", "2")
     # There is no other data set whose ratio could be used.

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hia import datasets, ranking, study, trials
+from hia import datasets, plans, ranking, trials
 
 TABLE = Path(__file__).parents[1] / "data" / "trials.parquet"
 quick = settings(
@@ -71,12 +71,12 @@ def damaged(content: bytes, damage) -> bytes:
 # Plans ------------------------------------------------------------------------------------------
 
 
-def load_plan(folder: Path, content: bytes) -> study.Plan | None:
+def load_plan(folder: Path, content: bytes) -> plans.Plan | None:
     path = folder / "plan.toml"
     path.write_bytes(content)
     try:
-        return study.load_plan(path)
-    except study.PlanError as error:
+        return plans.load_plan(path)
+    except plans.PlanError as error:
         names(error, path)
         return None
 

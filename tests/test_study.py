@@ -1,4 +1,4 @@
-"""hia.study: plans, seeds, the queue, and studies that are run, killed, resumed and verified."""
+"""hia.study with hia.plans: seeds, the queue, and studies run, killed, resumed and verified."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from hia import datasets, space, study, trainer, trials
+from hia import datasets, plans, processes, space, study, trainer, trials
+from hia.storage import FINISHED, connect, distribution
 
 IMAGES = 200  # 160 for training: a CNN takes some hundredths of a second
 STUDIES = Path(__file__).parents[1] / "studies"
@@ -42,20 +43,20 @@ def write_plan(folder: Path, models: int, name: str = "plan") -> Path:
     return path
 
 
-def a_plan(folder: Path, models: int) -> study.Plan:
-    return study.load_plan(write_plan(folder, models))
+def a_plan(folder: Path, models: int) -> plans.Plan:
+    return plans.load_plan(write_plan(folder, models))
 
 
 def url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def finished(plan: study.Plan, storage_url: str) -> list:
-    storage = study._storage(storage_url)
+def finished(plan: plans.Plan, storage_url: str) -> list:
+    storage = connect(storage_url)
     return [
         trial
         for key in study._studies(plan)
-        for trial in study._study(storage, *key).get_trials(states=study.FINISHED)
+        for trial in study._study(storage, *key).get_trials(states=FINISHED)
     ]
 
 
@@ -85,16 +86,16 @@ def test_a_plan_is_read(tmp_path):
     path = tmp_path / "mine.toml"
     text = "[datasets.digits]\nmodels = 3\n[datasets.usps]\nmodels = 7\nmax_images = 500\n"
     path.write_text(text)
-    plan = study.load_plan(str(path))
+    plan = plans.load_plan(str(path))
     assert plan.name == "mine"
-    assert plan.parts == {"digits": study.Part(3, None), "usps": study.Part(7, 500)}
+    assert plan.parts == {"digits": plans.Part(3, None), "usps": plans.Part(7, 500)}
     assert plan.models == 10
     assert plan.text == text
 
 
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_plans_of_the_repository_can_be_read(path):
-    plan = study.load_plan(path)
+    plan = plans.load_plan(path)
     assert plan.models > 0
     if path.stem in ("first", "paper"):
         assert set(plan.parts) == set(datasets.NAMES)
@@ -123,22 +124,22 @@ BAD_PLANS = {
 def test_a_wrong_plan_is_named_with_its_key(tmp_path, content, message):
     path = tmp_path / "wrong.toml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(study.PlanError, match=rf"wrong\.toml: .*{message}"):
-        study.load_plan(path)
+    with pytest.raises(plans.PlanError, match=rf"wrong\.toml: .*{message}"):
+        plans.load_plan(path)
 
 
 def test_a_missing_plan_is_named(tmp_path):
-    with pytest.raises(study.PlanError, match=r"absent\.toml: there is no such plan"):
-        study.load_plan(tmp_path / "absent.toml")
+    with pytest.raises(plans.PlanError, match=r"absent\.toml: there is no such plan"):
+        plans.load_plan(tmp_path / "absent.toml")
 
 
 # What a trial is ------------------------------------------------------------------------------
 
 
 def test_seven_of_ten_trials_are_random_search():
-    kinds = Counter(study.source(trial) for trial in range(1000))
+    kinds = Counter(plans.source(trial) for trial in range(1000))
     assert kinds == {"random": 700, "bohb": 300}
-    assert Counter(map(study.source, range(10))) == {"random": 7, "bohb": 3}
+    assert Counter(map(plans.source, range(10))) == {"random": 7, "bohb": 3}
     assert set(kinds) == set(trials.SOURCES)
 
 
@@ -150,17 +151,17 @@ def test_seeds_are_those_of_the_recorded_rows():
         ("mnist", 0): 1454069473,
         ("usps", 1114): 4024859923,
     }
-    assert {key: study.seed(*key) for key in pinned} == pinned
+    assert {key: plans.seed(*key) for key in pinned} == pinned
 
 
 def test_seeds_differ():
-    seeds = [study.seed(name, trial) for name in datasets.FACTS for trial in range(500)]
+    seeds = [plans.seed(name, trial) for name in datasets.FACTS for trial in range(500)]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**32 for seed in seeds)
 
 
 def test_random_configurations_are_those_of_the_recorded_rows():
-    drawn = study.random_config("mnist", 3)
+    drawn = plans.random_config("mnist", 3)
     assert drawn.pop("lr") == pytest.approx(0.0036216619126960775, rel=1e-12)
     assert drawn == {
         "num_conv_layers": 3,
@@ -182,18 +183,18 @@ def test_optuna_knows_the_same_space():
     rng = np.random.default_rng(0)
     drawn = [space.sample(rng) for _ in range(50)]
     for name in space.SAMPLED:
-        distribution = study._distribution(name)
-        assert all(distribution._contains(distribution.to_internal_repr(c[name])) for c in drawn)
+        written = distribution(name)
+        assert all(written._contains(written.to_internal_repr(c[name])) for c in drawn)
         if space.SPACE[name].choices is not None:
-            assert distribution.choices == space.SPACE[name].choices
+            assert written.choices == space.SPACE[name].choices
         else:
-            assert (distribution.low, distribution.high) == space.SPACE[name].bounds
-            assert distribution.log == space.SPACE[name].log
+            assert (written.low, written.high) == space.SPACE[name].bounds
+            assert written.log == space.SPACE[name].log
 
 
 def test_the_processor_is_described_with_its_instructions():
-    described = study.describe_processor("cpu")
-    assert described == study.describe_processor("cpu")
+    described = processes.describe_processor("cpu")
+    assert described == processes.describe_processor("cpu")
     assert described.endswith(torch.backends.cpu.get_cpu_capability())
     assert "\n" not in described
 
@@ -218,7 +219,7 @@ def fail_stale_trials(started: optuna.Study) -> None:
 def queue(tmp_path):
     """A plan of 40 CNNs and its storage, in which nothing has happened."""
     plan = a_plan(tmp_path, 40)
-    return SimpleNamespace(plan=plan, storage=study._storage(url(tmp_path / "queue.db")))
+    return SimpleNamespace(plan=plan, storage=connect(url(tmp_path / "queue.db")))
 
 
 def fill(queue) -> int:
@@ -242,7 +243,7 @@ def test_queued_random_trials_carry_their_configuration(queue):
     fill(queue)
     for trial in study._study(queue.storage, "digits", "random").get_trials():
         fixed = trial.system_attrs["fixed_params"]
-        assert fixed == study.random_config("digits", trial.user_attrs["trial"])
+        assert fixed == plans.random_config("digits", trial.user_attrs["trial"])
 
 
 def begin(queue, kind: str, worker: str | None = None) -> int:
@@ -267,7 +268,7 @@ def test_a_waiting_trial_is_taken_once(queue, tmp_path):
     together = threading.Barrier(2, timeout=60)
 
     def take_all() -> None:
-        storage = study._storage(url(tmp_path / "queue.db"))
+        storage = connect(url(tmp_path / "queue.db"))
         for number in waiting:
             together.wait()
             if storage.set_trial_state_values(number, TrialState.RUNNING):
@@ -340,9 +341,9 @@ def test_a_worker_that_fails_ends_the_study(queue):
 
 
 def test_outside_git_there_is_no_commit(monkeypatch):
-    assert study._commit() is None or len(study._commit().removesuffix("-dirty")) == 40
+    assert processes.commit() is None or len(processes.commit().removesuffix("-dirty")) == 40
     monkeypatch.setenv("PATH", "")
-    assert study._commit() is None
+    assert processes.commit() is None
 
 
 @pytest.mark.parametrize(
@@ -362,7 +363,7 @@ def test_more_images_than_there_are_is_an_error_before_anything_is_made(tmp_path
     path = tmp_path / "plan.toml"
     path.write_text("[datasets.digits]\nmodels = 3\nmax_images = 2000\n")
     with pytest.raises(datasets.DatasetError, match="max_images=2000"):
-        study.run(study.load_plan(path), url(tmp_path / "study.db"))
+        study.run(plans.load_plan(path), url(tmp_path / "study.db"))
     assert not (tmp_path / "study.db").exists()
 
 
@@ -404,24 +405,24 @@ def assert_trained_directly(table: pd.DataFrame) -> None:
     chosen = table[table["source"] == "random"]
     assert len(chosen)
     for row in chosen.to_dict("records"):
-        config = study.random_config("digits", row["trial"])
-        result = trainer.train(config, data, study.seed("digits", row["trial"]))
+        config = plans.random_config("digits", row["trial"])
+        result = trainer.train(config, data, plans.seed("digits", row["trial"]))
         for name, value in space.validate(config).items():
             assert row[name] == value
         assert list(row["accuracy_per_epoch"]) == result.accuracy_per_epoch
         assert row["loss"] == result.loss_per_epoch[-1]
         assert (row["parameters"], row["flops"]) == (result.parameters, result.flops)
-        assert row["seed"] == study.seed("digits", row["trial"])
+        assert row["seed"] == plans.seed("digits", row["trial"])
 
 
 @pytest.mark.slow
 def test_a_study_trains_every_cnn_of_its_plan_once(first):
     table = first.table
     assert list(table["trial"]) == list(range(10))
-    assert [study.source(trial) for trial in range(10)] == list(table["source"])
+    assert [plans.source(trial) for trial in range(10)] == list(table["source"])
     assert set(table["dataset"]) == {"digits"}
     assert set(table["images"] + table["val_images"]) == {IMAGES}
-    assert set(table["processor"]) == {study.describe_processor("cpu")}
+    assert set(table["processor"]) == {processes.describe_processor("cpu")}
     assert plain(trials.load(first.export / "trials.parquet")) == plain(table)
     assert len(finished(first.plan, first.url)) == 10
     assert sorted(file.name for file in first.export.iterdir()) == [
@@ -468,11 +469,11 @@ def test_provenance_says_what_ran_where(first):
     (session,) = provenance["sessions"]
     assert session["plan"] == "plan"
     assert session["workers"] == 2
-    assert session["processor"] == study.describe_processor("cpu")
+    assert session["processor"] == processes.describe_processor("cpu")
     assert session["python"] == platform.python_version()
     assert session["versions"]["torch"] == importlib.metadata.version("torch")
     assert session["data_sha256"] == {"digits": datasets.read("digits").sha256}
-    assert session["commit"] == study._commit()
+    assert session["commit"] == processes.commit()
 
 
 @pytest.mark.slow
@@ -507,7 +508,7 @@ def test_what_was_taken_over_looks_as_if_it_ran_here(first, extended):
                 trial.value,
                 trial.params,
                 trial.distributions,
-                trial.intermediate_values if study.source(trial.user_attrs["trial"]) else None,
+                trial.intermediate_values if plans.source(trial.user_attrs["trial"]) else None,
             )
             for trial in finished(study_.plan, study_.url)
             if trial.user_attrs["trial"] < 10
@@ -516,7 +517,7 @@ def test_what_was_taken_over_looks_as_if_it_ran_here(first, extended):
     there, here = seen(first), seen(extended)
     for number in range(10):
         values = list(here[number])
-        if study.source(number) == "random":  # reports nothing while it runs
+        if plans.source(number) == "random":  # reports nothing while it runs
             assert list(values[4].values()) == list(first.table["accuracy_per_epoch"][number])
             assert there[number][4] == {}
             values[4] = {}
@@ -533,8 +534,8 @@ def test_provenance_keeps_the_sessions_of_before(first, extended):
     assert len(sessions) > 1
 
 
-def taken_over(plan: study.Plan, path: Path, recorded: Path) -> list[int]:
-    storage = study._storage(url(path))
+def taken_over(plan: plans.Plan, path: Path, recorded: Path) -> list[int]:
+    storage = connect(url(path))
     study._take_over(plan, storage, recorded, {"digits": plan.parts["digits"].max_images})
     return sorted(trial.user_attrs["trial"] for trial in finished(plan, url(path)))
 
@@ -561,7 +562,7 @@ def test_taking_over_can_be_killed_too(first, monkeypatch, tmp_path):
 def test_rows_of_other_images_are_not_taken_over(first, tmp_path):
     path = tmp_path / "more.toml"
     path.write_text(f"[datasets.digits]\nmodels = 10\nmax_images = {IMAGES + 50}\n")
-    assert taken_over(study.load_plan(path), tmp_path / "study.db", first.export) == []
+    assert taken_over(plans.load_plan(path), tmp_path / "study.db", first.export) == []
 
 
 # Killed and interrupted -----------------------------------------------------------------------
@@ -601,7 +602,7 @@ def wait_for(process: subprocess.Popen, database: Path, more_than: int) -> None:
 def test_a_killed_and_an_interrupted_study_go_on(extended, tmp_path):
     models = 20
     path, database = write_plan(tmp_path, models), tmp_path / "study.db"
-    plan, storage = study.load_plan(path), url(database)
+    plan, storage = plans.load_plan(path), url(database)
     done: dict[int, dict] = {}
 
     for how in (signal.SIGKILL, signal.SIGINT):

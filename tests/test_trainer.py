@@ -382,7 +382,16 @@ def test_gpu_gives_the_same_bits_again():
 # Data flows one way ---------------------------------------------------------------------------
 
 SOURCES = {path.stem: path for path in Path(hia.__file__).parent.glob("*.py")}
-TRAINING = {"torch", "hia.cnn", "hia.datasets", "hia.trainer", "hia.study", "hia.kernels"}
+TRAINING = {
+    "torch",
+    "hia.cnn",
+    "hia.datasets",
+    "hia.trainer",
+    "hia.study",
+    "hia.kernels",
+    "hia.storage",
+    "hia.processes",
+}
 
 
 def imported(module: str) -> set[str]:

@@ -12,7 +12,7 @@ import signal
 import sys
 from types import SimpleNamespace
 
-from hia import cli, study
+from hia import cli, processes, study
 
 work = study._work
 
@@ -29,7 +29,9 @@ def run(arguments: list[str], output: str) -> int:
     for stream in (1, 2):
         os.dup2(file, stream)
     fork = multiprocessing.get_context("fork")
-    study.multiprocessing = SimpleNamespace(get_context=lambda _: fork)
+    processes.multiprocessing = SimpleNamespace(
+        get_context=lambda _: fork, parent_process=multiprocessing.parent_process
+    )
     study._work = forked_work
     return cli.main(arguments)
 

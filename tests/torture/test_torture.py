@@ -21,7 +21,8 @@ import psutil
 import pytest
 from faults import Disturbed, Forked, ended, fill_up, needs_mount, posix, small_disk, until, zygote
 
-from hia import study
+from hia import plans, study
+from hia.storage import StorageError, opened
 
 pytestmark = posix
 KILLS = int(os.environ.get("HIA_KILLS", "50"))
@@ -39,7 +40,7 @@ def grow(disturbed: Disturbed, models: int) -> None:
     text = disturbed.path.read_text()
     more = disturbed.models + models
     disturbed.path.write_text(text.replace(f"= {disturbed.models}\n", f"= {more}\n"))
-    disturbed.models, disturbed.plan = more, study.load_plan(disturbed.path)
+    disturbed.models, disturbed.plan = more, plans.load_plan(disturbed.path)
 
 
 def finish(disturbed: Disturbed) -> None:
@@ -166,7 +167,7 @@ def test_a_disk_that_stays_full_ends_the_study_and_loses_nothing(tmp_path, rng):
 
 def test_a_storage_cut_short_at_any_place_is_said_or_goes_on(tmp_path, rng, monkeypatch):
     """Never are there other rows than those that were recorded."""
-    monkeypatch.setattr(study, "PATIENCE", (0.1,))
+    monkeypatch.setattr("hia.storage.PATIENCE", (0.1,))
     disturbed = Disturbed(tmp_path, 10)
     disturbed.run()
     disturbed.assert_whole()
@@ -177,7 +178,7 @@ def test_a_storage_cut_short_at_any_place_is_said_or_goes_on(tmp_path, rng, monk
         for name in ("study.db", "study.db-wal", "study.db-shm"):
             (tmp_path / name).unlink(missing_ok=True)
         disturbed.database.write_bytes(whole[:cut])
-        with contextlib.suppress(study.StorageError):
+        with contextlib.suppress(StorageError):
             table = study.export(disturbed.plan, disturbed.url, tmp_path / "cut")
             assert set(table["trial"]) == set(before)
             assert all(
@@ -247,7 +248,7 @@ def test_connections_that_the_server_ends(tmp_path, rng):
     )
     with postgres.server() as server:
         disturbed = Disturbed(tmp_path, 100, server.url)
-        with study._opened(server.url) as storage, ended(disturbed.start()) as process:
+        with opened(server.url) as storage, ended(disturbed.start()) as process:
             for _ in range(10):
                 disturbed.wait(process)
                 time.sleep(rng.uniform(0, 1))
