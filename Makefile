@@ -29,10 +29,16 @@ NOTEBOOKS := $(wildcard notebooks/*.py)
 EXECUTED := $(NOTEBOOKS:notebooks/%.py=book/%.ipynb)
 BOOK := _build/html/index.html
 
-.PHONY: help book test torture notebook study bench serve picture lint clean distclean
+# For what checks the environment from outside, one of its own.
+TOOLS := .venv-tools/.ready
+UV := .venv-tools/bin/uv
+LOCKS := $(wildcard requirements*.lock)
+
+.PHONY: help book test test-min test-latest torture audit notebook study bench serve picture lint
+.PHONY: clean distclean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 book: $(BOOK) ## build the book
 	@echo "The book is at $(BOOK)"
@@ -40,8 +46,18 @@ book: $(BOOK) ## build the book
 test: $(READY_TOO) ## run all tests, the built book in a browser among them
 	@$(PY) -m pytest
 
-torture: $(READY_TOO) ## kill studies, disks and servers at random, for half an hour or more
+test-min: $(TOOLS) ## run tests with the oldest packages that pyproject.toml allows: PYTHON=python3.13
+	@$(call test_with,min)
+
+test-latest: $(TOOLS) ## run tests with the newest packages there are: PYTHON=python3.13
+	@$(call test_with,latest)
+
+torture: $(READY_TOO) ## kill studies, disks and servers at random, and fuzz: half an hour or more
 	@$(PY) -m pytest tests/torture -s
+	@HIA_EXAMPLES=$(or $(HIA_EXAMPLES),20) $(PY) -m pytest tests/test_fuzz_estimators.py tests/test_fuzz_readers.py
+
+audit: $(TOOLS) ## look for known vulnerabilities of the pinned packages; OUTAGE=pass if none can be asked
+	@.venv-tools/bin/python .ci/audit.py $(LOCKS) $(if $(filter pass,$(OUTAGE)),--outage-passes)
 
 notebook: $(READY_TOO) ## run one notebook with other parameters: NB=importance P="n_neighbors=50 sigma=10"
 	@$(PY) -m hia.notebooks rerun "$$NB" "$$P"
@@ -69,7 +85,34 @@ clean: ## remove what was built; the set-up stays, a failed compilation of fanov
 	@rm -rf _build book/*.ipynb book/_static/data .mypy_cache .pytest_cache .ruff_cache .hypothesis $(FANOVA)
 
 distclean: clean ## remove the set-up as well
-	@rm -rf .venv hia.egg-info
+	@rm -rf .venv .venv-tools .venv-min .venv-latest hia.egg-info
+
+# Tests with other versions than those of requirements.lock, in the environment .venv-$(1), made anew
+# each time. "min": the lowest versions that pyproject.toml allows, exactly, which must fit each
+# other; warnings are no errors then, as no code here could mend them. "latest": the newest, but for
+# torch. Of what only the tests need, the newest either way. The book, which `make test` builds, is
+# left out. TESTS: which, or options of pytest.
+TESTS := tests
+define test_with
+echo "Setting up .venv-$(1)"; \
+python=.venv-$(1)/bin/python; limits=.venv-$(1)/limits.txt; \
+$(UV) venv -q --clear --python "$(PYTHON)" .venv-$(1); \
+$(if $(filter min,$(1)),$(UV) pip compile -q --python $$python --no-deps --no-header \
+  --resolution lowest-direct pyproject.toml --extra book -o $$limits > /dev/null, \
+  grep '^torch' requirements.in > $$limits); \
+sed 's/^numpy<.*/numpy/' requirements.in | \
+  $(UV) pip install -q --python $$python -r pyproject.toml --extra book -r - -c $$limits; \
+$(UV) pip install -q --python $$python --no-deps -e .; \
+$$python -V; $(UV) pip list -q --python $$python; \
+$$python -m pytest -m "not browser" $(if $(filter min,$(1)),-W default) --ignore tests/test_book.py \
+  --ignore tests/test_accessibility.py --ignore tests/test_environment.py $(TESTS)
+endef
+
+$(TOOLS): requirements-tools.lock
+	@echo "Setting up .venv-tools"
+	@$(PYTHON) -m venv --clear .venv-tools
+	@.venv-tools/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r $<
+	@touch $@
 
 # A set-up that was interrupted has left no stamp and starts afresh.
 $(READY): requirements.lock pyproject.toml

@@ -29,7 +29,7 @@ import pingouin
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from hia.inputs import check_count
+from hia.inputs import check_count, in_unit
 
 REPORTED = "ICC(A,1)"
 _ROUNDING = 1e-12  # correlations that differ by less are equal
@@ -102,8 +102,8 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
     Returns six rows, columns `form` (ICC(1,1), ICC(A,1), ICC(C,1), ICC(1,k), ICC(A,k), ICC(C,k)),
     `icc`, and `low` and `high`, the limits of the 95 % interval. Lists that are all equal give 1
     with an interval of no width.
-    Raises ValueError for fewer than two lists or two hyperparameters, for a missing weight, and
-    where all weights are the same number, which leaves the ICC undefined.
+    Raises ValueError for fewer than two lists, two hyperparameters or five weights, for a missing
+    weight, and where all weights of each list are the same number, which leaves it undefined.
     """
     values = weights.to_numpy(dtype=float)
     lists, items = values.shape
@@ -114,13 +114,15 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"list {row}, {weights.columns[column]!r}: {values[row, column]}")
-    if np.ptp(values) == 0:
+    if (values == values[0, 0]).all():
         raise ValueError(f"all weights are {values[0, 0]:g}: the ICC is not defined")
+    if values.size < 5:
+        raise ValueError(f"an ICC needs five weights in all at least, not {values.size}")
     long = pd.DataFrame(
         {
             "hyperparameter": np.tile(np.arange(items), lists),
             "subset": np.repeat(np.arange(lists), items),
-            "weight": values.ravel(),
+            "weight": in_unit(values)[0].ravel(),
         }
     )
     with _quiet_pingouin():
@@ -131,6 +133,11 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
     )
     if (values == values[0]).all():  # no residual, and pingouin has divided by it
         result[["icc", "low", "high"]] = 1.0
+    if not (result["icc"] <= 1 + _ROUNDING).all():
+        raise ValueError(
+            "the ICC is not defined: no list tells its weights apart, or some are so much larger "
+            "than the others that only rounding is left of these"
+        )
     return result
 
 
@@ -343,8 +350,9 @@ def mantel(
     for which, table in (("first", first), ("second", second)):
         if not np.isfinite(table[above]).all():
             raise ValueError(f"a distance of the {which} table is missing or infinite")
-        if np.ptp(table[above]) == 0:
+        if (table[above] == table[above][0]).all():
             raise ValueError(f"all distances of the {which} table are the same")
+    first, second = (np.ldexp(one, -in_unit(one[above])[1]) for one in (first, second))
     rng = np.random.default_rng(random_state)
     found = np.corrcoef(first[above], second[above])[0, 1]
     hits = 0

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from hia import space
+from hia.inputs import check_digits
 
 KINDS = ("integer", "float", "categorical")
 # Numbers with at most so many different values, each there so many times on average, are levels.
@@ -288,7 +289,8 @@ def _infer(name: str, values: pd.Series) -> Column | str:
     if not pd.api.types.is_any_real_numeric_dtype(values):
         return f"neither numbers nor text ({values.dtype})"
     numbers = _numbers(name, values)
-    whole = bool((numbers % 1 == 0).all())
+    # Above 2^53 float64 has no other numbers than whole ones.
+    whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) <= 2**53
     if whole and n_rows > 1 and values.nunique() == n_rows == np.ptp(numbers) + 1:
         return "whole numbers that count the rows"
     return _of_kind(name, values, "integer" if whole else "float", "inferred")
@@ -306,15 +308,16 @@ def _of_kind(name: str, values: pd.Series, kind: str, origin: str = "declared") 
         raise ColumnError(f"column {name!r} has {numbers[numbers % 1 != 0][0]:g}: no integer")
     choices: tuple[Any, ...] | None = None
     if len(numbers) <= _LEVELS and len(values) >= _PER_LEVEL * len(numbers):
-        choices = tuple((numbers.astype(np.int64) if kind == "integer" else numbers).tolist())
+        choices = tuple(map(int, numbers) if kind == "integer" else numbers.tolist())
     log = _looks_logarithmic(numbers)
     return Column(name, kind, numbers[0], numbers[-1], choices, log, origin)
 
 
 def _looks_logarithmic(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
     """numbers: different ones, ascending."""
-    if len(numbers) < 3 or numbers[0] <= 0 or numbers[-1] < _RATIO * numbers[0]:
-        return False
+    with np.errstate(over="ignore"):
+        if len(numbers) < 3 or numbers[0] <= 0 or numbers[-1] < _RATIO * numbers[0]:
+            return False
     return _unevenness(np.log(numbers)) < _unevenness(numbers)
 
 
@@ -334,10 +337,16 @@ def _numbers(name: str, values: pd.Series) -> pd.Series:
 
 def _as_numbers(name: str, values: pd.Series) -> pd.Series:
     try:
-        return pd.to_numeric(values).astype("Float64").astype("float64")
+        numbers = pd.to_numeric(values)
+        floats = numbers.astype("Float64").astype("float64")
     except (TypeError, ValueError):
         bad = next(value for value in values.dropna() if not _is_number(value))
         raise ColumnError(f"column {name!r} has {bad!r}, which is no number") from None
+    try:
+        check_digits(numbers, f"column {name!r}")
+    except ValueError as error:
+        raise ColumnError(str(error)) from None
+    return floats
 
 
 def _is_number(value: object) -> bool:

@@ -38,6 +38,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from hia.inputs import (
     as_frame,
@@ -165,7 +166,8 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
             min_samples_leaf=self.min_samples_leaf,
             random_state=self.random_state,
         ).fit(codes[order], target[order])
-        self._share_out()
+        with threadpool_limits(1, "blas"):  # more threads would add up in another order
+            self._share_out()
         return self
 
     def pair_importances(self) -> pd.DataFrame:
@@ -178,11 +180,12 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "importances_")
         pairs = list(combinations(range(self.n_features_in_), 2))
-        shares = [
-            [tree.interaction(a, b) / tree.variance for a, b in pairs]
-            for tree in self._trees()
-            if tree.variance > 0
-        ]
+        with threadpool_limits(1, "blas"):
+            shares = [
+                [tree.interaction(a, b) / tree.variance for a, b in pairs]
+                for tree in self._trees()
+                if tree.variance > 0
+            ]
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)])
         found = pd.DataFrame([(names[a], names[b]) for a, b in pairs], columns=["first", "second"])
         found["weight"] = np.minimum(np.mean(shares, axis=0), 1.0)  # above 1 is rounding

@@ -13,6 +13,7 @@ with a box that says what it was made with (`hia.colophon`).
 
 import argparse
 import base64
+import math
 import os
 import re
 import shlex
@@ -72,6 +73,17 @@ def declared(notebook: NotebookNode) -> list[colophon.Parameter]:
     ]
 
 
+def split(text: str) -> list[str]:
+    """The `name=value` texts of a line, which a shell's quotes hold together.
+
+    Raises NotebookError where a quote is not closed.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise NotebookError(f"{text!r}: {error}") from None
+
+
 def parse(assignments: Sequence[str]) -> dict[str, Any]:
     """Parameters from `name=value` texts; a value is a YAML scalar or list.
 
@@ -83,8 +95,11 @@ def parse(assignments: Sequence[str]) -> dict[str, Any]:
         if not equals or not name.isidentifier():
             raise NotebookError(f"{text!r} is not of the form name=value")
         try:
+            # An alias could stand for a list that has itself in it, or grow beyond all bounds.
+            if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(value)):
+                raise TypeError
             parameters[name] = _plain(yaml.safe_load(value))
-        except (yaml.YAMLError, TypeError):
+        except Exception:  # PyYAML raises all kinds of things on values that their tags do not fit
             raise NotebookError(
                 f"{name}: {value!r} is not a number, text, true, false, null or a [list, of, them]"
             ) from None
@@ -95,7 +110,15 @@ def _plain(value: object) -> object:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, str):
-        return float(value) if _EXPONENT.fullmatch(value) else value
+        if _EXPONENT.fullmatch(value):
+            value = float(value)
+            if not math.isfinite(value):
+                raise ValueError
+            return value
+        value.encode()  # half a character cannot be written to a file
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        str(value)  # nor can a whole number of thousands of digits
     if value is None or isinstance(value, bool | int | float):
         return value
     raise TypeError
@@ -164,7 +187,7 @@ def rerun(name: str, parameters: Parameters) -> tuple[Path, Path]:
     """Executes a notebook with other parameters. Returns the paths of notebook and HTML page."""
     source = find(name)
     given = "".join(f"-{key}={value}" for key, value in parameters.items())
-    folder = RERUNS / re.sub(r"[^\w.=-]+", "_", f"{name}{given}")[:100]
+    folder = RERUNS / re.sub(r"[^\w.=-]+", "_", f"{name}{given}", flags=re.ASCII)[:100]
     shutil.rmtree(folder, ignore_errors=True)
     notebook = folder / f"{name}.ipynb"
     run(source, notebook, parameters)
@@ -227,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif chosen.command == "picture":
             chosen.output.write_bytes(picture(chosen.notebook, chosen.name))
         else:
-            notebook, page = rerun(chosen.name, parse(shlex.split(chosen.parameters)))
+            notebook, page = rerun(chosen.name, parse(split(chosen.parameters)))
             print(f"notebook: {notebook}\npage:     {page}")
     except NotebookError as error:
         print(f"error: {error}", file=sys.stderr)

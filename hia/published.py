@@ -10,6 +10,20 @@ import pandas as pd
 
 FOLDER = Path("data/published")
 
+_WEIGHTS = ("label", "hyperparameter", "weight", "rank")
+_COLUMNS = {
+    "table1": ("label", "hyperparameter", "type", "space", "default"),
+    "table2": ("label", "dataset", "images", "classes", "channels", "size"),
+    "table3": _WEIGHTS,
+    "table4": _WEIGHTS,
+    "table5": ("label", "first", "second", "weight", "rank"),
+    "table6": _WEIGHTS,
+    "table7": _WEIGHTS,
+    "fig2": ("label", "dataset", "models"),
+    "values": ("name", "value", "section"),
+}
+_NUMBERS = ["images", "classes", "channels", "models", "weight", "rank", "value"]
+
 
 def table(number: int, folder: Path = FOLDER) -> pd.DataFrame:
     """Table 1 to 7 of the paper, rows in the paper's order.
@@ -18,8 +32,8 @@ def table(number: int, folder: Path = FOLDER) -> pd.DataFrame:
     2: `label`, `dataset`, `images`, `classes`, `channels`, `size`.
     3, 4, 6, 7: `label`, `hyperparameter`, `weight`, `rank`.
     5: `label`, `first`, `second`, `weight`, `rank`.
-    Raises ValueError for a table that the paper does not have, FileNotFoundError where the file is
-    missing.
+    Raises ValueError for a table that the paper does not have, or a file that has other columns or
+    a value that is no number; FileNotFoundError where the file is missing.
     """
     if number not in range(1, 8):
         raise ValueError(f"the paper has Tables 1 to 7, no Table {number!r}")
@@ -48,4 +62,14 @@ def _read(path: Path, text: bool = False) -> pd.DataFrame:
         raise FileNotFoundError(
             f"{path} is missing: run in the root of the repository, or give its folder"
         )
-    return pd.read_csv(path, dtype=str if text else None)
+    try:
+        table = pd.read_csv(path, dtype=str if text else None)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from None
+    columns = _COLUMNS[path.stem]
+    if tuple(table.columns) != columns:
+        raise ValueError(f"{path}: has the columns {list(table)}, not {list(columns)}")
+    for name in table.columns.intersection(_NUMBERS):
+        if not pd.api.types.is_any_real_numeric_dtype(table[name]) or table[name].isna().any():
+            raise ValueError(f"{path}: column {name!r} is not all numbers")
+    return table

@@ -45,6 +45,7 @@ from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from hia.inputs import (
     as_frame,
@@ -85,6 +86,12 @@ _SINGLE = 1e-6
 _DIFFERENCES = 1 << 16
 _COPIES = 1 << 25
 _COUNTS = 1 << 22
+
+# Ranges of a target that is taken as it is, between these: products of it and of what a neighbour
+# counts have to be numbers of single precision.
+_TARGET_RANGES = (1e-25, 1e30)
+# Ranges of columns that raw distances can have in them, between these.
+_RAW_RANGES = (1e-100, 1e100)
 
 _CHOICES = {
     "metric": ("euclidean", "manhattan"),
@@ -171,8 +178,9 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
 
         Raises ValueError for a wrong option; a missing or infinite value, a column that is neither
         numeric nor categorical or has one value only; an unknown categorical column; y that is
-        constant or of another length than X; fewer than n_neighbors + 1 rows; and where the
-        average |Δp| between neighbours is 0 or not below 1, which leaves Eq. 10 undefined.
+        constant or of another length than X; ranges that raw distances or Eq. 10 cannot take, which
+        scaling mends; fewer than n_neighbors + 1 rows; and where the average |Δp| between
+        neighbours is 0 or not below 1, which leaves Eq. 10 undefined.
         """
         trials = self._read(X, y)
         validate_data(self, X, skip_check_array=True)
@@ -225,10 +233,11 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         n = len(trials.target)
         resamples = np.empty((n_resamples, len(weights)))
         at_once = max(1, _COUNTS // n)
-        for start in range(0, n_resamples, at_once):
-            block = resamples[start : start + at_once]
-            drawn = [np.bincount(random.randint(n, size=n), minlength=n) for _ in block]
-            block[:] = weights + (np.array(drawn) - 1.0) @ influences.T / n
+        with threadpool_limits(1, "blas"):  # more threads would add up in another order
+            for start in range(0, n_resamples, at_once):
+                block = resamples[start : start + at_once]
+                drawn = [np.bincount(random.randint(n, size=n), minlength=n) for _ in block]
+                block[:] = weights + (np.array(drawn) - 1.0) @ influences.T / n
         return resamples
 
     def permutation_test(
@@ -264,17 +273,8 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"null={null!r} is not one of {_NULLS}")
         trials = self._read(X, y)
         random = check_random_state(random_state)
-        if null == "target" or len(trials.columns) == 1:
-            # From 0, as the columns: single precision has no digits to lose.
-            target = trials.target - trials.target.min()
-            weigh = partial(_permute_target, trials, self.target_scale)
-            found = _permute(target, n_permutations, random, weigh)
-        else:
-            of_columns = []
-            for k, column in enumerate(trials.columns):
-                weigh = partial(_permute_column, trials, self.target_scale, k)
-                of_columns.append(_permute(column.scaled(), n_permutations, random, weigh))
-            found = np.hstack(of_columns)
+        with threadpool_limits(1, "blas"):  # more threads would add up in another order
+            found = self._permuted(trials, n_permutations, null, random)
         # One that changes nothing is not less, whatever its rounding; nor is one without a weight.
         less = found[1:] < found[0] - _SINGLE
         return pd.DataFrame(
@@ -285,6 +285,21 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
             index=pd.Index(_names(as_frame(X)), name="hyperparameter"),
         )
 
+    def _permuted(
+        self, trials: "_Trials", count: int, null: str, random: np.random.RandomState
+    ) -> Floats:
+        """(1 + count, K): the weights, and those of permutations."""
+        if null == "target" or len(trials.columns) == 1:
+            # From 0, as the columns: single precision has no digits to lose.
+            target = trials.target - trials.target.min()
+            weigh = partial(_permute_target, trials, self.target_scale)
+            return _permute(target, count, random, weigh)
+        of_columns = []
+        for k, column in enumerate(trials.columns):
+            weigh = partial(_permute_column, trials, self.target_scale, k)
+            of_columns.append(_permute(column.scaled(), count, random, weigh))
+        return np.hstack(of_columns)
+
     def _read(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> "_Trials":
         self._check_options()
         frame = as_frame(X)
@@ -293,13 +308,22 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         self._check_rows(len(frame))
         target_range = span_of(target, "y", "no column can explain it")
         if self.target_scale == "range":
-            target = target / target_range
+            target = (target - target.min()) / target_range
+        elif not _TARGET_RANGES[0] < target_range < _TARGET_RANGES[1]:
+            what = "small" if target_range < 1 else "large"
+            raise ValueError(
+                f"y has a range of {target_range:.3g}, too {what} for Eq. 10: scale y, or "
+                "target_scale='range'"
+            )
         rows = np.arange(len(frame))
         if self.n_iterations is not None:
             random = check_random_state(self.random_state)
             rows = random.choice(len(frame), size=self.n_iterations, replace=False)
+        columns = _read_columns(frame, self.categorical)
+        if self.scale == "none":
+            _check_raw(frame, columns)
         return _Trials(
-            _read_columns(frame, self.categorical),
+            columns,
             target,
             rows,
             self.metric,
@@ -468,6 +492,16 @@ def _read_columns(frame: pd.DataFrame, categorical: Sequence[str | int] | None) 
         # From 0, so that dividing by the range costs no digits where the values are far from 0.
         columns.append(_Column(numbers - numbers.min(), span, is_categorical))
     return columns
+
+
+def _check_raw(frame: pd.DataFrame, columns: Sequence[_Column]) -> None:
+    """Raises ValueError where squares of raw differences overflow, or vanish."""
+    for name, column in zip(frame, columns, strict=True):
+        if not _RAW_RANGES[0] < column.range < _RAW_RANGES[1]:
+            raise ValueError(
+                f"column {name!r} of X has a range of {column.range:.3g}, which raw distances "
+                "cannot take: scale it, or scale='range'"
+            )
 
 
 def _rank_weights(n_neighbors: int, sigma: float, rank_base: int, weighting: str) -> Floats:

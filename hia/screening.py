@@ -48,10 +48,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from hia import space
+from hia.inputs import in_unit
 
 ERRORS = ("replicates", "contrasts")
 CONFIDENCE = 0.95  # of the intervals
-_DECIMALS = 12  # what comes after them, relative to the largest number, is rounding
+_ROUNDING = 1e-14  # sums and means are this near, relative to the largest number
+_DECIMALS = 12  # effects that are the same to so many, relative to the largest, share a rank
 
 # --- the design ----------------------------------------------------------------------------------
 
@@ -320,6 +322,7 @@ def effects(
         raise ValueError(f"responses, run {row}: {y[row]} has a value that is missing or infinite")
     if len(names) != k:
         raise ValueError(f"{len(names)} names for {k} factors")
+    y, exponent = in_unit(y)
     # Rounding must not look like an effect, nor like doubt about one.
     scale = float(np.abs(y).max())
     means = _without_rounding(y.mean(axis=1) - y.mean(), scale)
@@ -332,6 +335,9 @@ def effects(
     result["share"] = _shares(np.abs(effect))
     result["variance"] = explained / between if between > 0 else 0.0
     result["rank"] = _ranks(effect)
+    with_unit = ["effect", "se", "low", "high"]
+    with np.errstate(over="ignore"):  # the interval of effects of 1e308 has infinite ends
+        result[with_unit] = np.ldexp(result[with_unit], exponent)
     return result.rename_axis("hyperparameter")
 
 
@@ -471,7 +477,7 @@ def _standard_error(
 
 def _without_rounding(values: NDArray, scale: float) -> NDArray:
     """Values with 0 for those that are nothing beside the numbers that they were computed from."""
-    return np.where(np.abs(values) < 10.0**-_DECIMALS * scale, 0.0, values)
+    return np.where(np.abs(values) < _ROUNDING * scale, 0.0, values)
 
 
 def _tested(result: pd.DataFrame, se: float | NDArray, df: float) -> pd.DataFrame:

@@ -31,6 +31,10 @@
 # hia hia 10.0.0.0/16 scram-sha-256` in `pg_hba.conf`. A worker holds two connections at most and a
 # coordinator one, so `max_connections`, 100 by default, should be over twice the number of workers.
 #
+# MySQL and MariaDB serve as well, by a URL such as `mysql+pymysql://hia@server/hia`. Tests start a
+# PostgreSQL and a MariaDB server, let machines join and kill some; measured, below, is PostgreSQL
+# only.
+#
 # ### The same command everywhere
 #
 # The machines need this project, set up by `make`. The password can be left out of the URL:
@@ -68,26 +72,29 @@
 #
 # starts four processes on each GPU that the machine has; `CUDA_VISIBLE_DEVICES` narrows that. One
 # of these small CNNs leaves a large GPU mostly idle, so several share it.
-#
-# ### Slurm
-#
-# A job array starts the same command in every task. Tasks that start late join in, and tasks that
-# are preempted and requeued go on:
-#
-# ```
-# #!/bin/bash
-# #SBATCH --job-name=hia
-# #SBATCH --array=0-15
-# #SBATCH --cpus-per-task=8
-# #SBATCH --mem=16G
-# #SBATCH --time=12:00:00
-# #SBATCH --requeue
-# exec hia study studies/paper.toml --storage postgresql://hia@server/hia --workers 8
-# ```
-#
-# `exec` makes the command itself what Slurm signals at the time limit; it then ends cleanly. With
-# GPUs, `--gres=gpu:2` and `--workers-per-device 4` take the place of `--workers 8`. `sbatch` with
-# the same file again goes on where the array ended.
+
+# %% [markdown]
+"""
+### Slurm
+
+A job array starts the same command in every task. Tasks that start late join in, and tasks that
+are preempted and requeued go on:
+
+```
+#!/bin/bash
+#SBATCH --job-name=hia
+#SBATCH --array=0-15
+#SBATCH --cpus-per-task=8
+#SBATCH --mem=16G
+#SBATCH --time=12:00:00
+#SBATCH --requeue
+exec hia study studies/paper.toml --storage postgresql://hia@server/hia --workers 8
+```
+
+`exec` makes the command itself what Slurm signals at the time limit; it then ends cleanly. With
+GPUs, `--gres=gpu:2` and `--workers-per-device 4` take the place of `--workers 8`. `sbatch` with
+the same file again goes on where the array ended.
+"""
 
 # %% [markdown]
 # ## How far a storage carries
@@ -150,8 +157,6 @@ if measured:
         | dict.fromkeys(("Worker, ms", "Server, ms", "Writing, ms", "Coordinator, ms"), ".1f"),
     )
 
-# %%
-if measured:
     seconds = load(trials)["seconds"].mean()
     largest = cost[cost["finished"] == cost["finished"].max()].set_index("storage")
     limits = []
@@ -182,8 +187,6 @@ if measured:
         },
     )
 
-# %%
-if measured:
     paragraphs = []
     together = pd.DataFrame(measured["together"], columns=["storage", "workers", "per_second"])
     for kind, rows in together.groupby("storage", sort=False):

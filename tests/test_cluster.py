@@ -1,4 +1,4 @@
-"""Several machines at one PostgreSQL server: started here, joined, one of them killed."""
+"""Several machines at one database server: started here, joined, one of them killed."""
 
 from __future__ import annotations
 
@@ -7,26 +7,43 @@ import re
 import signal
 from pathlib import Path
 
+import mariadb
 import postgres
 import pytest
 from faults import Disturbed, ended, until, workers
 
 from hia import cli, study
+from hia.storage import StorageError, opened, shown
 
 needs_postgres = pytest.mark.skipif(postgres.missing() is not None, reason=str(postgres.missing()))
 
 
-@pytest.fixture(scope="module")
-def server():
+needs_mariadb = pytest.mark.skipif(mariadb.missing() is not None, reason=str(mariadb.missing()))
+
+
+@pytest.fixture
+def postgresql_url():
     with postgres.server(durable=False) as running:
-        yield running
+        yield running.url
+
+
+@pytest.fixture
+def mariadb_url():
+    with mariadb.server() as url:
+        yield url
 
 
 @pytest.mark.slow
-@needs_postgres
-def test_machines_join_by_the_url_and_may_die(server, tmp_path):
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("postgresql_url", marks=needs_postgres),
+        pytest.param("mariadb_url", marks=needs_mariadb),
+    ],
+)
+def test_machines_join_by_the_url_and_may_die(url, request, tmp_path):
     """The same command twice, as on two machines; a worker of one dies, then all of the other."""
-    disturbed = Disturbed(tmp_path, 60, server.url)
+    disturbed = Disturbed(tmp_path, 60, request.getfixturevalue(url))
     with ended(disturbed.start()) as first, ended(disturbed.start()) as second:
         until(lambda: len(workers_of(disturbed)) >= 4, first, disturbed.output)
         workers(first)[0].kill()
@@ -36,13 +53,13 @@ def test_machines_join_by_the_url_and_may_die(server, tmp_path):
     assert "Traceback" not in disturbed.output()
     assert disturbed.output().count("a worker was killed (SIGKILL)") == 1
     disturbed.assert_whole()
-    with study._opened(server.url) as storage:
-        assert [session["workers"] for session in study._sessions(storage)] == [2, 2]
+    with opened(disturbed.url) as storage:
+        assert [session["workers"] for session in storage.sessions()] == [2, 2]
 
 
 def workers_of(disturbed: Disturbed) -> set[str]:
     """The worker processes that have taken a trial of the study."""
-    with study._opened(disturbed.url) as storage:
+    with opened(disturbed.url) as storage:
         return {
             trial.user_attrs["worker"]
             for key in study._studies(disturbed.plan)
@@ -53,25 +70,23 @@ def workers_of(disturbed: Disturbed) -> set[str]:
 
 @needs_postgres
 def test_a_server_that_does_not_answer_is_said_without_the_password(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "PATIENCE", (0.1,))
+    monkeypatch.setattr("hia.storage.PATIENCE", (0.1,))
     disturbed = Disturbed(tmp_path, 3, f"postgresql://me:secret@/hia?host={tmp_path}")
-    with pytest.raises(
-        study.StorageError, match=r"me:\*\*\*@.*No such file.*once this is"
-    ) as error:
+    with pytest.raises(StorageError, match=r"me:\*\*\*@.*No such file.*once this is") as error:
         disturbed.run()
     assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "expected"),
     [
         ("postgresql://me:secret@host/hia", "postgresql://me:***@host/hia"),
         ("sqlite:///runs/first.db", "sqlite:///runs/first.db"),
         ("me:secret@host", "host"),
     ],
 )
-def test_a_url_is_shown_without_its_password(url, shown):
-    assert study._shown(url) == shown
+def test_a_url_is_shown_without_its_password(url, expected):
+    assert shown(url) == expected
 
 
 def test_the_commands_of_the_chapter_are_those_of_the_program():

@@ -33,7 +33,7 @@ def versions(name: str) -> dict[str, str]:
     return {canonicalize_name(one.name): str(one.specifier)[2:] for one in locked(name)}
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-fanova"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-fanova", "requirements-tools"])
 def test_lock_has_all_that_is_asked_for(name: str) -> None:
     pinned = versions(f"{name}.lock")
     for wanted in requirements(f"{name}.in"):
@@ -54,7 +54,7 @@ def test_both_locks_agree() -> None:
 
 
 def test_every_locked_file_has_a_hash() -> None:
-    for name in ("requirements.lock", "requirements-fanova.lock"):
+    for name in ("requirements.lock", "requirements-fanova.lock", "requirements-tools.lock"):
         text = (ROOT / name).read_text()
         pinned = re.findall(r"^[a-zA-Z].*", text, re.MULTILINE)
         hashed = re.findall(r"^[a-zA-Z].*\\\n +--hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
@@ -93,8 +93,8 @@ def test_every_package_asked_for_is_used() -> None:
         "codespell": "codespell_lib",
     }
     # Papermill starts the first, mypy reads the second, pandas opens Parquet files with the third,
-    # SQLAlchemy finds the last by a storage's URL.
-    silent = {"ipykernel", "pandas-stubs", "pyarrow", "psycopg"}
+    # SQLAlchemy finds the last two by a storage's URL.
+    silent = {"ipykernel", "pandas-stubs", "pyarrow", "psycopg", "pymysql"}
     unused = []
     for name in {canonicalize_name(one.name) for one in requirements("requirements.in")} - silent:
         imported = rf"^\s*(import|from) {modules.get(name, name)}\b"
