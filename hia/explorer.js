@@ -83,8 +83,9 @@
   function select() {
     const inside = (column, [low, high], i) =>
       (low === -Infinity && high === Infinity) || (column.at(i) >= low && column.at(i) <= high);
+    const chosen = Object.entries(state.chosen).map(([name, set]) => [columns[name].raw, set]);
     state.kept = [...Array(total).keys()].filter((i) =>
-      Object.entries(state.chosen).every(([name, set]) => set.has(columns[name].raw[i])));
+      chosen.every(([raw, set]) => set.has(raw[i])));
     state.shown = state.kept.filter((i) =>
       inside(state.x, state.range.x, i) && inside(state.y, state.range.y, i));
     const { column, down } = state.sort;
@@ -127,8 +128,10 @@
       ` ${column.text(level)}`));
     const all = () => {
       const check = set.size < column.levels.length;
-      for (const { firstChild: box } of boxes)
-        if (box.type === "checkbox" && box.checked !== check) box.click();
+      together(() => {
+        for (const { firstChild: box } of boxes)
+          if (box.type === "checkbox" && box.checked !== check) box.click();
+      });
     };
     if (boxes.length > 3) boxes.push(button("all / none", all));
     return element("fieldset", {}, element("legend", {}, column.label), ...boxes);
@@ -265,15 +268,18 @@
   }
 
   let point, inPlot, drawn; // of the last plot: a row's place, a place's parts, a corner
+  let picture; // of the plot without the rectangle that is being drawn: thousands of dots take time
   const pointing = {
     onpointerdown: (event) => {
+      const { width, height } = plotCanvas;
       drawn = [event.offsetX, event.offsetY];
+      picture = plotCanvas.getContext("2d").getImageData(0, 0, width, height);
       plotCanvas.setPointerCapture(event.pointerId);
     },
     onpointermove: (event) => {
       if (!event.buttons) return;
-      plot();
       const pen = plotCanvas.getContext("2d");
+      pen.putImageData(picture, 0, 0);
       pen.strokeRect(...drawn, event.offsetX - drawn[0], event.offsetY - drawn[1]);
     },
     onpointercancel: () => plot(),
@@ -359,13 +365,12 @@
     button(words, () => { state.page += by; update(); }));
   const axis = (name) => element("div", {},
     chooser(name, numeric, name, () => setRange(name, [-Infinity, Infinity])), limits(name));
-  const reset = () => {
+  const reset = () => together(() => {
     for (const input of controls.querySelectorAll("input[type='checkbox']:not(:checked)"))
       input.click();
     for (const name of ["x", "y"]) setRange(name, [-Infinity, Infinity]);
     state.picked = null;
-    update();
-  };
+  });
   const controls = element("form", { onsubmit: (event) => event.preventDefault() },
     element("div", { class: "filters" }, ...given.filters.map(checkboxes)),
     element("div", { class: "axes" },
@@ -387,7 +392,17 @@
     scroll("CNNs", table),
     element("p", { class: "axes" }, turns[0], pageText, turns[1]));
 
+  // Several changes, and one look at the result.
+  let waiting = false;
+  function together(change) {
+    waiting = true;
+    change();
+    waiting = false;
+    update();
+  }
+
   function update() {
+    if (waiting) return;
     select();
     const [n, all] = [state.shown.length, total].map((count) => count.toLocaleString("en"));
     status.textContent = `${n} of ${all} CNNs are shown`;

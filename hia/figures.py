@@ -13,6 +13,7 @@ stay. So captions may name a hue, but not black, white, dark or light.
 import base64
 import html
 import io
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
@@ -51,6 +52,11 @@ STYLE: dict[Any, Any] = {
     "xtick.labelsize": 10.5,
     "ytick.labelsize": 10.5,
 }
+
+
+_SIGNED_ZERO = re.compile(r"[-+]0(\.0*)?%?")
+_ONE = r"[-+−]?[\d,]*\.?\d*(e[-+]?\d+)?%?"
+_NUMBER = re.compile(rf"(\*\*)?{_ONE}( to {_ONE}| \({_ONE} to {_ONE}\))?(\*\*)?")
 
 
 class Look(TypedDict):
@@ -179,15 +185,16 @@ def show_table(
     """Shows a table without its index, to be referred to as {numref}`name`, with a CSV to download.
 
     Texts are MyST Markdown. formats: format specification per column, such as {"weight": ".6f"};
-    other fractions get four significant digits. The CSV has every digit.
+    other fractions get four significant digits, and what is rounded to 0 has no sign. Columns of
+    numbers, texts or not, have them one under the other. The CSV has every digit.
     Raises ValueError for a format of a column that is not there.
     """
     formats = dict(formats or {})
     if unknown := sorted(set(formats) - set(table.columns)):
         raise ValueError(f"no column {unknown[0]!r}; the table has {', '.join(table.columns)}")
     cells = table.apply(lambda column: column.map(_writer(formats.get(str(column.name)))))
-    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
-    rows = [list(table.columns), ["--:" if right else ":--" for right in numeric]]
+    right = [cells[column].map(_is_number).all() for column in cells]
+    rows = [list(table.columns), ["--:" if one else ":--" for one in right]]
     rows += cells.to_numpy().tolist()
     body = "\n".join(
         f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows
@@ -217,9 +224,15 @@ def _writer(specification: str | None) -> Callable[[Any], str]:
         if pd.isna(value):
             return ""
         default = ".4g" if isinstance(value, float) else ""
-        return format(value, default if specification is None else specification)
+        written = format(value, default if specification is None else specification)
+        return written[1:] if _SIGNED_ZERO.fullmatch(written) else written
 
     return write
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a table's cell is nothing but a number or a range, perhaps in bold or in percent."""
+    return _NUMBER.fullmatch(cell) is not None
 
 
 def _csv(name: str, table: pd.DataFrame, digits: str | None = None) -> str:

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hia import published, records
+from hia import records
 from hia.datasets import FACTS
 from hia.figures import show_table, show_text, use_style
 from hia.space import SPACE
-from hia.trials import COLUMNS, SOURCES, load
+from hia.trials import COLUMNS, load
 
 use_style()
 table = load(trials)
@@ -56,7 +56,7 @@ facts = {
     f"`{hashlib.sha256(Path(trials).read_bytes()).hexdigest()[:16]}…`",
     "Rows": f"{len(table):,}, one per trained CNN",
     "Data sets": f"{len(present)}: " + ", ".join(FACTS[name].label for name in present),
-    "Source": counted(table["source"].map(LABELS)),
+    "Source": f"{counted(table['source'].map(LABELS))}; {{numref}}`fig-2` has them by data set",
     "Trained on": counted(table["processor"]),
     "Precision": counted(table["precision"]),
     "Time": f"{table['seconds'].sum() / 3600:.1f} hours of training, one core each",
@@ -103,6 +103,7 @@ missing = []
 for name, about in {
     "replicates": "configurations of the study, trained again with other seeds",
     "scaling": "configurations of the study, trained on fewer and on more images",
+    "precision": "configurations of the study, trained again in bfloat16",
     "screening": "runs of a Plackett-Burman design, with several seeds each",
 }.items():
     path = Path(trials).with_name(f"{name}.parquet")
@@ -139,38 +140,6 @@ if missing:
 # trials = pd.read_csv("trials.csv")
 # curves = trials["accuracy_per_epoch"].map(json.loads)
 # ```
-
-# %% [markdown]
-# ## How many
-
-# %%
-counts = pd.crosstab(table["dataset"], table["source"])
-counts = counts.reindex(index=present, columns=list(SOURCES), fill_value=0)
-paper = published.figure2().set_index("dataset")["models"].reindex(present)
-together = counts.sum(axis=1)
-overview = pd.DataFrame({"Data set": [FACTS[name].label for name in present]})
-for source in SOURCES:
-    overview[LABELS[source]] = counts[source].to_numpy()
-overview["Together"] = together.to_numpy()
-overview["The paper (Fig. 2)"] = paper.to_numpy()
-overview.loc[len(overview)] = ["all", *(overview[column].sum() for column in overview.columns[1:])]
-show_table(
-    overview,
-    "table-card-counts",
-    "CNNs per data set and source, and the paper's number (its Fig. 2).",
-    formats=dict.fromkeys(overview.columns[1:], ",.0f"),
-)
-short = (paper - together).clip(lower=0)
-show_text(
-    f"{counts['random'].sum() / len(table):.1%} are by random search; the paper says "
-    f"{published.value('random_share'):.0%}. "
-    + (
-        f"{short.sum():,.0f} CNNs are missing to the paper's numbers, on "
-        f"{(short > 0).sum()} of {len(present)} data sets."
-        if short.sum()
-        else "No data set has fewer CNNs than in the paper."
-    )
-)
 
 # %% [markdown]
 # ## Columns
@@ -243,7 +212,8 @@ show_text(
 
 # %%
 if provenance:
-    show_text(f"The plan, as it was recorded:\n\n```toml\n{provenance['plan_text'].strip()}\n```")
+    plan = f"```toml\n{provenance['plan_text'].strip()}\n```"
+    show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")
     rows = pd.DataFrame(
         [
             {
@@ -326,24 +296,6 @@ show_text(
 ours = of_each["images"].max()[present]
 whole = pd.Series({name: round(0.8 * FACTS[name].images) for name in present})
 share = ours / whole
-show_table(
-    pd.DataFrame(
-        {
-            "Data set": [FACTS[name].label for name in present],
-            "Training images": ours.to_numpy(),
-            "of the whole collection": whole.to_numpy(),
-            "Share": share.to_numpy(),
-            "Validation images": of_each["val_images"].max()[present].to_numpy(),
-        }
-    ),
-    "table-card-images-used",
-    "Training images here, and what the paper's split of 8:2 (its Section 4.4) gives of a whole "
-    "collection.",
-    formats={"Training images": ",", "of the whole collection": ",", "Share": ".1%"}
-    | {"Validation images": ","},
-)
-
-# %%
 hyperparameters = ["dataset", *SPACE]
 repeated = int(table.duplicated(hyperparameters).sum())
 bohb, random = (table[table["source"] == source] for source in ("bohb", "random"))
@@ -355,8 +307,8 @@ points = [
     "the paper's search space, data sets and methods of search as far as it describes them.",
     f"**Not on whole collections.** A CNN saw {share.min():.1%} ({FACTS[share.idxmin()].label}) "
     f"to {share.max():.0%} ({FACTS[share.idxmax()].label}) of the training images that the paper, "
-    "as far as it says, used. Accuracies are lower for that. {doc}`noise` shows what the number of "
-    "images does to the order of configurations.",
+    "as far as it says, used ({numref}`table-images`). Accuracies are lower for that. {doc}`noise` "
+    "shows what the number of images does to the order of configurations.",
     f"**One seed per configuration.** {repeated or 'No'} configuration"
     + ("s occur" if repeated > 1 else " occurs")
     + " again within a data set. What part of a row is chance is in {doc}`noise`.",

@@ -238,7 +238,10 @@ show_table(
             "CNNs": [len(own) for own in by_dataset.values()],
         }
         | {
-            f"After epoch {epoch}": ["" if one is None else str(one) for one in taus.values()]
+            f"After epoch {epoch}": [
+                "" if one is None else f"{one.tau:.2f} ({one.low:.2f} to {one.high:.2f})"
+                for one in taus.values()
+            ]
             for epoch, taus in found.items()
         }
     ),

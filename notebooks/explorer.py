@@ -56,7 +56,7 @@ display({"text/html": explorer.markup(rows, curves, words)}, raw=True)
 # ## The same without a program
 #
 # {numref}`fig-explorer` has all CNNs by their learning rate, {numref}`table-explorer` a summary of
-# each data set. The whole table can be downloaded on {doc}`data`.
+# each data set. The whole table can be downloaded on {doc}`card`.
 
 # %%
 names = sorted(rows["dataset"].unique())
@@ -70,7 +70,7 @@ for ax in axes.flat[len(names) :]:
 for ax, name in zip(axes.flat, names, strict=False):
     own = rows[rows["dataset"] == name]
     # Thousands of dots are one picture, not thousands of shapes: the page stays small.
-    style = {"s": 7, "alpha": 0.6, "linewidth": 0, "rasterized": True}
+    style = {"s": 7, "alpha": 0.8, "linewidth": 0, "rasterized": True}
     ax.scatter(own["lr"], own["accuracy"], **style, **LOOKS.get(name, {"color": "0.4"}))
     ax.set_title(f"{name} ({len(own):,})")
     ax.set_xscale("log")

@@ -317,7 +317,7 @@ if fits is not None:
 #
 # On raw values, columns of large numbers decide who is a neighbour. Neighbours then hardly differ
 # in these, and what neighbours do not differ in gets a weight near 0, whatever its influence
-# ({doc}`method`).
+# ({doc}`method`; {doc}`audit` has the parts of the printed distance).
 
 # %%
 raw = design(rows, columns, log=False)
@@ -333,34 +333,17 @@ squared = pd.Series(
 part = squared / squared.sum()
 large = part.nlargest(2).index
 show_text(
-    f"Of the mean squared raw distance between two CNNs, {part[large[0]]:.1%} is `{large[0]}` and "
-    f"{part[large[1]]:.1%} `{large[1]}`; the other {len(part) - 2} together are "
-    f"{part.drop(large).sum():.2%}. "
+    f"`{large[0]}` and `{large[1]}` are {part[large].sum():.2%} of the mean squared raw distance "
+    "between two of our CNNs. "
     + " ".join(
-        f"`{name}` has rank {paper.loc[name, 'rank']} of {len(HYPERPARAMETERS)} in the paper; "
-        f"its W is {W.loc[name, 'Ours']:+.4f} with our distance and "
-        f"{W.loc[name, 'Raw']:+.4f} with the raw one, "
-        + (
-            "nearer to 0."
-            if abs(W.loc[name, "Raw"]) < abs(W.loc[name, "Ours"])
-            else "not nearer to 0."
-        )
+        f"The W of `{name}` is {W.loc[name, 'Raw']:.1g} by it, and {W.loc[name, 'Ours']:.1g} by "
+        "ours."
         for name in large
     )
-    + " A low rank of these two in a computation with raw distances is therefore no evidence that "
-    "they are unimportant."
+    + " A low rank of these two by raw distances is no evidence that they are unimportant; "
+    "{doc}`multiverse` tests whether they are. `in_channel_num` has a weight that is not its own "
+    "either, for it belongs to the data set: {doc}`perdataset`."
 )
-
-# %%
-if "in_channel_num" in columns:
-    by_channels = rows.groupby("in_channel_num")["accuracy"].mean()
-    show_text(
-        "`in_channel_num` belongs to the data set: no data set occurs with one channel and with "
-        "three. Its weight is the difference between the data sets of colour and those of grey "
-        "images, with all else that sets them apart, such as size and classes: mean accuracy "
-        + ", ".join(f"{mean:.3f} with {number}" for number, mean in by_channels.items())
-        + "."
-    )
 
 # %% [markdown]
 # ## Functional ANOVA
@@ -404,29 +387,12 @@ show_table(
 )
 
 # %%
-printed = published.table(4)
-swapped = printed[printed["rank"] != printed["weight"].rank(ascending=False)]
-total = printed["weight"].sum()
 show_text(
-    f"The paper's weights sum to {total:.3f}. "
+    f"The paper's weights sum to {published.table(4)['weight'].sum():.3f}, which parts of one "
+    "variance cannot, and two of its ranks are exchanged ({doc}`audit`)."
     + (
-        "Those of one functional ANOVA are parts of one variance that do not overlap, and sum to "
-        "at most 1: some of the printed weights are something else. "
-        if total > 1
-        else ""
-    )
-    + (
-        "Against their own weights, the ranks of "
-        + " and ".join(
-            f"`{row.hyperparameter}` ({row.weight:.6f}, printed as {row.rank})"
-            for row in swapped.itertuples()
-        )
-        + " are swapped. "
-        if len(swapped)
-        else ""
-    )
-    + (
-        f"Ours sum to {found['weight'].sum():.3f}; the rest is interactions."
+        f" Ours sum to {found['weight'].sum():.3f}. The rest is interactions ({{doc}}`joint`), and "
+        "noise that the forest has learnt as if it were interactions."
         if found is not None
         else ""
     )

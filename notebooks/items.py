@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # What is here
+# # The paper, item by item
 #
 # Every figure, table, algorithm and equation of the paper, where it is in this book, and how ours
 # agrees with it; then the state of the book itself. Figures and tables of the paper have its

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Pairs
 #
-# The paper gives every pair of hyperparameters a weight of its own by {eq}`eq-11`, and lists the
-# ten largest (its Table 5). The equation takes the shares of the single hyperparameters and nothing
-# else.
+# The paper gives every pair of hyperparameters a weight by {eq}`eq-11`, and lists the ten largest
+# (its Table 5). {numref}`table-5` has ours beside them, and {numref}`fig-pairs` what the equation
+# cannot know: which hyperparameters work together.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -24,18 +24,22 @@ scale = "range"  # what the distance is computed on: range, or none for raw valu
 log_lr = True  # take the learning rate on its logarithm
 top = 10  # pairs listed; the paper lists ten
 n_resamples = 200  # bootstrap samples for the interval of the agreement
-random_state = 0  # seed of these
+n_trees = 16  # trees of functional ANOVA's forest, for the interactions
+min_samples_leaf = 5  # the fewest CNNs in a leaf of it
+random_state = 0  # seed of these and of the forest
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from scipy.stats import kendalltau
 
 from hia import published
-from hia.figures import show_agreement, show_figure, show_table, show_text, use_style
+from hia.fanova import FAnova, measure_options
+from hia.figures import WIDTH, look, show_agreement, show_figure, show_table, show_text, use_style
 from hia.relief import NRReliefF, joint_importance
-from hia.space import HYPERPARAMETERS
+from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, load, select
 
 use_style()
@@ -146,95 +150,99 @@ if something:
 else:
     show_agreement("table-5", "None: no weight of ours is above 0.")
 
-# %%
-if something:
-    square = pd.DataFrame(np.nan, index=columns, columns=columns)
-    for pair in pairs.itertuples():
-        square.loc[pair.second, pair.first] = pair.weight
-    lower = square.iloc[1:, :-1]
-    figure, axes = plt.subplots(figsize=(5.4, 5))
-    axes.imshow(lower, cmap="cividis")
-    light = (pairs["weight"].min() + pairs["weight"].max()) / 2
-    for i, j in zip(*np.nonzero(lower.notna().to_numpy()), strict=True):
-        weight = lower.iloc[i, j]
-        color = "black" if weight > light else "white"
-        axes.text(j, i, f"{weight:.2f}", ha="center", va="center", color=color, fontsize=9)
-    axes.set_xticks(range(lower.shape[1]), lower.columns, rotation=45, ha="right")
-    axes.set_yticks(range(lower.shape[0]), lower.index)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    show_figure(
-        figure,
-        "fig-pairs",
-        f"Weights of all {len(pairs)} pairs by {{eq}}`eq-11`, from our shares.",
-        alt=f"Heat map of the weights of all pairs, from {pairs['weight'].min():.2f} to "
-        f"{pairs['weight'].max():.2f}; the largest is {pairs['first'][0]} with "
-        f"{pairs['second'][0]}.",
-        data=pairs,
-    )
-
 # %% [markdown]
-# ## The paper's labels
+# The labels of the paper's pairs are out of step with their weights; {numref}`table-audit-labels`
+# shows which pair each weight belongs to.
 #
-# The paper's Table 5 can be computed from its Table 3. {numref}`table-5-check` looks for the pair
-# whose weight by {eq}`eq-11` is the printed number.
-
-# %%
-digits = 1e-6  # Both tables are printed to six digits.
-check = []
-for row in printed.itertuples():
-    gap = (from_table3["weight"] - row.weight).abs()
-    nearest = from_table3.loc[gap.idxmin()]
-    match = gap.min() <= digits
-    check.append(
-        {
-            "Printed weight": row.weight,
-            "Printed label": written(row),
-            "Pair with that weight": written(nearest) if match else "none",
-            "Weight by Eq. 11": nearest["weight"] if match else np.nan,
-            "right": match and {nearest["first"], nearest["second"]} == {row.first, row.second},
-        }
-    )
-check = pd.DataFrame(check)
-show_table(
-    check.assign(right=check["right"].map({True: "yes", False: "no"})).rename(
-        columns={"right": "Label right"}
-    ),
-    "table-5-check",
-    "The paper's Table 5, computed from its Table 3.",
-    {"Printed weight": ".6f", "Weight by Eq. 11": ".6f"},
-)
-
-# %%
-matched = int((check["Pair with that weight"] != "none").sum())
-wrong = int((~check["right"]).sum())
-lr = next(row for row in printed.itertuples() if "lr" in (row.first, row.second))
-first = check.iloc[0]
-show_text(
-    f"{matched} of the {len(check)} weights are those of {{eq}}`eq-11` on the paper's Table 3, to "
-    "one unit of the sixth digit. "
-    f"{wrong} of the labels belong to another pair: the largest weight is that of "
-    f"{first['Pair with that weight']}, printed as {first['Printed label']}, while `lr` is printed "
-    f"at rank {lr.rank}."
-    if wrong
-    else f"{matched} of the {len(check)} weights are those of {{eq}}`eq-11` on the paper's Table "
-    "3, and all labels are right."
-)
-
-# %% [markdown]
 # ## What a weight of a pair means
 #
 # The shares sum to 1, so {eq}`eq-11` is $e^{W[\Theta_a] + W[\Theta_b] - 1}$: it rises with the sum
-# of two shares and depends on nothing else. The order of the pairs is the order of these sums, and
-# the weights of all pairs follow from those of the single hyperparameters. Two hyperparameters that
-# only work together and two that do not touch each other get the same weight if their shares are
-# the same. The table measures no interaction.
+# of two shares and depends on nothing else. Two hyperparameters that only work together and two
+# that do not touch each other get the same weight if their shares are the same. The table measures
+# no interaction.
+#
+# Functional ANOVA does. The interaction of two hyperparameters is the part of the variance that
+# they explain together and neither explains alone {cite:p}`hutter2014efficient`.
+# {numref}`fig-pairs` has both.
 
 # %%
+forest = FAnova(
+    n_trees, min_samples_leaf, random_state=random_state, **measure_options(SPACE, columns)
+).fit(design(rows, columns, log=False), rows["accuracy"])
+interactions = forest.pair_importances()
+
+
+def triangle(table: pd.DataFrame, below: bool) -> pd.DataFrame:
+    """A table of pairs as half a square (hyperparameters, hyperparameters)."""
+    square = pd.DataFrame(np.nan, index=columns, columns=columns)
+    for pair in table.itertuples():
+        first, second = sorted((pair.first, pair.second), key=columns.index)
+        place = (second, first) if below else (first, second)
+        square.loc[place] = pair.weight
+    return square
+
+
+halves = [
+    (triangle(interactions, below=False), look("fanova")["color"], lambda x: f"{100 * x:.1f}"),
+    (triangle(pairs, below=True), look("nrrelieff")["color"], lambda x: f"{x:.2f}"),
+]
+figure, ax = plt.subplots(figsize=(WIDTH, 5))
+for square, color, written_as in halves:
+    if square.notna().any(axis=None):
+        weakest, strongest = square.min(axis=None), square.max(axis=None)
+        colors = LinearSegmentedColormap.from_list("half", [f"{color}00", f"{color}FF"])
+        ax.imshow(square, cmap=colors, vmin=weakest, vmax=strongest)
+        for (row, column), weight in np.ndenumerate(square.to_numpy()):
+            if np.isfinite(weight):
+                strong = weight - weakest > 0.7 * (strongest - weakest)
+                ink = "white" if strong else "black"
+                text = written_as(weight)
+                ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5)
+ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+ax.set_yticks(range(len(columns)), columns)
+ax.spines[:].set_visible(False)
+ax.tick_params(length=0)
+top_interaction = interactions.iloc[0]
+shown = interactions.rename(columns={"weight": "interaction"})
 if something:
-    sums = shares[pairs["first"]].to_numpy() + shares[pairs["second"]].to_numpy()
-    gap = float((np.log(pairs["weight"]) + 1 - sums).abs().max())
-    show_text(
-        f"For our {len(pairs)} pairs, the logarithm of the weight plus 1 differs from the sum of "
-        f"the two shares by at most {gap:.1e}."
+    by_equation = by_pair(pairs)
+    shown["eq_11"] = [
+        by_equation[frozenset(pair)] for pair in shown[["first", "second"]].to_numpy()
+    ]
+show_figure(
+    figure,
+    "fig-pairs",
+    f"Two answers about the same {len(interactions)} pairs. Below the diagonal, blue: the weight "
+    "by {eq}`eq-11`, from our shares. Above it, orange: the interaction by functional ANOVA, in "
+    "percent of the variance of the forest's predictions.",
+    alt="A square of coloured cells, one half for each measure. "
+    + (f"Largest by Eq. 11: {pairs['first'][0]} with {pairs['second'][0]}. " if something else "")
+    + f"Largest interaction: {top_interaction['first']} with {top_interaction['second']}, "
+    f"{top_interaction['weight']:.1%}.",
+    data=shown,
+)
+
+# %%
+most = interactions.head(3)
+says = (
+    "The largest interactions are "
+    + "; ".join(f"{written(pair)} ({pair.weight:.1%})" for pair in most.itertuples())
+    + f". Of the variance of the forest's predictions all {len(interactions)} together explain "
+    f"{interactions['weight'].sum():.0%} and the hyperparameters alone "
+    f"{forest.importances_.sum():.0%}; what is left are interactions of three or more, and noise "
+    "that it has learnt."
+)
+if something:
+    tau = kendalltau(shown["eq_11"], shown["interaction"]).statistic
+    says += f" Kendall's $\\tau$ between the two orders of the pairs is {tau:.2f}: " + (
+        "what matters much alone also takes part in interactions, but in which ones {eq}`eq-11` "
+        "does not say."
+        if tau > 0.3
+        else "{eq}`eq-11` says next to nothing about interactions."
     )
+if "in_channel_num" in columns:
+    says += (
+        " `in_channel_num` stands for the data set: an interaction with it says that other values "
+        "are good on other data sets."
+    )
+show_text(says)

@@ -306,9 +306,8 @@ if fits is not None:
 # %% [markdown]
 # ### More trials, and a worse ranking
 #
-# A neighbour of a configuration tells something about a hyperparameter only if it differs in it.
-# The more trials there are, the nearer the nearest 30 of them are. In a hyperparameter of two
-# values, two trials are the same or as far apart as can be, so near ones are the same.
+# The more trials there are, the nearer the nearest 30 are, and the fewer of them differ in a
+# hyperparameter of few values ({numref}`table-neighbours`).
 
 # %%
 if fits is not None and {"nrrelieff", "nrrelieff_growing"} <= set(present):

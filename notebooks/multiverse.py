@@ -447,7 +447,7 @@ show_table(
     "table-multiverse-units",
     "W with all hyperparameters from 0 to 1, and after writing this one, alone, from 0 to "
     f"{stretch:g}. *Place by size*: of |W| among {len(varying)}.",
-    formats={"W": "+.4f", "W, other unit": "+.4f"},
+    formats={"W": "+.4f", "W, other unit": "+.2g"},
 )
 
 # %%
@@ -470,8 +470,7 @@ show_text(
         "distance the planted hyperparameter is first, as it must be. With the raw distance it is "
         "not: "
         + spelled(
-            f"`{n}` has W = {blind.loc[n, 'W']:+.4f} and rank {blind.loc[n, 'Rank']}"
-            for n in missed
+            f"`{n}` has W = {blind.loc[n, 'W']:.1g} and rank {blind.loc[n, 'Rank']}" for n in missed
         )
         + ", although what was planted explains "
         + spelled(f"{blind.loc[n, 'Explains']:.0%}" for n in missed)

@@ -7,7 +7,7 @@
 # ---
 
 # %% [markdown]
-# # How much is the seed? How much the size?
+# # Noise: seed, size, precision
 #
 # The recorded study trains every configuration once, with one seed, on a part of its data set, and
 # in single precision. Three experiments beside it ask what that does to its results: some
@@ -253,19 +253,21 @@ if others:
     full = sizes[sizes["fraction"] == 1].set_index(["dataset", "trial"])["accuracy"]
     places = full.groupby("dataset").rank(pct=True)
     for (name, number), line in sizes.groupby(["dataset", "trial"]):
-        colour = plt.get_cmap("viridis")(0.9 * places.get((name, number), 0))
-        axes[name].plot(line["images"], line["accuracy"], "o-", ms=3, lw=1, color=colour)
+        strength = 0.2 + 0.8 * places.get((name, number), 0)
+        style = {"ms": 3, "lw": 1.2, "color": COLOUR, "alpha": strength}
+        axes[name].plot(line["images"], line["accuracy"], "o-", **style)
     for name, ax in axes.items():
         ticks = images.loc[name].dropna().astype(int)
+        ticks = ticks[(ticks / ticks.shift(fill_value=1)) > 1.4]  # others' labels would overlap
         ax.set(xscale="log", ylim=(0, None))
         ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=8)
         ax.minorticks_off()
     show_figure(
         figure,
         "fig-sizes",
-        "Validation accuracy against the number of training images, one line per configuration: "
-        "violet for the poor on as many images as the study has, over green to yellow for the "
-        "good. Where lines cross, the order changes. Grey: guessing. The scales differ.",
+        "Validation accuracy against the number of training images, one line per configuration, "
+        "the stronger the better it is on as many images as the study has. Where lines cross, the "
+        "order changes. Grey: guessing. The scales differ.",
         "One panel of lines per data set; the median change of accuracy against the study's number "
         "of images is " + ", ".join(f"{change(one):+.3f} on {NAMES[one]}" for one in others),
         data=sizes[["dataset", "trial", "fraction", "images", "accuracy"]],

@@ -335,46 +335,46 @@ if recorded is not None and len(random):
     )
 
 # %% [markdown]
-# {numref}`table-pays-answer` and {numref}`table-pays-answer-learned` are the plain answer. A loss
-# is a regret minus that of tuning everything with as many trials: above 0 everything was the better
-# choice. *Ahead from* is the number of trials from which on tuning everything stays ahead, and
-# *clearly* that from which on the whole 95 % interval is above 0.
-
+# {numref}`table-pays-answer` is the plain answer. A loss is a regret minus that of tuning
+# everything with as many trials: above 0 everything was the better choice. *Ahead from* is the
+# number of trials from which on tuning everything stays ahead, and *clearly* that from which on the
+# whole 95 % interval is above 0.
 
 # %%
-def answer(default: str, search: str, arms, numbers, sure: int) -> pd.DataFrame:
-    """A row per arm (ranking, k): losses at numbers of trials, with the interval at one of them."""
+ARMS = [*(("nrrelieff", k) for k in tuning.TOP), RANKED]
+
+
+def show_answer(settings, numbers, sure: int, name: str, caption: str) -> None:
+    """A table with a row per setting (default, search) and arm: losses at numbers of trials, with
+    the interval at one of them."""
     made = []
-    for ranking, k in arms:
-        curve = tuning.losses(found, default, search, ranking, k)
-        row = {"Tuned": f"first {k}" if ranking != tuning.ALL else f"all {k}"}
-        row["Ranking"] = LABELS.get(ranking, "")
-        for n in numbers:
-            mean, low, high = curve.at(n)
-            row[f"{n} trials"] = 100 * mean
-            if n == sure:
-                row["95 %"] = f"{points(low)} to {points(high)}"
-        ahead, clearly = tuning.wins_from(curve), tuning.wins_from(curve, surely=True)
-        row["Ahead from"] = "never" if ahead is None else str(ahead)
-        row["Clearly"] = "never" if clearly is None else str(clearly)
-        made.append(row)
-    return pd.DataFrame(made)
+    for default, search in settings:
+        for ranking, k in ARMS:
+            curve = tuning.losses(found, default, search, ranking, k)
+            row = {"The rest at": DEFAULTS[default]}
+            row["Tuned"] = f"first {k}" if ranking != tuning.ALL else f"all {k}"
+            for n in numbers:
+                mean, low, high = curve.at(n)
+                row[f"{n} trials"] = 100 * mean
+                if n == sure:
+                    row["95 %"] = f"{points(low)} to {points(high)}"
+            ahead, clearly = tuning.wins_from(curve), tuning.wins_from(curve, surely=True)
+            row["Ahead from"] = "never" if ahead is None else str(ahead)
+            row["Clearly"] = "never" if clearly is None else str(clearly)
+            made.append(row)
+    signed = dict.fromkeys([f"{n} trials" for n in numbers], "+.1f")
+    show_table(pd.DataFrame(made), name, caption, signed)
 
 
-def show_answer(table: pd.DataFrame, name: str, caption: str) -> None:
-    signed = dict.fromkeys([column for column in table if column.endswith("trials")], "+.1f")
-    show_table(table, name, caption, signed)
-
-
-ARMS = [(ranking, k) for k in tuning.TOP for ranking in LABELS]
 if recorded is not None and len(random):
-    for default, label in DEFAULTS.items():
-        show_answer(
-            answer(default, "random", [*ARMS, RANKED], numbers, at),
-            "table-pays-answer" if default == "table1" else f"table-pays-answer-{default}",
-            "Loss against tuning everything, in percentage points of accuracy, with the 95 % "
-            f"interval at {at} trials: random search, the rest at {label}.",
-        )
+    show_answer(
+        [(default, "random") for default in DEFAULTS],
+        numbers,
+        at,
+        "table-pays-answer",
+        "Loss of random search that tunes the first of N-RReliefF's ranking, against tuning "
+        f"everything, in percentage points of accuracy, with the 95 % interval at {at} trials.",
+    )
 
 # %%
 if recorded is not None and len(random):
@@ -437,24 +437,39 @@ if recorded is not None and len(random):
 
 # %%
 if recorded is not None and len(random):
+    lost = {
+        default: {
+            name: tuning.losses(found, default, "random", name, compared).at(at) for name in LABELS
+        }
+        for default in DEFAULTS
+    }
+    table = pd.DataFrame({"Ranking": LABELS.values()})
+    for default, label in DEFAULTS.items():
+        heading = f"{label[0].upper()}{label[1:]}"
+        table[heading] = [100 * loss[0] for loss in lost[default].values()]
+        table["95 %" + " " * (default == "learned")] = [
+            f"{points(low)} to {points(high)}" for _, low, high in lost[default].values()
+        ]
+    show_table(
+        table,
+        "table-pays-rankings",
+        f"Loss of tuning {first_k(compared)} against tuning everything, after {at} trials of "
+        "random search, by the ranking and by the default of the rest; percentage points.",
+        dict.fromkeys(table.columns[1::2], "+.1f"),
+    )
     said = []
     for default, label in DEFAULTS.items():
-        lost = {
-            name: tuning.losses(found, default, "random", name, compared).at(at)[0]
-            for name in LABELS
-        }
         useful, wrong = (
             tuning.losses(
                 found, default, "random", name, compared, against=("nrrelieff", compared)
             ).at(at)
             for name in ("random", "reversed")
         )
-        best = min(lost, key=lambda name: lost[name])
+        best = min(LABELS, key=lambda name: lost[default][name][0])
         said.append(
-            f"**With {label}** and {at} trials, the loss of tuning {first_k(compared)} is "
-            + listed(f"{points(lost[name])} points by {label_}" for name, label_ in LABELS.items())
-            + f". Against {LABELS['nrrelieff']} the difference is {interval(useful)} for a random "
-            f"order and {interval(wrong)} for the reversed one. "
+            f"**With {label}** and {at} trials, the difference of the losses from that by "
+            f"{LABELS['nrrelieff']} is {interval(useful)} for a random order and {interval(wrong)} "
+            "for the reversed one. "
             + (
                 "The ranking is better than none, and the wrong ones cost most."
                 if useful[1] > 0 and wrong[1] > 0
@@ -485,42 +500,38 @@ if recorded is not None and len(random):
 if recorded is not None and len(random):
     made = []
     for default, label in DEFAULTS.items():
-        for ranking, k in [*ARMS, RANKED]:
-            mean, low, high = tuning.unreachable(found, default, ranking, k)
-            made.append(
-                {
-                    "Default": label,
-                    "Ranking": LABELS.get(ranking, "all ten"),
-                    "k": k,
-                    "cell": f"{points(mean, '')} ({points(low, '')} to {points(high, '')})",
-                    "mean": mean,
-                }
-            )
+        for ranking in LABELS:
+            row = {"The rest at": label, "Ranking": LABELS[ranking]}
+            for k in tuning.TOP:
+                mean, low, high = tuning.unreachable(found, default, ranking, k)
+                row[f"{k} tuned"] = 100 * mean
+                if k == compared:
+                    row["95 %"] = f"{points(low, '')} to {points(high, '')}"
+            made.append(row)
     floors = pd.DataFrame(made)
-    wide = floors.set_index(["Default", "Ranking", "k"])["cell"].unstack("k").fillna("")  # noqa: PD010
-    rank_order = {label: place for place, label in enumerate([*LABELS.values(), "all ten"])}
-    wide = wide.reset_index().sort_values(
-        ["Default", "Ranking"],
-        key=lambda values: values.map(rank_order | {v: i for i, v in enumerate(DEFAULTS.values())}),
-    )
+    left = [
+        f"{points(tuning.unreachable(found, default, *RANKED)[0], '')} with {label}"
+        for default, label in DEFAULTS.items()
+    ]
     show_table(
-        wide.rename(columns={k: f"{k} tuned" for k in (*tuning.TOP, RANKED[1])}),
+        floors,
         "table-pays-wrong",
         "What cannot be reached with the rest fixed, percentage points of accuracy, means over the "
-        "data sets with 95 % intervals.",
+        f"data sets, with 95 % intervals. With all ten tuned it is {listed(left)}.",
+        dict.fromkeys([f"{k} tuned" for k in tuning.TOP], ".1f"),
     )
-    floor = floors.set_index(["Default", "Ranking", "k"])["mean"]
+    floor = floors.set_index(["The rest at", "Ranking"])[f"{compared} tuned"] / 100
     show_text(
         " ".join(
             f"With {label}, the first {compared} of N-RReliefF leave "
-            f"{points(floor[label, LABELS['nrrelieff'], compared], '')} points out of reach, its "
-            f"last {compared} {points(floor[label, LABELS['reversed'], compared], '')}: choosing "
+            f"{points(floor[label, LABELS['nrrelieff']], '')} points out of reach, its "
+            f"last {compared} {points(floor[label, LABELS['reversed']], '')}: choosing "
             "the wrong ones "
             + (
                 f"costs {points(difference, '')} points that no number of trials brings back."
                 if (
-                    difference := floor[label, LABELS["reversed"], compared]
-                    - floor[label, LABELS["nrrelieff"], compared]
+                    difference := floor[label, LABELS["reversed"]]
+                    - floor[label, LABELS["nrrelieff"]]
                 )
                 > sizeable
                 else "is no loss: with this default the important ones are those to leave alone."
@@ -553,16 +564,11 @@ if recorded is not None and len(random):
         )
         last = tuning.CHECKPOINTS["tpe"][-1]
         show_answer(
-            answer(
-                "table1",
-                "tpe",
-                [(ranking, k) for ranking, k in ARMS if ranking != "random"] + [RANKED],
-                [n for n in dict.fromkeys((*shown, last)) if n in tuning.CHECKPOINTS["tpe"]],
-                last,
-            ),
+            [("table1", "tpe")],
+            [n for n in dict.fromkeys((*shown, last)) if n in tuning.CHECKPOINTS["tpe"]],
+            last,
             "table-pays-tpe",
-            "Loss against tuning everything by TPE, in percentage points of accuracy, with the "
-            f"95 % interval at {last} trials; the rest at Table 1's default.",
+            f"As {{numref}}`table-pays-answer`, by TPE, with the 95 % interval at {last} trials.",
         )
         both = set(by_tpe["dataset"]) & set(datasets)
         same = found[found["dataset"].isin(both)]
@@ -586,7 +592,8 @@ if recorded is not None and len(random):
                 and gain
                 > -min(
                     tuning.losses(same, "table1", "random", ranking, k).at(last)[0]
-                    for ranking, k in ARMS
+                    for ranking in LABELS
+                    for k in tuning.TOP
                 )
                 else ""
             )

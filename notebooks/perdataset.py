@@ -249,7 +249,7 @@ for method, found in tested.items():
             else f"The mean ranks could all be the same (Friedman's p = {found.p:.2g}). "
         )
         + f"The first, `{means.index[0]}`, is ahead of {len(behind)} of {len(means) - 1} others "
-        "beyond doubt" + (f": {quoted(behind)}." if behind else ".")
+        "by the critical difference" + (f": {quoted(behind)}." if behind else ".")
     )
 show_text(
     " ".join(sentences) + " The two methods agree on one data set with a Kendall's $\\tau$ of "
@@ -481,7 +481,7 @@ if colour and len(colour) < len(present):
     )
 
 # %% [markdown]
-# The screen ({doc}`methods`) trains the same configurations with one and with three channels on
+# The screen ({doc}`screening`) trains the same configurations with one and with three channels on
 # every data set: colour images made grey, grey images repeated three times. Repeating adds no
 # information, so the data sets of grey images are a control: an effect there has nothing to do with
 # colour.

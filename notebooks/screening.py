@@ -281,12 +281,12 @@ if there:
         "second half": {"marker": ">", "facecolor": "none", "edgecolor": color},
         "both": {"marker": "*", "color": color, "s": 80},
     }.items():
-        label = f"{len(folded) if title == 'both' else half} runs, {title}"
+        label = f"all {len(folded)} runs" if title == "both" else title
         ax.scatter(of_halves[title], heights, label=label, zorder=2, **({"s": 42} | how))
     ax.set_yticks(heights, of_halves.index)
     ax.set_xlabel("effect on the accuracy" + (", mean over the data sets" if several else ""))
     ax.grid(axis="x")
-    ax.legend(loc="best")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     flipped = of_halves.index[of_halves["first half"] * of_halves["second half"] < 0]
     widest = (of_halves["first half"] - of_halves["second half"]).abs().idxmax()
     one_half, other_half, both_halves = of_halves.loc[widest]
@@ -610,19 +610,11 @@ if both:
         ax.set_title(name)
         ax.grid()
         drawn.append(pd.DataFrame({"hyperparameter": name, "value": x, "accuracy": curve}))
-        seen.append(
-            {
-                "Hyperparameter": f"`{name}`",
-                "Screen": effect,
-                "Forest, same levels": steps.loc[name, both].mean(),
-                "Forest, whole range": curve.max() - curve.min(),
-                "Best at": x[curve.idxmax()],
-            }
-        )
+        whole = curve.max() - curve.min()
+        seen.append((x[curve.idxmax()], abs(steps.loc[name, both].mean()) / whole))
     figure.supylabel("accuracy, from its mean", fontsize=11)
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    seen = pd.DataFrame(seen)
-    hidden = seen["Forest, same levels"].abs() / seen["Forest, whole range"]
+    best, between_levels = (pd.Series(values, CURVED) for values in zip(*seen, strict=True))
     show_figure(
         figure,
         "fig-pb-curves",
@@ -631,32 +623,14 @@ if both:
         + "The screen's pair is put at the height of the curve; its slope is what it measured.",
         "A panel for each hyperparameter with more than two values. Share of the curve's range "
         "between the two levels: "
-        + ", ".join(f"{name} {share:.0%}" for name, share in zip(CURVED, hidden, strict=True)),
+        + ", ".join(f"{name} {share:.0%}" for name, share in between_levels.items()),
         data=pd.concat(drawn, ignore_index=True),
     )
-    show_table(
-        seen,
-        "table-pb-curves",
-        "Accuracy at + less accuracy at −, by the screen and by the forests of the study; what "
-        "lies between the lowest and the highest point of the forests' curve; and where that is "
-        "highest.",
-        {
-            "Screen": "+.3f",
-            "Forest, same levels": "+.3f",
-            "Forest, whole range": ".3f",
-            "Best at": ".3g",
-        },
-    )
-    least = hidden.idxmin()
-    inside = [
-        name
-        for name, best in zip(CURVED, seen["Best at"], strict=True)
-        if float(at.loc[name, "low"]) < best < float(at.loc[name, "high"])
-    ]
+    inside = [name for name in CURVED if at.loc[name, "low"] < best[name] < at.loc[name, "high"]]
     show_text(
-        f"Between the two levels lies {hidden.min():.0%} (`{CURVED[least]}`) to {hidden.max():.0%} "
-        f"(`{CURVED[hidden.idxmax()]}`) of what a hyperparameter does over its range, by the "
-        "forests. "
+        f"Between the two levels lies {between_levels.min():.0%} (`{between_levels.idxmin()}`) to "
+        f"{between_levels.max():.0%} (`{between_levels.idxmax()}`) of what a hyperparameter does "
+        "over its range, by the forests. "
         + (
             f"The best value of {listed(inside)} lies between the levels, where the screen does "
             "not look; a hump there can cancel, and does not even leave a small effect as a sign "
@@ -666,82 +640,6 @@ if both:
             "misses lies outside them."
         )
     )
-
-# %% [markdown]
-# ## Colour as a factor
-#
-# In the study, `in_channel_num` belongs to the data set, and its importance is all that tells
-# colour data sets from grey ones. Here every data set is trained both ways: colour images are made
-# grey for one channel, grey ones are repeated for three. So on colour data sets the effect is that
-# of colour. On the others there is nothing to be won: three equal channels hold what one holds.
-
-# %%
-if there:
-    of_colour = screened.xs("in_channel_num", level="hyperparameter").reindex(names)
-    by_contrasts = contrasts.xs("in_channel_num", level="hyperparameter").reindex(names)
-    grey = [name for name in names if FACTS[name].channels == 1]
-    colour = [name for name in names if FACTS[name].channels == 3]
-    show_table(
-        pd.DataFrame(
-            {
-                "Data set": [FACTS[name].label for name in names],
-                "Images": ["colour" if name in colour else "grey" for name in names],
-                "Effect of 3 channels": of_colour["effect"].to_numpy(),
-                "p, seeds": of_colour["p"].to_numpy(),
-                "p, interactions": by_contrasts["p"].to_numpy(),
-                "Rank": screened.xs("in_channel_num", level="hyperparameter")["rank"]
-                .reindex(names)
-                .to_numpy(),
-            }
-        ),
-        "table-pb-colour",
-        "The effect of three channels instead of one on the accuracy, with p-values against the "
-        "seeds and against the interactions, and its rank among eleven.",
-        {
-            "Effect of 3 channels": "+.3f",
-            "p, seeds": ".2g",
-            "p, interactions": ".2g",
-            "Rank": "g",
-        },
-    )
-    says = []
-    if colour:
-        gains = of_colour.loc[colour, "effect"]
-        stands = int((by_contrasts.loc[colour, "p"] < level).sum())
-        says.append(
-            f"On the {count(len(colour), 'colour data set')} the effect is {gains.mean():+.3f} on "
-            f"average, from {gains.min():+.3f} to {gains.max():+.3f}, and stands out of the "
-            f"interactions on {stands or 'none'}: "
-            + (
-                "at these levels of the rest, colour matters."
-                if 2 * stands > len(colour)
-                else "little is lost with the colours by networks like these."
-            )
-        )
-    if grey:
-        changes = of_colour.loc[grey, "effect"]
-        stands = [name for name in grey if by_contrasts.loc[name, "p"] < level]
-        says.append(
-            f"On the grey ones it is {changes.mean():+.3f} on average. "
-            + (
-                f"On {listed([FACTS[name].label for name in stands], code=False)} it stands out of "
-                "the interactions, where no information was added. It is then something else: the "
-                "gradient (three equal channels make the steps of the first layer three times as "
-                "large), an interaction of three, from which the fold-over does not free an "
-                "effect, or chance, of which there is more in several tests."
-                if stands
-                else "It stands out of the interactions on none, as it should."
-            )
-        )
-    if grey and colour and both:
-        by_channels = study.groupby("in_channel_num")["accuracy"].mean()
-        if len(by_channels) == 2:
-            says.append(
-                "The study, in which the data set and its channels cannot be told apart, has a "
-                f"mean accuracy of {by_channels[1]:.3f} with one channel and {by_channels[3]:.3f} "
-                "with three: a difference of data sets, which says nothing about channels."
-            )
-    show_text(" ".join(says))
 
 # %% [markdown]
 # ## What it costs
@@ -818,7 +716,8 @@ if there:
 #
 # - They can tell **large main effects** between two stated levels, with their direction, and they
 #   can do it before a study is paid for.
-# - They can make a factor of what a study cannot vary, as with the channels above.
+# - They can make a factor of what a study cannot vary. Here every data set is trained with one and
+#   with three channels, its images converted; what comes of it is in {doc}`perdataset`.
 # - They cannot see **curvature**: two levels are a line.
 # - They cannot tell **interactions**: with the fold-over these leave the main effects alone, but
 #   they are not estimated. Without it they are taken for main effects. What of the importance

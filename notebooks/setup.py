@@ -160,12 +160,7 @@ show_agreement(
     "defaults " + ("is" if len(strange) == 1 else "are") + " outside the space printed beside it.",
 )
 show_text(
-    " ".join(
-        f"The printed default of `{name}`, {paper['default'][name]}, is outside its own range of "
-        f"{paper['space'][name]}."
-        for name in strange
-    )
-    + " Defaults are not used in the study, where all hyperparameters vary together. "
+    "Defaults are not used in the study, where all hyperparameters vary together. "
     "`in_channel_num` is not drawn: it is what the data set's images have. `lr` is drawn evenly on "
     "the logarithm, the usual choice for a range of such width; the paper does not say. A layer's "
     "number of filters exists only where the layer does, so the filters are looked at apart, for "
@@ -243,7 +238,8 @@ show_figure(
     figure,
     "fig-network",
     f"The network for {facts.label} with kernel {kernel}, stride {stride}, padding {padding} and "
-    f"dropout {dropout_rate:g} in {num_conv_layers} block(s): {parameters:,} parameters, "
+    f"dropout {dropout_rate:g} in {num_conv_layers} block{'s' * (num_conv_layers > 1)}: "
+    f"{parameters:,} parameters, "
     f"{cnn.flops(config, facts.channels, facts.size, facts.classes) / 1e6:.2f} million "
     "floating-point operations for one image. Under each stack of maps: their side in pixels, and "
     "how many they are.",
@@ -270,7 +266,8 @@ show_figure(
 #
 # The two rules for small maps keep the space a full product: every combination of hyperparameters
 # is a network on every data set, and no combination has to be left out. How often they matter
-# depends on the size of the images ({numref}`table-shrink`).
+# depends on the size of the images ({numref}`table-shrink`; {doc}`audit` counts what could not be
+# built without them).
 
 # %%
 rng = np.random.default_rng(random_state)

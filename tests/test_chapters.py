@@ -99,6 +99,17 @@ def test_no_weight_above_0_is_a_result(
     assert says in shown(tmp_path / "out.ipynb")
 
 
+def test_first_page_without_the_other_recordings(tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent.parquet")
+    others = dict.fromkeys(("universes", "fits", "replicates", "searches"), absent)
+    few = {"n_trees": 2, "n_resamples": 2}
+    run(Path("notebooks/intro.py"), tmp_path / "out.ipynb", {**others, **few})
+    page = shown(tmp_path / "out.ipynb")
+    assert "- **The ranking.** The paper's first three are" in page
+    assert "- **The printed numbers.** Of" in page
+    assert not any(f"**The {name}.**" in page for name in ("choices", "method", "noise", "use"))
+
+
 def page(folder: Path, name: str, outputs: list[dict], prose: str = "", **facts: object) -> None:
     """An executed notebook with these outputs."""
     made = [

@@ -84,6 +84,23 @@ def test_table_with_formats_and_every_digit_in_its_csv(shown: list) -> None:
         show_table(TABLE, "table-x", "A caption.", {"m": ","})
 
 
+def test_columns_of_numbers_are_aligned_and_zero_has_no_sign(shown: list) -> None:
+    table = pd.DataFrame(
+        {
+            "text": ["**1,234**", "-5.6"],
+            "share": ["8.3%", ""],
+            "range": ["1 to 2", "0.3 (-0.1 to +0.7)"],
+            "words": ["3", "3 or 4"],
+            "W": [-0.00004, 0.00006],
+        }
+    )
+    show_table(table, "table-x", "A caption.", {"W": "+.4f"})
+    markdown = shown[0][0]["text/markdown"]
+    assert "| --: | --: | --: | :-- | --: |\n" in markdown
+    assert "| **1,234** | 8.3% | 1 to 2 | 3 | 0.0000 |\n" in markdown
+    assert "| -5.6 |  | 0.3 (-0.1 to +0.7) | 3 or 4 | +0.0001 |" in markdown
+
+
 def test_agreement_is_marked_for_the_list_of_items(shown: list) -> None:
     show_text("Plain.")
     show_agreement("table-3", "So so.")

@@ -13,8 +13,7 @@ from hia import records, screening, space, trials
 SETS = ("semeion", "svhn")  # grey and colour
 ALWAYS = {"table-pb-design", "table-pb-levels"}
 RESULTS = {"fig-pb-effects", "table-pb-effects", "fig-pb-fold", "table-pb-errors"}
-RESULTS |= {"table-pb-agreement", "fig-pb-forest", "fig-pb-curves", "table-pb-curves"}
-RESULTS |= {"table-pb-colour", "table-pb-cost"}
+RESULTS |= {"table-pb-agreement", "fig-pb-forest", "fig-pb-curves", "table-pb-cost"}
 
 
 @pytest.fixture(autouse=True)
