@@ -6,6 +6,7 @@ stated there, and every column says where its description comes from (`summary`)
 numbers is never taken for categories because it has few values.
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -68,6 +69,11 @@ class Column:
         if self.log and self.bounds[0] <= 0:
             raise ColumnError(
                 f"{self.name} has {self.bounds[0]:g}: a logarithm needs values above 0"
+            )
+        low, high = self.bounds
+        if not math.isfinite(high - low):
+            raise ColumnError(
+                f"{self.name} goes from {low:g} to {high:g}, too far for float64: rescale it"
             )
 
     @property

@@ -35,6 +35,7 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from hia import fanova_package
 from hia.columns import Column
 from hia.fanova import FAnova, measure_options
+from hia.inputs import in_unit
 from hia.relief import NRReliefF
 
 Floats = NDArray[np.float64]
@@ -170,7 +171,7 @@ def forward_selection(
     With K columns it fits n_splits · K (K + 1) / 2 forests. Categories are in an arbitrary order,
     which trees cut as often as it takes.
     """
-    X, y = trials.X.to_numpy(), trials.y
+    X, (y, _) = trials.X.to_numpy(), in_unit(trials.y)  # squares of it are numbers
     forest = RandomForestRegressor(
         n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32
     )

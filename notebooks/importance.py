@@ -475,14 +475,19 @@ show_text(
     )
     + "."
 )
+share, share_paper = (rows["source"] == "random").mean(), published.value("random_share")
+models, models_paper = len(rows), published.figure2()["models"].sum()
 show_text(
     "What differs from the paper, and may explain what differs in the result:\n\n"
-    f"- **The CNNs.** {len(rows):,} instead of {published.figure2()['models'].sum():,}, with the "
-    "training images given above. Fewer CNNs have neighbours further away, and noisier weights "
-    "({doc}`reliability`).\n"
-    "- **The search.** "
-    f"{(rows['source'] == 'random').mean():.0%} of ours come from random search, the paper's "
-    f"{published.value('random_share'):.0%}. The scale on which it drew `lr` is not given.\n"
+    "- **The CNNs.** Ours have seen the training images given above. "
+    + (
+        f"They are {models:,} instead of {models_paper:,}, and fewer CNNs have neighbours further "
+        "away, and noisier weights ({doc}`reliability`).\n"
+        if models < models_paper
+        else f"There are {models:,} of them, {models_paper:,} in the paper.\n"
+    )
+    + "- **The search.** The scale on which the paper drew `lr` is not given. "
+    f"{share:.0%} of our CNNs come from random search, {share_paper:.0%} of the paper's.\n"
     "- **The method's options.** $\\sigma$ and the normalisation are not given, and the distance "
     "is given on raw values ({numref}`table-open`); *Raw* in {numref}`table-3` shows how much the "
     "distance can change.\n"

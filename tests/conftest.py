@@ -1,4 +1,4 @@
-"""What several tests of the built book share."""
+"""What several tests share: the built book, and how cases are drawn."""
 
 import os
 import subprocess
@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 from chromium import CHROMIUM, FLAGS
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
+
+# `make test` tries the same cases every time: what passed once passes again. `make torture`, which
+# sets HIA_EXAMPLES, draws others.
+settings.register_profile("hia", derandomize="HIA_EXAMPLES" not in os.environ)
+settings.load_profile("hia")
 
 
 @pytest.fixture(scope="session")

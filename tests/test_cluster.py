@@ -92,7 +92,7 @@ def test_a_url_is_shown_without_its_password(url, expected):
 def test_the_commands_of_the_chapter_are_those_of_the_program():
     """What the chapter tells to type is what `hia` takes."""
     text = Path(__file__).parents[1].joinpath("notebooks", "cluster.py").read_text()
-    commands = re.findall(r"^# (?:exec )?(hia (?:study|export) .*)$", text, re.MULTILINE)
+    commands = re.findall(r"^(?:# )?(?:exec )?(hia (?:study|export) .*)$", text, re.MULTILINE)
     assert len(commands) >= 4
     for command in commands:
         options = cli._parser().parse_args(command.split()[1:])
