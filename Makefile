@@ -32,10 +32,11 @@ BOOK := _build/html/index.html
 # For what checks the environment from outside, one of its own.
 TOOLS := .venv-tools/.ready
 UV := .venv-tools/bin/uv
+MUTMUT := .venv-mutants/.ready
 LOCKS := $(wildcard requirements*.lock)
 
-.PHONY: help book test test-min test-latest torture audit notebook study bench serve picture lint
-.PHONY: clean distclean
+.PHONY: help book test test-min test-latest torture mutants audit notebook study bench serve picture
+.PHONY: lint clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
@@ -55,6 +56,17 @@ test-latest: $(TOOLS) ## run tests with the newest packages there are: PYTHON=py
 torture: $(READY_TOO) ## kill studies, disks and servers at random, and fuzz: half an hour or more
 	@$(PY) -m pytest tests/torture -s
 	@HIA_EXAMPLES=$(or $(HIA_EXAMPLES),20) $(PY) -m pytest tests/test_fuzz_estimators.py tests/test_fuzz_readers.py
+
+# In a copy: mutmut puts its mutants beside the package. It finds itself and its own packages in
+# .venv-mutants, which has no others than they are in .venv, and everything else in .venv.
+mutants: $(READY) $(MUTMUT) ## break relief, fanova and screening in thousands of places: do tests see it?
+	@rm -rf _build/mutants && mkdir -p _build/mutants
+	@cp -r hia tests pyproject.toml _build/mutants
+	@cd _build/mutants && export PYTHONPATH="$(CURDIR)/.venv-mutants" OMP_NUM_THREADS=1 && \
+	mutmut="$(abspath $(PY)) -m mutmut" && $$mutmut run && \
+	$$mutmut results --all true > results.txt && \
+	awk -F '[.:]' '{n[$$2 ":" $$NF]++} END {for (k in n) print k, n[k]}' results.txt | sort
+	@echo "All are in _build/mutants/results.txt; one is shown there by: mutmut show NAME"
 
 audit: $(TOOLS) ## look for known vulnerabilities of the pinned packages; OUTAGE=pass if none can be asked
 	@.venv-tools/bin/python .ci/audit.py $(LOCKS) $(if $(filter pass,$(OUTAGE)),--outage-passes)
@@ -85,7 +97,7 @@ clean: ## remove what was built; the set-up stays, a failed compilation of fanov
 	@rm -rf _build book/*.ipynb book/_static/data .mypy_cache .pytest_cache .ruff_cache .hypothesis $(FANOVA)
 
 distclean: clean ## remove the set-up as well
-	@rm -rf .venv .venv-tools .venv-min .venv-latest hia.egg-info
+	@rm -rf .venv .venv-tools .venv-mutants .venv-min .venv-latest hia.egg-info
 
 # Tests with other versions than those of requirements.lock, in the environment .venv-$(1), made anew
 # each time. "min": the lowest versions that pyproject.toml allows, exactly, which must fit each
@@ -112,6 +124,12 @@ $(TOOLS): requirements-tools.lock
 	@echo "Setting up .venv-tools"
 	@$(PYTHON) -m venv --clear .venv-tools
 	@.venv-tools/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r $<
+	@touch $@
+
+$(MUTMUT): requirements-mutants.lock $(READY)
+	@echo "Setting up .venv-mutants"
+	@rm -rf .venv-mutants
+	@$(PIP) install --target .venv-mutants --require-hashes -r $<
 	@touch $@
 
 # A set-up that was interrupted has left no stamp and starts afresh.

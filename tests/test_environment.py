@@ -33,7 +33,10 @@ def versions(name: str) -> dict[str, str]:
     return {canonicalize_name(one.name): str(one.specifier)[2:] for one in locked(name)}
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-fanova", "requirements-tools"])
+LOCKS = ["requirements", "requirements-fanova", "requirements-tools", "requirements-mutants"]
+
+
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_has_all_that_is_asked_for(name: str) -> None:
     pinned = versions(f"{name}.lock")
     for wanted in requirements(f"{name}.in"):
@@ -54,8 +57,8 @@ def test_both_locks_agree() -> None:
 
 
 def test_every_locked_file_has_a_hash() -> None:
-    for name in ("requirements.lock", "requirements-fanova.lock", "requirements-tools.lock"):
-        text = (ROOT / name).read_text()
+    for name in LOCKS:
+        text = (ROOT / f"{name}.lock").read_text()
         pinned = re.findall(r"^[a-zA-Z].*", text, re.MULTILINE)
         hashed = re.findall(r"^[a-zA-Z].*\\\n +--hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
         assert len(pinned) == len(hashed)

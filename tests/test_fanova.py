@@ -194,6 +194,24 @@ def test_marginals_of_a_step():
     np.testing.assert_array_equal(again["mean"], optimizer["mean"][1:])
 
 
+def test_points_of_a_curve_are_even_on_the_scale_and_within_the_bounds():
+    linear = fanova._Interval("column 'x' of X", 0.5, 2.5, False)
+    np.testing.assert_allclose(linear.grid(), np.linspace(0.5, 2.5, 101), rtol=1e-15)
+    for low in np.random.default_rng(16).uniform(1e-7, 1e-3, 100):
+        points = fanova._Interval("column 'x' of X", low, 1e3 * low, True).grid()
+        assert points[0] >= low  # a logarithm taken and back may be less
+        assert points[-1] <= 1e3 * low
+        np.testing.assert_allclose(points, np.geomspace(low, 1e3 * low, 101), rtol=1e-12)
+
+
+def test_categories_are_in_the_order_of_their_means_and_equal_ones_of_their_names():
+    X = pd.DataFrame({"optimizer": ["SGD"] * 6 + ["LBFGS", "Lion", "Adam", "Adam", "Lion"]})
+    y = [0.25] * 6 + [0.0, 0.75, 0.5, 1.0, 0.75]  # SGD is there more often, but not the worst
+    for order in (slice(None), slice(None, None, -1)):
+        fitted = FAnova(n_trees=2, random_state=0).fit(X[order], y[order])
+        assert fitted.marginal("optimizer")["value"].tolist() == ["LBFGS", "SGD", "Adam", "Lion"]
+
+
 def test_the_spread_of_a_marginal_is_over_the_trees():
     rng = np.random.default_rng(1)
     X, y = rng.random((60, 2)), rng.random(60)
@@ -378,7 +396,8 @@ def test_shares_are_within_0_and_1_and_sum_to_at_most_1(seed, min_samples_leaf):
     assert np.all((fitted.importances_ >= 0) & (fitted.importances_ <= 1))
     assert pairs.between(0, 1).all()
     assert fitted.importances_.sum() + pairs.sum() <= 1 + 1e-12
-    assert (fitted.tree_importances_.sum(axis=1) <= 1 + 1e-12).all()
+    of_trees = fitted.tree_importances_.sum(axis=1)
+    assert (of_trees[~np.isnan(of_trees)] <= 1 + 1e-12).all()  # NaN: a tree that is constant
 
 
 @given(seed=SEEDS)
@@ -613,6 +632,27 @@ def test_constant_trees_are_left_out_of_the_average():
     assert (fitted.marginal(0)["std"] > 0).any()
 
 
+def test_pairs_of_constant_trees_are_left_out_of_the_average():
+    X, y = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [1.0, 1.0, 2.0]
+    fitted = FAnova(n_trees=40, random_state=0).fit(X, y)
+    assert np.isnan(fitted.tree_importances_).any()
+    pairs = fitted.pair_importances()["weight"]
+    assert fitted.importances_.sum() + pairs.sum() == pytest.approx(1, rel=1e-12)
+
+
+def test_equal_pairs_stay_in_the_order_of_the_columns():
+    names = [f"h{i}" for i in range(8)]
+    rng = np.random.default_rng(17)
+    X = pd.DataFrame(rng.random((40, 8)), columns=names)
+    X[names[:6]] = 0.5
+    options = {"bounds": dict.fromkeys(names, (0, 1)), "random_state": 0}
+    found = FAnova(n_trees=2, **options).fit(X, X["h6"] * X["h7"]).pair_importances()
+    assert list(found.index) == list(range(28))
+    pairs = list(zip(found["first"], found["second"], strict=True))
+    assert pairs == [("h6", "h7"), *itertools.combinations(names, 2)][:28]
+    assert (found["weight"][1:] == 0).all()
+
+
 @pytest.mark.parametrize("option", [{"bounds": {"epoch": (1, 10)}}, {"levels": {"epoch": [1, 2]}}])
 def test_a_constant_column_of_declared_range_has_no_importance(option):
     rng = np.random.default_rng(13)
@@ -651,6 +691,7 @@ def test_results_need_a_fit():
         ({"bounds": {"lr": 1}}, "bounds of column 'lr' of X: 1 is not a pair of numbers"),
         ({"bounds": {"lr": ("a", 1)}}, "is not a pair of numbers"),
         ({"bounds": {"lr": (1, 0)}}, r"bounds of column 'lr' of X: 1 and 0 are no \(low, high\)"),
+        ({"bounds": {"lr": (1, 1)}}, r"bounds of column 'lr' of X: 1 and 1 are no \(low, high\)"),
         ({"bounds": {"lr": (0, np.inf)}}, "0 and inf are no"),
         ({"bounds": {"lr": (-1e308, 1e308)}}, "are no"),
         (
@@ -663,6 +704,8 @@ def test_results_need_a_fit():
         ({"levels": {"batch_size": ()}}, "are not finite and different numbers"),
         ({"levels": {"batch_size": (32, 32, 64)}}, "are not finite and different numbers"),
         ({"levels": {"batch_size": (32, 64, 128)}}, "has 256.0, which is none of 32.0, 64.0, 128"),
+        ({"levels": {"batch_size": range(1, 9)}}, r"none of 1\.0, 2\.0, .*, 7\.0, 8\.0$"),
+        ({"levels": {"batch_size": range(1, 10)}}, r"none of 1\.0, .*, 4\.0, \.\.\., 8\.0, 9\.0$"),
         ({"levels": {"batch_size": range(32, 200)}}, r"none of 32.0, .*, 35.0, \.\.\., 198.0, 199"),
         (
             {"bounds": {"activation": (0, 1)}},
@@ -765,3 +808,5 @@ def test_wrong_questions_to_a_marginal():
         fitted.marginal("activation", ["elu"])
     with pytest.raises(ValueError, match=r"'lr' of X \(str\) is neither all numbers nor all text"):
         fitted.marginal("lr", ["a"])
+    with pytest.raises(ValueError, match=r"'batch_size' of X \(str\) is neither all numbers nor"):
+        fitted.marginal("batch_size", ["a"])

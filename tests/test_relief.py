@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hia import relief
@@ -255,7 +256,9 @@ def test_raw_distance_lets_the_largest_unit_choose_the_neighbour():
     # Neighbours 01 and 23: |Δp| = 0.5, diff small 1 and 0.8, large 1/1001, every time: Eq. 10 is
     # N_dθ·(0.5/0.5 − 0.5/0.5) = 0.
     np.testing.assert_allclose(raw.weights_, [0.0, 0.0], atol=1e-15)
-    with pytest.raises(ValueError, match="same for all neighbours"):  # neighbours 02 and 13
+    with pytest.raises(
+        ValueError, match=r"^y is the same for all neighbours, which leaves Eq\. 10 undefined$"
+    ):  # neighbours 02 and 13
         NRReliefF(n_neighbors=1).fit(X[["small"]], y)
 
 
@@ -491,6 +494,33 @@ def test_influences_are_derivatives_by_the_frequency_of_a_row(n_iterations):
     np.testing.assert_allclose(influences.sum(axis=1), 0, atol=1e-10)
 
 
+@pytest.mark.parametrize("pairs", [1, 100])
+def test_influences_in_pieces_are_the_same(monkeypatch, pairs):
+    X, y = continuous(41, n=50)
+    monkeypatch.setattr(relief, "_CELL", 0)
+    trials = NRReliefF(n_neighbors=6)._read(X, y)
+    means = relief._means(trials.search())
+    expected = relief._influences(trials.search(), *means)
+    monkeypatch.setattr(relief, "_PAIRS", pairs)
+    again = relief._influences(trials.search(), *means)
+    np.testing.assert_allclose(again, expected, rtol=0, atol=1e-12)
+
+
+def test_a_resample_has_nearly_the_weights_of_the_rows_it_counts():
+    X, y = continuous(42, n=80)
+    model = NRReliefF(n_neighbors=20)
+    resamples = model.bootstrap(X, y, 30, random_state=7)
+    target = model._read(X, y).search().target  # in the order of the search, as the counts
+    back = np.array([np.flatnonzero(target == p)[0] for p in y])
+    random = np.random.RandomState(7)
+    counts = [np.bincount(random.randint(80, size=80), minlength=80)[back] for _ in resamples]
+    exact = np.array([frequency_weights(X, y, of_row, 20) for of_row in counts])
+    spread = exact.std(axis=0)
+    assert np.all(np.abs(resamples - exact) < 2 * spread)
+    for k in range(4):
+        assert np.corrcoef(resamples[:, k], exact[:, k])[0, 1] > 0.5
+
+
 def test_bootstrap_spreads_as_much_as_new_rows_do():
     def draw(rng, n=300):
         X = rng.uniform(size=(n, 4))
@@ -529,8 +559,10 @@ def test_bootstrap_in_pieces_with_the_same_seed_is_the_same(monkeypatch, counts)
 
 
 @both_kinds
-def test_weights_of_permuted_targets_are_those_of_a_fit(make):
+@pytest.mark.parametrize("factor", [1, 2])
+def test_weights_of_permuted_targets_are_those_of_a_fit(make, factor):
     X, y = make(35)
+    y = factor * y  # differences above 1 count in full
     model = NRReliefF(n_neighbors=8)
     trials = model._read(X, y)
     random = np.random.default_rng(0)
@@ -542,6 +574,57 @@ def test_weights_of_permuted_targets_are_those_of_a_fit(make):
     for weights, permuted in zip(found[1:], copies.T, strict=True):
         expected = model.fit(X, permuted[back]).weights_
         np.testing.assert_allclose(weights, expected, rtol=0, atol=relief._SINGLE)
+
+
+def test_a_target_far_from_0_is_permuted_without_loss():
+    X, y = continuous(44)
+    y = np.round(y * 2**20) / 2**20  # so that nothing is lost in the data
+    model = NRReliefF(n_neighbors=8)
+    near, far = (
+        model._permuted(model._read(X, y + shift), 9, "target", np.random.RandomState(0))
+        for shift in (0, 2**20)
+    )
+    np.testing.assert_allclose(far, near, rtol=0, atol=relief._SINGLE)
+
+
+def test_p_values_count_the_permutations_that_weigh_at_least_as_much(monkeypatch):
+    columns = {
+        "less": [0.5, 0.4, 0.3, 0.5 - 2e-6],
+        "one is equal but for rounding": [0.5, 0.5 - 1e-7, 0.3, 0.2],
+        "one more": [0.5, 0.6, 0.4, 0.2],
+        "without a weight": [0.5, np.nan, 0.1, 0.1],
+        "all": [-0.1, 0.6, 0.4, 0.2],
+    }
+    weights = np.array(list(columns.values())).T
+    monkeypatch.setattr(NRReliefF, "_permuted", lambda *_: weights)
+    X, y = continuous(45, k=5)
+    found = NRReliefF(n_neighbors=8).permutation_test(pd.DataFrame(X, columns=list(columns)), y, 3)
+    assert found["p_value"].tolist() == [1 / 4, 2 / 4, 2 / 4, 2 / 4, 1]
+    assert found["weight"].tolist() == [0.5, 0.5, 0.5, 0.5, -0.1]
+
+
+def test_weights_that_permuted_targets_are_compared_with_are_those_of_a_fit():
+    X, y = continuous(46)
+    model = NRReliefF(n_neighbors=8)
+    found = model.permutation_test(X, y, 2, null="target")["weight"]
+    np.testing.assert_allclose(found, model.fit(X, y).weights_, rtol=0, atol=1e-12)
+
+
+def test_permuted_categories_are_equal_or_not():
+    column = relief._Column(np.array([0.0, 1.0, 2.0]), 2.0, True)
+    np.testing.assert_array_equal(column.scaled(), [0, 1, 2])
+    rows, others = np.arange(3), np.array([[1, 2], [0, 2], [0, 1]])
+    np.testing.assert_array_equal(column.diff(rows, others), np.ones((3, 2)))
+
+
+def test_how_many_by_default():
+    X, y = continuous(47, n=12, k=2)
+    model = NRReliefF(n_neighbors=8)
+    assert model.bootstrap(X, y, random_state=0).shape == (1000, 2)
+    default = model.permutation_test(X, y, random_state=0)
+    pd.testing.assert_frame_equal(default, model.permutation_test(X, y, 999, random_state=0))
+    p_values = default["p_value"].to_numpy() * 1000
+    np.testing.assert_allclose(p_values, np.round(p_values), rtol=0, atol=1e-9)
 
 
 def test_weight_of_a_column_by_the_neighbours_of_the_others():
@@ -652,6 +735,16 @@ def test_how_sure_refuses_wrong_options():
         NRReliefF(metric="cosine").permutation_test(X, y)
 
 
+@pytest.mark.parametrize("null", ["column", "target"])
+def test_how_sure_where_eq_10_is_undefined(null):
+    X, y = [[1.0, 1.0], [2.0, 2.0]], [3.0, 4.0]
+    model = NRReliefF(n_neighbors=1, target_scale="range")
+    with pytest.raises(ValueError, match=r"needs less than 1: use more neighbours$"):
+        model.bootstrap(X, y, 5)
+    with pytest.raises(ValueError, match=r"needs less than 1: use more neighbours$"):
+        model.permutation_test(X, y, 5, null)
+
+
 # --- The estimator -------------------------------------------------------------------------------
 
 
@@ -682,6 +775,13 @@ SAME_FOR_ALL_NEIGHBOURS = dict.fromkeys(
 )
 def test_is_a_scikit_learn_estimator(estimator, check):
     check(estimator)
+
+
+def test_what_it_tells_scikit_learn():
+    tags = get_tags(NRReliefF())
+    assert tags.target_tags.required is True
+    assert tags.input_tags.categorical is True
+    assert tags.input_tags.string is True
 
 
 def test_dataframe_array_clone_and_pickle_agree():
@@ -816,11 +916,11 @@ def test_joint_importance_closed_form():
 
 
 def test_equal_pairs_stay_in_the_order_of_the_shares():
-    names = [f"h{i}" for i in range(8)]
-    pairs = joint_importance(pd.Series(1 / 8, index=names))
-    assert list(zip(pairs["first"], pairs["second"], strict=True)) == list(
-        itertools.combinations(names, 2)
-    )
+    names = [f"h{i}" for i in range(16)]
+    raw = pd.Series([1 + i % 2 for i in range(16)], index=names)
+    pairs = joint_importance(raw / raw.sum())
+    expected = sorted(itertools.combinations(names, 2), key=lambda pair: -raw[list(pair)].sum())
+    assert list(zip(pairs["first"], pairs["second"], strict=True)) == expected
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12).filter(lambda w: sum(w) > 0.1))
@@ -878,7 +978,7 @@ def test_joint_importance_accepts_rounded_shares():
         ({"target_scale": "log"}, "target_scale='log'"),
         ({"rank_base": 2}, "rank_base=2"),
         ({"rank_base": True}, "rank_base=True"),
-        ({"categorical": ["optimiser"]}, "'optimiser' is not a column.*: lr, dropout_rate"),
+        ({"categorical": ["optimiser"]}, "^categorical: 'optimiser' is not .*: lr, dropout_rate"),
         ({"categorical": [4]}, "4 is not a column of X; there are 4 columns"),
         ({"categorical": [-1]}, "-1 is not a column"),
         ({"categorical": [1.0]}, "1.0 is not a column"),
@@ -904,7 +1004,7 @@ def test_a_name_is_unknown_in_an_array():
         ([1.0, 2.0, np.nan, 4.0], "column 'lr' of X contains NaN"),
         ([1.0, 2.0, np.inf, 4.0], "column 'lr' of X contains infinity"),
         ([-1e308, 2.0, 3.0, 1e308], "column 'lr' of X has a range too large"),
-        ([0.1, 0.1, 0.1, 0.1], "column 'lr' of X has one value only"),
+        ([0.1, 0.1, 0.1, 0.1], "column 'lr' of X has one value only: leave it out$"),
         (["a", "a", "a", "a"], "column 'lr' of X has one value only"),
         (["a", None, "b", "a"], "column 'lr' of X contains NaN"),
         (pd.array([1, 2, None, 4], dtype="Int64"), "column 'lr' of X contains NaN"),
@@ -964,6 +1064,17 @@ def test_percentages_pass_with_target_range():
         [[1.0], [2.0], [3.0], [4.0]], [0.0, 90.0, 20.0, 60.0]
     )
     assert fitted.weights_.shape == (1,)
+
+
+def test_raw_distances_have_room_for_their_squares():
+    X, y = continuous(48)
+    X[:, 2] *= 1e120
+    with pytest.raises(
+        ValueError,
+        match=r"^column 2 of X has a range of [\d.]+e\+\d+, which raw distances cannot take: "
+        r"scale it, or scale='range'$",
+    ):
+        NRReliefF(n_neighbors=8, scale="none").fit(X, y)
 
 
 def test_too_few_rows():

@@ -26,6 +26,12 @@ def folded(names: list[str] = NAMES) -> pd.DataFrame:
     return pd.DataFrame(design(len(names)), columns=names)
 
 
+@pytest.fixture(autouse=True)
+def _designs_anew():
+    """Every test builds its own: what an earlier one left in the cache would pass for it."""
+    screening._hadamard.cache_clear()
+
+
 # Designs --------------------------------------------------------------------------------------
 
 
@@ -75,6 +81,105 @@ def test_hadamard_matrices_from_every_construction(order):
     assert (matrix[:, 0] == 1).all()
 
 
+def test_prime_powers_are_told_from_other_numbers():
+    primes = [p for p in range(2, 400) if all(p % d for d in range(2, p))]
+    expected = {p**k: (p, k) for p in primes for k in range(1, 9)}
+    for q in range(400):
+        assert screening._prime_power(q) == expected.get(q), q
+
+
+FIELDS = [(3, 1), (5, 1), (7, 1), (23, 1), (3, 2), (3, 3), (5, 2), (7, 2), (3, 5)]
+
+
+@pytest.mark.parametrize(("p", "k"), FIELDS)
+def test_powers_of_a_generator_are_all_elements_of_the_field_but_0(p, k):
+    powers = screening._powers_of_a_generator(p, k)
+    assert powers.shape == (p**k - 1, k)
+    assert (powers[0] == [1] + [0] * (k - 1)).all()
+    assert {tuple(power) for power in powers} == set(itertools.product(range(p), repeat=k)) - {
+        (0,) * k
+    }
+    # Each is x times the one before: coefficients move up, and the last one counts x^k's.
+    x_to_the_k = powers[k] if k > 1 else powers[1 % len(powers)]
+    for power, following in zip(powers, np.roll(powers, -1, axis=0), strict=True):
+        moved = np.array([0, *power[:-1]]) + power[-1] * x_to_the_k
+        np.testing.assert_array_equal(following, moved % p)
+
+
+@pytest.mark.parametrize(("p", "k"), FIELDS)
+def test_characters_tell_squares_from_other_elements(p, k):
+    chi = screening._characters(p, k).astype(int)
+    q = p**k
+    assert chi.shape == (q, q)
+    np.testing.assert_array_equal(np.diag(chi), 0)
+    np.testing.assert_array_equal(chi.sum(axis=1), 0)
+    np.testing.assert_array_equal(chi @ chi.T, q * np.eye(q, dtype=int) - 1)
+    np.testing.assert_array_equal(chi, chi.T * (1 if q % 4 == 1 else -1))  # chi(-1)
+    if k == 1:  # numbers mod p, row a, column b: Euler's criterion
+        euler = [pow(b - a, (p - 1) // 2, p) for a in range(p) for b in range(p)]
+        signs = [-1 if sign == p - 1 else sign for sign in euler]
+        np.testing.assert_array_equal(chi, np.reshape(signs, (p, p)))
+    # Elements are numbered by their coefficients, the lowest first: 1 - 0 is a square.
+    assert chi[0, 1] == 1
+
+
+@pytest.mark.parametrize(("p", "k"), [(3, 1), (7, 1), (3, 3)])
+def test_paleys_first_construction(p, k):
+    """Paley 1933: characters with 1 on the diagonal, bordered."""
+    matrix = screening._paley_first(p, k)
+    q = p**k
+    assert matrix.dtype == np.int8
+    np.testing.assert_array_equal(matrix[:q, 1:], screening._characters(p, k) + np.eye(q))
+    np.testing.assert_array_equal(matrix[:, 0], 1)
+    np.testing.assert_array_equal(matrix[q, 1:], -1)
+
+
+@pytest.mark.parametrize(("p", "k"), [(5, 1), (13, 1), (3, 2)])
+def test_paleys_second_construction(p, k):
+    """Paley 1933: the bordered characters with a block of four for each, rows starting with +1."""
+    matrix = screening._paley_second(p, k)
+    bordered = np.pad(screening._characters(p, k), (1, 0), constant_values=1)
+    bordered[0, 0] = 0
+    blocks = {1: [[1, 1], [1, -1]], -1: [[-1, -1], [-1, 1]], 0: [[1, -1], [-1, -1]]}
+    expected = np.block([[np.array(blocks[int(sign)]) for sign in row] for row in bordered])
+    assert matrix.dtype == np.int8
+    np.testing.assert_array_equal(matrix, expected * expected[:, :1])
+
+
+def test_the_matrix_of_order_92_is_made_of_four_symmetric_circulants():
+    matrix = screening._williamson()
+    assert matrix.dtype == np.int8
+    np.testing.assert_array_equal(matrix.astype(int) @ matrix.T, 92 * np.eye(92, dtype=int))
+    np.testing.assert_array_equal(matrix[:, 0], 1)
+    # Williamson's array, whose rows may have changed sign: the first of each block is its row.
+    rows = [matrix[0, 23 * block : 23 * block + 23].astype(int) for block in range(4)]
+    a, b, c, d = ([np.roll(row, shift) for shift in range(23)] for row in rows)
+    for circulant in (a, b, c, d):
+        np.testing.assert_array_equal(circulant, np.transpose(circulant))
+    a, b, c, d = (np.array(circulant) for circulant in (a, b, c, d))
+    array = np.block([[a, b, c, d], [-b, a, -d, c], [-c, d, a, -b], [-d, -c, b, a]])
+    np.testing.assert_array_equal(matrix, array * array[:, :1])
+
+
+def test_a_circulant_moves_its_row():
+    np.testing.assert_array_equal(
+        screening._circulant([1, 2, 3]), [[1, 2, 3], [3, 1, 2], [2, 3, 1]]
+    )
+
+
+def test_twice_the_order_is_four_copies():
+    four = screening._hadamard(20)
+    np.testing.assert_array_equal(screening._hadamard(40), np.kron([[1, 1], [1, -1]], four))
+
+
+@pytest.mark.parametrize("n", [3, 11, 27, 51, 91, 111])
+def test_a_design_is_the_same_every_time(n):
+    first = design(n)
+    screening._hadamard.cache_clear()
+    np.testing.assert_array_equal(design(n), first)
+    assert first.dtype == np.int8
+
+
 def test_the_second_half_is_the_first_with_levels_exchanged():
     runs = design(11)
     np.testing.assert_array_equal(runs[:12], design(11, fold_over=False))
@@ -105,6 +210,14 @@ def test_aliases_are_what_an_interaction_adds_to_the_main_effects(pair):
     assert mixed.shape == (11, 55)
     np.testing.assert_allclose(found, 0.2 * mixed[pair], atol=1e-12)
     assert found.abs().max() > 0.05
+    assert mixed.index.name == "hyperparameter"
+    assert list(mixed.index) == NAMES
+    assert mixed.columns.names == ["first", "second"]
+    assert list(mixed.columns) == list(itertools.combinations(NAMES, 2))
+    unnamed = screening.aliases(runs.to_numpy())
+    assert list(unnamed.index) == list(range(11))
+    assert list(unnamed.columns) == list(itertools.combinations(range(11), 2))
+    np.testing.assert_array_equal(unnamed, mixed)
     assert (screening.aliases(folded()) == 0).all(axis=None)
 
 
@@ -132,6 +245,7 @@ def test_a_design_is_the_callers_own(fold_over):
 def test_levels_are_stated():
     at = levels()
     assert list(at.index) == list(space.HYPERPARAMETERS)
+    assert at.index.name == "hyperparameter"
     assert {name: (row["low"], row["high"]) for name, row in at.iterrows()} == {
         "num_conv_layers": (1, 3),
         "lr": (pytest.approx(10**-4.75), pytest.approx(10**-2.25)),
@@ -146,6 +260,7 @@ def test_levels_are_stated():
         "batch_size": (32, 256),
     }
     assert at["drawn"]["lr"] == "log-uniform from 1e-06 to 0.1"
+    assert at["drawn"]["dropout_rate"] == "uniform from 0 to 0.9"
     assert at["drawn"]["epoch"] == "a whole number from 1 to 10"
     assert at["drawn"]["optimizer"] == "one of Adam, SGD"
     assert list(at["label"]) == [space.SPACE[name].label for name in at.index]
@@ -159,6 +274,11 @@ def test_levels_are_the_quartiles_of_what_is_drawn():
         for values, level in ((drawn[name], row["low"]), (-drawn[name], -row["high"])):
             assert (values <= level).mean() > 0.23
             assert (values < level).mean() < 0.27
+
+
+def test_quartiles_of_a_range_that_does_not_start_at_0():
+    row = space.Hyperparameter("momentum", "Momentum", "float", 0.5, low=0.5, high=0.9)
+    assert screening._quartiles(row) == (pytest.approx(0.6), pytest.approx(0.8))
 
 
 def test_configurations_are_in_the_space_and_at_the_levels():
@@ -304,6 +424,8 @@ def test_all_runs_alike_have_no_effects(shape):
     found = effects(folded(), np.full(shape, 0.1))
     np.testing.assert_allclose(found["effect"], 0, atol=1e-15)
     assert (found["variance"] == 0).all()
+    assert (found["t"] == 0).all()
+    np.testing.assert_allclose(found["share"], 1 / 11)
     assert (found["rank"] == 6).all()
     assert found.notna().all(axis=None)
 
@@ -332,6 +454,24 @@ def test_names_are_the_columns_or_given_or_numbers():
     assert list(effects(design(11), y, names=NAMES[::-1]).index) == NAMES[::-1]
 
 
+def test_rounding_is_relative_to_the_numbers_it_came_from():
+    values = np.array([0.5e-12, -0.5e-12, 2e-12, -2e-12])
+    found = screening._without_rounding(values, 100.0)
+    np.testing.assert_array_equal(found, [0, 0, 2e-12, -2e-12])
+
+
+def test_numbers_in_columns_of_objects_are_numbers():
+    y = np.random.default_rng(8).uniform(size=24)
+    found = effects(folded().astype(object), pd.Series(y, dtype=object))
+    pd.testing.assert_frame_equal(found, effects(folded(), y))
+
+
+def off_by_a_level() -> np.ndarray:
+    runs = design(11)
+    runs[4, 6] = 0
+    return runs
+
+
 def missing(y: np.ndarray) -> np.ndarray:
     y[5] = np.nan
     return y
@@ -339,6 +479,11 @@ def missing(y: np.ndarray) -> np.ndarray:
 
 WRONG = {
     "values": (lambda: (2 * design(11), np.ones(24)), {}, r"run 0, factor 0: 2 is not \+1 or -1"),
+    "a level": (
+        lambda: (off_by_a_level(), np.ones(24)),
+        {},
+        r"^run 4, factor 6: 0 is not \+1 or -1$",
+    ),
     "shape of the design": (lambda: (design(11)[0], np.ones(24)), {}, r"shape \(runs, factors\)"),
     "runs": (lambda: (design(11), np.ones(23)), {}, r"shape \(23, 1\); there are 24 runs"),
     "dimensions": (lambda: (design(11), np.ones((24, 2, 2))), {}, r"shape \(24, 2, 2\)"),
@@ -351,11 +496,15 @@ WRONG = {
         "factors 0 and 2 are not orthogonal",
     ),
     "names": (lambda: (design(11), np.ones(24)), {"names": ["a"]}, "1 names for 11 factors"),
-    "error": (lambda: (design(11), np.ones(24)), {"error": "seeds"}, "'seeds' is not one of repl"),
+    "error": (
+        lambda: (design(11), np.ones(24)),
+        {"error": "seeds"},
+        "^error: 'seeds' is not one of replicates, contrasts$",
+    ),
     "no replicates": (
         lambda: (design(11), np.ones(24)),
         {"error": "replicates"},
-        "needs at least two responses per run",
+        "^error: 'replicates' needs at least two responses per run$",
     ),
     "no contrasts": (
         lambda: (design(11, fold_over=False), np.ones(12)),
@@ -401,6 +550,9 @@ def test_each_data_set_is_screened(table):
     assert screened.index.names == ["dataset", "hyperparameter"]
     assert len(screened) == 22
     assert set(screened.index.unique("dataset")) == {"mnist", "usps"}
+    assert list(screened.index.unique("dataset")) == list(table["dataset"].unique())
+    ascending = screen(table.sort_values("dataset", ascending=False))
+    assert list(ascending.index.unique("dataset")) == ["usps", "mnist"]
     assert list(screened.loc["usps"].index) == list(space.HYPERPARAMETERS)
     mnist = screened.loc["mnist"]
     np.testing.assert_allclose(mnist["effect"][["lr", "optimizer"]], [0.4, -0.2], atol=0.002)
@@ -421,6 +573,8 @@ def test_pooled_effects_are_means_over_data_sets(table):
     assert (found["df"] == 1).all()
     assert found["rank"][["lr", "optimizer", "epoch"]].max() == 3
     assert found["share"].sum() == pytest.approx(1)
+    of_both = [screened.loc[name, "variance"] for name in ("mnist", "usps")]
+    np.testing.assert_allclose(found["variance"], np.mean(of_both, axis=0))
     assert set(found.columns) == set(screened.columns)
 
 
@@ -436,7 +590,7 @@ def test_runs_that_are_not_there_are_named(table):
     with pytest.raises(ValueError, match="usps: factor 0 does not have each level in half"):
         screen(table[~gone])
     with pytest.raises(ValueError, match=r"(mnist|usps): a replicate of a run occurs twice"):
-        screen(pd.concat([table, table.head(1)]))
+        screen(pd.concat([table, table.head(1).assign(accuracy=0.5)]))
 
 
 def test_ranks_are_summed_over_data_sets():
@@ -460,6 +614,18 @@ def test_ranks_are_summed_over_data_sets():
 def test_equal_rank_sums_share_a_rank():
     found = rank_sum(pd.DataFrame({"mnist": [2.0, 1.0, 0.0], "usps": [1.0, 2.0, 0.0]}))
     assert found["rank"].to_dict() == {0: 1.5, 1: 1.5, 2: 3}
+
+
+def test_many_equal_rank_sums_stay_in_their_order():
+    names = [f"h{i}" for i in range(40)]
+    scores = np.arange(40) % 2
+    found = rank_sum(pd.DataFrame({"mnist": scores}, index=names))
+    assert list(found.index) == names[1::2] + names[::2]
+
+
+def test_ranks_are_of_sizes_relative_to_the_largest():
+    found = rank_sum(pd.DataFrame({"mnist": [1e-13, 2e-13, 2e-13 * (1 + 1e-14)]}))
+    assert found["rank"].to_dict() == {1: 1.5, 2: 1.5, 0: 3}
 
 
 def test_a_score_that_is_missing_is_named():
