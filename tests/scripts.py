@@ -1,4 +1,4 @@
-"""Loads a script of benchmarks/, which is in no package, for the tests of it."""
+"""Loads a script that is in no package, for the tests of it."""
 
 import importlib.util
 import sys
@@ -8,9 +8,9 @@ from types import ModuleType
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def load_script(script: str) -> ModuleType:
-    """The script benchmarks/SCRIPT.py as a module that is called as the file."""
-    path = BENCHMARKS / f"{script}.py"
+def load_script(script: str, folder: Path = BENCHMARKS) -> ModuleType:
+    """The script FOLDER/SCRIPT.py as a module that is called as the file."""
+    path = folder / f"{script}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

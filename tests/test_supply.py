@@ -1,20 +1,18 @@
 """Known vulnerabilities of what the lock files pin: what fails `make audit`, and what passes."""
 
-import importlib.util
 import json
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from scripts import load_script
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / ".ci" / "audit.py"
@@ -27,17 +25,7 @@ needs_tools = pytest.mark.skipif(
 )
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("audit_script", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
-
-
-audit = load()
+audit = load_script("audit", SCRIPT.parent)
 
 # Of pip-audit 2.10, for a file of three packages.
 REPORT = json.dumps(
