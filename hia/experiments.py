@@ -19,6 +19,7 @@ All but `precision` with the precision of the trials.
 """
 
 import contextlib
+import functools
 import json
 import math
 import multiprocessing
@@ -299,16 +300,13 @@ def record(
     missing = [job for job in wanted if _key(name, job) not in done]
     print(f"{len(done):,} of {len(wanted):,} CNNs are there", flush=True)
 
-    def keep(row: Row) -> None:
-        book.append("row", row)
-        done[_key(name, row)] = row
-
     try:
         if missing and workers:
             names = sorted({job["dataset"] for job in missing})
             book.append("session", processes.session(workers, device, names))
-            _run(missing, workers, device, keep, report_seconds)
+            _run(missing, workers, device, functools.partial(book.append, "row"), report_seconds)
     finally:
+        done = _known(name, wanted, folder, book)  # Ctrl-C may come right after a row is written
         if done:
             rows = pd.DataFrame(list(done.values()), columns=list(records.TABLES[name].columns))
             records.save(name, rows, folder / f"{name}.parquet")
