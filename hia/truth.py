@@ -243,6 +243,21 @@ def load(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return fits, true
 
 
+def by_surface(fits: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Means over the draws of a column of the measured fits (surface and trials, methods)."""
+    measured = fits[fits["state"] == MEASURED]
+    return measured.pivot_table(values=column, index=["surface", "trials"], columns="method")
+
+
+def over_surfaces(fits: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Means over the surfaces of `by_surface` (trials, methods).
+
+    NaN where a method has not been measured on every surface of the fits.
+    """
+    of_each = by_surface(fits, column).groupby("trials")
+    return of_each.mean().where(of_each.count() == fits["surface"].nunique())
+
+
 def read(path: Path, columns: Sequence[str], command: str = "truth") -> pd.DataFrame:
     """A recorded table that has at least these columns; the errors of `load`."""
     if not path.is_file():

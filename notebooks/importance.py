@@ -283,14 +283,8 @@ try:
 except FileNotFoundError:
     fits = None
 if fits is not None:
-    tau = (
-        fits[fits["state"] == truth.MEASURED]
-        .groupby(["method", "trials", "surface"])["tau_main"]
-        .mean()
-        .groupby(["method", "trials"])
-        .mean()
-    )
-    fixed, growing = tau["nrrelieff"], tau["nrrelieff_growing"]
+    tau = truth.over_surfaces(fits, "tau_main")
+    fixed, growing = tau["nrrelieff"].dropna(), tau["nrrelieff_growing"].dropna()
     like_here = min(fixed.index, key=lambda n: abs(np.log(n / len(rows))))
     most = fixed.index.max()
     peak = fixed.idxmax()

@@ -190,10 +190,8 @@ def choices() -> str:
 def known_truth() -> str:
     """How near N-RReliefF comes to it, with few trials and with many."""
     table, _ = truth.load(Path(fits).parent)
-    tau = table[table["state"] == truth.MEASURED]
-    tau = tau.groupby(["method", "trials", "surface"])["tau_main"]
-    tau = tau.mean().groupby(["method", "trials"]).mean()
-    fixed, forest = tau["nrrelieff"], tau["fanova"]
+    tau = truth.over_surfaces(table, "tau_main")
+    fixed, forest = tau["nrrelieff"].dropna(), tau["fanova"]
     peak, most = fixed.idxmax(), fixed.index.max()
     falls = fixed[peak] - fixed[most] > 0.05
     return (
@@ -241,56 +239,37 @@ show_text("**In short.**\n\n" + "\n".join(f"- {one}." for one in answers))
 
 # %%
 PAGES = {
-    "The study": {
-        "setup": "what was varied, over what range, in what network",
-        "data": "the images, how many CNNs, and how accurate they are",
-        "card": "the recorded tables, described and to download",
-        "curves": "accuracies over the epochs",
-        "explorer": "all trials, to look through",
-    },
-    "The paper's results, and ours": {
-        "method": "the equations, and a small example",
-        "importance": "the main result: Tables 3 and 4",
-        "reliability": "the ICC and Fig. 4",
-        "joint": "pairs of hyperparameters: Table 5",
-        "filters": "the numbers of filters: Tables 6 and 7",
-        "audit": "the paper's numbers against each other",
-        "items": "every figure, table and equation of the paper, with where it is and how we agree",
-    },
-    "How far they carry": {
-        "multiverse": "every choice that the paper leaves open, both ways",
-        "perdataset": "a ranking for each data set",
-        "noise": "the seed, and the number of images",
-        "methods": "methods against a known truth, and against the cost of trainings",
-        "screening": "a ranking from 24 designed trainings",
-        "pays": "searches over fewer hyperparameters",
-    },
-    "Make it yours": {
-        "rerun": "all of this again, and on trials of your own",
-        "live": "a few CNNs, trained while the page is made",
-        "cluster": "a study on many machines",
-        "extend": "another data set, hyperparameter or method, step by step",
-        "api": "the package",
-        "cite": "licence and citation",
-    },
+    "setup": "what was varied, over what range, in what network",
+    "data": "the images, how many CNNs, and how accurate they are",
+    "card": "the recorded tables, described and to download",
+    "curves": "accuracies over the epochs",
+    "explorer": "all trials, to look through",
+    "method": "the equations, and a small example",
+    "importance": "the main result: Tables 3 and 4",
+    "reliability": "the ICC and Fig. 4",
+    "joint": "pairs of hyperparameters: Table 5",
+    "filters": "the numbers of filters: Tables 6 and 7",
+    "audit": "the paper's numbers against each other",
+    "items": "every figure, table and equation of the paper, with where it is and how we agree",
+    "multiverse": "every choice that the paper leaves open, both ways",
+    "perdataset": "a ranking for each data set",
+    "noise": "the seed, and the number of images",
+    "methods": "methods against a known truth, and against the cost of trainings",
+    "screening": "a ranking from 24 designed trainings",
+    "pays": "searches over fewer hyperparameters",
+    "rerun": "all of this again, and on trials of your own",
+    "live": "a few CNNs, trained while the page is made",
+    "cluster": "a study on many machines",
+    "extend": "another data set, hyperparameter or method, step by step",
+    "api": "the package",
+    "cite": "licence and citation",
 }
-
-
-def files(contents) -> set[str]:
-    """The pages of a table of contents."""
-    if isinstance(contents, list):
-        return set().union(*map(files, contents))
-    below = (contents.get(key, []) for key in ("parts", "chapters", "sections"))
-    return {contents.get("file", "")}.union(*map(files, below))
-
-
-contents = files(yaml.safe_load(Path("book/_toc.yml").read_text(encoding="utf-8")))
-groups = [
-    f"**{title}**\n\n"
-    + "\n".join(f"- {{doc}}`{page}`: {text}" for page, text in pages.items() if page in contents)
-    for title, pages in PAGES.items()
-    if contents & set(pages)
-]
+toc = yaml.safe_load(Path("book/_toc.yml").read_text(encoding="utf-8"))
+groups = []
+for part in toc["parts"]:
+    pages = [chapter["file"] for chapter in part["chapters"]]
+    lines = [f"- {{doc}}`{page}`: {PAGES[page]}" for page in pages if page in PAGES]
+    groups.append("\n".join([f"**{part['caption']}**\n", *lines]))
 show_text("\n\n".join(groups))
 
 # %% [markdown]

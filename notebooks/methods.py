@@ -173,13 +173,8 @@ if fits is not None:
     sizes = sorted(measured["trials"].unique())
     present = [name for name in LOOKS if name in set(measured["method"])]
     draws = measured.groupby(["surface", "method", "trials"]).size()
-    key = {"index": ["surface", "trials"], "columns": "method"}
-    each = {name: measured.pivot_table(values=name, **key) for name in COLUMNS}  # means of draws
-    overall = {}
-    for name, found in each.items():
-        by_trials = found.groupby("trials")
-        # Empty where a method has not been measured on every surface.
-        overall[name] = by_trials.mean().where(by_trials.count() == len(order))
+    each = {name: truth.by_surface(fits, name) for name in COLUMNS}
+    overall = {name: truth.over_surfaces(fits, name) for name in COLUMNS}
 
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
     for ax, (kind, words) in zip(axes, KINDS.items(), strict=True):

@@ -4,17 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from faults import posix, until
 
 ROOT = Path(__file__).parents[1]
 LINE = "\nstopped before anything began\n"
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+pytestmark = posix
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +36,6 @@ def start(folder: Path, *options: str, **environment: str) -> "subprocess.Popen[
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def until(condition, process: "subprocess.Popen[str]") -> None:
-    limit = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def interrupted(process: "subprocess.Popen[str]") -> tuple[int, str]:

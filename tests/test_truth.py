@@ -288,3 +288,23 @@ def test_recording_the_cost(
     assert found["tau_reference"].notna().all()
     assert script.main(given) == 0
     assert "15 of 15 are there" in capsys.readouterr().out
+
+
+def test_means_are_over_all_surfaces_or_none():
+    """Of two surfaces: a method on both, with more draws on one, a method on one only."""
+    fits = pd.DataFrame(
+        [
+            ("A", "nrrelieff", 100, 0.2, truth.MEASURED),
+            ("A", "nrrelieff", 100, 0.4, truth.MEASURED),
+            ("B", "nrrelieff", 100, 0.9, truth.MEASURED),
+            ("A", "fanova", 100, 0.5, truth.MEASURED),
+            ("B", "fanova", 100, np.nan, truth.OVER),
+        ],
+        columns=["surface", "method", "trials", "tau_main", "state"],
+    )
+    each = truth.by_surface(fits, "tau_main")
+    assert each.loc[("A", 100), "nrrelieff"] == pytest.approx(0.3)
+    assert each.loc[("A", 100), "fanova"] == 0.5
+    found = truth.over_surfaces(fits, "tau_main")
+    assert found.loc[100, "nrrelieff"] == pytest.approx(0.6)
+    assert np.isnan(found.loc[100, "fanova"])
