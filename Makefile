@@ -35,7 +35,7 @@ UV := .venv-tools/bin/uv
 MUTMUT := .venv-mutants/.ready
 LOCKS := $(wildcard requirements*.lock)
 
-.PHONY: help book test test-min test-latest torture mutants audit notebook study bench serve picture
+.PHONY: help book test test-min test-latest coverage torture mutants audit notebook study bench serve picture
 .PHONY: lint clean distclean
 
 help: ## show this list
@@ -52,6 +52,12 @@ test-min: $(TOOLS) ## run tests with the oldest packages that pyproject.toml all
 
 test-latest: $(TOOLS) ## run tests with the newest packages there are: PYTHON=python3.13
 	@$(call test_with,latest)
+
+coverage: $(READY_TOO) ## run all tests and list the lines of hia that none of them runs: 95 % at least
+	@$(PY) -m coverage erase
+	@$(PY) -m coverage run -m pytest $(TESTS)
+	@$(PY) -m coverage combine -q
+	@$(PY) -m coverage report
 
 torture: $(READY_TOO) ## kill studies, disks and servers at random, and fuzz: half an hour or more
 	@$(PY) -m pytest tests/torture -s
@@ -94,7 +100,7 @@ lint: $(READY) ## check style and types
 	@$(VENV)/bin/mypy
 
 clean: ## remove what was built; the set-up stays, a failed compilation of fanova is tried again
-	@rm -rf _build book/*.ipynb book/_static/data .mypy_cache .pytest_cache .ruff_cache .hypothesis $(FANOVA)
+	@rm -rf _build book/*.ipynb book/_static/data .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis $(FANOVA)
 
 distclean: clean ## remove the set-up as well
 	@rm -rf .venv .venv-tools .venv-mutants .venv-min .venv-latest hia.egg-info
