@@ -65,7 +65,7 @@ torture: $(READY_TOO) ## kill studies, disks and servers at random, and fuzz: ha
 
 # In a copy: mutmut puts its mutants beside the package. It finds itself and its own packages in
 # .venv-mutants, which has no others than they are in .venv, and everything else in .venv.
-mutants: $(READY) $(MUTMUT) ## break relief, fanova and screening in thousands of places: do tests see it?
+mutants: $(READY) $(MUTMUT) ## break relief, neighbours, fanova and screening in many places: do tests see it?
 	@rm -rf _build/mutants && mkdir -p _build/mutants
 	@cp -r hia tests pyproject.toml _build/mutants
 	@cd _build/mutants && export PYTHONPATH="$(CURDIR)/.venv-mutants" OMP_NUM_THREADS=1 && \
@@ -172,7 +172,7 @@ book/items.ipynb: $(filter-out book/items.ipynb,$(EXECUTED)) $(wildcard book/*.m
 book/items.ipynb book/intro.ipynb: book/_toc.yml
 
 # Always all pages: a warning is an error only on pages that are read again, and it takes seconds.
-$(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/* book/_ext/*.py) $(EXECUTED)
+$(BOOK): _config.yml $(wildcard book/*.md book/api/*.md book/*.yml book/*.bib book/_static/* book/_ext/*.py) $(EXECUTED)
 	@rm -rf _build/html _build/.doctrees
 	@$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$(CURDIR)/book/_toc.yml" \
 	  --path-output . -W -n --keep-going --quiet > /dev/null || { rm -rf _build/html; exit 1; }

@@ -2,9 +2,11 @@
 
     python benchmarks/record_truth.py          data/truth.parquet, surfaces.parquet and truth.json
     python benchmarks/record_truth.py cost     data/cost.parquet and cost.json
+    python benchmarks/record_truth.py mixed    data/mixed.parquet and mixed.json
 
 The first fits every method of `hia.methods` to draws from every surface of `hia.surfaces`, the
-second ranks parts of the recorded study (see `hia.truth` and `hia.cost`). One process, one thread.
+second ranks parts of the recorded study, the third draws of a search as well (see `hia.truth`,
+`hia.cost` and `hia.mixed`). One process, one thread.
 Every finished fit is written to a journal, runs/NAME.jsonl, and is on the disk before the next one
 begins: the command can be killed at any moment, and the same command goes on. Also what the tables
 have already is not done again, unless the surface or the trials have changed since, or --again is
@@ -12,14 +14,10 @@ given. The tables are written at the end, also where Ctrl-C or an error is the e
 """
 
 import argparse
-import json
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +27,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from hia import cost, processes, records, trials, truth
-from hia.experiments import Journal
+from hia import cost, mixed, processes, recording, records, trials, truth
+from hia.recording import Journal, Row
 from hia.surfaces import Surface
-
-PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "optuna")
-REPORT_SECONDS = 10.0
-
-Row = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("what", nargs="?", choices=("truth", "cost"), default="truth")
-    parser.add_argument("--to", type=Path, default=Path("data"), help="folder (default: data)")
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="folder of the study (default: data)"
-    )
-    parser.add_argument("--journal", type=Path, help="finished fits (default: runs/WHAT.jsonl)")
-    parser.add_argument("--again", action="store_true", help="forget what is there")
+    parser = recording.parser(__doc__)
+    parser.add_argument("what", nargs="?", choices=("truth", "cost", "mixed"), default="truth")
     parser.add_argument(
         "--most", type=int, metavar="N", help="trials, or trainings, at most (default: all sizes)"
     )
@@ -69,23 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"of processor time for a fit, truth only (default: {truth.LIMIT:g})",
     )
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
-    journal = Journal(options.journal or Path("runs") / f"{options.what}.jsonl")
-    if options.again:
-        journal.path.unlink(missing_ok=True)
-        tables = ("truth", "surfaces") if options.what == "truth" else ("cost",)
-        for name in tables:
-            (options.to / f"{name}.parquet").unlink(missing_ok=True)
+    work = {"truth": _truth, "cost": _cost, "mixed": _mixed}[options.what]
+    tables = ["surfaces"] if options.what == "truth" else []
+    journal = recording.open_journal(options, options.what, *tables)
     study_trials = trials.load(options.data / "trials.parquet")
-    try:
-        if options.what == "truth":
-            _truth(study_trials, journal, options)
-        else:
-            _cost(study_trials, journal, options)
-    except KeyboardInterrupt:
-        print("\nstopped; what is finished is kept, and the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+    return recording.until_stopped(lambda: work(study_trials, journal, options))
 
 
 def _truth(study_trials: pd.DataFrame, journal: Journal, options: argparse.Namespace) -> None:
@@ -123,7 +97,7 @@ def _truth(study_trials: pd.DataFrame, journal: Journal, options: argparse.Names
         alike(job).append(row)
         return row
 
-    def state(last: truth.Job, waiting: list[truth.Job], _: float) -> str:
+    def state(last: truth.Job, waiting: Sequence[truth.Job], _: float) -> str:
         seconds = sum(_expected(alike(job), job, options.limit) for job in waiting)
         return (
             f"now {last.trials:,} trials; about {timedelta(seconds=round(seconds))} of processor "
@@ -132,8 +106,9 @@ def _truth(study_trials: pd.DataFrame, journal: Journal, options: argparse.Names
 
     wanted = truth.jobs(surfaces, installed, sizes)
     waiting = [job for job in wanted if _fit(vars(job)) not in known]
+    print(f"{len(wanted) - len(waiting):,} of {len(wanted):,} are there", flush=True)
     try:
-        _run(waiting, len(wanted), work, state, journal)
+        recording.go_through(waiting, work, state, journal)
     finally:
         if known:
             print("The truths, and how near each fit came to them", flush=True)
@@ -168,12 +143,13 @@ def _cost(study_trials: pd.DataFrame, journal: Journal, options: argparse.Namesp
         known[_ranking(row)] = row
         return row
 
-    def state(last: cost.Job, waiting: list[cost.Job], seconds: float) -> str:
+    def state(last: cost.Job, waiting: Sequence[cost.Job], seconds: float) -> str:
         return f"now {last.scope}; about {timedelta(seconds=round(seconds * len(waiting)))} left"
 
     waiting = [job for job in wanted if _ranking(vars(job)) not in known]
+    print(f"{len(wanted) - len(waiting):,} of {len(wanted):,} are there", flush=True)
     try:
-        _run(waiting, len(wanted), work, state, journal)
+        recording.go_through(waiting, work, state, journal)
     finally:
         if known:
             rows = list(known.values())
@@ -188,28 +164,55 @@ def _cost(study_trials: pd.DataFrame, journal: Journal, options: argparse.Namesp
             _note(options, len(known), len(wanted))
 
 
-def _run(
-    waiting: list[Any],
-    asked: int,
-    work: Callable[[Any], Row | None],
-    state: Callable[[Any, list[Any], float], str],
-    journal: Journal,
-) -> None:
-    """Do all that waits, keep every row, and say how far it is.
+def _mixed(study_trials: pd.DataFrame, journal: Journal, options: argparse.Namespace) -> None:
+    surfaces = truth.all_surfaces(study_trials)
+    marks = {name: surface.fingerprint() for name, surface in surfaces.items()}
+    true = {
+        str(name): table.set_index("hyperparameter")
+        for name, table in _truths(surfaces, marks, options.to / "surfaces.parquet").groupby(
+            "surface"
+        )
+    }
+    sizes = {
+        n: min(times, options.repeats or times)
+        for n, times in mixed.SIZES.items()
+        if n <= (options.most or n)
+    }
+    wanted = mixed.jobs(list(surfaces), sizes)
+    path = options.to / "mixed.parquet"
+    known: dict[mixed.Job, list[Row]] = {}
+    table = pd.read_parquet(path).to_dict("records") if path.is_file() else []
+    for row in [*table, *(one for draw in journal.read("row") for one in draw["fits"])]:
+        job = mixed.Job(row["surface"], row["trials"], row["repeat"])
+        if row["mark"] == marks.get(row["surface"]):
+            fits = [fit for fit in known.get(job, []) if _part(fit) != _part(row)]
+            known[job] = [*fits, row]
 
-    work: gives the row, or None for what is left out. state: in words, from the last job, those
-    that still wait and the mean seconds of those that do not.
-    """
-    print(f"{asked - len(waiting):,} of {asked:,} are there", flush=True)
-    began = printed = time.monotonic()
-    for place, job in enumerate(waiting, start=1):
-        if (row := work(job)) is not None:
-            journal.append("row", row)
-        now = time.monotonic()
-        if now - printed >= REPORT_SECONDS or place == len(waiting):
-            printed, elapsed = now, timedelta(seconds=round(now - began))
-            words = state(job, waiting[place:], (now - began) / place)
-            print(f"{place:,} of {len(waiting):,} after {elapsed}, {words}", flush=True)
+    def work(job: mixed.Job) -> Row:
+        mark = marks[job.surface]
+        known[job] = [
+            row | {"mark": mark}
+            for row in mixed.measure(surfaces[job.surface], true[job.surface], job)
+        ]
+        return {"fits": known[job]}
+
+    def state(last: mixed.Job, waiting: Sequence[mixed.Job], _: float) -> str:
+        return f"now {last.trials:,} trials of {last.surface}"
+
+    waiting = [job for job in wanted if job not in known]
+    print(f"{len(wanted) - len(waiting):,} of {len(wanted):,} are there", flush=True)
+    try:
+        recording.go_through(waiting, work, state, journal)
+    finally:
+        if known:
+            rows = pd.DataFrame([row for fits in known.values() for row in fits])
+            order = ["surface", "trials", "repeat", "table", "method"]
+            _write(rows.sort_values(order, ignore_index=True), path)
+            _note(options, len(known), len(wanted))
+
+
+def _part(row: Row) -> tuple[Any, ...]:
+    return row["table"], row["method"]
 
 
 def _expected(alike: list[Row], job: truth.Job, limit: float) -> float:
@@ -261,16 +264,13 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 def _note(options: argparse.Namespace, done: int, asked: int, **more: Any) -> None:
     """What the table was made with, beside it."""
-    content = {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "fits": done,
-        "asked": asked,
-        "processor": processes.describe_processor("cpu"),
-        "versions": {name: version(name) for name in PACKAGES},
+    recording.write_note(
+        options.to / f"{options.what}.json",
+        processes.describe_processor("cpu"),
+        fits=done,
+        asked=asked,
         **more,
-    }
-    path = options.to / f"{options.what}.json"
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    )
 
 
 if __name__ == "__main__":

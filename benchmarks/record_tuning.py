@@ -10,14 +10,9 @@ is the end.
 """
 
 import argparse
-import json
 import os
-import signal
 import sys
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +21,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pandas as pd
 
-from hia import processes, published, trials, tuning
-from hia.experiments import Journal
-
-PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "optuna")
-REPORT_SECONDS = 10.0
-
-Row = dict[str, Any]
+from hia import processes, published, recording, trials, tuning
+from hia.recording import Journal, Row
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--to", type=Path, default=Path("data"), help="folder (default: data)")
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="folder of the study (default: data)"
-    )
-    parser.add_argument(
-        "--journal", type=Path, default=Path("runs/tuning.jsonl"), help="finished jobs"
-    )
-    parser.add_argument("--again", action="store_true", help="forget what is there")
+    parser = recording.parser(__doc__)
     parser.add_argument(
         "--searches",
         nargs="+",
@@ -54,12 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="(default: all)",
     )
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
-    journal = Journal(options.journal)
+    journal = recording.open_journal(options, "tuning")
     path = options.to / "tuning.parquet"
-    if options.again:
-        journal.path.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
     study_trials = trials.load(options.data / "trials.parquet")
     paper = published.table(3, options.data / "published")["hyperparameter"].tolist()
     mark = tuning.fingerprint(study_trials, paper)
@@ -68,36 +45,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     waiting = [job for job in wanted if _key(vars(job)) not in known]
     print(f"{len(wanted) - len(waiting):,} of {len(wanted):,} jobs are there", flush=True)
     experiment = tuning.Experiment(study_trials, paper)
-    try:
-        _run(experiment, waiting, known, journal, mark)
-    except KeyboardInterrupt:
-        print("\nstopped; what is finished is kept, and the same command goes on", file=sys.stderr)
-        return 130
-    finally:
-        if known:
-            _write(tuning.table(list(known.values())), path)
-            _note(options, study_trials, experiment, len(known), len(wanted))
-    return 0
 
-
-def _run(
-    experiment: tuning.Experiment,
-    waiting: Sequence[tuning.Job],
-    known: dict[tuple[Any, ...], Row],
-    journal: Journal,
-    mark: str,
-) -> None:
-    """Do all that waits, keep every row, and say how far it is."""
-    began = printed = time.monotonic()
-    for place, job in enumerate(waiting, start=1):
+    def work(job: tuning.Job) -> Row:
         row = experiment.measure(job) | {"mark": mark}
         known[_key(row)] = row
-        journal.append("row", row)
-        now = time.monotonic()
-        if now - printed >= REPORT_SECONDS or place == len(waiting):
-            printed, elapsed = now, timedelta(seconds=round(now - began))
-            words = f"now {job.search}, {job.default}, {job.dataset}"
-            print(f"{place:,} of {len(waiting):,} after {elapsed}, {words}", flush=True)
+        return row
+
+    def state(last: tuning.Job, *_: Any) -> str:
+        return f"now {last.search}, {last.epochs}, {last.default}, {last.dataset}"
+
+    def record() -> None:
+        try:
+            recording.go_through(waiting, work, state, journal)
+        finally:
+            if known:
+                table = tuning.table(list(known.values()))
+                trials.write(table, path)
+                print(f"{len(table):,} rows written to {path}")
+                _note(options, study_trials, experiment, len(known), len(wanted))
+
+    return recording.until_stopped(record)
 
 
 def _recorded(path: Path, journal: Journal) -> list[Row]:
@@ -110,16 +77,7 @@ def _recorded(path: Path, journal: Journal) -> list[Row]:
 
 
 def _key(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("dataset", "default", "search", "ranking", "k"))
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    """The file is whole or not there at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    table.to_parquet(partial, index=False, compression="zstd")
-    partial.replace(path)
-    print(f"{len(table):,} rows written to {path}")
+    return tuple(row[name] for name in ("dataset", "epochs", "default", "search", "ranking", "k"))
 
 
 def _note(
@@ -131,24 +89,24 @@ def _note(
 ) -> None:
     """What the table was made with and from, beside it."""
     parts = {str(name): rows for name, rows in study_trials.groupby("dataset")}
-    content = {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "jobs": done,
-        "asked": asked,
-        "repetitions": tuning.REPETITIONS,
-        "processor": processes.describe_processor("cpu"),
-        "versions": {name: version(name) for name in PACKAGES},
-        "surrogates": {
+    recording.write_note(
+        options.to / "tuning.json",
+        processes.describe_processor("cpu"),
+        jobs=done,
+        asked=asked,
+        repetitions=tuning.REPETITIONS,
+        surrogates={
             name: {"rows": len(rows), **tuning.quality(rows)} for name, rows in parts.items()
         },
-        "rankings": experiment.rankings,
-        "defaults": {
-            default: {name: tuning.decode(x) for name, x in by_dataset.items()}
-            for default, by_dataset in experiment.defaults.items()
+        rankings=experiment.rankings,
+        defaults={
+            epochs: {
+                default: {name: tuning.decode(x) for name, x in by_dataset.items()}
+                for default, by_dataset in by_default.items()
+            }
+            for epochs, by_default in experiment.defaults.items()
         },
-    }
-    path = options.to / "tuning.json"
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ An experiment is a list of jobs that follows from the table of trials. A job is 
 that is known before the training: data set, configuration, numbers of images, seed. Worker
 processes train one job after the other; the coordinator writes every finished row to a journal, a
 text file with one JSON object per line, and waits until it is on the disk. So an experiment can be
-killed at any moment, and the same command goes on; a line that was cut short is trained again. The
-Parquet file is made from the journal, whether all jobs are in it or not.
+killed at any moment, and the same command goes on; a line that was cut short is trained again. A
+worker that is killed is replaced, and its job trained anew. The Parquet file is made from the
+journal, whether all jobs are in it or not.
 
 - replicates: `CONFIGURATIONS` of each data set, with `REPLICATES` other seeds each. They are among
   its first `FIRST` trials, so that the choice stays as it is when the study grows.
@@ -28,7 +29,9 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from itertools import islice
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +39,14 @@ import numpy as np
 import pandas as pd
 
 from hia import cnn, datasets, plans, processes, records, screening, space, trainer
+from hia.recording import Journal, Row, write_json
 
 CONFIGURATIONS = 12  # of each data set, in replicates and scaling
 FIRST = 100  # trials of a data set, among which these are chosen
 REPLICATES = 5
 SCREENING_SEEDS = 3
+DEATHS = 5  # workers killed with no CNN finished in between, until the recording is given up
 
-Row = dict[str, Any]
 # What is known before a training, beside the configuration and whose it is.
 _GIVEN = ("images", "val_images", "precision", "seed")
 
@@ -232,43 +236,6 @@ def verify(
     return pd.DataFrame(rows)
 
 
-# --- the journal ---------------------------------------------------------------------------------
-
-
-class Journal:
-    """A text file with one JSON object per line: {"row": ...} or {"session": ...}.
-
-    Appending returns when the line is on the disk. A line that was cut short by a kill is not read.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-
-    def append(self, kind: str, content: Row) -> None:
-        line = json.dumps({kind: content}, allow_nan=False) + "\n"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+b") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read() != b"\n":  # after a line that was cut short
-                    line = "\n" + line
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
-
-    def read(self, kind: str) -> list[Row]:
-        """What was appended as this kind, oldest first; nothing where there is no file."""
-        if not self.path.is_file():
-            return []
-        found = []
-        for line in self.path.read_bytes().splitlines():
-            with contextlib.suppress(ValueError):  # cut short: not JSON, or not text
-                entry = json.loads(line)
-                if isinstance(entry, dict) and kind in entry:
-                    found.append(entry[kind])
-        return found
-
-
 # --- an experiment -------------------------------------------------------------------------------
 
 
@@ -350,9 +317,7 @@ def _write_provenance(
         "training_hours": float(rows["seconds"].sum() / 3600),
         "sessions": [sessions[started] for started in sorted(sessions)],
     }
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(provenance, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(provenance, path)
 
 
 def _run(
@@ -365,42 +330,66 @@ def _run(
     """Train all jobs with worker processes; `keep` gets every row as soon as it is there."""
     left = iter(missing)
     costs = sum(map(_cost, missing))
-    trained, cost = 0, 0.0
+    trained, cost, deaths = 0, 0.0, 0
     began = printed = time.monotonic()
-    pipes = [multiprocessing.Pipe() for _ in range(min(workers, len(missing)))]
-    with processes.spawned(_work, [(there, device, n) for n, (_, there) in enumerate(pipes)]):
-        busy: dict[Connection, Row] = {}
-        for here, there in pipes:
+    with processes.spawned(_work, []) as crew:
+        busy: dict[Connection, tuple[int, Row]] = {}
+
+        def hire(index: int, job: Row) -> None:
+            here, there = multiprocessing.Pipe()
+            crew[index : index + 1] = [processes.start(_work, (there, device, index))]
             there.close()  # so that the end of either process closes the connection
-            busy[here] = next(left)
-            here.send(busy[here])
+            give(here, index, job)
+
+        def give(connection: Connection, index: int, job: Row) -> None:
+            busy[connection] = index, job
+            with contextlib.suppress(OSError):  # it has ended, which shows when it is waited for
+                connection.send(job)
+
+        for index, job in enumerate(islice(left, workers)):
+            hire(index, job)
         while busy:
             for ready in multiprocessing.connection.wait(list(busy), timeout=report_seconds):
                 assert isinstance(ready, Connection)
-                job = busy.pop(ready)
-                keep(_received(ready, job))
-                trained, cost = trained + 1, cost + _cost(job)
+                index, job = busy.pop(ready)
+                if (row := _received(ready)) is None:
+                    deaths += 1
+                    _check_killed(crew[index], job, deaths)
+                    hire(index, job)
+                    continue
+                keep(row)
+                trained, cost, deaths = trained + 1, cost + _cost(job), 0
                 if (following := next(left, None)) is not None:
-                    busy[ready] = following
-                    ready.send(following)
+                    give(ready, index, following)
             now = time.monotonic()
             if now - printed >= report_seconds or not busy:
                 printed = now
                 print(_progress(trained, len(missing), cost / costs, now - began), flush=True)
 
 
-def _received(connection: Connection, job: Row) -> Row:
+def _received(connection: Connection) -> Row | None:
+    """The row of a job; None where the worker ended before it had sent all of it."""
     try:
         answer = connection.recv()
-    except (EOFError, ConnectionError):
-        raise RuntimeError(
-            f"a worker ended while it trained on {job['dataset']} (its message, if any, is above); "
-            "all finished rows are kept, and the same command goes on"
-        ) from None
+    except (EOFError, OSError):
+        connection.close()
+        return None
     if isinstance(answer, Exception):
         raise answer
     row: Row = answer
     return row
+
+
+def _check_killed(process: SpawnProcess, job: Row, deaths: int) -> None:
+    """Raises RuntimeError unless the worker was killed, as where memory runs out, and not often."""
+    process.join()
+    code = process.exitcode
+    if code is None or code >= 0 or deaths > DEATHS:
+        raise RuntimeError(
+            f"a worker ended while it trained on {job['dataset']} with exit code {code} (its "
+            "message, if any, is above); all finished rows are kept, and the same command goes on"
+        )
+    print(f"a worker was killed (exit code {code}), another takes its place", flush=True)
 
 
 def _progress(trained: int, asked: int, share: float, elapsed: float) -> str:

@@ -1,14 +1,16 @@
-"""How the ranking of N-RReliefF moves with every choice that the paper leaves open.
+"""How the ranking of N-RReliefF moves with every choice in its computation.
 
 A universe is one way to make all of the choices in `CHOICES` (Steegen et al. 2016 call the set of
-them a multiverse). `universes` weighs the hyperparameters in every one of them: a full factorial,
-so that the spread of a rank over the universes splits exactly into the parts of single choices
-(`variance_shares`), and each of the paper's findings can be looked up in all of them (`findings`,
-`judge`).
+them a multiverse). Some of these the paper leaves open, others it settles: `allowed` says which
+universes its text does not rule out. `universes` weighs the hyperparameters in every one of them: a
+full factorial, so that the spread of a rank over the universes splits exactly into the parts of
+single choices (`variance_shares`), and each of the paper's findings can be looked up in all of them
+(`findings`, `judge`).
 
 One search for neighbours serves many universes: how far apart the j-th nearest neighbours are, on
-average over the rows, depends on the distance and on nothing else (`profile`). The number of
-neighbours, sigma, the rank base and the scale of the target are weights of these averages.
+average over the rows, depends on the distance and on nothing else (`hia.relief.profile`). The
+number of neighbours, sigma, the rank base and the scale of the target are weights of these
+averages.
 
 Decided here, because the paper says nothing of it:
 
@@ -29,7 +31,7 @@ through a multiverse analysis. Perspectives on Psychological Science 11 (2016) 7
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import combinations, product
@@ -37,16 +39,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
-from hia import published, relief, space
+from hia import published, space
 from hia.agreement import balanced_subsamples
-from hia.relief import NRReliefF
+from hia.recording import whole
+from hia.relief import Profile, profile
 from hia.trials import design
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 Report = Callable[[int, int], None]
 
 MIN_ROWS = 10  # CNNs of a data set, below which it is left out of the mean over data sets
@@ -59,34 +61,51 @@ ALWAYS, NEVER, MOST = 0.95, 0.05, 0.5
 
 @dataclass(frozen=True)
 class Choice:
-    """Something the paper leaves open, or writes differently from others.
+    """Something that the paper leaves open, or that others do differently.
 
     label: for people. options: in the order in which they are shown, the paper's first where it
-    names one. paper: what it says.
+    names one. paper: what it says. against: those of the options that what it says rules out.
     """
 
     label: str
     options: tuple[str, ...]
     paper: str
+    against: tuple[str, ...] = ()
 
 
+# Its equations are of values; whether those were scaled beforehand it does not say. So scaled ones
+# are not ruled out.
 CHOICES: dict[str, Choice] = {
     "distance": Choice(
         "distance",
         ("raw Euclidean", "Euclidean", "Manhattan"),
         "Euclidean, written on raw values (Section 3.1)",
+        against=("Manhattan",),
     ),
     "lr_scale": Choice("scale of lr", ("raw", "log"), "not said"),
-    "neighbours": Choice("J", ("30", "5", "10", "100", "200", "n/20"), "30 (Section 5.3)"),
+    "neighbours": Choice(
+        "J",
+        ("30", "5", "10", "100", "200", "n/20"),
+        "30 (Section 5.3)",
+        against=("5", "10", "100", "200", "n/20"),
+    ),
     "sigma": Choice("sigma", ("5", "20", "100"), "user-defined, value not given"),
     "rank_base": Choice("first rank", ("1", "0"), "1, it seems (Section 3.1)"),
-    "target": Choice("scale of accuracy", ("as it is", "range"), "as it is (Section 3.1)"),
-    "scope": Choice("data sets", ("pooled", "each"), "not said; pooled, it seems"),
-    "source": Choice("search", ("both", "random", "BOHB"), "both (Section 4.1)"),
+    "target": Choice("scale of accuracy", ("as it is", "range"), "written as it is (Section 3.1)"),
+    "scope": Choice(
+        "data sets",
+        ("pooled", "each"),
+        "pooled: `in_channel_num` has a weight (Table 3)",
+        against=("each",),
+    ),
+    "source": Choice(
+        "search", ("both", "random", "BOHB"), "both (Section 4.1)", against=("random", "BOHB")
+    ),
     "balance": Choice(
         "balanced by",
         ("nothing", "accuracy", "data set"),
-        "nothing for Table 3, accuracy for the ICC (Section 5.2)",
+        'nothing, "the full dataset" (Section 5.3); accuracy for the ICC only',
+        against=("accuracy", "data set"),
     ),
     "score": Choice("ranked by", ("W", "|W|"), "shares that sum to 1, how is not said"),
 }
@@ -98,113 +117,6 @@ _DISTANCES = {
     "Manhattan": ("manhattan", "range"),
 }
 _TARGETS = {"as it is": "none", "range": "range"}
-
-
-# --- many universes from one search ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How the j-th nearest neighbours differ, the mean over all rows.
-
-    p: (J,) of |Δp|. theta: (J, K) of diff in each column. both: (J, K) of their product. Neighbours
-    at the same distance share the mean of theirs. target_range: of p.
-    """
-
-    p: Floats
-    theta: Floats
-    both: Floats
-    target_range: float
-
-    def weights(
-        self,
-        n_neighbors: int = 30,
-        sigma: float = 20.0,
-        rank_base: int = 1,
-        target_scale: str = "none",
-    ) -> Floats:
-        """W of Eq. 10, (K,), what `hia.relief.NRReliefF` of these options finds.
-
-        Raises ValueError for more neighbours than the profile has, for options that NRReliefF
-        refuses, and where Eq. 10 is not defined.
-        """
-        if not 1 <= n_neighbors <= len(self.p):
-            raise ValueError(f"n_neighbors={n_neighbors}: the profile has {len(self.p)} neighbours")
-        options = NRReliefF(
-            n_neighbors, sigma=sigma, rank_base=rank_base, target_scale=target_scale
-        )
-        options._check_options()
-        influence = relief._rank_weights(n_neighbors, sigma, rank_base, "exp_rank")
-        unit = self.target_range if target_scale == "range" else 1.0
-        n_p = float(influence @ self.p[:n_neighbors]) / unit
-        n_theta = influence @ self.theta[:n_neighbors]
-        n_both = influence @ self.both[:n_neighbors] / unit
-        return relief._weights(n_p, n_theta, n_both, target_scale)
-
-
-def profile(
-    X: ArrayLike | pd.DataFrame,
-    y: ArrayLike,
-    n_neighbors: int = 200,
-    metric: str = "euclidean",
-    scale: str = "range",
-) -> Profile:
-    """The profile of configurations X (n, K) and performances y (n,), up to `n_neighbors`.
-
-    metric, scale: as those of `hia.relief.NRReliefF`. Raises ValueError as its `fit`.
-    """
-    model = NRReliefF(n_neighbors, metric=metric, scale=scale)
-    trials = model._read(X, y)
-    coordinates = np.hstack([column.coordinates(metric, scale) for column in trials.columns])
-    order, _ = relief._layout(coordinates)
-    columns = [column.in_order(order) for column in trials.columns]
-    target = trials.target[order]
-    p = np.zeros(n_neighbors)
-    theta, both = np.zeros((2, n_neighbors, len(columns)))
-    for rows, others, first in _nearest(coordinates[order], n_neighbors, metric):
-        p_differences = np.abs(target[others] - target[rows, None])
-        p += _by_rank(p_differences, first, n_neighbors)
-        for k, column in enumerate(columns):
-            differences = column.diff(rows, others)
-            theta[:, k] += _by_rank(differences, first, n_neighbors)
-            differences *= p_differences
-            both[:, k] += _by_rank(differences, first, n_neighbors)
-    n = len(target)
-    return Profile(p / n, theta / n, both / n, float(np.ptp(target)))
-
-
-def _nearest(
-    coordinates: Floats, n_neighbors: int, metric: str
-) -> Iterator[tuple[Ints, Ints, NDArray[np.bool_]]]:
-    """Rows (m,), their nearest others (m, k), and which of these are further than the one before.
-
-    Every row comes once, with all that tie with its last neighbour, and k at least n_neighbors.
-    """
-    n = len(coordinates)
-    pending, k = np.arange(n), min(n_neighbors + 2, n)  # itself, and one to see a tie with the last
-    while len(pending):
-        late = []
-        for rows, distances, others in relief._search_tree(coordinates, pending, metric, k):
-            relief._put_first(rows, others)
-            first = np.ones((len(rows), k - 1), dtype=np.bool_)
-            nearer, further = distances[:, 1:-1], distances[:, 2:]
-            first[:, 1:] = further - nearer > relief._TIE * further
-            whole = first[:, n_neighbors:].any(axis=1) | (k == n)
-            yield rows[whole], others[whole, 1:], first[whole]
-            late.append(rows[~whole])
-        pending, k = np.concatenate(late), min(2 * k, n)
-
-
-def _by_rank(values: Floats, first: NDArray[np.bool_], n_neighbors: int) -> Floats:
-    """(n_neighbors,): sums over the rows of values (m, k), the mean of each group of ties."""
-    alone = first[:, : n_neighbors + 1].all(axis=1)
-    total = values[alone, :n_neighbors].sum(axis=0)
-    if not alone.all():
-        tied, starts = values[~alone], np.flatnonzero(first[~alone])
-        counts = np.diff(starts, append=tied.size)
-        means = np.repeat(np.add.reduceat(tied.ravel(), starts) / counts, counts)
-        total += means.reshape(tied.shape)[:, :n_neighbors].sum(axis=0)
-    return np.asarray(total)
 
 
 # --- the universes --------------------------------------------------------------------------------
@@ -339,15 +251,12 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write what `universes` returns, W rounded, whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     names = list(space.HYPERPARAMETERS)
     rounded = (table[names] * 10**DECIMALS).round().astype("Int32")
-    partial = path.with_name(path.name + ".partial")
-    table.assign(**{name: rounded[name] for name in names}).to_parquet(
-        partial, index=False, compression="zstd", compression_level=19
-    )
-    partial.replace(path)
+    with whole(path) as partial:
+        table.assign(**{name: rounded[name] for name in names}).to_parquet(
+            partial, index=False, compression="zstd", compression_level=19
+        )
 
 
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -413,6 +322,18 @@ def ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         pd.concat(choices, ignore_index=True).astype({"score": kind}),
         pd.concat([ranks(by_score[one]) for one in options], ignore_index=True),
     )
+
+
+def allowed(choices: pd.DataFrame) -> pd.Series:
+    """Which universes nothing in the paper's text rules out, (universes,).
+
+    choices: (universes, C), of `CHOICES`, as `ranked` returns them. Where a choice is left open by
+    the text all of its options are allowed. Raises ValueError for an unknown choice.
+    """
+    if unknown := [name for name in choices if name not in CHOICES]:
+        raise ValueError(f"unknown choice {unknown[0]!r}; known are {', '.join(CHOICES)}")
+    ruled_out = [choices[name].isin(CHOICES[str(name)].against) for name in choices]
+    return ~pd.concat(ruled_out, axis=1).any(axis=1)
 
 
 def moves(choices: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:

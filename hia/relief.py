@@ -33,20 +33,19 @@ How sure a weight is, which the paper does not ask:
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations, pairwise
+from itertools import combinations
 from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from hia import neighbours
 from hia.inputs import (
     as_frame,
     check_count,
@@ -60,25 +59,11 @@ from hia.inputs import (
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.intp]
-# Rows (m,), their neighbours (m, k), and the influence of these (m, k).
-Neighbours = tuple[Ints, Ints, Floats]
 
-# Distances that differ by less than this, relatively, are equal: the same distance computed from
-# other columns of a grid differs in the last bits.
-_TIE = 1e-9
-# Pairs (row, neighbour) worked on at once, so that memory does not grow with the rows and the
-# arrays stay in cache.
-_PAIRS = 1 << 16
-# Leaves of 48 rows were the fastest for 1e3 to 1e5 rows, as were trees that are not balanced: most
-# hyperparameters have few values, and a median split leaves equal values on both sides.
-_TREE = {"leafsize": 48, "balanced_tree": False}
-# Up to this many rows, all distances in a cell are faster than the tree.
-_CELL = 1024
-# Names and norms of the metrics in SciPy.
-_METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
-_NORMS = {"euclidean": 2, "manhattan": 1}
 # Published shares are rounded: eleven of them to six digits add up to 1 within 5.5e-6.
 _SHARE_SUM = 1e-5
+# An average |Δp| this near to 1 is 1.
+_NEAR_1 = 1e-9
 # Weights of permuted values are this near: the differences are of single precision, for speed.
 _SINGLE = 1e-6
 # Differences of permuted values worked on at once, in cache; permuted values, and counts of
@@ -442,29 +427,43 @@ class _Trials:
     scale: str
     rank_weights: Floats
 
-    def search(self, without: int | None = None) -> "_Search":
-        """The neighbours by all columns, or by all but one."""
+    def search(self, without: int | None = None, in_cells: bool = True) -> "_Search":
+        """The neighbours by all columns, or by all but one; searched in cells first, or not."""
         distant = [column for k, column in enumerate(self.columns) if k != without]
         coordinates = np.hstack([column.coordinates(self.metric, self.scale) for column in distant])
-        order, cells = _layout(coordinates)
+        order, cells = neighbours.layout(coordinates)
+        coordinates, cells = coordinates[order], cells if in_cells else cells[:0]
         rows = np.sort(np.argsort(order)[self.rows])
         return _Search(
             [column.in_order(order) for column in self.columns],
             self.target[order],
             len(rows),
-            _neighbours(coordinates[order], cells, rows, self.metric, self.rank_weights),
+            self.rank_weights,
+            neighbours.search(coordinates, cells, rows, self.metric, len(self.rank_weights)),
         )
 
 
 @dataclass(frozen=True)
 class _Search:
     """The columns and the target (n,) in an order of the search's own, and the neighbours of M rows
-    by their numbers in that order, to be gone through once."""
+    by their numbers in that order, to be gone through once.
+
+    rank_weights: (J,), as those of `_Trials`.
+    """
 
     columns: list[_Column]
     target: Floats
     n_sampled: int
-    neighbours: Iterator[Neighbours]
+    rank_weights: Floats
+    found: Iterator[neighbours.Found]
+
+    def neighbours(self) -> Iterator[tuple[Ints, Ints, Floats]]:
+        """Rows (m,), their neighbours (m, k), and the influence of these (m, k): of those beyond
+        the first J, only where they tie with the J-th."""
+        for rows, others, first in self.found:
+            by_rank = np.zeros(first.shape)
+            by_rank[:, : len(self.rank_weights)] = self.rank_weights
+            yield rows, others, _share_ties(by_rank, first)
 
     def p_differences(self, rows: Ints, others: Ints) -> Floats:
         """|Δp| of rows (m,) and their neighbours (m, k)."""
@@ -515,108 +514,15 @@ def _rank_weights(n_neighbors: int, sigma: float, rank_base: int, weighting: str
     return np.asarray(influence / influence.sum())
 
 
-def _layout(coordinates: Floats) -> tuple[Ints, Ints]:
-    """An order of the rows (n,) in which near rows are near in memory, and where its cells start.
+def _share_ties(values: Floats, first: NDArray[np.bool_]) -> Floats:
+    """Values (m, k) of neighbours, those at the same distance sharing theirs equally.
 
-    (The tree takes a quarter of the time on 100,000 rows that lie in its own order.)
-
-    The rows of a cell agree in every coordinate that is only 0 or 1, such as those of two
-    categories, so that rows of different cells are at least 1 apart. (c + 1,), from 0 to n.
+    first: (m, k), whether a neighbour is further than the one before.
     """
-    order = cKDTree(coordinates, **_TREE).indices
-    binary = coordinates[:, ((coordinates == 0) | (coordinates == 1)).all(axis=0)][order]
-    if binary.shape[1] == 0:
-        return order, np.array([0, len(order)])
-    by_cell = np.lexsort(binary.T)
-    starts = np.flatnonzero(np.diff(binary[by_cell], axis=0).any(axis=1)) + 1
-    return order[by_cell], np.concatenate([[0], starts, [len(order)]])
-
-
-def _neighbours(
-    coordinates: Floats, cells: Ints, rows: Ints, metric: str, rank_weights: Floats
-) -> Iterator[Neighbours]:
-    """Neighbours of the rows, in pieces.
-
-    rows: (M,), ascending; every one comes once. k is at least J; neighbours beyond the first J have
-    an influence only where they tie with the J-th.
-    """
-    k = min(len(rank_weights) + 2, len(coordinates))  # itself, J, and one more to see a tie with
-    pending = np.zeros(len(coordinates), dtype=np.bool_)
-    pending[rows] = True
-    searches = _search_cells(coordinates, cells, rows, metric, k)
-    while pending.any():
-        for piece, distances, others in searches:
-            _put_first(piece, others)
-            influence, whole = _share_ties(distances[:, 1:], rank_weights)
-            whole |= others.shape[1] == len(coordinates)
-            pending[piece[whole]] = False
-            yield piece[whole], others[whole, 1:], influence[whole]
-        searches = _search_tree(coordinates, np.flatnonzero(pending), metric, k)
-        k = min(2 * k, len(coordinates))
-
-
-def _search_cells(
-    coordinates: Floats, cells: Ints, rows: Ints, metric: str, k: int
-) -> Iterator[tuple[Ints, Floats, Ints]]:
-    """Some of the rows (m,), the distances (m, k) and indices (m, k) of their k nearest, ascending.
-
-    Rows whose k nearest are in their own cell: all distances in a small cell take a third of the
-    time of the tree. Stops at the first cell where this settles less than half of the rows.
-    """
-    for start, stop in pairwise(cells):
-        piece = rows[slice(*np.searchsorted(rows, (start, stop)))]
-        if len(piece) == 0 or not k <= stop - start <= _CELL:
-            continue
-        distances = cdist(coordinates[piece], coordinates[start:stop], _METRICS[metric])
-        others = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        distances = np.take_along_axis(distances, others, axis=1)
-        ascending = np.argsort(distances, axis=1)
-        distances = np.take_along_axis(distances, ascending, axis=1)
-        others = np.take_along_axis(others, ascending, axis=1) + start
-        inside = distances[:, -1] < 1  # the least distance to another cell
-        yield piece[inside], distances[inside], others[inside]
-        if 2 * np.count_nonzero(inside) < len(piece):
-            return
-
-
-def _search_tree(
-    coordinates: Floats, rows: Ints, metric: str, k: int
-) -> Iterator[tuple[Ints, Floats, Ints]]:
-    """As `_search_cells`, for all of the rows."""
-    tree = cKDTree(coordinates, **_TREE)
-    for piece in np.array_split(rows, -(-len(rows) * k // _PAIRS)):
-        distances, others = tree.query(coordinates[piece], k=k, p=_NORMS[metric])
-        yield piece, distances, others
-
-
-def _put_first(rows: Ints, others: Ints) -> None:
-    """Move each row to the front of its own neighbours (m, k), in place.
-
-    The tree returns duplicates of a row, all at distance 0, in any order. A row that is not among
-    its k nearest has more than k duplicates: all its distances are 0, a tie that is cut off.
-    """
-    behind = np.flatnonzero(others[:, 0] != rows)
-    found, position = np.nonzero(others[behind] == rows[behind, None])
-    others[behind[found], position] = others[behind[found], 0]
-    others[behind[found], 0] = rows[behind[found]]
-
-
-def _share_ties(distances: Floats, rank_weights: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Influence of each neighbour (m, k), those at the same distance sharing theirs equally.
-
-    distances: (m, k), ascending. Also returns (m,): whether the neighbours that tie with the J-th
-    end before the k-th, so that none of them can be missing.
-    """
-    n_neighbors = len(rank_weights)
-    first = np.ones(distances.shape, dtype=np.bool_)  # of the neighbours at this distance
-    first[:, 1:] = distances[:, 1:] - distances[:, :-1] > _TIE * distances[:, 1:]
-    by_rank = np.zeros(distances.shape)
-    by_rank[:, :n_neighbors] = rank_weights
     starts = np.flatnonzero(first)
     counts = np.diff(starts, append=first.size)
-    influence = np.repeat(np.add.reduceat(by_rank.ravel(), starts) / counts, counts)
-    whole: NDArray[np.bool_] = np.any(first[:, n_neighbors:], axis=1)
-    return np.asarray(influence.reshape(distances.shape)), whole
+    means = np.add.reduceat(values.ravel(), starts) / counts
+    return np.asarray(np.repeat(means, counts).reshape(values.shape))
 
 
 def _means(
@@ -624,7 +530,7 @@ def _means(
 ) -> tuple[float, Floats, Floats]:
     """Eqs. 12, 13 (K,) and 14 (K,). visit: called with every piece of the neighbours as well."""
     n_p, n_theta, n_both = 0.0, np.zeros(len(search.columns)), np.zeros(len(search.columns))
-    for rows, others, influence in search.neighbours:
+    for rows, others, influence in search.neighbours():
         p_influence = search.p_differences(rows, others) * influence
         n_p += float(p_influence.sum())
         for k, column in enumerate(search.columns):
@@ -640,7 +546,7 @@ def _weights(n_p: float, n_theta: Floats, n_both: Floats, target_scale: str) -> 
     """W of Eq. 10, (K,), from the means of Eqs. 12, 13 (K,) and 14 (K,)."""
     if n_p == 0:
         raise ValueError("y is the same for all neighbours, which leaves Eq. 10 undefined")
-    if n_p > 1 - _TIE:
+    if n_p > 1 - _NEAR_1:
         hint = (
             "use more neighbours" if target_scale == "range" else "scale y, or target_scale='range'"
         )
@@ -669,7 +575,7 @@ def _influences(search: _Search, n_p: float, n_theta: Floats, n_both: Floats) ->
     by_both = 1 / n_p + 1 / (1 - n_p)
     means = by_p * n_p + by_theta * n_theta + by_both * n_both
     influences = np.zeros((len(search.columns), len(search.target)))
-    for rows, others, influence in search.neighbours:
+    for rows, others, influence in search.neighbours():
         p_differences = search.p_differences(rows, others)
         for k, column in enumerate(search.columns):
             pairs = column.diff(rows, others)
@@ -750,3 +656,79 @@ def _of_copies(
             np.minimum(differences, 1.0, out=differences)
         total += np.tensordot(factors[:, piece], differences, 2)
     return total
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How the j-th nearest neighbours differ, the mean over all rows.
+
+    p: (J,) of |Δp|. theta: (J, K) of diff in each column. both: (J, K) of their product. Neighbours
+    at the same distance share the mean of theirs. target_range: of p.
+    """
+
+    p: Floats
+    theta: Floats
+    both: Floats
+    target_range: float
+
+    def weights(
+        self,
+        n_neighbors: int = 30,
+        sigma: float = 20.0,
+        rank_base: int = 1,
+        target_scale: str = "none",
+    ) -> Floats:
+        """W of Eq. 10, (K,), what `NRReliefF` of these options finds.
+
+        Raises ValueError for more neighbours than the profile has, for options that NRReliefF
+        refuses, and where Eq. 10 is not defined.
+        """
+        if not 1 <= n_neighbors <= len(self.p):
+            raise ValueError(f"n_neighbors={n_neighbors}: the profile has {len(self.p)} neighbours")
+        options = NRReliefF(
+            n_neighbors, sigma=sigma, rank_base=rank_base, target_scale=target_scale
+        )
+        options._check_options()
+        influence = _rank_weights(n_neighbors, sigma, rank_base, "exp_rank")
+        unit = self.target_range if target_scale == "range" else 1.0
+        n_p = float(influence @ self.p[:n_neighbors]) / unit
+        n_theta = influence @ self.theta[:n_neighbors]
+        n_both = influence @ self.both[:n_neighbors] / unit
+        return _weights(n_p, n_theta, n_both, target_scale)
+
+
+def profile(
+    X: ArrayLike | pd.DataFrame,
+    y: ArrayLike,
+    n_neighbors: int = 200,
+    metric: str = "euclidean",
+    scale: str = "range",
+) -> Profile:
+    """The profile of configurations X (n, K) and performances y (n,), up to `n_neighbors`.
+
+    metric, scale: as those of `NRReliefF`. Raises ValueError as its `fit`.
+    """
+    trials = NRReliefF(n_neighbors, metric=metric, scale=scale)._read(X, y)
+    search = trials.search(in_cells=False)  # few rows have so many neighbours in their own cell
+    p = np.zeros(n_neighbors)
+    theta, both = np.zeros((2, n_neighbors, len(search.columns)))
+    for rows, others, first in search.found:
+        p_differences = search.p_differences(rows, others)
+        p += _by_rank(p_differences, first, n_neighbors)
+        for k, column in enumerate(search.columns):
+            differences = column.diff(rows, others)
+            theta[:, k] += _by_rank(differences, first, n_neighbors)
+            differences *= p_differences
+            both[:, k] += _by_rank(differences, first, n_neighbors)
+    n = len(search.target)
+    return Profile(p / n, theta / n, both / n, float(np.ptp(search.target)))
+
+
+def _by_rank(values: Floats, first: NDArray[np.bool_], n_neighbors: int) -> Floats:
+    """(n_neighbors,): sums over the rows of values (m, k), the mean of each group of ties."""
+    alone = first[:, : n_neighbors + 1].all(axis=1)
+    total = values[alone, :n_neighbors].sum(axis=0)
+    if not alone.all():
+        tied = _share_ties(values[~alone], first[~alone])
+        total += tied[:, :n_neighbors].sum(axis=0)
+    return np.asarray(total)

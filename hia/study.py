@@ -39,6 +39,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hia import datasets, plans, processes, space, trainer, trials
 from hia.plans import Part, Plan, PlanError
+from hia.recording import write_json
 from hia.storage import (
     ERRORS,
     FINISHED,
@@ -145,9 +146,7 @@ def export(plan: Plan, storage_url: str, folder: str | os.PathLike[str]) -> pd.D
         "training_hours": float(table["seconds"].sum() / 3600),
         "sessions": sessions,
     }
-    partial = folder / "provenance.json.partial"
-    partial.write_text(json.dumps(provenance, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(folder / "provenance.json")
+    write_json(provenance, folder / "provenance.json")
     return table
 
 

@@ -82,11 +82,16 @@ class Surface:
     def draw(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
         """n random trials: the hyperparameters, missing where they do not exist, and `y`."""
         X = pd.DataFrame({c.name: values_at(c, rng.random(n)) for c in self.columns})
+        return self.evaluate(X, rng)
+
+    def evaluate(self, X: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Complete rows (n, K) as trials, see `draw`."""
+        X = X.copy()
         for name, (other, share) in self.copies.items():
-            X[name] = X[name].where(rng.random(n) >= share, X[other])
+            X[name] = X[name].where(rng.random(len(X)) >= share, X[other])
         y = self.response(X)
         if self.noise:
-            y = y + rng.normal(0, self.noise, n)
+            y = y + rng.normal(0, self.noise, len(X))
         for name, (other, having) in self.only_where.items():
             X[name] = X[name].where(X[other].isin(having))
         return X.assign(**{TARGET: y})

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hia import space
+from hia.recording import whole
 
 SOURCES = ("random", "bohb")
 
@@ -94,11 +95,8 @@ def read(
 
 def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table as it is, so that the file is whole or not there at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    table.to_parquet(partial, index=False, compression="zstd")
-    partial.replace(path)
+    with whole(path) as partial:
+        table.to_parquet(partial, index=False, compression="zstd")
 
 
 def check(table: pd.DataFrame) -> pd.DataFrame:

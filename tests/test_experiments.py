@@ -527,6 +527,51 @@ def wait_for(process: subprocess.Popen, journal: Journal, more_than: int) -> Non
     raise AssertionError("the recording does not go on")
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_killed_workers_are_replaced_and_nothing_is_lost_or_doubled(three, tmp_path):
+    trials.save(three, tmp_path / "trials.parquet")
+    journal = Journal(tmp_path / "journal.jsonl")
+    process = start(tmp_path)
+    killed = set()
+    try:
+        for number in range(4):
+            wait_for(process, journal, more_than=8 * number)
+            for worker in psutil.Process(process.pid).children():
+                if worker.pid not in killed and "spawn_main" in " ".join(worker.cmdline()):
+                    killed.add(worker.pid)
+                    worker.kill()
+                    break
+        output, _ = process.communicate(timeout=300)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, output
+    assert output.count("a worker was killed (exit code -9), another takes its place") == 4
+    rows = journal.read("row")
+    assert len({experiments._key("screening", row) for row in rows}) == len(rows) == 72
+    assert_trained_directly("screening", records.load("screening", tmp_path / "screening.parquet"))
+
+
+def kill_itself(connection, device: str, index: int) -> None:
+    """In place of a worker, one that begins to answer."""
+    connection.recv()
+    os.write(connection.fileno(), b"\0\0\1\0and no more")  # of 256 bytes
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_workers_that_are_killed_again_and_again_end_the_recording(three, monkeypatch, capsys):
+    monkeypatch.setattr(experiments, "_work", kill_itself)
+    monkeypatch.setattr(experiments, "DEATHS", 2)
+    kept: list[dict] = []
+    with pytest.raises(RuntimeError, match=r"trained on digits with exit code -9 .* same command"):
+        experiments._run(jobs("replicates", three)[:1], 2, "cpu", kept.append, 10)
+    assert kept == []
+    assert capsys.readouterr().out.count("another takes its place") == 2
+
+
 def ended(workers: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(workers, timeout=60)[1]
 

@@ -74,6 +74,14 @@ def test_a_constant_tree_has_no_variance():
     np.testing.assert_allclose(np.concatenate(tree.effects), 0, atol=1e-16)
 
 
+@pytest.mark.parametrize(("apart", "varies"), [(2e-16, False), (5e-13, False), (2e-12, True)])
+def test_a_tree_that_is_constant_but_for_rounding_has_no_variance(apart, varies):
+    leaves = (0.1, 0.1 + apart, 0.1)
+    tree = fanova._read_tree(five_nodes((0, 1), (0.25, 0.5), leaves), [UNIT, UNIT])
+    # Shares 1/4, 3/8 and 3/8.
+    assert tree.variance == pytest.approx(15 / 64 * apart**2 if varies else 0, rel=1e-3, abs=0)
+
+
 # --- By hand: functions of few values, which every full tree finds -------------------------------
 
 
@@ -638,6 +646,14 @@ def test_pairs_of_constant_trees_are_left_out_of_the_average():
     assert np.isnan(fitted.tree_importances_).any()
     pairs = fitted.pair_importances()["weight"]
     assert fitted.importances_.sum() + pairs.sum() == pytest.approx(1, rel=1e-12)
+
+
+def test_no_pair_explains_more_than_everything(monkeypatch):
+    """Rounding can make an interaction larger than the variance."""
+    X = np.random.default_rng(18).random((40, 2))
+    fitted = FAnova(n_trees=3, random_state=0).fit(X, X[:, 0] * X[:, 1])
+    monkeypatch.setattr(fanova._Tree, "interaction", lambda tree, a, b: 1.001 * tree.variance)
+    assert fitted.pair_importances()["weight"].tolist() == [1.0]
 
 
 def test_equal_pairs_stay_in_the_order_of_the_columns():

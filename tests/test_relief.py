@@ -3,19 +3,21 @@
 import itertools
 import math
 import pickle
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hia import relief
-from hia.relief import NRReliefF, joint_importance
+from hia import neighbours, relief
+from hia.relief import NRReliefF, joint_importance, profile
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -386,7 +388,7 @@ def test_additive_function_ranks_its_terms_and_leaves_the_noise_near_zero(seed):
 def test_work_in_pieces_changes_nothing(monkeypatch, pairs):
     X, y = on_grid(7, n=200)
     expected = NRReliefF().fit(X, y).weights_
-    monkeypatch.setattr(relief, "_PAIRS", pairs)
+    monkeypatch.setattr(neighbours, "_PAIRS", pairs)
     np.testing.assert_allclose(NRReliefF().fit(X, y).weights_, expected, rtol=0, atol=1e-12)
 
 
@@ -397,20 +399,66 @@ def test_searching_in_cells_and_in_the_tree_agree(monkeypatch, metric, n_iterati
     X = np.column_stack([rng.integers(0, 2, (1500, 3)), rng.integers(0, 4, 1500), rng.random(1500)])
     y = rng.uniform(0, 0.9, 1500)
     model = NRReliefF(metric=metric, n_iterations=n_iterations, random_state=0)
-    in_cells, search = [], relief._search_cells
+    in_cells, search = [], neighbours._search_cells
 
     def spy(*args):
         for found in search(*args):
             in_cells.extend(found[0])
             yield found
 
-    monkeypatch.setattr(relief, "_search_cells", spy)
+    monkeypatch.setattr(neighbours, "_search_cells", spy)
     expected = model.fit(X, y).weights_
     assert len(in_cells) == len(set(in_cells)) > 200
-    monkeypatch.setattr(relief, "_CELL", 0)
+    monkeypatch.setattr(neighbours, "_CELL", 0)
     in_cells.clear()
     np.testing.assert_allclose(clone(model).fit(X, y).weights_, expected, rtol=0, atol=1e-12)
     assert in_cells == []
+
+
+def nearest(coordinates, n_neighbors, metric):
+    """By row, the numbers of the neighbours that `search` finds, up to the end of the ties."""
+    order, cells = neighbours.layout(coordinates)
+    every = np.arange(len(order))
+    nearest = {}
+    for rows, others, first in neighbours.search(
+        coordinates[order], cells, every, metric, n_neighbors
+    ):
+        for row, its, further in zip(rows, others, first, strict=True):
+            end = [*np.flatnonzero(further[n_neighbors:]) + n_neighbors, len(its)][0]
+            assert order[row] not in nearest
+            nearest[order[row]] = {*order[its[:end]]}
+    return nearest
+
+
+def promised(values, kth, axis):
+    """What `np.argpartition` promises, and no more: only the kth is in its place."""
+    order = np.argsort(values, axis=axis)
+    return np.hstack([order[:, :kth][:, ::-1], order[:, [kth]], order[:, kth + 1 :][:, ::-1]])
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_all_that_tie_with_the_last_neighbour_are_found(monkeypatch, metric, n_neighbors):
+    """On a grid of two cells, in which every row has ties."""
+    rng = np.random.default_rng(24)
+    grid = np.column_stack([rng.integers(0, 2, 150), rng.integers(0, 7, (150, 2)) / 10])
+    monkeypatch.setattr(np, "argpartition", promised)
+    monkeypatch.setattr(neighbours, "_search_tree", spied := Mock(wraps=neighbours._search_tree))
+    found = nearest(grid, n_neighbors, metric)
+    assert len(spied.call_args_list[0].args[1]) < 150  # the others were found in their cell
+    for row, distances in enumerate(cdist(grid, grid, neighbours._METRICS[metric])):
+        distances[row] = np.inf
+        last = np.sort(distances)[n_neighbors - 1]
+        assert found[row] == {*np.flatnonzero(distances <= last * (1 + 1e-9))}
+
+
+def test_the_last_neighbour_in_a_cell_may_tie_with_one_in_another():
+    """The third row of each cell is far, and the second nearly as far as the other cell is."""
+    near = 1 - 1e-12
+    found = nearest(
+        np.array([[0, 0], [0, near], [0, 3], [1, 0], [1, near], [1, 3]]), 1, "euclidean"
+    )
+    assert found == {0: {1, 3}, 1: {0, 4}, 2: {5}, 3: {0, 4}, 4: {1, 3}, 5: {2}}
 
 
 # --- Sampling ------------------------------------------------------------------------------------
@@ -447,6 +495,76 @@ def test_same_seed_same_weights():
     np.testing.assert_array_equal(clone(model).fit(X, y).weights_, first)
     other = clone(model).set_params(random_state=6).fit(X, y).weights_
     assert not np.array_equal(other, first)
+
+
+# --- One search, many weights --------------------------------------------------------------------
+
+
+def spread(rng):
+    return pd.DataFrame(rng.random((90, 3)) * [1, 100, 5], columns=list("abc"))
+
+
+def tied(rng):
+    """Few values: rows that are equal, and many at the same distance."""
+    X = pd.DataFrame(rng.integers(3, size=(90, 3)), columns=list("abc"))
+    return X.assign(d=rng.choice(["x", "y", "z"], 90))
+
+
+@pytest.mark.parametrize("columns", [spread, tied])
+@pytest.mark.parametrize(
+    ("metric", "scale"),
+    [("euclidean", "none"), ("euclidean", "range"), ("manhattan", "range"), ("manhattan", "none")],
+)
+def test_one_profile_gives_the_weights_of_every_choice(columns, metric, scale):
+    rng = np.random.default_rng(0)
+    X = columns(rng)
+    y = 0.3 * rng.random(90) + 0.1 * X["a"] / X["a"].max()
+    found = profile(X, y, 89, metric, scale)
+    choices = itertools.product((1, 5, 30, 89), (0.5, 5, 100), (0, 1), ("none", "range"))
+    for n_neighbors, sigma, rank_base, target_scale in choices:
+        model = NRReliefF(
+            n_neighbors,
+            sigma=sigma,
+            rank_base=rank_base,
+            target_scale=target_scale,
+            metric=metric,
+            scale=scale,
+        )
+        expected = model.fit(X, y).weights_
+        of_profile = found.weights(n_neighbors, sigma, rank_base, target_scale)
+        np.testing.assert_allclose(of_profile, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_ties_with_the_last_neighbour_of_a_short_profile_share():
+    X = tied(np.random.default_rng(1))
+    y = np.random.default_rng(2).random(90)
+    expected = NRReliefF(2).fit(X, y).weights_
+    np.testing.assert_allclose(profile(X, y, 2).weights(2), expected, rtol=1e-9)
+
+
+def test_the_profile_of_three_rows_by_hand():
+    """At 0, 1 and 3: the nearest are 1, 1 and 2 of 3 away, the others 3, 2 and 3."""
+    found = profile(pd.DataFrame({"x": [0, 1, 3]}), [0.0, 0.2, 0.8], 2)
+    np.testing.assert_allclose(found.theta[:, 0], [4 / 9, 8 / 9])
+    np.testing.assert_allclose(found.p, [(0.2 + 0.2 + 0.6) / 3, (0.8 + 0.6 + 0.8) / 3])
+    np.testing.assert_allclose(found.both[0, 0], (0.2 / 3 + 0.2 / 3 + 0.6 * 2 / 3) / 3)
+    assert found.target_range == 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_neighbors": 6}, "n_neighbors=6: the profile has 5"),
+        ({"n_neighbors": 0}, "n_neighbors=0"),
+        ({"n_neighbors": 5, "sigma": -1.0}, "sigma=-1.0"),
+        ({"n_neighbors": 5, "rank_base": 2}, "rank_base=2"),
+    ],
+)
+def test_options_of_weights_are_checked(options, message):
+    rng = np.random.default_rng(0)
+    found = profile(spread(rng), rng.random(90), 5)
+    with pytest.raises(ValueError, match=message):
+        found.weights(**options)
 
 
 # --- How sure the weights are --------------------------------------------------------------------
@@ -497,11 +615,11 @@ def test_influences_are_derivatives_by_the_frequency_of_a_row(n_iterations):
 @pytest.mark.parametrize("pairs", [1, 100])
 def test_influences_in_pieces_are_the_same(monkeypatch, pairs):
     X, y = continuous(41, n=50)
-    monkeypatch.setattr(relief, "_CELL", 0)
+    monkeypatch.setattr(neighbours, "_CELL", 0)
     trials = NRReliefF(n_neighbors=6)._read(X, y)
     means = relief._means(trials.search())
     expected = relief._influences(trials.search(), *means)
-    monkeypatch.setattr(relief, "_PAIRS", pairs)
+    monkeypatch.setattr(neighbours, "_PAIRS", pairs)
     again = relief._influences(trials.search(), *means)
     np.testing.assert_allclose(again, expected, rtol=0, atol=1e-12)
 

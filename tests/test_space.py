@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from hia import published
-from hia.space import FILTERS, HYPERPARAMETERS, SAMPLED, SPACE, sample, validate
+from hia import plans, published, space, trials
+from hia.space import FILTERS, HYPERPARAMETERS, SAMPLED, SPACE, Hyperparameter, sample, validate
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 NUMERIC = [name for name in SPACE if SPACE[name].kind != "categorical"]
@@ -151,6 +151,23 @@ def test_what_is_drawn_does_not_shift_the_stream():
         assert rng.bit_generator.state == again.bit_generator.state
         ends.add(sample(rng)["lr"])
     assert len(ends) == 20
+
+
+def test_a_hyperparameter_more_changes_nothing_that_was_drawn(monkeypatch):
+    more = Hyperparameter("momentum", "momentum", "float", 0.9, low=0.0, high=0.99)
+    before = samples(1)[0]
+    monkeypatch.setitem(SPACE, "momentum", more)
+    monkeypatch.setattr(space, "SAMPLED", (*SAMPLED, "momentum"))
+    after = samples(1)[0]
+    assert 0 <= after.pop("momentum") <= 0.99
+    assert after == before
+
+
+def test_recorded_configurations_of_random_search_are_drawn_again():
+    table = trials.load(PUBLISHED.parent / "trials.parquet")
+    for row in table[table["source"] == "random"].groupby("dataset").head(20).to_dict("records"):
+        drawn = validate(plans.random_config(row["dataset"], row["trial"]))
+        assert drawn == {name: row[name] for name in drawn}
 
 
 # Validation -----------------------------------------------------------------------------------

@@ -1,0 +1,124 @@
+"""The nearest rows of each row, exactly, with all that tie with the last of them.
+
+A row's own cell is searched by all distances where it is small, the rest in a k-d tree. Memory is
+proportional to the input, as neighbours come in pieces. One thread.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+# Rows (m,), their nearest others (m, k), ascending, and which of these are further than the one
+# before (m, k).
+Found = tuple[Ints, Ints, NDArray[np.bool_]]
+
+# Distances that differ by less than this, relatively, are equal: the same distance computed from
+# other columns of a grid differs in the last bits.
+_TIE = 1e-9
+# Pairs (row, neighbour) worked on at once, so that memory does not grow with the rows and the
+# arrays stay in cache.
+_PAIRS = 1 << 16
+# Leaves of 48 rows were the fastest for 1e3 to 1e5 rows, as were trees that are not balanced: most
+# hyperparameters have few values, and a median split leaves equal values on both sides.
+_TREE = {"leafsize": 48, "balanced_tree": False}
+# Up to this many rows, all distances in a cell are faster than the tree.
+_CELL = 1024
+# Names and norms of the metrics in SciPy.
+_METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
+_NORMS = {"euclidean": 2, "manhattan": 1}
+
+
+def layout(coordinates: Floats) -> tuple[Ints, Ints]:
+    """An order of the rows (n,) in which near rows are near in memory, and where its cells start.
+
+    (The tree takes a quarter of the time on 100,000 rows that lie in its own order.)
+
+    The rows of a cell agree in every coordinate that is only 0 or 1, such as those of two
+    categories, so that rows of different cells are at least 1 apart. (c + 1,), from 0 to n.
+    """
+    order = cKDTree(coordinates, **_TREE).indices
+    binary = coordinates[:, ((coordinates == 0) | (coordinates == 1)).all(axis=0)][order]
+    if binary.shape[1] == 0:
+        return order, np.array([0, len(order)])
+    by_cell = np.lexsort(binary.T)
+    starts = np.flatnonzero(np.diff(binary[by_cell], axis=0).any(axis=1)) + 1
+    return order[by_cell], np.concatenate([[0], starts, [len(order)]])
+
+
+def search(
+    coordinates: Floats, cells: Ints, rows: Ints, metric: str, n_neighbors: int
+) -> Iterator[Found]:
+    """The nearest others of the rows, in pieces.
+
+    coordinates: (n, D). cells: of `layout`; where there are none, all rows go to the tree. rows:
+    (M,), ascending; every one comes once. metric: "euclidean" or "manhattan". k is at least
+    n_neighbors, and all that tie with the last of these are among the k.
+    """
+    k = min(n_neighbors + 2, len(coordinates))  # itself, and one more to see a tie with the last
+    pending = np.zeros(len(coordinates), dtype=np.bool_)
+    pending[rows] = True
+    searches = _search_cells(coordinates, cells, rows, metric, k)
+    while pending.any():
+        for piece, distances, others in searches:
+            _put_first(piece, others)
+            first = np.ones(distances[:, 1:].shape, dtype=np.bool_)
+            nearer, further = distances[:, 1:-1], distances[:, 2:]
+            first[:, 1:] = further - nearer > _TIE * further
+            # The ties with the last end before the k-th, so that none of them can be missing.
+            whole = first[:, n_neighbors:].any(axis=1) | (others.shape[1] == len(coordinates))
+            pending[piece[whole]] = False
+            yield piece[whole], others[whole, 1:], first[whole]
+        searches = _search_tree(coordinates, np.flatnonzero(pending), metric, k)
+        k = min(2 * k, len(coordinates))
+
+
+def _search_cells(
+    coordinates: Floats, cells: Ints, rows: Ints, metric: str, k: int
+) -> Iterator[tuple[Ints, Floats, Ints]]:
+    """Some of the rows (m,), the distances (m, k) and indices (m, k) of their k nearest, ascending.
+
+    Rows whose k nearest are in their own cell: all distances in a small cell take a third of the
+    time of the tree. Stops at the first cell where this settles less than half of the rows.
+    """
+    for start, stop in pairwise(cells):
+        piece = rows[slice(*np.searchsorted(rows, (start, stop)))]
+        if len(piece) == 0 or not k <= stop - start <= _CELL:
+            continue
+        distances = cdist(coordinates[piece], coordinates[start:stop], _METRICS[metric])
+        others = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        distances = np.take_along_axis(distances, others, axis=1)
+        ascending = np.argsort(distances, axis=1)
+        distances = np.take_along_axis(distances, ascending, axis=1)
+        others = np.take_along_axis(others, ascending, axis=1) + start
+        inside = distances[:, -1] < 1  # the least distance to another cell
+        yield piece[inside], distances[inside], others[inside]
+        if 2 * np.count_nonzero(inside) < len(piece):
+            return
+
+
+def _search_tree(
+    coordinates: Floats, rows: Ints, metric: str, k: int
+) -> Iterator[tuple[Ints, Floats, Ints]]:
+    """As `_search_cells`, for all of the rows."""
+    tree = cKDTree(coordinates, **_TREE)
+    for piece in np.array_split(rows, -(-len(rows) * k // _PAIRS)):
+        distances, others = tree.query(coordinates[piece], k=k, p=_NORMS[metric])
+        yield piece, distances, others
+
+
+def _put_first(rows: Ints, others: Ints) -> None:
+    """Move each row to the front of its own neighbours (m, k), in place.
+
+    The tree returns duplicates of a row, all at distance 0, in any order. A row that is not among
+    its k nearest has more than k duplicates: all its distances are 0, a tie that is cut off.
+    """
+    behind = np.flatnonzero(others[:, 0] != rows)
+    found, position = np.nonzero(others[behind] == rows[behind, None])
+    others[behind[found], position] = others[behind[found], 0]
+    others[behind[found], 0] = rows[behind[found]]
