@@ -54,6 +54,9 @@ STYLE: dict[Any, Any] = {
 }
 
 
+# Ticked on a phone, the figure is twice as wide and scrolls sideways (`book/_static/book.css`).
+_ENLARGE = '<label class="hia-enlarge"><input type="checkbox"/> Enlarge</label>'
+
 _SIGNED_ZERO = re.compile(r"[-+]0(\.0*)?%?")
 _ONE = r"[-+−]?[\d,]*\.?\d*(e[-+]?\d+)?%?"
 _NUMBER = re.compile(rf"(\*\*)?{_ONE}( to {_ONE}| \({_ONE} to {_ONE}\))?(\*\*)?")
@@ -173,8 +176,8 @@ def show_figure(
     options = [f":name: {name}", f":alt: {alt}", f":class: {kind}"]
     if wide:
         options.append(":figclass: hia-wide")
-    content = [caption] if data is None else [caption, _csv(name, data, digits="%.6g")]
-    body = "\n\n".join(["\n".join(options), *content])
+    below = _ENLARGE if data is None else f"{_csv(name, data, digits='%.6g')} {_ENLARGE}"
+    body = "\n\n".join(["\n".join(options), caption, below])
     image = f'<img src="{source}" alt="{html.escape(alt)}" style="background: white"/>'
     _display(image, f"~~~{{figure}} {source}\n{body}\n~~~")
 

@@ -155,6 +155,58 @@ def between_sizes(scaling: pd.DataFrame, fraction: float) -> dict[str, RankAgree
     return between_columns(beside_full(scaling, fraction))
 
 
+def with_other_seeds(lists: pd.DataFrame, replicates: pd.DataFrame) -> pd.DataFrame:
+    """How alike each column, and the accuracies with other seeds, order the configurations.
+
+    lists: accuracies of each configuration, all with the trial's seed, indexed by `dataset` and
+    `trial` (as `beside_full` and `beside_trial` return them). replicates: with other seeds.
+    Returns Kendall's tau, its mean over these seeds, by data set and column. Of each data set the
+    configurations that have all these accuracies count; those with fewer than three, or all alike
+    in a list, are left out.
+    """
+    found = {}
+    for name, own in lists.groupby("dataset"):
+        others = replicates[replicates["dataset"] == name].pivot_table(
+            "accuracy", ["dataset", "trial"], "replicate"
+        )
+        both = own.join(others, how="inner").dropna()
+        if len(others.columns) and _can_be_ordered(both):
+            found[str(name)] = {
+                column: np.mean([rank_agreement(both[column], both[k]).tau for k in others])
+                for column in lists
+            }
+    return pd.DataFrame.from_dict(found, orient="index", columns=list(lists))
+
+
+class Difference(NamedTuple):
+    """The mean of paired differences, and the limits of Student's 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f})"
+
+
+def beyond_seed(taus: pd.DataFrame) -> Difference:
+    """What a change does to the order of configurations beyond what another seed does.
+
+    taus: as `with_other_seeds` returns them, of two columns: with the change, and without it.
+    Below 0 the change moves the order.
+
+    Two trainings that share the seed are alike for that alone. So tau between the order with the
+    change and that without it must not be held against tau between two seeds. Here both are held
+    against the same third orders, and what the seeds do is in both taus.
+    Raises ValueError for fewer than two data sets.
+    """
+    if len(taus) < 2:
+        raise ValueError(f"{len(taus)} data set(s): an interval needs two at least")
+    apart = (taus.iloc[:, 0] - taus.iloc[:, 1]).to_numpy(dtype=float)
+    mean, half = float(apart.mean()), float(stats.sem(apart) * stats.t.ppf(0.975, len(apart) - 1))
+    return Difference(mean, mean - half, mean + half)
+
+
 def winner_loss(scaling: pd.DataFrame, fraction: float) -> pd.Series:
     """What the best configuration on `fraction` of the images loses to the best on the trial's.
 

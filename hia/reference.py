@@ -25,6 +25,7 @@ _CODE = re.compile(r"(`{1,2})([^`]+)\1")
 _UNDERLINE = re.compile(r"-{3,}$")
 _BULLET = re.compile(r"- |\d+\. ")
 _NAMED = re.compile(r"([\w, ]+?) : ")  # an entry of NumPy's style
+_FIELD = re.compile(r"Alias for field number \d+$")
 _OWN = re.compile(r"hia(\.\w+)+")
 
 
@@ -51,6 +52,8 @@ def to_rst(docstring: str, names: Collection[str] = ()) -> str:
 
 def _process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Sphinx's event: the docstring of `obj` as `lines`, to be changed in place."""
+    if lines and _FIELD.match(lines[0]):  # Python's own, of a named tuple; the class says more
+        lines.clear()
     lines[:] = to_rst("\n".join(lines), _names(obj)).split("\n")
 
 

@@ -10,14 +10,22 @@ their defaults. Against that stands tuning everything, with as many trials.
   the data set). Filters of layers that a configuration does not have are no part of it: the
   surrogate gets 0 for them, and TPE is not asked for them. Rankings are of the paper's eleven
   without `in_channel_num`, ten (`RANKED`); the numbers of filters are tuned with everything only.
+- The epochs (`EPOCHS`). Table 1 trains 2 epochs where it allows 10, and longer training is better
+  with nearly any other choice. So where `epoch` is tuned by some searches and left at 2 by others,
+  it is training lengths that are compared. In the arm "longest" every configuration has the most
+  epochs that Table 1 allows, and `epoch` is neither tuned nor in a ranking; in the arm "tuned" it
+  is a hyperparameter like the others.
 - The rankings (`RANKINGS`): N-RReliefF and functional ANOVA on the pooled trials of the other nine,
-  as the paper pools them; the paper's own (Table 3); and two controls, random orders and the
-  reverse of N-RReliefF's.
+  as the paper pools them, but of random search only: BOHB's trials are no independent draws, and
+  their epochs follow from their results. The paper's own (Table 3); and two controls, random
+  orders and the reverse of N-RReliefF's. Surrogates learn from all trials: they are to predict,
+  and BOHB's trials lie where searches end.
 - The defaults (`DEFAULTS`): Table 1's, and the configuration that is best on the other nine
-  surrogates on average. The first trial of every search is the default, tuned or not: so all
-  begin with the same.
+  surrogates on average, both with the epochs of the arm. The first trial of every search is the
+  default, tuned or not: so all begin with the same.
 - The searches (`SEARCHES`): random, and Optuna's TPE. TPE takes a thousand times longer, so there
-  is less of it: fewer repetitions and trials, Table 1's default only, and no random orders.
+  is less of it: fewer repetitions and trials, Table 1's default with the longest training only, and
+  no random orders.
 
 A surrogate has no noise, and what it does not know of the data set no search can find. Its quality
 is measured by cross-validation (`quality`).
@@ -59,6 +67,8 @@ RANKINGS = {
     "reversed": "N-RReliefF, reversed",
 }
 ALL = "all"  # in place of a ranking: every hyperparameter is tuned
+LONGEST, TUNED = "longest", "tuned"
+EPOCHS = {LONGEST: "as many epochs as Table 1 allows", TUNED: "`epoch` like the others"}
 DEFAULTS = {"table1": "Table 1's default", "learned": "best default of the other nine"}
 SEARCHES = {"random": "random search", "tpe": "TPE"}
 # Numbers of trials at which a search is looked at.
@@ -67,6 +77,7 @@ CHECKPOINTS = {
     "tpe": (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64),
 }
 REPETITIONS = {"random": 200, "tpe": 4}
+_BY_TPE = (LONGEST, "table1")  # its epochs and default
 
 # Of a surrogate. Leaves of one trial would repeat each trial's noise.
 _TREES = 64
@@ -80,10 +91,26 @@ _POINTS, _STARTS, _VALUES = 2048, 6, 41
 # Random orders whose ceilings are looked for.
 _ORDERS = 5
 _RESAMPLES = 2000
+_SINGLE = 1e-6  # accuracies in single precision differ by less from what they were
 
 _COLUMNS = {column.name: column for column in describe.of_space(NAMES)}
 _PLACE = {name: place for place, name in enumerate(NAMES)}
 _FILTERS = [_PLACE[name] for name in space.FILTERS]
+
+
+def tunable(epochs: str = LONGEST) -> tuple[str, ...]:
+    """What can be tuned in an arm of `EPOCHS`: the thirteen, or those without `epoch`."""
+    return tuple(name for name in NAMES if epochs == TUNED or name != "epoch")
+
+
+def ranked(epochs: str = LONGEST) -> tuple[str, ...]:
+    """What is ranked of it: all but the numbers of filters."""
+    return tuple(name for name in tunable(epochs) if name in RANKED)
+
+
+def everything(epochs: str = LONGEST, *, filters: bool = True) -> tuple[str, int]:
+    """`ALL` and how many that are; without filters, the ranked ones."""
+    return ALL, len(tunable(epochs) if filters else ranked(epochs))
 
 
 # --- configurations ------------------------------------------------------------------------------
@@ -147,6 +174,14 @@ def table1_default() -> Floats:
     return np.asarray(encoded)
 
 
+def trained(X: Floats, epochs: str) -> Floats:
+    """Configurations (..., 13) with the epochs of an arm: with the most, or as they are."""
+    X = X.copy()
+    if epochs == LONGEST:
+        X[..., _PLACE["epoch"]] = space.SPACE["epoch"].bounds[1]
+    return X
+
+
 def mask(names: Sequence[str]) -> Bools:
     """(13,): which hyperparameters are tuned. Raises ValueError for one that cannot be."""
     for name in names:
@@ -179,33 +214,43 @@ class Surrogate:
 def quality(rows: pd.DataFrame) -> dict[str, float]:
     """How well the surrogate of a data set predicts trials that it has not seen.
 
-    By 5-fold cross-validation: `r2`, `spearman` (rank correlation of all trials), `top` (the same
-    of the quarter that is predicted best, which is where searches go) and `error`, the mean
-    absolute error.
+    By 5-fold cross-validation: `r2`, `random` (the same of random search's trials only: BOHB's are
+    like each other, so that what is left out has nearly been seen), `spearman` (rank correlation of
+    all trials), `top` (the same of the quarter that is predicted best, which is where searches go)
+    and `error`, the mean absolute error.
     """
     y = rows["accuracy"].to_numpy()
     folds = KFold(_FOLDS, shuffle=True, random_state=0)
     predicted = cross_val_predict(_forest(), encode(rows), y, cv=folds)
     top = predicted >= np.quantile(predicted, 0.75)
+    drawn = (rows["source"] == "random").to_numpy()
     return {
-        "r2": float(1 - ((y - predicted) ** 2).mean() / y.var()),
+        "r2": _explained(y, predicted),
+        "random": _explained(y[drawn], predicted[drawn]),
         "spearman": float(spearmanr(y, predicted).statistic),
         "top": float(spearmanr(y[top], predicted[top]).statistic),
         "error": float(np.abs(y - predicted).mean()),
     }
 
 
+def _explained(y: Floats, predicted: Floats) -> float:
+    return float(1 - ((y - predicted) ** 2).mean() / y.var())
+
+
 def _forest() -> ExtraTreesRegressor:
     return ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, random_state=0)
 
 
-def learned_defaults(surrogates: Mapping[str, Surrogate]) -> dict[str, Floats]:
+def learned_defaults(
+    surrogates: Mapping[str, Surrogate], epochs: str = LONGEST
+) -> dict[str, Floats]:
     """For each data set the configuration (13,) that is best on the others.
 
     Of many random ones, that with the largest mean over the other surrogates of its place between
-    the mean and the largest prediction of all, so that all data sets count the same.
+    the mean and the largest prediction of all, so that all data sets count the same. epochs: the
+    arm whose epochs they have.
     """
-    X = draw(_CANDIDATES, np.random.default_rng(0))
+    X = trained(draw(_CANDIDATES, np.random.default_rng(0)), epochs)
     merits = {}
     for name, surrogate in surrogates.items():
         y = surrogate(X)
@@ -220,10 +265,14 @@ def learned_defaults(surrogates: Mapping[str, Surrogate]) -> dict[str, Floats]:
 def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Orders of the ten, the most important first, by the keys of `RANKINGS` but "random".
 
-    others: trials of all data sets but one. paper: the paper's order, names that cannot be tuned
-    among them.
+    others: trials of all data sets but one, of which those of random search are used. paper: the
+    paper's order, names that cannot be tuned among them.
+    Raises ValueError where there are no trials of random search.
     """
-    found = {name: _rank(others, name) for name in ("nrrelieff", "fanova")}
+    drawn = others[others["source"] == "random"]
+    if drawn.empty:
+        raise ValueError("source: no trials of random search to rank the hyperparameters on")
+    found = {name: _rank(drawn, name) for name in ("nrrelieff", "fanova")}
     found["paper"] = tuple(name for name in paper if name in RANKED)
     found["reversed"] = found["nrrelieff"][::-1]
     return found
@@ -353,10 +402,10 @@ def _grid(name: str) -> tuple[float, ...]:
 @dataclass(frozen=True)
 class Job:
     """Searches on the surrogate of a data set: the first k of a ranking are tuned, the others stay
-    at a default. ranking: a key of `RANKINGS`, or `ALL`, with k = 10 for the ranked ones and 13
-    for those and the numbers of filters."""
+    at a default. epochs: a key of `EPOCHS`. ranking: one of `RANKINGS`, or with k `everything`."""
 
     dataset: str
+    epochs: str
     default: str
     search: str
     ranking: str
@@ -365,24 +414,28 @@ class Job:
 
 def jobs(datasets: Sequence[str], searches: Sequence[str] = tuple(SEARCHES)) -> list[Job]:
     """All jobs, random search first."""
-    arms = [(ranking, k) for ranking in RANKINGS for k in TOP]
-    arms += [(ALL, len(RANKED)), (ALL, len(NAMES))]
     return [
-        Job(dataset, default, search, ranking, k)
+        Job(dataset, epochs, default, search, ranking, k)
         for search in searches
+        for epochs in EPOCHS
         for default in DEFAULTS
         for dataset in datasets
-        for ranking, k in arms
-        if search == "random" or (default == "table1" and ranking != "random")
+        for ranking, k in _arms(epochs)
+        if search == "random" or ((epochs, default) == _BY_TPE and ranking != "random")
     ]
+
+
+def _arms(epochs: str) -> list[tuple[str, int]]:
+    first = [(ranking, k) for ranking in RANKINGS for k in TOP]
+    return [*first, everything(epochs, filters=False), everything(epochs)]
 
 
 class Experiment:
     """The recorded study, and searches on its surrogates.
 
     trials: as `hia.trials.load` returns them, of two data sets at least. paper: see `rankings`.
-    Attributes: `surrogates`, `defaults` (default -> data set -> configuration (13,)) and
-    `rankings` (data set -> ranking -> names).
+    Attributes: `surrogates`, `defaults` (epochs -> default -> data set -> configuration (13,)) and
+    `rankings` (data set -> ranking -> names, `epoch` among them).
     """
 
     def __init__(self, trials: pd.DataFrame, paper: Sequence[str]) -> None:
@@ -391,8 +444,11 @@ class Experiment:
             raise ValueError(f"trials of {len(parts)} data set(s): one is left out of two at least")
         self.surrogates = {name: Surrogate(rows) for name, rows in parts.items()}
         self.defaults = {
-            "table1": dict.fromkeys(parts, table1_default()),
-            "learned": learned_defaults(self.surrogates),
+            epochs: {
+                "table1": dict.fromkeys(parts, trained(table1_default(), epochs)),
+                "learned": learned_defaults(self.surrogates, epochs),
+            }
+            for epochs in EPOCHS
         }
         self.rankings = {name: rankings(trials[trials["dataset"] != name], paper) for name in parts}
         self._found: dict[tuple[Any, ...], Row] = {}
@@ -400,13 +456,15 @@ class Experiment:
     def tuned(self, job: Job, repetition: int = 0) -> tuple[str, ...]:
         """What a job tunes, in the order of `NAMES`; only of a random order it depends on the
         repetition."""
+        names = tunable(job.epochs)
         if job.ranking == ALL:
-            chosen: Sequence[str] = RANKED if job.k == len(RANKED) else NAMES
-        elif job.ranking == "random":
-            chosen = random_order(job.dataset, repetition)[: job.k]
+            return names if job.k == len(names) else ranked(job.epochs)
+        if job.ranking == "random":
+            order = random_order(job.dataset, repetition)
         else:
-            chosen = self.rankings[job.dataset][job.ranking][: job.k]
-        return tuple(name for name in NAMES if name in chosen)
+            order = self.rankings[job.dataset][job.ranking]
+        chosen = [name for name in order if name in names][: job.k]
+        return tuple(name for name in names if name in chosen)
 
     def measure(self, job: Job) -> Row:
         """The job, and of its repetitions the mean best accuracy at the `CHECKPOINTS` (`mean`),
@@ -417,18 +475,19 @@ class Experiment:
         """
         repetitions = REPETITIONS[job.search]
         tuned = [self.tuned(job, repetition) for repetition in range(repetitions)]
-        key = (job.dataset, job.default, job.search, *dict.fromkeys(tuned))
+        key = (job.dataset, job.epochs, job.default, job.search, *dict.fromkeys(tuned))
         if key not in self._found:
             self._found[key] = self._search(job, tuned)
         shown = [] if job.ranking == "random" else list(tuned[0])
         return {**vars(job), "tuned": shown, **self._found[key]}
 
     def _search(self, job: Job, tuned: Sequence[tuple[str, ...]]) -> Row:
-        surrogate, default = self.surrogates[job.dataset], self.defaults[job.default][job.dataset]
+        surrogate = self.surrogates[job.dataset]
+        default = self.defaults[job.epochs][job.default][job.dataset]
         points = np.array(CHECKPOINTS[job.search])
         search = {"random": random_search, "tpe": tpe}[job.search]
         free = np.array([mask(names) for names in tuned])
-        rng = _rng(job.dataset, job.default, job.search, *dict.fromkeys(tuned))
+        rng = _rng(job.dataset, job.epochs, job.default, job.search, *dict.fromkeys(tuned))
         best = search(surrogate, free, default, int(points.max()), rng)
         different = list(dict.fromkeys(tuned))[:_ORDERS]
         reached = [ceiling(surrogate, mask(names), default, rng) for names in different]
@@ -445,9 +504,11 @@ class Experiment:
 
 def fingerprint(trials: pd.DataFrame, paper: Sequence[str]) -> str:
     """The same for the same trials, paper's order and settings: a hash of what is used."""
-    used = trials[["dataset", *space.SPACE, "accuracy"]].to_csv(index=False, float_format="%.9g")
+    used = trials[["dataset", "source", *space.SPACE, "accuracy"]].to_csv(
+        index=False, float_format="%.9g"
+    )
     settings: tuple[object, ...] = (paper, CHECKPOINTS, REPETITIONS, _TREES, _LEAF)
-    settings += (_CANDIDATES, _POINTS, _STARTS, _VALUES, _ORDERS)
+    settings += (tuple(EPOCHS), _CANDIDATES, _POINTS, _STARTS, _VALUES, _ORDERS)
     return hashlib.sha256(f"{used}{settings}".encode()).hexdigest()[:16]
 
 
@@ -460,13 +521,16 @@ def _rng(*parts: object) -> np.random.Generator:
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
     """One row per finished job: the columns of `Job` and `Experiment.measure`, `trials`, the
-    checkpoints, and `best`, the best accuracy that anything has reached on that surrogate.
+    checkpoints, and `best`, the best accuracy that anything has reached on that surrogate with
+    these epochs. Means and their errors are in single precision.
     """
     made = pd.DataFrame(rows)
     reached = made[["found", "ceiling"]].max(axis=1)
-    made["best"] = reached.groupby(made["dataset"]).transform("max")
+    made["best"] = reached.groupby([made["dataset"], made["epochs"]]).transform("max")
     made["trials"] = made["search"].map({name: list(at) for name, at in CHECKPOINTS.items()})
-    order = ["search", "default", "dataset", "ranking", "k"]
+    for name in ("mean", "error"):  # half the file
+        made[name] = made[name].map(lambda values: np.asarray(values, dtype=np.float32))
+    order = ["search", "epochs", "default", "dataset", "ranking", "k"]
     return made.sort_values(order, ignore_index=True)
 
 
@@ -478,14 +542,14 @@ def load(path: Path) -> pd.DataFrame:
             f"{path}: there is no such table; python benchmarks/record_tuning.py makes it"
         )
     found = pd.read_parquet(path)
-    expected = ["dataset", "default", "search", "ranking", "k", "tuned", "trials"]
+    expected = ["dataset", "epochs", "default", "search", "ranking", "k", "tuned", "trials"]
     expected += ["mean", "error", "found", "ceiling", "best"]
     if missing := [name for name in expected if name not in found]:
         raise ValueError(f"{path}: column {missing[0]!r} is missing")
     for number, row in enumerate(found.to_dict("records")):
         if not len(row["trials"]) == len(row["mean"]) == len(row["error"]):
             raise ValueError(f"{path}: row {number} has means of other numbers than its trials")
-        if max(row["mean"]) > row["best"] + 1e-9:
+        if max(row["mean"]) > row["best"] + _SINGLE:
             raise ValueError(f"{path}: row {number} is better on average than `best`")
     return found
 
@@ -518,26 +582,28 @@ class Curve:
 
 
 def by_dataset(
-    found: pd.DataFrame, default: str, search: str, ranking: str, k: int
+    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
 ) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Checkpoints (N,), and of each data set, by name, regrets and their standard errors (D, N).
 
     As `regrets`.
     """
-    chosen = _select(found, default, search, ranking, k)
+    chosen = _select(found, default, search, ranking, k, epochs)
     best = chosen["best"].to_numpy()[:, None]
-    mean, error = (np.array(chosen[name].tolist()) for name in ("mean", "error"))
+    mean, error = (np.array(chosen[name].tolist(), dtype=float) for name in ("mean", "error"))
     return np.array(chosen["trials"].iloc[0], dtype=np.int64), best - mean, error
 
 
-def regrets(found: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
+def regrets(
+    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
+) -> Curve:
     """Regret: how much accuracy is missing to the best known, mean over the data sets.
 
-    found: as `load` returns it. The interval is that of a bootstrap over data sets and repetitions.
+    found: as `load` returns it. epochs: of which arm (`EPOCHS`). The interval is that of a
+    bootstrap over data sets and repetitions.
     Raises ValueError where the table does not have it.
     """
-    trials, mean, error = by_dataset(found, default, search, ranking, k)
-    return _curve(trials, mean, error)
+    return _curve(*by_dataset(found, default, search, ranking, k, epochs))
 
 
 def losses(
@@ -546,20 +612,38 @@ def losses(
     search: str,
     ranking: str,
     k: int,
-    against: tuple[str, int] = (ALL, len(NAMES)),
+    epochs: str = LONGEST,
+    against: tuple[str, int] | None = None,
 ) -> Curve:
     """Regret minus that of tuning everything, by data set, then the mean; above 0, everything wins.
 
     against: instead of everything, another ranking and k. As `regrets`.
     """
-    trials, mean, error = by_dataset(found, default, search, ranking, k)
-    _, other, error_of_other = by_dataset(found, default, search, *against)
+    trials, mean, error = by_dataset(found, default, search, ranking, k, epochs)
+    against = against or everything(epochs)
+    _, other, error_of_other = by_dataset(found, default, search, *against, epochs)
     return _curve(trials, mean - other, np.hypot(error, error_of_other))
 
 
-def _select(found: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> pd.DataFrame:
+def by_training(found: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
+    """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
+    minus that with the longest training for all, by data set, then the mean. As `losses`.
+    """
+    made = []
+    for epochs in (TUNED, LONGEST):
+        for arm in ((ranking, k), everything(epochs)):
+            made.append(by_dataset(found, default, search, *arm, epochs))
+    means = [mean for _, mean, _ in made]
+    errors = np.array([error for _, _, error in made])
+    apart = means[0] - means[1] - (means[2] - means[3])
+    return _curve(made[0][0], apart, np.sqrt((errors**2).sum(axis=0)))
+
+
+def _select(
+    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str
+) -> pd.DataFrame:
     """The rows of a kind of searches, one per data set, sorted by it."""
-    wanted = {"default": default, "search": search, "ranking": ranking, "k": k}
+    wanted = {"epochs": epochs, "default": default, "search": search, "ranking": ranking, "k": k}
     chosen = found[(found[list(wanted)] == pd.Series(wanted)).all(axis=1)]
     if chosen.empty:
         raise ValueError(f"the table has no searches with {wanted}")
@@ -579,13 +663,13 @@ def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
 
 
 def unreachable(
-    found: pd.DataFrame, default: str, ranking: str, k: int
+    found: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = LONGEST
 ) -> tuple[float, float, float]:
     """What is missing to the best known however long one tunes, mean over data sets and interval.
 
     As `regrets`; of `ceiling`.
     """
-    chosen = _select(found, default, "random", ranking, k)
+    chosen = _select(found, default, "random", ranking, k, epochs)
     gap = (chosen["best"] - chosen["ceiling"]).to_numpy()[:, None]
     return _curve(np.ones(1, dtype=np.int64), gap, np.zeros_like(gap)).at(1)
 

@@ -78,9 +78,15 @@ show_table(
 )
 untouched = int((verdicts["Against it"] == "nothing found here").sum())
 show_text(
-    f"Against {untouched} of the {len(verdicts)} claims nothing was found in the printed numbers. "
-    "That does not make them true, and what is found against the others does not make them false: "
-    "it says what the printed numbers can bear. Whether other CNNs give the same answers is the "
+    (
+        f"Against {untouched} of the {len(verdicts)} claims nothing was found in the printed "
+        "numbers. That does not make them true, and what is found against the others does not make "
+        "them false: "
+        if untouched
+        else f"Against or beside each of the {len(verdicts)} claims something was found. That does "
+        "not make them false: "
+    )
+    + "it says what the printed numbers can bear. Whether other CNNs give the same answers is the "
     "subject of the other chapters, {doc}`importance` first."
 )
 

@@ -11,8 +11,7 @@
 #
 # A study lives in one database, its *storage*. By default that is an SQLite file under `runs/`,
 # which serves the processes of one machine. In a PostgreSQL server it serves as many machines as
-# reach the server: each runs the same command, and they share the work. This page has the commands,
-# and says how far a storage carries.
+# reach the server: each runs the same command, and they share the work. This page has the commands.
 #
 # ## The commands
 #
@@ -32,8 +31,7 @@
 # coordinator one, so `max_connections`, 100 by default, should be over twice the number of workers.
 #
 # MySQL and MariaDB serve as well, by a URL such as `mysql+pymysql://hia@server/hia`. Tests start a
-# PostgreSQL and a MariaDB server, let machines join and kill some; measured, below, is PostgreSQL
-# only.
+# PostgreSQL and a MariaDB server, let machines join and kill some.
 #
 # ### The same command everywhere
 #
@@ -96,9 +94,6 @@ GPUs, `--gres=gpu:2` and `--workers-per-device 4` take the place of `--workers 8
 the same file again goes on where the array ended.
 """
 
-# %% [markdown]
-# ## How far a storage carries
-
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, whose times are those of the trainings
 storage = "data/storage.json"  # what a storage costs: benchmarks/bench_storage.py writes it
@@ -116,20 +111,17 @@ from hia.trials import load
 
 use_style()
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+# There is no such section before it has been measured.
 measured = None
 if Path(storage).is_file():
     measured = json.loads(Path(storage).read_text(encoding="utf-8"))
-else:
     show_text(
-        f"**Missing here:** `{storage}`. `python benchmarks/bench_storage.py --to {storage}` "
-        "measures what this section needs; this page made again then shows it."
+        "## How far a storage carries\n\n"
+        "What follows was measured with trainings that take no time. A trial costs its worker "
+        "processor time, most of it in the library between Python and the database. It costs a "
+        "PostgreSQL server processor time, too. An SQLite file has no server, but only one process "
+        "at a time can write: what all workers write, one after the other, is its limit."
     )
-
-# %% [markdown]
-# What follows was measured with trainings that take no time. A trial costs its worker processor
-# time, most of it in the library between Python and the database. It costs a PostgreSQL server
-# processor time, too. An SQLite file has no server, but only one process at a time can write: what
-# all workers write, one after the other, is its limit.
 
 # %%
 if measured:
@@ -235,9 +227,9 @@ if measured:
     )
     paragraphs.append(" ".join(lines))
     show_text("\n\n".join(paragraphs))
-
-# %% [markdown]
-# What this leaves out: the network between worker and server, some tens of round trips a trial;
-# disks that are slow to confirm what is written; and GPUs, where a training is shorter and a given
-# number of workers asks more of the storage. The measurement is repeated on a machine of one's own
-# with `benchmarks/bench_storage.py`.
+    show_text(
+        "What this leaves out: MySQL and MariaDB; the network between worker and server, some tens "
+        "of round trips a trial; disks that are slow to confirm what is written; and GPUs, where a "
+        "training is shorter and a given number of workers asks more of the storage. The "
+        "measurement is repeated on a machine of one's own with `benchmarks/bench_storage.py`."
+    )

@@ -32,7 +32,7 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, t
 
 from hia import published
 from hia.figures import look, show_agreement, show_figure, show_table, show_text, use_style
@@ -47,13 +47,15 @@ TABLES = {2: 6, 3: 7}  # layers -> the paper's table
 CASES = ("filters only", "all in the distance")
 
 
-def weights(some: pd.DataFrame, layers: int, case: str) -> pd.Series:
-    """W of the number of filters of each layer, from CNNs that all have so many layers."""
+def weights(some: pd.DataFrame, layers: int, case: str, part: float = 1.0) -> pd.Series:
+    """W of the number of filters of each layer, from CNNs that all have so many layers. part: those
+    that they are of all such CNNs."""
     filters = list(FILTERS[:layers])
     names = filters
     if case != "filters only":
         names = [n for n in HYPERPARAMETERS if (some[n] != some[n].iloc[0]).any()] + filters
-    relief = NRReliefF(n_neighbors=n_neighbors, sigma=sigma, metric=metric)
+    near = max(1, round(part * n_neighbors))  # of fewer CNNs fewer are as near
+    relief = NRReliefF(n_neighbors=near, sigma=part * sigma, metric=metric)
     relief.fit(design(some, names, log=log_lr), some["accuracy"])
     return pd.Series(relief.weights_, names)[filters]
 
@@ -81,7 +83,7 @@ for layers in TABLES:
     for case in CASES:
         result[layers, case] = weights(some, layers, case)
         halves[layers, case] = pd.DataFrame(
-            [weights(some.iloc[pick], layers, case) for pick in picks]
+            [weights(some.iloc[pick], layers, case, 0.5) for pick in picks]
         )
 
 # %% [markdown]
@@ -92,8 +94,9 @@ for layers in TABLES:
 # hyperparameters too, and reports the filters' weights alone.
 #
 # Uncertainty: each is repeated on random halves of the CNNs, drawn without replacement (a row drawn
-# twice would be its own nearest neighbour). How far the halves scatter around the whole is about
-# the standard error of the whole; *± W* is that.
+# twice would be its own nearest neighbour) and with half as many neighbours, which are then as near
+# as those of the whole. How far the halves scatter around the whole is about the standard error of
+# the whole; *± W* is that.
 
 
 # %%
@@ -123,28 +126,39 @@ for layers, number in TABLES.items():
         },
     )
 
+
 # %%
+def ordered(weight: pd.Series, paper: pd.Series) -> float | None:
+    """Kendall's tau of the layers' order with the paper's; None where no W is above 0, for then no
+    layer has an influence that could be larger than another's."""
+    if not (weight > 0).any():
+        return None
+    return float(kendalltau(paper, weight[paper.index]).statistic)
+
+
 for layers, number in TABLES.items():
     paper = published.table(number).set_index("hyperparameter")["weight"]
-    said = []
+    said, some_order = [], False
     for case in CASES:
-        taus = [
-            kendalltau(paper, weight[paper.index]).statistic
-            for weight in (
-                result[layers, case],
-                *(half for _, half in halves[layers, case].iterrows()),
-            )
-        ]
+        whole = ordered(result[layers, case], paper)
+        like_paper = [ordered(half, paper) for _, half in halves[layers, case].iterrows()].count(1)
+        some_order |= whole is not None
         said.append(
-            f"with {case} the order of the {layers} layers {'is' if taus[0] == 1 else 'is not'} "
-            f"the paper's ($\\tau$ = {taus[0]:.2f}), and it is in {taus[1:].count(1)} of "
-            f"{n_repeats} random halves of the CNNs"
+            f"with {case} there is no order: no layer's W is above 0"
+            if whole is None
+            else f"with {case} the order of the {layers} layers {'is' if whole == 1 else 'is not'} "
+            f"the paper's ($\\tau$ = {whole:.2f}), and it is in {like_paper} of {n_repeats} random "
+            "halves of the CNNs"
         )
     text = "; ".join(said)
     show_agreement(
         f"table-{number}",
-        f"{text[0].upper()}{text[1:]}. Chance alone has the paper's order once in "
-        f"{math.factorial(layers)} times.",
+        f"{text[0].upper()}{text[1:]}."
+        + (
+            f" Chance alone has the paper's order once in {math.factorial(layers)} times."
+            if some_order
+            else ""
+        ),
     )
 
 # %%
@@ -186,7 +200,7 @@ if TABLES:
         figure,
         "fig-filters",
         "W of the number of filters of each layer: on all CNNs (large marks), and on "
-        f"{n_repeats} random halves of them (dots).",
+        f"{n_repeats} random halves of them with half as many neighbours (dots).",
         alt="Dots of W for each layer on random halves of the CNNs around the value of all, for "
         "each number of layers, with only the filters and with all hyperparameters in the distance",
         data=drawn,
@@ -195,11 +209,16 @@ if TABLES:
 # %% [markdown]
 # ## Is the order of the layers more than noise?
 #
-# The difference of two neighbouring layers' W counts as more than noise where it is at least twice
-# what the halves scatter around it.
-
+# Every two neighbouring layers are compared, with both variants. A difference of their W counts as
+# more than noise where it is larger than chance makes any of all these differences in 95 of 100
+# cases: by how much, in standard errors, the text below says.
 
 # %%
+n_comparisons = sum(layers - 1 for layers in TABLES) * len(CASES)
+# Bonferroni's correction, and Student's distribution, for the error is found from few halves.
+needed = t.isf(0.025 / n_comparisons, n_repeats) if n_comparisons else math.nan
+
+
 def comparison(layers: int, case: str) -> tuple[list[str], list[bool]]:
     """Words on every two neighbouring layers, and whether each first is clearly the larger."""
     words, first_larger = [], []
@@ -207,7 +226,7 @@ def comparison(layers: int, case: str) -> tuple[list[str], list[bool]]:
         whole = result[layers, case][one] - result[layers, case][other]
         half = halves[layers, case][one] - halves[layers, case][other]
         error = float(((half - whole) ** 2).mean() ** 0.5)
-        clear = abs(whole) >= 2 * error
+        clear = abs(whole) > needed * error
         order = f"layer {one[-1]} {'above' if whole > 0 else 'below'} layer {other[-1]}"
         words.append(
             f"{order} by {abs(whole):.4f} ± {error:.4f} ({'clear' if clear else 'within noise'})"
@@ -221,12 +240,20 @@ lines = []
 for layers in TABLES:
     for case in CASES:
         words, first_larger = comparison(layers, case)
-        supported[layers, case] = all(first_larger)
-        undefined = " No W is above 0, so there are no shares." * bool(
-            shares(result[layers, case]).isna().all()
-        )
+        nothing = bool((result[layers, case] <= 0).all())
+        supported[layers, case] = all(first_larger) and not nothing
+        undefined = " No W is above 0, so there are no shares." * nothing
         lines.append(f"- {layers} layers, {case}: {'; '.join(words)}.{undefined}")
 if TABLES:
+    show_text(
+        f"Of {n_comparisons} differences, one is clear from {needed:.1f} standard errors on."
+        + (
+            " The errors take the CNNs for independent draws; BOHB's learn from each other, so the "
+            "true errors may be larger."
+            if "bohb" in set(rows["source"])
+            else ""
+        )
+    )
     show_text("\n".join(lines))
 
 # %%

@@ -195,8 +195,8 @@ if rows:
         f"Together {table['Figures'].sum()} figures and {table['Tables'].sum()} tables, computed "
         f"in {table['Seconds'].sum():.0f} s, one page after the other, from {made[0]} to "
         f"{made[-1]} UTC. "
-        f"{sum(page not in computed for page in contents)} more pages are prose, or this one."
-        + (f" Not in the table of contents: {', '.join(unlisted)}." if unlisted else "")
+        f"{sum(page not in computed for page in contents)} more pages are prose, reference, or "
+        "this one." + (f" Not in the table of contents: {', '.join(unlisted)}." if unlisted else "")
     )
 else:
     show_text(

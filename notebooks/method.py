@@ -251,8 +251,10 @@
 # Above the line is a covariance: do neighbours that differ more in the hyperparameter differ more
 # in performance? Below is the same number for every hyperparameter. So
 #
-# - $W$ above 0 means yes, and $W$ of 0 means that there is no such tendency; chance takes the
-#   $W$ of a hyperparameter without influence to either side of 0;
+# - $W$ above 0 means yes, and $W$ of 0 that there is no such tendency among neighbours. A
+#   hyperparameter without influence is not at 0 on average: where others matter, neighbours that
+#   differ in it are alike in these, so that its $W$ lies below 0, more so with few values and many
+#   neighbours. What a weight is by chance has to be found by permuting ({doc}`importance`);
 # - a hyperparameter in which neighbours hardly ever differ gets a weight near 0, whatever its
 #   influence. What "near" means decides the result.
 #
@@ -293,7 +295,7 @@
 #   - every configuration once; `n_iterations` draws that many without replacement
 # * - from $W$ to a share
 #   - not mentioned; its Table 3 sums to 1 and has nothing below 0
-#   - $\max(W, 0) / \sum \max(W, 0)$: what is below 0 has found nothing; $W$ itself is kept
+#   - $\max(W, 0) / \sum \max(W, 0)$: what is below 0 has no share; $W$ itself is kept
 # ```
 #
 # ## A worked example

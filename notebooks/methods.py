@@ -18,20 +18,21 @@
 # %% tags=["parameters"]
 folder = "data"  # of the recorded tables: truth.parquet, surfaces.parquet and cost.parquet
 shown = [100, 1000, 10000]  # numbers of trials in the tables
-close = 0.05  # agreement lost that makes a method nearly as good as the best
 enough = 0.8  # agreement from which on a ranking has settled
 hidden = []  # methods left out of the figures, such as [impurity, optuna_fanova]
 
 # %%
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from scipy.stats import t
 
-from hia import cost, surfaces, truth
+from hia import cost, mixed, surfaces, truth
 from hia.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 
 use_style()
@@ -150,7 +151,10 @@ if fits is not None and surfaces.STUDY in by_surface:
     show_text(
         f"`{study.index[0]}` takes part in {study['total'].iloc[0]:.0%} of the variance of the "
         f"forest and explains {study['main'].iloc[0]:.0%} alone; all eleven alone explain "
-        f"{study['main'].sum():.0%}, the rest are interactions. The shares alone are exact but for "
+        f"{study['main'].sum():.0%}, the rest are interactions. (Functional ANOVA in "
+        "{doc}`joint` gives other sums for the same CNNs: it splits up every tree and takes the "
+        "mean of the shares; here the mean of the trees is split up, in which their noise partly "
+        "cancels. Only orders should be compared.) The shares alone are exact but for "
         "the variance they are divided by; those in all are estimated. "
         + (
             f"The order in all is beyond doubt but for {listed(unsure)}."
@@ -165,7 +169,8 @@ if fits is not None and surfaces.STUDY in by_surface:
 # Agreement is Kendall's $\tau$ over the pairs of hyperparameters that the truth orders: 1 for the
 # true ranking, 0 for one that has nothing to do with it. All methods get the same trials. Each has
 # the options that it has in the rest of the book, and N-RReliefF takes part a second time, with a
-# number of neighbours $J$ that is a twentieth of the trials instead of the paper's 30.
+# number of neighbours $J$ that is a twentieth of the trials, but no fewer than the paper's 30: up
+# to 600 trials the two are the same.
 
 # %%
 if fits is not None:
@@ -222,7 +227,7 @@ if fits is not None:
             ax.tick_params(labelbottom=True)
         handles, labels = axes.flat[0].get_legend_handles_labels()
         if len(order) % 2:
-            axes.flat[-1].legend(handles, labels, loc="center", fontsize=9)
+            axes.flat[-1].legend(handles, labels, loc="center", fontsize=9.5)
         else:
             figure.legend(handles, labels, loc="outside lower center", ncols=2)
         lowest = np.floor(10 * tau.min(axis=None)) / 10
@@ -256,32 +261,78 @@ if fits is not None:
         "table-truth",
         "Agreement with the true order alone and in all, means over the surfaces, by the number of "
         f"trials; and the share of the true first {truth.TOP} alone that are among the method's "
-        f"first {truth.TOP}, with {numbers[-1]:,} trials. Empty: not measured on all surfaces.",
+        f"first {truth.TOP}, with {numbers[-1]:,} trials. Empty: not measured on all surfaces. "
+        "{numref}`table-when` has the errors of differences.",
         dict.fromkeys(summary.columns[1:], ".2f"),
     )
 
 # %%
 if fits is not None:
-    choice = []
+
+    class Apart(NamedTuple):
+        """Mean over the surfaces of a difference, its standard error, and whether it is above 0
+        with 95 % confidence. Surfaces count as a sample of those that there could be; with one
+        alone there is no error, and nothing is clear."""
+
+        mean: float
+        error: float
+        clear: bool
+
+        def __str__(self) -> str:
+            error = f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{self.error:.2f}"
+            return f"{self.mean:.2f}" + (error if self.error == self.error else "")
+
+    def apart(of_surfaces: pd.Series) -> Apart:
+        n, mean = len(of_surfaces), of_surfaces.mean()
+        error = of_surfaces.std() / np.sqrt(n)
+        return Apart(mean, error, bool(n > 1 and mean > t.isf(0.025, n - 1) * error))
+
+    def behind(kind: str, n: int, best: str) -> dict[str, Apart]:
+        """How far the other methods are behind one, by the draws that both had."""
+        of_draws = measured[measured["trials"] == n].pivot_table(
+            values=f"tau_{kind}", index=["surface", "repeat"], columns="method"
+        )
+        complete = overall[f"tau_{kind}"].loc[n].dropna().sort_values(ascending=False).index
+        if n <= 20 * 30:  # a twentieth is no more than 30: the same method
+            complete = complete.drop("nrrelieff_growing", errors="ignore")
+        return {
+            name: apart((of_draws[best] - of_draws[name]).dropna().groupby("surface").mean())
+            for name in complete
+            if name != best
+        }
+
+    choice, told = [], dict.fromkeys(KINDS, 0)
     for kind, words in KINDS.items():
-        for n in numbers:
-            tau = overall[f"tau_{kind}"].loc[n].dropna().sort_values(ascending=False)
-            if n <= 20 * 30:  # a twentieth is no more than 30: the same method
-                tau = tau.drop("nrrelieff_growing", errors="ignore")
-            near = tau[tau > tau.iloc[0] - close].index[1:]
-            choice.append(
-                {
-                    "Order": words,
-                    "Trials": n,
-                    "Nearest": f"{LABELS[tau.index[0]]} ({tau.iloc[0]:.2f})",
-                    "Nearly as near": listed(LABELS[name] for name in near),
+        for n in sizes:
+            tau = overall[f"tau_{kind}"].loc[n].dropna()
+            others = behind(kind, n, tau.idxmax())
+            told[kind] += all(one.clear for one in others.values())
+            if n in numbers:
+                parts = {
+                    clear: listed(
+                        f"{LABELS[name]} ({one})"
+                        for name, one in others.items()
+                        if one.clear == clear
+                    )
+                    for clear in (False, True)
                 }
-            )
+                choice.append(
+                    {
+                        "Order": words,
+                        "Trials": n,
+                        "Draws": draws.xs(n, level="trials").max(),
+                        "Nearest": f"{LABELS[tau.idxmax()]} ({tau.max():.2f})",
+                        "Not told apart from it": parts[False],
+                        "Clearly behind it": parts[True],
+                    }
+                )
     show_table(
         pd.DataFrame(choice),
         "table-when",
         "The answer: the method of the highest mean agreement over the surfaces, by the order that "
-        f"is asked for and the number of trials, and those that are less than {close:g} behind it.",
+        "is asked for and the number of trials, each drawn so many times from every surface; and "
+        "by how much the others are behind it on the same draws, with the standard error over the "
+        "surfaces. *Clearly*: with 95 % confidence.",
         {"Trials": ","},
     )
     winners = {kind: overall[f"tau_{kind}"].idxmax(axis=1).value_counts() for kind in KINDS}
@@ -291,7 +342,7 @@ if fits is not None:
             f"{len(sizes)} numbers of trials"
             + ("" if len(counts) == 1 else ", ")
             + ", ".join(f"{LABELS[name]} at {n}" for name, n in counts.iloc[1:].items())
-            + "."
+            + f"; the nearest is told apart from all others at {told[kind] or 'none'} of them."
             for (kind, words), counts in zip(KINDS.items(), winners.values(), strict=True)
         )
         + " The surface of the study is a forest, as are the models inside all methods but "
@@ -308,23 +359,85 @@ if fits is not None:
 if fits is not None and {"nrrelieff", "nrrelieff_growing"} <= set(present):
     tau = overall["tau_main"]
     fixed, growing = tau["nrrelieff"].dropna(), tau["nrrelieff_growing"].dropna()
-    best = fixed.idxmax()
-    falls = fixed[best] - fixed.iloc[-1]
+    best, most = fixed.idxmax(), fixed.index[-1]
+    at_best, at_most = (each["tau_main"].xs(n, level="trials") for n in (best, most))
+    lost = at_best["nrrelieff"] - at_most["nrrelieff"]
+    falls = apart(lost)
+    gains = apart(at_most["nrrelieff_growing"] - at_most["nrrelieff"])
+    worse = [name for name in order if lost[name] > 0]
     show_text(
         f"With the paper's 30 neighbours, the agreement of N-RReliefF with the true order alone is "
-        f"highest with {best:,} trials, {fixed[best]:.2f}, and is {fixed.iloc[-1]:.2f} with "
-        f"{fixed.index[-1]:,}: "
+        f"highest with {best:,} trials, {fixed[best]:.2f}, and is {fixed[most]:.2f} with {most:,}"
         + (
-            "**it gets worse with more trials.** "
-            if falls > close
-            else "it does not get worse with more trials. "
+            ": it does not get worse with more trials. "
+            if best == most
+            else f". It falls on {len(worse)} of {len(order)} surfaces ({listed(worse)}), by "
+            f"{falls} on average: "
+            + (
+                "**on average it gets worse with more trials.** "
+                if falls.clear
+                else "that it gets worse with more trials is not clear. "
+            )
         )
-        + f"With $J$ = n/20 it is {growing.iloc[-1]:.2f} with {growing.index[-1]:,}. "
+        + f"With $J$ = n/20 it is {growing.iloc[-1]:.2f} with {most:,}, a difference of {gains}. "
         + (
             "So 30 neighbours are no constant of nature: their number has to grow with the trials. "
-            if growing.iloc[-1] - fixed.iloc[-1] > close
-            else ""
+            if gains.clear
+            else "That a growing number of neighbours is better is not clear. "
         )
+    )
+
+# %% [markdown]
+# ### Trials that a search chose
+#
+# So far all trials are of random search. The paper's are of BOHB too, which chooses trials near to
+# those that went well. Here Optuna's TPE, the part of BOHB that chooses, looks for large values of
+# the surfaces, in runs of its own, and its trials are mixed with those of random search.
+
+# %%
+chosen = recorded(mixed.load, Path(folder))
+if chosen is not None:
+    taus = chosen.pivot_table(
+        values="tau_main", index=["trials", "method", "surface", "repeat"], columns="table"
+    )
+    of_surfaces = taus.groupby(["trials", "method", "surface"]).mean()
+    costs = {
+        key: apart((found["part"] - found["mixed"]).dropna())
+        for key, found in of_surfaces.groupby(["trials", "method"])
+    }
+    means = of_surfaces.groupby(["trials", "method"]).mean().reindex(list(costs))
+    show_table(
+        pd.DataFrame(
+            {
+                "Trials": [trials for trials, _ in costs],
+                "Method": [LABELS[method] for _, method in costs],
+                "Random": means["random"].to_numpy(),
+                "Random, part": means["part"].to_numpy(),
+                "Mixed": means["mixed"].to_numpy(),
+                "Lost": [str(one) for one in costs.values()],
+            }
+        ),
+        "table-mixed",
+        f"Agreement with the true order alone, of so many trials: all of random search; "
+        f"{1 - mixed.SHARE:.0%} of them; and these with {mixed.SHARE:.0%} chosen by TPE. *Lost*: "
+        "what the chosen trials take from the agreement of the others, with the standard error "
+        f"over {chosen['surface'].nunique()} surfaces.",
+        {"Trials": ","} | dict.fromkeys(("Random", "Random, part", "Mixed"), ".2f"),
+    )
+    most = chosen["trials"].max()
+    worse = [LABELS[name] for name in mixed.METHODS if costs[most, name].clear]
+    unclear = [LABELS[name] for name in mixed.METHODS if not costs[most, name].clear]
+    show_text(
+        f"With {most:,} trials "
+        + (
+            f"the chosen ones make the ranking worse by {listed(worse)}"
+            + (f"; by {listed(unclear)} that is not clear" if unclear else "")
+            if worse
+            else "the chosen ones make no ranking clearly worse"
+        )
+        + ". Chosen trials stand close together and do alike, which a method can take for the "
+        "influence of what they share. What they do to the recorded trainings is in "
+        "{doc}`importance`."
     )
 
 # %% [markdown]
@@ -410,7 +523,7 @@ if fits is not None:
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     ax.axhline(limit, color="0.5", linewidth=1, linestyle=":")
-    ax.text(sizes[0], limit * 1.1, "limit", fontsize=9, color="0.4")
+    ax.text(sizes[0], limit * 1.1, "limit", fontsize=9.5, color="0.4")
     numbered(ax.xaxis, sizes)
     ax.set_xlabel("trials")
     ax.set_ylabel("seconds of processor time")
@@ -475,7 +588,7 @@ if fits is not None:
 spent = recorded(
     truth.read,
     Path(folder) / "cost.parquet",
-    ["scope", "method", "trainings", "whole", "tau_own", "tau_reference"],
+    ["scope", "method", "trainings", "repeat", "whole", "tau_own", "tau_reference"],
     "cost",
 )
 if spent is not None:
@@ -488,6 +601,14 @@ if spent is not None:
         parts["all data sets together"] = spent[spent["scope"] == cost.POOLED]
     drawn = []
     AGAINST = {"own": "its own whole ranking", "reference": "the reference"}
+
+    def twins(part: pd.DataFrame, against: str) -> bool:
+        """Whether a twentieth of these trainings is never above 30: then n/20 is the same."""
+        pair = part[part["method"].isin(["nrrelieff", "nrrelieff_growing"])].pivot_table(
+            values=f"tau_{against}", index=["scope", "trainings", "repeat"], columns="method"
+        )
+        return len(pair.columns) == 2 and bool((pair.iloc[:, 0] == pair.iloc[:, 1]).all())
+
     figure, axes = plt.subplots(
         len(parts), 2, figsize=(WIDTH, 2.9 * len(parts) + 0.9), sharey=True, squeeze=False
     )
@@ -497,18 +618,18 @@ if spent is not None:
             tau = some.pivot_table(
                 index="trainings", columns="method", values=f"tau_{against}", aggfunc="median"
             )
+            if twins(some, against):
+                tau = tau.drop(columns="nrrelieff_growing")
             lines(ax, tau)
             drawn.append(tau.reset_index().assign(trials_of=title, compared_with=against))
             numbered(ax.xaxis, list(tau.index))
-            ax.set_title(f"{title},\n{AGAINST[against]}", fontsize=9)
+            ax.set_title(f"{title},\n{AGAINST[against]}", fontsize=9.5)
     for ax in axes[-1]:
         ax.set_xlabel("trainings")
     figure.supylabel("agreement", fontsize=11)
-    figure.legend(
-        *axes[0, 1].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=2,
-    )
+    found = [ax.get_legend_handles_labels() for ax in axes.flat]
+    legend = {text: mark for marks, texts in found for mark, text in zip(marks, texts, strict=True)}
+    figure.legend(legend.values(), legend, loc="outside lower center", ncols=2)
     n_sets = single["scope"].nunique()
     show_figure(
         figure,
@@ -532,6 +653,8 @@ if spent is not None:
 
     def trainings(part: pd.DataFrame, against: str, name: str) -> str:
         """From how many on the median agreement is enough, in words."""
+        if name == "nrrelieff_growing" and twins(part, against):
+            return ""
         found = cost.needed(part, f"tau_{against}", enough, by=["method"]).get(name, np.nan)
         most = part[part["method"] == name]["trainings"].max()
         return f"{found:,.0f}" if found == found else f"more than {most:,}"
@@ -547,7 +670,13 @@ if spent is not None:
             }
         ).rename(columns=lambda name: name[0].upper() + name[1:]),
         "table-cost",
-        f"The fewest trainings from which on the median agreement is at least {enough:g}.",
+        f"The fewest trainings from which on the median agreement is at least {enough:g}."
+        + (
+            " Empty where a twentieth of the trainings is no more than 30 neighbours, the same as "
+            "N-RReliefF."
+            if any(twins(part, against) for part in parts.values() for against in AGAINST)
+            else ""
+        ),
     )
     says = []
     tau = single.groupby(["method", "trainings"])["tau_reference"].median()

@@ -9,11 +9,11 @@
 # %% [markdown]
 # # What the ranking owes to choices
 #
-# N-RReliefF cannot be computed from the paper's text alone: some choices are left open, and one is
-# written differently from what the method's authors do. Each of them can be made in good faith. So
-# this page makes all of them, in every combination, and looks at what becomes of the ranking. Such
-# a set of analyses of the same data is called a multiverse {cite:p}`steegen2016increasing`, and one
-# of them a universe.
+# N-RReliefF cannot be computed from the paper's text alone: some choices are left open. Others the
+# text settles, but could have settled otherwise. This page makes all of them, in every combination,
+# and looks at what becomes of the ranking: where only that is varied which the text leaves open,
+# and where everything is. Such a set of analyses of the same data is called a multiverse
+# {cite:p}`steegen2016increasing`, and one of them a universe.
 
 # %% tags=["parameters"]
 universes = "data/multiverse.parquet"  # recorded weights, one row per universe
@@ -82,10 +82,18 @@ if table is not None:
     moves = multiverse.moves(choices, ranks)
     shares = multiverse.variance_shares(choices, ranks)
     open_choices = [name for name in choices if len(choices[name].unique()) > 1]
+    allowed = multiverse.allowed(choices)
     show_text(
         f"There are {len(choices):,} universes here: all combinations of the options in "
         "{numref}`table-multiverse-choices`. In each, N-RReliefF ranks the hyperparameters of "
-        f"{table['rows'].min():,} to {table['rows'].max():,} CNNs, depending on the choices."
+        f"{table['rows'].min():,} to {table['rows'].max():,} CNNs, depending on the choices. "
+        + (
+            f"The paper's text rules out all but {allowed.sum():,} of them: it says how many "
+            "neighbours there are, of which CNNs and by which distance, but not whether values are "
+            "scaled beforehand, nor $\\sigma$, nor how weights become shares."
+            if allowed.any()
+            else "The paper's text rules out all of them."
+        )
     )
 
 # %%
@@ -104,7 +112,7 @@ if table is not None:
                 color = "white" if strong else "black"
                 top.text(
                     *(column, row, f"{100 * share:.0f}"),
-                    ha="center", va="center", fontsize=8.5, color=color,
+                    ha="center", va="center", fontsize=9.5, color=color,
                 )  # fmt: skip
         top.add_patch(
             plt.Rectangle((paper[name] - 1.46, row - 0.46), 0.92, 0.92, fill=False, lw=1.8)
@@ -123,7 +131,7 @@ if table is not None:
                 color = "white" if moved > 0.75 * shown.max(axis=None) else "black"
                 bottom.text(
                     *(column, row, f"{moved:.1f}"),
-                    ha="center", va="center", fontsize=8.5, color=color,
+                    ha="center", va="center", fontsize=9.5, color=color,
                 )  # fmt: skip
     bottom.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
     bottom.set_yticks(range(len(names)), names)
@@ -151,7 +159,13 @@ if table is not None:
 
 # %%
 if table is not None:
-    one_universe = NRReliefF().bootstrap(design(rows), rows["accuracy"], n_resamples, random_state)
+    # A bootstrap takes rows for independent draws, which those of BOHB are not.
+    drawn = rows[rows["source"] == "random"]
+    if len(drawn) <= NRReliefF().n_neighbors:
+        drawn = rows
+    one_universe = NRReliefF().bootstrap(
+        design(drawn), drawn["accuracy"], n_resamples, random_state
+    )
     by_chance = multiverse.ranks(pd.DataFrame(one_universe, columns=list(HYPERPARAMETERS)))
 
     def apart(ranks: pd.DataFrame) -> float:
@@ -177,7 +191,9 @@ if table is not None:
         f"({ranks[loose].quantile(0.05):.0f} to {ranks[loose].quantile(0.95):.0f}). In two "
         f"universes drawn at random a hyperparameter is {between:.1f} places apart on average; in "
         f"unrelated rankings it would be {(len(names) ** 2 - 1) / (3 * len(names)):.1f}. "
-        f"That is not all choice: resampling the {len(rows):,} CNNs within one universe "
+        f"That is not all choice: resampling the {len(drawn):,} CNNs "
+        + ("of random search, which are independent draws, " if len(drawn) < len(rows) else "")
+        + "within one universe "
         "(normalised Euclidean distance, `lr` on its logarithm, all else as in "
         f"{{doc}}`importance`) moves it by {chance:.1f} places. "
         + (
@@ -195,10 +211,11 @@ if table is not None:
 # %% [markdown]
 # ## The choices
 #
-# Two measures of a choice. *Moves*: the places from the lower part of {numref}`fig-multiverse`, the
-# mean over the hyperparameters. *Alone*: the share of the variance of a rank over the universes
-# that goes with this choice whatever the others are, as functional ANOVA would split it; here it
-# is exact, because every combination is there once. The rest belongs to combinations of choices.
+# Bold options are those that the paper's text does not rule out. Two measures of a choice. *Moves*:
+# the places from the lower part of {numref}`fig-multiverse`, the mean over the hyperparameters.
+# *Alone*: the share of the variance of a rank over the universes that goes with this choice,
+# whatever the others are, as functional ANOVA would split it; here it is exact, because every
+# combination is there once. The rest belongs to combinations of choices.
 
 # %%
 if table is not None:
@@ -206,7 +223,10 @@ if table is not None:
         {
             "Choice": [multiverse.CHOICES[name].label for name in open_choices],
             "Options": [
-                ", ".join(choices[name].cat.remove_unused_categories().cat.categories)
+                ", ".join(
+                    option if option in multiverse.CHOICES[name].against else f"**{option}**"
+                    for option in choices[name].cat.remove_unused_categories().cat.categories
+                )
                 for name in open_choices
             ],
             "The paper": [multiverse.CHOICES[name].paper for name in open_choices],
@@ -217,8 +237,9 @@ if table is not None:
     show_table(
         described,
         "table-multiverse-choices",
-        "The choices, what the paper says of them, by how many places one moves a rank, and which "
-        "share of a rank's variance it explains alone (means over the hyperparameters).",
+        "The choices, with the options that the paper's text allows in bold, what it says of them, "
+        "by how many places one moves a rank, and which share of a rank's variance it explains "
+        "alone (means over the hyperparameters).",
         formats={"Moves": ".2f", "Alone": ".1%"},
     )
 
@@ -254,9 +275,11 @@ if table is not None:
 # %% [markdown]
 # ## Which findings survive
 #
-# The paper's statements about its Table 3, looked up in every universe. *Made by one choice* means:
-# with one option of it the statement holds in at most a twentieth of the universes, and with
-# another in more than half.
+# The paper's statements about its Table 3, looked up in every universe that its text allows, and in
+# all. *Made by one choice* means: with one option of it the statement holds in at most a twentieth
+# of the universes, and with another in more than half. The statements are nested, for a
+# hyperparameter among the first three is among the first five as well, and all are about one
+# ranking: how many of them hold is no count of independent findings.
 
 # %%
 KINDS = {
@@ -267,63 +290,90 @@ KINDS = {
     "few": "hardly ever holds",
     "none": "never holds",
 }
+ALLOWED, ALL = "that the text allows", "in all"
+
+
+def judged(some: pd.Series) -> list[multiverse.Verdict]:
+    """A verdict on every finding, from some of the universes."""
+    return [multiverse.judge(choices[some], one.holds(ranks[some])) for one in findings]
+
+
+def counted(verdicts: list[multiverse.Verdict]) -> str:
+    """How many findings have which verdict, which of them survive, and what makes the others."""
+    found = {kind: [] for kind in KINDS}
+    for one, verdict in zip(findings, verdicts, strict=True):
+        found[verdict.kind].append((one.text, multiverse.CHOICES[verdict.choice].label))
+    parts = []
+    for words, kinds, named in (
+        ("survive every choice", ("every",), 0),
+        ("survive nearly all", ("most",), 0),
+        ("made by one choice", ("one choice",), 1),
+        ("depend on several choices", ("mixed",), None),
+        ("hold hardly ever or never", ("few", "none"), None),
+    ):
+        some = [pair for kind in kinds for pair in found[kind]]
+        names = dict.fromkeys(pair[named] for pair in some) if named is not None else ()
+        parts.append(f"{words}: {len(some) or 'none'}" + (f" ({spelled(names)})" if names else ""))
+    return "; ".join(parts)
+
+
 if table is not None:
-    judged = [
-        (finding, multiverse.judge(choices, finding.holds(ranks)))
-        for finding in multiverse.findings(paper)
-    ]
+    findings = multiverse.findings(paper)
+    sets = {ALL: pd.Series(True, choices.index)}
+    if allowed.any():
+        sets = {ALLOWED: allowed} | sets
+    verdicts = {words: judged(some) for words, some in sets.items()}
+    first = next(iter(sets))
     show_table(
         pd.DataFrame(
-            {
-                "The paper finds": [finding.text for finding, _ in judged],
-                "Holds in": [verdict.share for _, verdict in judged],
-                "Verdict": [KINDS[verdict.kind] for _, verdict in judged],
+            {"The paper finds": [finding.text for finding in findings]}
+            | {
+                heading: [verdict.share for verdict in verdicts[words]]
+                for words, heading in ((ALLOWED, "Allowed by the text"), (ALL, "All"))
+                if words in verdicts
+            }
+            | {
+                "Verdict": [KINDS[verdict.kind] for verdict in verdicts[first]],
                 "Depends most on": [
                     f"{multiverse.CHOICES[verdict.choice].label} ("
                     + ", ".join(f"{name}: {s:.0%}" for name, s in verdict.by_option.items())
                     + ")"
                     if verdict.kind in ("most", "mixed", "one choice")
                     else ""
-                    for _, verdict in judged
+                    for verdict in verdicts[first]
                 ],
             }
         ),
         "table-multiverse-findings",
-        f"The paper's findings in {len(choices):,} universes, and the choice whose options differ "
-        "most in how often a finding holds.",
-        formats={"Holds in": ".1%"},
+        "In which share of the universes the paper's findings hold: of the "
+        + " and of the ".join(f"{some.sum():,} {words}" for words, some in sets.items())
+        + f". Of those {first}: the verdict, and the choice whose options differ most in how often "
+        "a finding holds.",
+        formats=dict.fromkeys(("Allowed by the text", "All")[-len(sets) :], ".1%"),
     )
-    by_kind = {kind: [f for f, v in judged if v.kind == kind] for kind in KINDS}
-    sentences = [
-        f"{words}: {len(by_kind[kind]) or 'none'} of {len(judged)} findings"
-        + (f" ({spelled(finding.text for finding in by_kind[kind])}). " if by_kind[kind] else ". ")
-        for kind, words in (
-            ("every", "Surviving every choice"),
-            ("most", "Surviving in nearly all universes"),
-            ("one choice", "Made by one choice"),
-        )
-    ]
-    weak = by_kind["few"] + by_kind["none"]
+    leads = {words: found[0].share for words, found in verdicts.items()}
     show_text(
-        "".join(sentences)
-        + f"{len(by_kind['mixed'])} depend on several choices, and {len(weak)} hold hardly ever or "
-        "never: our CNNs do not show them, however the ranking is computed."
+        "\n".join(
+            f"- **The {sets[words].sum():,} {words}.** Of {len(findings)} findings, "
+            f"{counted(found)}."
+            for words, found in verdicts.items()
+        )
+        + "\n\n"
+        + f"That {findings[0].text} holds in "
+        + " and in ".join(
+            f"{'none' if not share else 'all' if share == 1 else f'{share:.1%}'} of the "
+            f"{sets[words].sum():,} {words}"
+            for words, share in leads.items()
+        )
+        + ". What holds in none of them our CNNs do not show, however the ranking is computed."
     )
 
 # %%
 if table is not None:
     tau = multiverse.taus(ranks, paper)
-    literal = {
-        "distance": "raw Euclidean",
-        "lr_scale": "raw",
-        "neighbours": "30",
-        "rank_base": "1",
-        "target": "as it is",
-        "scope": "pooled",
-        "source": "both",
-        "balance": "nothing",
-        "score": "W",
-    }
+    # To the letter: the first option of each choice, where the paper says one.
+    literal = {name: choice.options[0] for name, choice in multiverse.CHOICES.items()}
+    del literal["sigma"]
     as_written = np.all([choices[name] == option for name, option in literal.items()], axis=0)
     nearest = tau >= tau.quantile(0.99)
     common = {
@@ -340,7 +390,13 @@ if table is not None:
         f"{tau.median():.2f} in the median universe, {tau.min():.2f} in the worst and "
         f"{tau.max():.2f} in the best. "
         + (
-            "In those that follow the paper to the letter, whatever $\\sigma$, it is "
+            f"In the {allowed.sum():,} that the text allows it is {tau[allowed].min():.2f} to "
+            f"{tau[allowed].max():.2f}. "
+            if allowed.any()
+            else ""
+        )
+        + (
+            "In those that follow it to the letter, whatever $\\sigma$, it is "
             f"{tau[as_written].min():.2f} to {tau[as_written].max():.2f}. "
             if as_written.any()
             else ""

@@ -28,7 +28,6 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy import stats
 from sklearn.ensemble import RandomForestRegressor
 
 from hia import noise, records
@@ -260,7 +259,7 @@ if others:
         ticks = images.loc[name].dropna().astype(int)
         ticks = ticks[(ticks / ticks.shift(fill_value=1)) > 1.4]  # others' labels would overlap
         ax.set(xscale="log", ylim=(0, None))
-        ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=8)
+        ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=9.5)
         ax.minorticks_off()
     show_figure(
         figure,
@@ -277,101 +276,140 @@ if others:
 # ### Do the rankings of configurations move?
 #
 # Two trainings on as many images but with another seed do not put the configurations in the very
-# same order either; among those that hardly train it is chance. So beside the order on fewer or
-# more images, compared with that on the study's number, stands what the seed alone does. Sizes
-# share the seed, and with it the initial weights, which two seeds do not; that may make sizes look
-# a little more alike than they are.
-
+# same order either; among those that hardly train it is chance. And trainings on two sizes share
+# the seed, with it the initial weights, and are alike for that alone: $\tau$ between two sizes must
+# not be held against $\tau$ between two seeds. So the order on fewer or more images and that on the
+# study's number, both with the trial's seed, are held against the same third orders: those on the
+# study's number with the other seeds. What the seed does is in both; the difference is the size's.
 
 # %%
-def with_interval(values) -> tuple[float, float, float]:
-    """Mean, and the limits of Student's 95 % interval."""
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
-    return np.mean(values), np.mean(values) - half, np.mean(values) + half
-
-
 of_seeds = noise.between_seeds(seeds)
+seed_tau = mean_agreement(list(of_seeds.values())) if of_seeds else None
 of_sizes = {one: taus for one in others if (taus := noise.between_sizes(sizes, one))}
-compared = {NAMES[one]: taus for one, taus in of_sizes.items()}
-if of_seeds:
-    compared["another seed"] = of_seeds
-means = {label: mean_agreement(list(taus.values())) for label, taus in compared.items()}
-if compared:
+against = {
+    one: taus
+    for one in of_sizes
+    if len(taus := noise.with_other_seeds(noise.beside_full(sizes, one), seeds)) > 1
+}
+beyond = {one: noise.beyond_seed(taus) for one, taus in against.items()}
+if beyond:
     figure, ax = plt.subplots(figsize=(WIDTH, 3.4))
-    for place, (label, taus) in enumerate(compared.items()):
-        tau = means[label]
-        spread = place + np.linspace(-0.2, 0.2, len(taus) + 2)[1:-1]
-        ax.scatter(spread, [one.tau for one in taus.values()], s=14, color="grey", alpha=0.6)
-        ax.errorbar(
-            place,
-            tau.tau,
-            [[tau.tau - tau.low], [tau.high - tau.tau]],
-            fmt="D" if label == "another seed" else "o",
-            color=OTHER if label == "another seed" else COLOUR,
-            capsize=4,
-        )
-    ax.set_xticks(range(len(compared)), list(compared))
-    ax.set(ylabel=r"Kendall's $\tau$", xlim=(-0.5, len(compared) - 0.5))
-    ax.set_ylim(top=1.03)
+    ax.axhline(0, color="grey", linewidth=0.8, zorder=0)
+    for place, (one, found) in enumerate(beyond.items()):
+        apart_by = against[one]["accuracy"] - against[one]["full"]
+        spread = place + np.linspace(-0.2, 0.2, len(apart_by) + 2)[1:-1]
+        ax.scatter(spread, apart_by, s=14, color="grey", alpha=0.6)
+        limits = [[found.mean - found.low], [found.high - found.mean]]
+        ax.errorbar(place, found.mean, limits, fmt="o", color=COLOUR, capsize=4)
+    ax.set_xticks(range(len(beyond)), [NAMES[one] for one in beyond])
+    ax.set(ylabel=r"difference of Kendall's $\tau$", xlim=(-0.5, len(beyond) - 0.5))
+    ax.set_xlabel("training images, against the study's number")
     show_figure(
         figure,
         "fig-sizes-tau",
-        "How alike the configurations of a data set are ordered on the study's number of training "
-        "images and on a part or the double of it (circles), and by two seeds on the same images "
-        "(diamond): Kendall's $\\tau$ of each data set (grey), their mean and its 95 % interval.",
-        "Kendall's tau: " + ", ".join(f"{label} {tau.tau:.2f}" for label, tau in means.items()),
-        data=pd.DataFrame(
-            [
-                {"compared with": label, "dataset": name, "tau": one.tau}
-                for label, taus in compared.items()
-                for name, one in taus.items()
-            ]
+        "What the number of training images does to the order of configurations beyond the seed: "
+        "Kendall's $\\tau$ with the orders of other seeds on the study's number of images, on this "
+        "number less on the study's own, of each data set (grey), their mean and Student's 95 % "
+        "interval. Below 0 the size moves the order.",
+        "Difference of Kendall's tau: "
+        + ", ".join(f"{NAMES[one]} {found}" for one, found in beyond.items()),
+        data=pd.concat(
+            taus.rename_axis("dataset").reset_index().assign(images=NAMES[one])
+            for one, taus in against.items()
         ),
     )
 
+
 # %%
-described, verdicts = [], []
-for one, taus in of_sizes.items():
-    tau, loss = means[NAMES[one]], noise.winner_loss(sizes, one)
-    described.append(
-        {
-            "Images": NAMES[one],
-            "Data sets": len(taus),
-            "Kendall's tau": tau.tau,
-            "from": tau.low,
-            "to": tau.high,
-            "Same winner": int((loss == 0).sum()),
-            "Loss": loss.mean(),
-            "Change": change(one),
-        }
-    )
-    shared = [name for name in taus if name in of_seeds]
-    if len(shared) > 1:
-        mean, low, high = with_interval([taus[name].tau - of_seeds[name].tau for name in shared])
-        verdicts.append(
-            f"on {NAMES[one]} it is {'higher' if mean > 0 else 'lower'} by {abs(mean):.2f} "
-            f"(interval {low:+.2f} to {high:+.2f}): the size moves the order "
-            + ("more" if high < 0 else "less" if low > 0 else "not clearly more or less")
-            + " than the seed"
+def verdict(what: str, usual: str, taus: pd.DataFrame, found: noise.Difference) -> str:
+    """Whether a change moves the order of configurations beyond the seed, in words."""
+    changed, same = taus.mean()
+    return (
+        f"the order {what} has $\\tau$ = {changed:.2f} with them, that {usual} {same:.2f}, a "
+        f"difference of {found}: "
+        + (
+            "**this moves the order beyond the seed**"
+            if found.high < 0
+            else "this order is the nearer one to theirs, as one with less chance in it would be"
+            if found.low > 0
+            else "that this moves the order beyond the seed is not clear"
         )
-if described:
+    )
+
+
+if of_sizes:
     show_table(
-        pd.DataFrame(described),
+        pd.DataFrame(
+            [
+                {
+                    "Images": NAMES[one],
+                    "Data sets": len(taus),
+                    "Same seed": mean_agreement(list(taus.values())).tau,
+                    "Other seeds": against[one]["accuracy"].mean() if one in against else np.nan,
+                    "All images": against[one]["full"].mean() if one in against else np.nan,
+                    "Difference": beyond[one].mean if one in beyond else np.nan,
+                    "from": beyond[one].low if one in beyond else np.nan,
+                    "to": beyond[one].high if one in beyond else np.nan,
+                }
+                for one, taus in of_sizes.items()
+            ]
+        ),
         "table-sizes-tau",
-        "Kendall's $\\tau$ with the order on the study's number of images, mean over data sets "
-        "with a 95 % interval; on how many data sets the same configuration wins; what the winner "
-        "of this size loses in accuracy on the study's number against the best there, mean over "
-        "data sets; and the median change of accuracy against the study's number.",
-        formats=dict.fromkeys(("Kendall's tau", "from", "to"), ".2f")
-        | {"Loss": ".3f", "Change": "+.3f"},
+        "Kendall's $\\tau$ with the order on the study's number of images, mean over data sets: "
+        "with the same seed, and with other seeds; beside it that of the study's own number with "
+        "these other seeds; and the difference of the latter two, paired over data sets, with "
+        "Student's 95 % interval.",
+        formats=dict.fromkeys(("Same seed", "Other seeds", "All images"), ".2f")
+        | dict.fromkeys(("Difference", "from", "to"), "+.3f"),
     )
-    show_text(
-        f"**Do they move?** With another seed $\\tau$ is {means['another seed']} in the mean. "
-        f"Against that, {'; '.join(verdicts)}. The intervals are Student's, over the data sets."
-        if verdicts
-        else "**Do they move?** How much of these differences is the seed cannot be said as long "
-        "as there are no trainings with other seeds on two data sets at least."
+    losses = {one: noise.winner_loss(sizes, one) for one in of_sizes}
+    show_table(
+        pd.DataFrame(
+            [
+                {
+                    "Images": NAMES[one],
+                    "Same winner": f"{(loss == 0).sum()} of {len(loss)}",
+                    "Loss": loss.mean(),
+                    "Change": change(one),
+                }
+                for one, loss in losses.items()
+            ]
+        ),
+        "table-sizes-winner",
+        "On how many data sets the same configuration wins, with the same seed; what the winner of "
+        "this size loses in accuracy on the study's number against the best there, mean over data "
+        "sets; and the median change of accuracy against the study's number.",
+        formats={"Loss": ".3f", "Change": "+.3f"},
     )
+said = []
+if seed_tau:
+    said.append(f"With another seed, and nothing else, $\\tau$ is {seed_tau} in the mean.")
+if beyond:
+    most = max(against.values(), key=len)
+    said[-1] += " Held against the orders of other seeds,"
+    said += [
+        "\n".join(
+            "- "
+            + verdict(
+                f"on {NAMES[one]} {'of ' if one < 1 else ''}the images",
+                "on the study's number",
+                against[one],
+                found,
+            )
+            + "."
+            for one, found in beyond.items()
+        ),
+        "The trials were chosen by their accuracy, in even steps, and the other seeds were not. "
+        f"The trials' order agrees with theirs by {most['full'].mean():.2f}, theirs with each "
+        f"other by {seed_tau.tau:.2f}.",
+    ]
+elif of_sizes:
+    said.append(
+        "How much of what the sizes do is the seed cannot be said as long as there are no "
+        "trainings with other seeds on two data sets at least."
+    )
+if said:
+    show_text("**Do they move?** " + "\n\n".join(said))
 
 # %% [markdown]
 # ### Does importance move?
@@ -421,7 +459,9 @@ def of_samples(per_dataset: pd.Series):
 
 by_fraction = dict(list(sizes.groupby("fraction")))
 pairs_of = {
-    f"{NAMES[one]} and all of the study's images": alike([by_fraction[one], by_fraction[1.0]])
+    f"{NAMES[one]} and all of the study's images, one seed": alike(
+        [by_fraction[one], by_fraction[1.0]]
+    )
     for one in others
 }
 if len(seeds):
@@ -467,7 +507,8 @@ elif per_dataset.sum():
 #
 # The study computes in float32. bfloat16 keeps a third of the digits and is faster on hardware
 # made for it. The same configurations again, with their trial's own seed and images, in bfloat16:
-# would that have changed a ranking? What the seed does is again the yardstick.
+# would that have changed a ranking? The seed is the same, so only the arithmetic differs. Whether
+# that moves the order beyond the seed is again asked by holding both against the other seeds.
 
 # %%
 halves = recorded("precision", precision)
@@ -487,7 +528,7 @@ if len(both):
         described["float32, another seed"] = (
             np.median(apart),
             np.quantile(apart, 0.95),
-            means.get("another seed"),
+            seed_tau,
         )
     show_table(
         pd.DataFrame(
@@ -506,37 +547,28 @@ if len(both):
         "table-precision",
         f"What bfloat16 does to {len(both)} CNNs, and what another seed does: difference of "
         "accuracy from a float32 training of the same configuration, and Kendall's $\\tau$ of "
-        "their orders, mean over data sets with a 95 % interval.",
+        "their orders, mean over data sets with a 95 % interval. In the first row only the "
+        "arithmetic differs, in the second only the seed: two sizes to know, not to compare.",
         formats=dict.fromkeys(("Median difference", "95 % below"), ".3f")
         | dict.fromkeys(("Kendall's tau", "from", "to"), ".2f"),
     )
     sentences = [
         f"In the mean over all of them bfloat16 changes the accuracy by {shift.mean():+.4f}."
     ]
-    shared = [name for name in of_halves if name in of_seeds]
-    if len(shared) > 1:
-        mean, low, high = with_interval(
-            [of_halves[name].tau - of_seeds[name].tau for name in shared]
-        )
-        sentences.append(
-            f"$\\tau$ of the orders is {'higher' if mean > 0 else 'lower'} than between seeds by "
-            f"{abs(mean):.2f} (95 % interval {low:+.2f} to {high:+.2f}): "
-            + (
-                "**bfloat16 moves the order of configurations less than another seed does.**"
-                if low > 0
-                else "**bfloat16 moves the order of configurations more than another seed does.**"
-                if high < 0
-                else "**bfloat16 moves the order of configurations no more, as far as this can "
-                "tell, than another seed does.**"
-            )
-        )
+    taus = noise.with_other_seeds(both, seeds)
+    sentences.append(
+        f"Held against the orders of other seeds, "
+        f"{verdict('in bfloat16', 'in float32', taus, noise.beyond_seed(taus))}."
+        if len(taus) > 1
+        else "Whether that moves the order of configurations beyond the seed cannot be said as "
+        "long as there are no trainings with other seeds on two data sets at least."
+    )
     in_single = study.merge(both.reset_index()[["dataset", "trial"]])
     tau = alike([in_single, halves])
     if tau:
         sentences.append(
             f"The rankings of hyperparameters from these CNNs, by N-RReliefF as above, agree with "
-            f"$\\tau$ {tau[0]}"
-            + (f"; those of two seeds with {lists['two seeds']}." if "two seeds" in lists else ".")
+            f"$\\tau$ {tau[0]}."
         )
     timed = halves.merge(study, on=["dataset", "trial", "processor"], suffixes=("", "_single"))
     ratio = (timed["cpu_seconds"] / timed["cpu_seconds_single"]).dropna()

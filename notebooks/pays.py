@@ -21,6 +21,14 @@
 # left out, and the others stay at a default. The first trial of every search is the default, so
 # that no search ends below it. *Regret* is how much the best accuracy so far lacks to the best that
 # is known of the same forest.
+#
+# Longer training is better with nearly any choice of the others, and Table 1 trains 2 epochs by
+# default where it allows 10. Where one search tunes `epoch` and another leaves it at 2, training
+# lengths are compared, and not choices of hyperparameters. So every configuration here has 10
+# epochs, and `epoch` is neither tuned nor counted in a ranking; {numref}`table-pays-epoch` has what
+# comes out otherwise. The rankings are made from the CNNs of random search: BOHB's are no
+# independent draws, and how many epochs they have follows from how good they were. The forests
+# learn from all CNNs, for they are to predict, also where searches end up.
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded searches: tuning.parquet and tuning.json
@@ -42,9 +50,10 @@ from hia.datasets import FACTS
 from hia.figures import look, shades, show_figure, show_table, show_text, use_style
 
 use_style()
-ALL = (tuning.ALL, len(tuning.NAMES))
-RANKED = (tuning.ALL, len(tuning.RANKED))
+ALL, RANKED = tuning.everything(), tuning.everything(filters=False)
+MOST_EPOCHS = int(space.SPACE["epoch"].bounds[1])
 DEFAULTS = {"table1": "Table 1's default", "learned": "the learned default"}
+SHORT = {"table1": "paper's", "learned": "learned"}
 LABELS = dict(tuning.RANKINGS)
 LOOKS = {
     "nrrelieff": look("nrrelieff"),
@@ -74,6 +83,16 @@ def span(numbers) -> str:
 
 def first_k(k: int) -> str:
     return "the first one" if k == 1 else f"the first {k}"
+
+
+def ahead(curve: tuning.Curve) -> str:
+    """From how many trials on a loss stays above 0, and from how many the whole interval does."""
+    from_mean, surely = tuning.wins_from(curve), tuning.wins_from(curve, surely=True)
+    if from_mean is None:
+        return f"at no number up to {curve.trials[-1]} trials"
+    return f"from {from_mean} trials on (clearly " + (
+        "at no number)" if surely is None else "so)" if surely == from_mean else f"from {surely})"
+    )
 
 
 def listed(items) -> str:
@@ -118,24 +137,18 @@ if recorded is not None and len(random):
     for default, label in DEFAULTS.items():
         curve = tuning.losses(found, default, "random", "nrrelieff", most)
         few = tuning.losses(found, default, "random", "nrrelieff", compared)
-        ahead = {k: tuning.wins_from(one) for k, one in ((compared, few), (most, curve))}
         said.append(
             f"With {label}, random search over everything stays ahead of tuning "
-            + listed(
-                f"{first_k(k)} "
-                + ("nowhere up to " if n is None else "from ")
-                + f"{curve.trials[-1] if n is None else n} trials"
-                + ("" if n is None else " on")
-                for k, n in ahead.items()
-            )
-            + f"; with {at} trials the losses are {points(few.at(at)[0])} and "
-            f"{points(curve.at(at)[0])} percentage points of accuracy."
+            + listed(f"{first_k(k)} {ahead(one)}" for k, one in ((compared, few), (most, curve)))
+            + f"; with {at} trials the smaller searches lose {interval(few.at(at))} of accuracy "
+            f"and {interval(curve.at(at))}."
         )
     before = {default: points_of[default, ALL, 1] for default in DEFAULTS}
     after = points_of["table1", ("nrrelieff", compared), at]
     said.append(
         f"Before any tuning, Table 1's default lacks {points(before['table1'], '')} points to the "
-        f"best known, the learned one {points(before['learned'], '')}. "
+        f"best known, the learned one {points(before['learned'], '')}, both with {MOST_EPOCHS} "
+        "epochs. "
         + (
             f"So the better default alone is worth more than {at} trials that tune "
             f"{first_k(compared)} from Table 1's, which end at {points(after, '')}."
@@ -149,15 +162,15 @@ if recorded is not None and len(random):
 # %% [markdown]
 # ## What is tuned, and what stays
 #
-# The paper's eleven without `in_channel_num`, which comes with the images, are ranked: ten. *All*
-# is these and the three numbers of filters, thirteen; filters of layers that a configuration does
-# not have are neither asked for nor used. The numbers of filters are in no ranking, for the paper
-# ranks them apart; they are tuned with everything only.
+# The paper's eleven are ranked, without `in_channel_num`, which comes with the images, and without
+# `epoch`, which is 10 for all: nine. *All* is these and the three numbers of filters, twelve;
+# filters of layers that a configuration does not have are neither asked for nor used. The numbers
+# of filters are in no ranking, for the paper ranks them apart; they are tuned with everything only.
 #
-# What is not tuned needs a value. **Table 1's default**, the paper's own, is the primary one here.
-# The second is the **learned default**: of ten thousand random configurations the one that the
-# forests of the other nine data sets like best. It costs nothing more than the ranking, which needs
-# the same trainings.
+# What is not tuned needs a value. **Table 1's default**, the paper's own but for its epochs, is the
+# primary one here. The second is the **learned default**: of ten thousand random configurations the
+# one that the forests of the other nine data sets like best. It costs nothing more than the
+# ranking, which needs the same trainings.
 #
 # Two controls: *random* orders, another one in each repetition, and N-RReliefF's order *reversed*,
 # which tunes what matters least.
@@ -165,13 +178,16 @@ if recorded is not None and len(random):
 # %%
 if recorded is not None:
     positions = {
-        ranking: pd.DataFrame({name: notes["rankings"][name][ranking] for name in datasets}).apply(
-            lambda order: pd.Series(range(1, len(order) + 1), index=order)
-        )
+        ranking: pd.DataFrame(
+            {
+                name: [one for one in notes["rankings"][name][ranking] if one in tuning.ranked()]
+                for name in datasets
+            }
+        ).apply(lambda order: pd.Series(range(1, len(order) + 1), index=order))
         for ranking in ("nrrelieff", "fanova", "paper")
     }
-    table1 = notes["defaults"]["table1"][datasets[0]]
-    learned = pd.DataFrame(notes["defaults"]["learned"])[datasets].T
+    table1 = notes["defaults"][tuning.LONGEST]["table1"][datasets[0]]
+    learned = pd.DataFrame(notes["defaults"][tuning.LONGEST]["learned"])[datasets].T
 
     def common(name: str) -> str:
         """What the learned defaults are: the value of most, or the range of numbers."""
@@ -205,8 +221,8 @@ if recorded is not None:
             ]
         ),
         "table-pays-space",
-        "Rank among the ten on the other nine data sets, mean over which one is left out; and the "
-        "defaults.",
+        f"Rank among the {RANKED[1]} on the other data sets, mean over which one is left out; and "
+        "the defaults.",
         dict.fromkeys(["N-RReliefF", "fANOVA"], ".1f") | {"Paper": ".0f"},
     )
 
@@ -227,6 +243,7 @@ if recorded is not None:
                 "Data set": [FACTS[name].label for name in datasets],
                 "CNNs": quality["rows"].astype(int).to_numpy(),
                 "R²": quality["r2"].to_numpy(),
+                "of random search": quality["random"].to_numpy(),
                 "Rank correlation": quality["spearman"].to_numpy(),
                 "of the best quarter": quality["top"].to_numpy(),
                 "Mean error": quality["error"].to_numpy(),
@@ -234,20 +251,23 @@ if recorded is not None:
         ),
         "table-pays-surrogates",
         "Cross-validated quality of the forest of each data set: share of the variance explained, "
-        "Spearman's rank correlation over all CNNs and over the quarter predicted best, and mean "
+        "of all CNNs and of those of random search only, Spearman's rank correlation over all CNNs "
+        "and over the quarter predicted best, and mean "
         "absolute error of the accuracy.",
-        dict.fromkeys(["R²", "Rank correlation", "of the best quarter"], ".2f")
+        dict.fromkeys(["R²", "of random search", "Rank correlation", "of the best quarter"], ".2f")
         | {"Mean error": ".3f"},
     )
     middle = quality.median()
     show_text(
-        f"The median R² is {middle['r2']:.2f}, the median rank correlation "
+        f"The median R² is {middle['r2']:.2f}, and {middle['random']:.2f} of random search's CNNs "
+        "only: BOHB's are like each other, so that what is left out has nearly been seen. "
+        f"The median rank correlation is "
         f"{middle['spearman']:.2f} over all and {middle['top']:.2f} over the best quarter. "
         + (
             "That is a fair picture of the data sets, at the top as well. "
-            if middle["r2"] >= 0.7 and middle["top"] >= 0.5
+            if middle["random"] >= 0.7 and middle["top"] >= 0.5
             else "The forests know what is bad better than what is best. "
-            if middle["spearman"] >= 0.7
+            if middle["spearman"] >= 0.7 and middle["top"] < 0.5
             else "**That is a rough picture.** The forests stand for tasks like these data sets, "
             "and not for the data sets themselves. "
         )
@@ -321,7 +341,7 @@ FIRST = [
     )
 ]
 WHOLE = [
-    (*RANKED, {"color": "0.4", "linestyle": "--", "label": "all ten, not the filters"}),
+    (*RANKED, {"color": "0.4", "linestyle": "--", "label": f"all {RANKED[1]}, not the filters"}),
     (*ALL, EVERYTHING),
 ]
 if recorded is not None and len(random):
@@ -351,7 +371,7 @@ def show_answer(settings, numbers, sure: int, name: str, caption: str) -> None:
     for default, search in settings:
         for ranking, k in ARMS:
             curve = tuning.losses(found, default, search, ranking, k)
-            row = {"The rest at": DEFAULTS[default]}
+            row = {"Default": SHORT[default]}
             row["Tuned"] = f"first {k}" if ranking != tuning.ALL else f"all {k}"
             for n in numbers:
                 mean, low, high = curve.at(n)
@@ -381,23 +401,10 @@ if recorded is not None and len(random):
     said = []
     for default, label in DEFAULTS.items():
         first = {k: tuning.losses(found, default, "random", "nrrelieff", k) for k in tuning.TOP}
-        ahead = {k: tuning.wins_from(curve) for k, curve in first.items()}
-        clearly = {k: tuning.wins_from(curve, surely=True) for k, curve in first.items()}
         gains = {k: curve.mean.min() for k, curve in first.items() if curve.mean.min() < -sizeable}
         said.append(
             f"**With {label}** tuning everything stays ahead of "
-            + listed(
-                f"{first_k(k)} "
-                + ("nowhere" if ahead[k] is None else f"from {ahead[k]} trials on")
-                + (
-                    ""
-                    if clearly[k] is None
-                    else f" (clearly from {clearly[k]})"
-                    if clearly[k] != ahead[k]
-                    else " (clearly so)"
-                )
-                for k in tuning.TOP
-            )
+            + listed(f"{first_k(k)} {ahead(curve)}" for k, curve in first.items())
             + ". "
             + (
                 "At best, with some number of trials, the smaller search is better by "
@@ -465,7 +472,10 @@ if recorded is not None and len(random):
             ).at(at)
             for name in ("random", "reversed")
         )
-        best = min(LABELS, key=lambda name: lost[default][name][0])
+        best, second, *_ = sorted(LABELS, key=lambda name: lost[default][name][0])
+        behind = tuning.losses(
+            found, default, "random", second, compared, against=(best, compared)
+        ).at(at)
         said.append(
             f"**With {label}** and {at} trials, the difference of the losses from that by "
             f"{LABELS['nrrelieff']} is {interval(useful)} for a random order and {interval(wrong)} "
@@ -485,7 +495,9 @@ if recorded is not None and len(random):
                 else "The intervals have 0 in them: whether one tunes the right ones or the wrong "
                 "ones does not show."
             )
-            + f" Least is lost by {LABELS[best]}."
+            + f" Least is lost by {LABELS[best]}; the next, {LABELS[second]}, loses "
+            f"{interval(behind)} more, "
+            + ("which is clear." if behind[1] > 0 else "which is not clear.")
         )
     show_text("\n\n".join(said))
 
@@ -499,9 +511,9 @@ if recorded is not None and len(random):
 # %%
 if recorded is not None and len(random):
     made = []
-    for default, label in DEFAULTS.items():
+    for default in DEFAULTS:
         for ranking in LABELS:
-            row = {"The rest at": label, "Ranking": LABELS[ranking]}
+            row = {"Default": SHORT[default], "Ranking": LABELS[ranking]}
             for k in tuning.TOP:
                 mean, low, high = tuning.unreachable(found, default, ranking, k)
                 row[f"{k} tuned"] = 100 * mean
@@ -517,30 +529,119 @@ if recorded is not None and len(random):
         floors,
         "table-pays-wrong",
         "What cannot be reached with the rest fixed, percentage points of accuracy, means over the "
-        f"data sets, with 95 % intervals. With all ten tuned it is {listed(left)}.",
+        f"data sets, with 95 % intervals. With all {RANKED[1]} tuned it is {listed(left)}.",
         dict.fromkeys([f"{k} tuned" for k in tuning.TOP], ".1f"),
     )
-    floor = floors.set_index(["The rest at", "Ranking"])[f"{compared} tuned"] / 100
+    floor = floors.set_index(["Default", "Ranking"])[f"{compared} tuned"] / 100
     show_text(
         " ".join(
             f"With {label}, the first {compared} of N-RReliefF leave "
-            f"{points(floor[label, LABELS['nrrelieff']], '')} points out of reach, its "
-            f"last {compared} {points(floor[label, LABELS['reversed']], '')}: choosing "
+            f"{points(floor[SHORT[default], LABELS['nrrelieff']], '')} points out of reach, its "
+            f"last {compared} {points(floor[SHORT[default], LABELS['reversed']], '')}: choosing "
             "the wrong ones "
             + (
                 f"costs {points(difference, '')} points that no number of trials brings back."
                 if (
-                    difference := floor[label, LABELS["reversed"]]
-                    - floor[label, LABELS["nrrelieff"]]
+                    difference := floor[SHORT[default], LABELS["reversed"]]
+                    - floor[SHORT[default], LABELS["nrrelieff"]]
                 )
                 > sizeable
                 else "is no loss: with this default the important ones are those to leave alone."
                 if difference < -sizeable
                 else "makes no difference in the end."
             )
-            for label in DEFAULTS.values()
+            for default, label in DEFAULTS.items()
         )
     )
+
+# %% [markdown]
+# ## And if `epoch` is tuned like the others?
+#
+# The same once more with `epoch` as a hyperparameter: it is in the rankings, it is tuned where it
+# is among the first $k$ or where everything is, and else it stays at the default, which is 2 epochs
+# in Table 1. That is the comparison that suggests itself, and it mixes two questions: what is
+# tuned, and how long the CNNs are trained.
+
+# %%
+if recorded is not None and len(random):
+
+    def with_epoch(ranking: str) -> float:
+        """Share of the searches by a ranking that tune `epoch` among the first."""
+        repetitions = range(notes["repetitions"]["random"]) if ranking == "random" else [0]
+        orders = [
+            tuning.random_order(name, repetition)
+            if ranking == "random"
+            else notes["rankings"][name][ranking]
+            for name in datasets
+            for repetition in repetitions
+        ]
+        return float(np.mean(["epoch" in order[:compared] for order in orders]))
+
+    shares = {ranking: with_epoch(ranking) for ranking in LABELS}
+    loss_of = {
+        (epochs, default, ranking): tuning.losses(
+            found, default, "random", ranking, compared, epochs
+        ).at(at)
+        for epochs in tuning.EPOCHS
+        for default in DEFAULTS
+        for ranking in LABELS
+    }
+    made = []
+    for default in DEFAULTS:
+        for ranking, label in LABELS.items():
+            row = {"Default": SHORT[default], "Ranking": label, "With epoch": shares[ranking]}
+            for epochs, heading in (
+                (tuning.LONGEST, f"{MOST_EPOCHS} for all"),
+                (tuning.TUNED, "tuned"),
+            ):
+                mean, low, high = loss_of[epochs, default, ranking]
+                row[heading] = 100 * mean
+                row["95 %" + " " * (epochs == tuning.TUNED)] = f"{points(low)} to {points(high)}"
+            made.append(row)
+    show_table(
+        pd.DataFrame(made),
+        "table-pays-epoch",
+        f"Loss of tuning {first_k(compared)} against tuning everything, after {at} trials of "
+        f"random search, in percentage points: with {MOST_EPOCHS} epochs for all, and with `epoch` "
+        "tuned like the others. *With epoch*: share of the latter searches that tune it, for it is "
+        f"among {first_k(compared)}.",
+        {"With epoch": ".0%", f"{MOST_EPOCHS} for all": "+.1f", "tuned": "+.1f"},
+    )
+    said = []
+    for default, label in DEFAULTS.items():
+        its = [notes["defaults"][tuning.TUNED][default][name]["epoch"] for name in datasets]
+        fixed, free = (loss_of[epochs, default, "nrrelieff"] for epochs in tuning.EPOCHS)
+        more = tuning.by_training(found, default, "random", "nrrelieff", compared).at(at)
+        starts = [
+            points(tuning.regrets(found, default, "random", *every, epochs).at(1)[0], "")
+            for epochs in tuning.EPOCHS
+            for every in [tuning.everything(epochs)]
+        ]
+        said.append(
+            f"**With {label}**, "
+            + ("learned anew for it, " if default == "learned" else "")
+            + f"which then has {span(its)} epochs, tuning {first_k(compared)} of N-RReliefF loses "
+            f"{interval(free)} if `epoch` is tuned like the others, and {interval(fixed)} with "
+            f"{MOST_EPOCHS} epochs for all. The difference, {interval(more)}, "
+            + (
+                "comes with the length of training, and not with the choice."
+                if more[1] > 0
+                else "is what the length of training hides of the loss."
+                if more[2] < 0
+                else "is not clear of 0."
+            )
+            + f" Before any tuning the default lacks {starts[1]} points to the best known, against "
+            f"{starts[0]}."
+        )
+    leading = [LABELS[ranking] for ranking, share in shares.items() if share > 0.5]
+    said.append(
+        f"By {listed(leading)} `epoch` is mostly among {first_k(compared)}: what tuning by it "
+        "seems to gain on the others is longer training as well."
+        if leading
+        else f"By no ranking `epoch` is mostly among {first_k(compared)}, so that with Table 1's "
+        "default it is the searches over everything that train longer."
+    )
+    show_text("\n\n".join(said))
 
 # %% [markdown]
 # ## By TPE
@@ -577,10 +678,7 @@ if recorded is not None and len(random):
             for search in tuning.SEARCHES
         }
         gain = everything["random"] - everything["tpe"]
-        firsts = {
-            k: tuning.wins_from(tuning.losses(found, "table1", "tpe", "nrrelieff", k))
-            for k in tuning.TOP
-        }
+        firsts = {k: tuning.losses(found, "table1", "tpe", "nrrelieff", k) for k in tuning.TOP}
         show_text(
             f"With {last} trials, tuning everything by TPE has a regret of "
             f"{points(everything['tpe'], '')} points, by random search of "
@@ -598,10 +696,7 @@ if recorded is not None and len(random):
                 else ""
             )
             + "By TPE, tuning everything stays ahead of "
-            + listed(
-                f"{first_k(k)} " + ("nowhere" if n is None else f"from {n} trials on")
-                for k, n in firsts.items()
-            )
+            + listed(f"{first_k(k)} {ahead(curve)}" for k, curve in firsts.items())
             + "."
         )
 
@@ -642,19 +737,15 @@ if recorded is not None and len(random):
 
 # %%
 if recorded is not None and len(random):
-    bounds = space.SPACE["epoch"].bounds
-    tuned_epochs = sum(bounds) / 2
-    tops = [set(notes["rankings"][name]["nrrelieff"][:compared]) for name in datasets]
-    with_epoch = sum("epoch" in top for top in tops)
     show_text(
         "- **Forests, not CNNs.** See {numref}`table-pays-surrogates`. The forests are fitted to "
         "trainings of one study, and the rankings come from its other data sets.\n"
-        "- **Trials are not time.** A configuration with more epochs takes longer. A trial that "
-        f"tunes `epoch` has {tuned_epochs:g} epochs on average by random search, one at Table 1's "
-        f"default {table1['epoch']:g}, one at the learned default "
-        f"{learned['epoch'].astype(float).mean():.1f}. `epoch` is among the first {compared} of "
-        f"N-RReliefF on {with_epoch} of {len(datasets)} data sets. With equal time instead of "
-        "equal trials, few epochs would look better and many worse.\n"
+        "- **Trials are not time.** All have the same number of epochs, but layers, filters, "
+        "strides and small batches take time as well. With equal time instead of equal trials, "
+        "small networks would look better.\n"
+        f"- **Rankings are of 1 to {MOST_EPOCHS} epochs.** They are made from CNNs of all lengths "
+        "of training, and `epoch` is then left out. Among the CNNs that train longest others may "
+        "matter most.\n"
         "- **No noise.** A real search picks by noisy accuracies; here the best is known. With "
         "noise, more trials bring less ({doc}`noise`).\n"
         "- **The defaults decide a good part.** Other defaults would give other numbers. The "

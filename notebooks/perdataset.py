@@ -13,23 +13,29 @@
 # set. So this page ranks the hyperparameters on each data set by itself, and asks how far the
 # rankings agree, what sets the data sets apart, and whether the number of input channels, which in
 # the pooled ranking stands for the data set, means anything.
+#
+# It is answered on the CNNs of random search, whose configurations are independent draws from the
+# whole space. BOHB tries configurations that are like its good ones: its CNNs are no independent
+# draws, and their part of the space is another one on each data set. What its CNNs would change
+# stands beside, in a second line of the tables.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 screening = "data/screening.parquet"  # the recorded screen, with converted images
 datasets = []  # names of data sets to use, three at least; empty: all
-sources = ["random", "bohb"]  # how the configurations used were found
+sources = ["random"]  # how the configurations used were found
+beside = ["random", "bohb"]  # and those of the second line of the tables; empty: none
 n_neighbors = 30  # J of N-RReliefF, at most all the other CNNs
 sigma = 20.0  # decay of a neighbour's influence with its rank
 n_trees = 16  # trees of functional ANOVA on each data set
 min_samples_leaf = 3  # CNNs in a leaf of them, at least
 alpha = 0.05  # level of the critical difference
 n_repeats = 4  # random halves of each data set
-n_splits = 30  # arbitrary splits of the data sets into two kinds
+n_divided = 2000  # CNNs, at most, on which all divisions of the data sets are weighed
 random_state = 0  # seed of these and of the forests
 
 # %%
-from itertools import permutations
+from itertools import combinations, permutations
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,19 +54,12 @@ from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, load, select
 
 use_style()
-rows = select(load(trials), datasets, sources)
+recorded = load(trials)
+rows = select(recorded, datasets, sources)
 present = [name for name in FACTS if name in set(rows["dataset"])]
 if len(present) < 3:
     raise ValueError(f"datasets={datasets}: agreement needs three data sets at least")
-by_dataset = {name: rows[rows["dataset"] == name] for name in present}
-columns = [
-    name
-    for name in HYPERPARAMETERS
-    if all((own[name] != own[name].iloc[0]).any() for own in by_dataset.values())
-]
-constant = [name for name in HYPERPARAMETERS if name not in columns]
-labels = [FACTS[name].label for name in present]
-METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
+SEARCHES = {"random": "random search", "bohb": "BOHB"}
 
 
 def spelled(items) -> str:
@@ -72,27 +71,65 @@ def quoted(items) -> str:
     return spelled(f"`{item}`" for item in items)
 
 
+def searched(names) -> str:
+    """Sources in words; none named means all."""
+    return spelled(word for name, word in SEARCHES.items() if name in (names or SEARCHES))
+
+
+def split(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {name: table[table["dataset"] == name] for name in present}
+
+
+# The CNNs that are used, and those of the second line, by data set.
+MAIN, BESIDE = searched(sources), searched(beside)
+samples = {MAIN: split(rows)}
+there = [name for name in beside if name in set(recorded["source"])]
+if searched(there) != MAIN and there:
+    samples[BESIDE] = split(select(recorded, present, there))
+columns = [
+    name
+    for name in HYPERPARAMETERS
+    if all((own[name] != own[name].iloc[0]).any() for of in samples.values() for own in of.values())
+]
+constant = [name for name in HYPERPARAMETERS if name not in columns]
+labels = [FACTS[name].label for name in present]
+METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
+
+
 def weigh(own: pd.DataFrame, method: str) -> np.ndarray:
-    """The weights of `columns` on the CNNs of one data set."""
+    """The weights of `columns` on the CNNs of one data set; 0 where all have the same value."""
+    varied = [name for name in columns if (own[name] != own[name].iloc[0]).any()]
     if method == "nrrelieff":
         relief = NRReliefF(min(n_neighbors, len(own) - 1), sigma=sigma)
-        return relief.fit(design(own, columns), own["accuracy"]).weights_
-    options = measure_options(SPACE, columns)
-    forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, **options)
-    return forest.fit(own[columns], own["accuracy"]).importances_
+        found = relief.fit(design(own, varied), own["accuracy"]).weights_
+    else:
+        options = measure_options(SPACE, varied)
+        forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, **options)
+        found = forest.fit(own[varied], own["accuracy"]).importances_
+    return pd.Series(found, index=varied).reindex(columns, fill_value=0.0).to_numpy()
 
 
-weights = {
-    method: pd.DataFrame(
-        [weigh(own, method) for own in by_dataset.values()], index=present, columns=columns
-    )
-    for method in METHODS
+weights_of = {
+    sample: {
+        method: pd.DataFrame(
+            [weigh(own, method) for own in of.values()], index=present, columns=columns
+        )
+        for method in METHODS
+    }
+    for sample, of in samples.items()
 }
-sizes = [len(own) for own in by_dataset.values()]
+weights = weights_of[MAIN]
+sizes = [len(own) for own in samples[MAIN].values()]
 show_text(
-    f"Used are {len(rows):,} CNNs of {len(present)} data sets, {min(sizes):,} "
+    f"Used are {len(rows):,} CNNs of {MAIN} on {len(present)} data sets, {min(sizes):,} "
     + (f"to {max(sizes):,} " if max(sizes) > min(sizes) else "")
-    + f"of each. Left out, because they have one value on a data set: {quoted(constant)}. "
+    + "of each. "
+    + (
+        f"The second lines have {sum(map(len, samples[BESIDE].values())):,} of {BESIDE}. "
+        if BESIDE in samples and BESIDE != MAIN
+        else ""
+    )
+    + f"Left out, because they have one value on a data set: {quoted(constant)}. "
     "N-RReliefF is that of {doc}`importance`, on normalised distances with `lr` on its logarithm; "
     f"functional ANOVA splits the variance of {n_trees} trees over the space of the paper's Table "
     "1 and counts each hyperparameter alone."
@@ -114,7 +151,7 @@ def heat(ax, table: pd.DataFrame, color: str) -> None:
         strong = rank < 1 + 0.33 * (len(table) - 1)
         ax.text(
             *(column, row, f"{rank:.3g}"),
-            ha="center", va="center", fontsize=9, color="white" if strong else "black",
+            ha="center", va="center", fontsize=9.5, color="white" if strong else "black",
         )  # fmt: skip
     ax.set_yticks(range(len(table)), table.index)
     ax.tick_params(length=0)
@@ -131,7 +168,8 @@ show_figure(
     figure,
     "fig-perdataset",
     "Rank of each hyperparameter on each data set, 1 for the most important, sorted by the mean "
-    "rank by N-RReliefF. If all data sets had the same ranking, every row would have one colour.",
+    f"rank by N-RReliefF; from the CNNs of {MAIN}. If all data sets had the same ranking, every "
+    "row would have one colour.",
     "Two tables of ranks. Most often first: "
     + "; ".join(
         f"by {METHODS[method]} {counts.index[0]}, on {counts.iloc[0]} of {len(present)} data sets"
@@ -150,27 +188,42 @@ show_figure(
 # the same. Where they are not, Nemenyi's critical difference says which hyperparameters can be told
 # apart over the data sets; {cite:t}`demsar2006statistical` proposes this for classifiers.
 
+
 # %%
-concordance = {method: kendalls_w(table, random_state=0) for method, table in weights.items()}
-tested = {method: friedman(table, alpha) for method, table in weights.items()}
+def told_apart(found) -> int:
+    """Pairs of hyperparameters whose mean ranks differ by the critical difference at least."""
+    return sum(
+        found.mean_ranks[b] - found.mean_ranks[a] >= found.critical_difference
+        for a, b in permutations(columns, 2)
+    )
+
+
+concordance_of = {
+    sample: {method: kendalls_w(table, random_state=0) for method, table in tables.items()}
+    for sample, tables in weights_of.items()
+}
+tested_of = {
+    sample: {method: friedman(table, alpha) for method, table in tables.items()}
+    for sample, tables in weights_of.items()
+}
+concordance, tested = concordance_of[MAIN], tested_of[MAIN]
 show_table(
     pd.DataFrame(
         [
             {
                 "Method": METHODS[method],
+                "CNNs of": sample,
                 "Kendall's W": found.w,
                 "95 % from": found.low,
                 "to": found.high,
                 "Mean correlation": found.correlation,
-                "Friedman's p": tested[method].p,
-                "Told apart": sum(
-                    tested[method].mean_ranks[b] - tested[method].mean_ranks[a]
-                    >= tested[method].critical_difference
-                    for a, b in permutations(columns, 2)
-                ),
+                "Friedman's p": tested_of[sample][method].p,
+                "Told apart": told_apart(tested_of[sample][method]),
                 "Pairs": len(columns) * (len(columns) - 1) // 2,
             }
-            for method, found in concordance.items()
+            for method in METHODS
+            for sample in samples
+            for found in [concordance_of[sample][method]]
         ]
     ),
     "table-perdataset-agreement",
@@ -193,10 +246,10 @@ def diagram(ax, found, color: str) -> None:
     ax.plot([low, high], [0, 0], color="black", lw=1)
     for tick in range(low, high + 1):
         ax.plot([tick, tick], [0, 0.25], color="black", lw=1)
-        ax.text(tick, 0.4, str(tick), ha="center", va="bottom", fontsize=9)
+        ax.text(tick, 0.4, str(tick), ha="center", va="bottom", fontsize=9.5)
     width = found.critical_difference
     ax.plot([low, low + width], [1.75, 1.75], color=color, lw=2.5, solid_capstyle="butt")
-    ax.text(low + width + 0.15, 1.75, f"critical difference {width:.2f}", va="center", fontsize=9)
+    ax.text(low + width + 0.15, 1.75, f"critical difference {width:.2f}", va="center", fontsize=9.5)
     for place, group in enumerate(found.groups):
         ends = means[group[0]] - 0.06, means[group[-1]] + 0.06
         ax.plot(ends, [-0.4 - 0.4 * place] * 2, color=color, lw=3.5, solid_capstyle="butt")
@@ -220,7 +273,7 @@ show_figure(
     figure,
     "fig-critical-difference",
     f"Mean ranks over {len(present)} data sets, the most important on the left. Hyperparameters "
-    f"under one bar are not told apart at the level of {alpha:g}.",
+    f"under one bar are not told apart at the level of {alpha:g}. From the CNNs of {MAIN}.",
     "; ".join(
         f"{METHODS[method]}: "
         + ", ".join(f"{name} {mean:.1f}" for name, mean in found.mean_ranks.items())
@@ -251,6 +304,12 @@ for method, found in tested.items():
         + f"The first, `{means.index[0]}`, is ahead of {len(behind)} of {len(means) - 1} others "
         "by the critical difference" + (f": {quoted(behind)}." if behind else ".")
     )
+if len(samples) > 1:
+    sentences.append(
+        f"From the CNNs of {BESIDE} W is "
+        + spelled(f"{found} by {METHODS[m]}" for m, found in concordance_of[BESIDE].items())
+        + "."
+    )
 show_text(
     " ".join(sentences) + " The two methods agree on one data set with a Kendall's $\\tau$ of "
     f"{np.mean(between_methods):.2f} on average ({min(between_methods):.2f} to "
@@ -265,38 +324,49 @@ show_text(
 # would agree with the other half of its own data set no more than with halves of other data sets,
 # which have as many CNNs.
 
-# %%
-rng = np.random.default_rng(random_state)
-of_halves = {method: np.zeros((2, len(present))) for method in METHODS}  # own, others
-for _ in range(n_repeats):
-    halves = []
-    for own in by_dataset.values():
-        shuffled = rng.permutation(len(own))
-        middle = len(own) // 2
-        halves.append([own.iloc[np.sort(part)] for part in (shuffled[:middle], shuffled[middle:])])
-    for method in METHODS:
-        first, second = (
-            stats.rankdata([weigh(pair[k], method) for pair in halves], axis=1) for k in (0, 1)
-        )
-        tau = np.array([[stats.kendalltau(a, b).statistic for b in second] for a in first])
-        itself = np.diag(tau)
-        others = (tau.sum(axis=0) + tau.sum(axis=1) - 2 * itself) / (2 * (len(present) - 1))
-        of_halves[method] += np.array([itself, others]) / n_repeats
 
+# %%
+def of_halves(of: dict[str, pd.DataFrame]) -> dict[str, np.ndarray]:
+    """By method the mean tau of the halves of a data set with its own other half, and with halves
+    of others: (2, data sets)."""
+    rng = np.random.default_rng(random_state)
+    found = {method: np.zeros((2, len(of))) for method in METHODS}
+    for _ in range(n_repeats):
+        halves = []
+        for own in of.values():
+            shuffled = rng.permutation(len(own))
+            middle = len(own) // 2
+            parts = (shuffled[:middle], shuffled[middle:])
+            halves.append([own.iloc[np.sort(part)] for part in parts])
+        for method in METHODS:
+            first, second = (
+                stats.rankdata([weigh(pair[k], method) for pair in halves], axis=1) for k in (0, 1)
+            )
+            tau = np.array([[stats.kendalltau(a, b).statistic for b in second] for a in first])
+            itself = np.diag(tau)
+            others = (tau.sum(axis=0) + tau.sum(axis=1) - 2 * itself) / (2 * (len(of) - 1))
+            found[method] += np.array([itself, others]) / n_repeats
+    return found
+
+
+halves_of = {sample: of_halves(of) for sample, of in samples.items()}
 compared = []
-for method, (itself, others) in of_halves.items():
-    apart = itself - others
-    half = stats.t.ppf(0.975, len(apart) - 1) * stats.sem(apart)
-    compared.append(
-        {
-            "Method": METHODS[method],
-            "Own data set": itself.mean(),
-            "Other data sets": others.mean(),
-            "Difference": apart.mean(),
-            "95 % from": apart.mean() - half,
-            "to": apart.mean() + half,
-        }
-    )
+for method in METHODS:
+    for sample, by_method in halves_of.items():
+        itself, others = by_method[method]
+        apart = itself - others
+        half = stats.t.ppf(0.975, len(apart) - 1) * stats.sem(apart)
+        compared.append(
+            {
+                "Method": METHODS[method],
+                "CNNs of": sample,
+                "Own data set": itself.mean(),
+                "Other data sets": others.mean(),
+                "Difference": apart.mean(),
+                "95 % from": apart.mean() - half,
+                "to": apart.mean() + half,
+            }
+        )
 compared = pd.DataFrame(compared)
 show_table(
     compared,
@@ -304,31 +374,59 @@ show_table(
     "Kendall's $\\tau$ between the rankings of two halves: of the same data set, and of two "
     f"different ones; mean over {n_repeats} random divisions, and Student's interval over the data "
     "sets for the difference.",
-    formats=dict.fromkeys(compared.columns[1:], ".2f"),
+    formats=dict.fromkeys(("Own data set", "Other data sets"), ".2f")
+    | dict.fromkeys(("Difference", "95 % from", "to"), "+.2f"),
 )
-real = compared["95 % from"] > 0
-show_text(
-    " ".join(
-        f"By {row['Method']} half a data set agrees with its other half with "
-        f"$\\tau$ = {row['Own data set']:.2f}, and with halves of other data sets with "
-        f"{row['Other data sets']:.2f}"
-        + (
-            ": the rankings differ by more than noise."
-            if clear
-            else ": the difference could be noise."
-        )
-        for (_, row), clear in zip(compared.iterrows(), real, strict=True)
+
+
+# %%
+def clear_by(sample: str) -> list[str]:
+    """The methods by which halves of one data set agree better than those of two."""
+    return list(
+        compared.loc[(compared["CNNs of"] == sample) & (compared["95 % from"] > 0), "Method"]
     )
+
+
+SAME_RUN = (
+    "both halves of a data set then have CNNs of the same run of BOHB, which are alike, and halves "
+    "of two data sets have not. That is no evidence of rankings of their own."
+)
+clear = clear_by(MAIN)
+sentences = [
+    f"By {row['Method']} half a data set agrees with its other half with "
+    f"$\\tau$ = {row['Own data set']:.2f}, and with halves of other data sets with "
+    f"{row['Other data sets']:.2f}: "
     + (
-        " **The data sets have rankings of their own.**"
-        if real.all()
-        else " **With these CNNs the data sets cannot be told apart by their rankings**: one "
-        "ranking for all is the safer reading, and more CNNs per data set would be needed to see "
-        "another."
-        if not real.any()
-        else " **Whether the data sets have rankings of their own depends on the method.**"
+        "its ranking differs from theirs by more than noise."
+        if row["Method"] in clear
+        else f"no difference is found (it could be from {row['95 % from']:+.2f} to "
+        f"{row['to']:+.2f})."
     )
+    for _, row in compared[compared["CNNs of"] == MAIN].iterrows()
+]
+sentences.append(
+    f"But {SAME_RUN}"
+    if clear and "BOHB" in MAIN
+    else "**The data sets have rankings of their own.**"
+    if len(clear) == len(METHODS)
+    else "**Whether the data sets have rankings of their own depends on the method.**"
+    if clear
+    else "**With these CNNs the data sets cannot be told apart by their rankings**: one ranking "
+    "for all is the safer reading, and more CNNs per data set would be needed to see another."
 )
+if len(samples) > 1:
+    also = clear_by(BESIDE)
+    more, fewer = ([m for m in a if m not in b] for a, b in ((also, clear), (clear, also)))
+    if fewer:
+        sentences.append(f"From the CNNs of {BESIDE} {spelled(fewer)} would find no difference.")
+    if more:
+        sentences.append(
+            f"From the CNNs of {BESIDE} {spelled(more)} would find one"
+            + (f", but {SAME_RUN}" if "BOHB" in BESIDE else ".")
+        )
+    if not more and not fewer:
+        sentences.append(f"From the CNNs of {BESIDE} the verdict would be the same.")
+show_text(" ".join(sentences))
 
 # %% [markdown]
 # ## Colour, size, number of classes
@@ -356,22 +454,24 @@ def distance(table: pd.DataFrame) -> np.ndarray:
 
 
 if len(present) > 3 and len(facts.columns):
-    properties = [
+    every = [
         {
             "Property": name,
             "Method": METHODS[method],
+            "CNNs of": sample,
             **mantel(
-                distance(table), np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2))
+                distance(weights_of[sample][method]),
+                np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2)),
             )._asdict(),
         }
-        for method, table in weights.items()
+        for method in METHODS
         for name in facts
+        for sample in samples
     ]
-    properties = pd.DataFrame(properties).rename(
-        columns={"correlation": "Correlation", "p": "p, one-sided"}
-    )
+    every = pd.DataFrame(every).rename(columns={"correlation": "Correlation", "p": "p, one-sided"})
+    properties = every[every["CNNs of"] == MAIN]
     show_table(
-        properties,
+        every,
         "table-perdataset-properties",
         "Do data sets that differ in a property differ in their ranking? Correlation over pairs of "
         "data sets, and Mantel's test.",
@@ -387,7 +487,8 @@ if len(present) > 3 and len(facts.columns):
         columns=["Method", "Hyperparameter", "Property", "tau", "p"],
     ).dropna()
     single["q"] = stats.false_discovery_control(single["p"])
-    clear = properties[properties["p, one-sided"] < alpha / len(properties)]
+    surely = every[every["p, one-sided"] < alpha / len(properties)]
+    clear = surely[surely["CNNs of"] == MAIN]
     hints = properties[properties["p, one-sided"] < alpha].drop(clear.index)
     sure = single[single["q"] < alpha].sort_values("q")
     best = single.sort_values("p").iloc[0]
@@ -404,6 +505,16 @@ if len(present) > 3 and len(facts.columns):
             + spelled(f"{row.Property} by {row.Method}" for row in hints.itertuples())
             + "."
             if len(hints)
+            else ""
+        )
+        + (
+            f" From the CNNs of {BESIDE}, where the rankings have BOHB's choices in them, clear "
+            "would be: "
+            + spelled(f"{row.Property} by {row.Method}" for row in others.itertuples())
+            + "."
+            if len(others := surely[surely["CNNs of"] != MAIN])
+            else f" From the CNNs of {BESIDE} none would be."
+            if len(samples) > 1
             else ""
         )
     )
@@ -450,33 +561,53 @@ else:
 kinds = rows.groupby("dataset")["in_channel_num"].first()
 colour = set(kinds[kinds == 3].index)
 if colour and len(colour) < len(present):
-    drawn = rows.sample(min(3000, len(rows)), random_state=random_state)
+    drawn = rows.sample(min(n_divided, len(rows)), random_state=random_state)
     without = [name for name in HYPERPARAMETERS if name in columns]
+    accuracies = rows.groupby("dataset")["accuracy"].mean()
 
-    def weight_of(kind: set) -> tuple[float, int]:
-        """W and rank of a made-up hyperparameter: whether the data set is one of these."""
+    def described(kind: frozenset) -> dict[str, float]:
+        """W and rank of a made-up hyperparameter, whether the data set is one of these, and how far
+        the mean accuracies of the two kinds are apart."""
         X = design(drawn, without).assign(kind=drawn["dataset"].isin(kind).astype(int))
         found = NRReliefF(n_neighbors, sigma=sigma).fit(X, drawn["accuracy"]).weights_
-        return found[-1], 1 + int((found > found[-1]).sum())
+        among = accuracies.index.isin(kind)
+        return {
+            "weight": found[-1],
+            "rank": 1 + int((found > found[-1]).sum()),
+            "apart": abs(accuracies[among].mean() - accuracies[~among].mean()),
+        }
 
-    own_weight, own_rank = weight_of(colour)
-    rng = np.random.default_rng(random_state)
-    arbitrary = pd.DataFrame(
-        [weight_of(set(rng.permutation(present)[: len(colour)])) for _ in range(n_splits)],
-        columns=["weight", "rank"],
-    )
-    larger = (arbitrary["weight"] >= own_weight).sum()
+    # Each division once: where both kinds are as many, a kind and the others make the same one.
+    divisions = [frozenset(kind) for kind in combinations(present, len(colour))]
+    if 2 * len(colour) == len(present):
+        divisions = [kind for kind in divisions if present[0] in kind]
+    known = pd.DataFrame(map(described, divisions))
+    by_channels = (colour, set(present) - colour)
+    own = known.iloc[next(n for n, kind in enumerate(divisions) if kind in by_channels)]
+    as_much = {name: int((known[name] >= own[name]).sum()) for name in ("weight", "apart")}
+    p = {name: count / len(known) for name, count in as_much.items()}
     show_text(
-        f"**Arbitrary divisions.** `in_channel_num` has W = {own_weight:+.4f} and rank {own_rank} "
-        f"of {len(without) + 1} (on {len(drawn):,} CNNs). Of {n_splits} arbitrary divisions of the "
-        f"data sets, {len(colour)} against {len(present) - len(colour)}, {larger} weigh as much or "
-        f"more; their median rank is {arbitrary['rank'].median():.0f}. "
+        f"**Every division.** There are {len(known)} divisions of the data sets, {len(colour)} "
+        f"against {len(present) - len(colour)}. That by the channels has W = {own['weight']:+.4f} "
+        f"and rank {own['rank']:.0f} of {len(without) + 1} (on {len(drawn):,} CNNs); "
+        f"{as_much['weight']} of all divisions, itself among them, weigh as much (exact p = "
+        f"{p['weight']:.2g}), and their median rank is {known['rank'].median():.0f}. The mean "
+        f"accuracies of {as_much['apart']} of them are as far apart (exact p = {p['apart']:.2g}). "
         + (
-            "A meaningless label of the data sets would be about as important: the weight is "
+            "With so few divisions none could stand out."
+            if 1 / len(known) >= alpha
+            else "A meaningless label of the data sets can be about as important: the weight is "
             "that of the data set."
-            if larger >= 0.05 * n_splits
-            else "So the channels divide the data sets by their accuracies better than chance; "
-            "that is a property of these data sets, and need not come from the channels."
+            if min(p.values()) >= alpha
+            else (
+                "So this division stands out"
+                if max(p.values()) < alpha
+                else "So this division stands out by its weight, and not by the accuracies"
+                if p["weight"] < alpha
+                else "So this division stands out by the accuracies, and not by its weight"
+            )
+            + ". What does that, a division cannot say: data sets of colour images may have more "
+            "in common than colour, and no data set is on both sides."
         )
     )
 

@@ -104,8 +104,10 @@ show_text(
 # ## Parts that share nothing
 #
 # Lists made from mostly the same CNNs agree for that reason alone. For contrast the CNNs are also
-# dealt out at random into parts, each CNN into one: what agrees between these is in the method and
-# in the world, not in the CNNs that the lists share.
+# dealt out at random into parts, each CNN into one: no two lists have a CNN in common. But BOHB
+# tries what is like its best CNNs so far, so its CNNs are alike in all parts. Only those of random
+# search are draws that know nothing of each other; so these are dealt out by themselves too, into
+# parts of the same size. What agrees between them is in the method and in the world.
 
 # %%
 n_parts = min(n_subsets, n // (n_neighbors + 1))
@@ -121,8 +123,24 @@ titles = {
     "subsets": f"{n_subsets} balanced subsets",
     "parts": f"{n_parts} parts without overlap",
 }
+by_random_search = np.flatnonzero(rows["source"] == "random")
+n_draws = len(by_random_search) // len(parts[0])
+if len(by_random_search) == n:
+    independent = "parts"
+elif n_draws > 1:
+    independent = "draws"
+    dealt = np.random.default_rng(random_state).permutation(by_random_search)
+    dealt = dealt[: n_draws * len(parts[0])].reshape(n_draws, -1)
+    lists["draws"] = weights(np.sort(dealt, axis=1))
+    titles["draws"] = f"{n_draws} such parts of random search's CNNs"
+else:
+    independent = None
+    show_text(
+        f"**Missing here:** parts of random search's CNNs. There are {len(by_random_search):,} of "
+        f"these, too few for two parts of {len(parts[0]):,}."
+    )
 paper = published.table(3).set_index("hyperparameter")["weight"]
-figure, axes = plt.subplots(2, 1, figsize=(5.4, 8.2), sharex=True)
+figure, axes = plt.subplots(len(lists), 1, figsize=(5.4, 0.5 + 3.6 * len(lists)), sharex=True)
 for ax, (which, table) in zip(axes, lists.items(), strict=True):
     # One height per list within the hyperparameter's row, so that equal weights stay apart.
     offsets = np.linspace(-0.3, 0.3, len(table))[:, None]
@@ -151,8 +169,7 @@ show_figure(
     "Weights of each hyperparameter, one mark per list (as the paper's Fig. 4, whose values are "
     "not printed), and the paper's weights on all its CNNs (hollow), both as shares.",
     f"Dots of {len(paper)} hyperparameters' shares, with a standard deviation of "
-    f"{spread['subsets']:.3f} on average over balanced subsets and {spread['parts']:.3f} over "
-    "separate parts",
+    + " and ".join(f"{spread[which]:.3f} on average over {titles[which]}" for which in lists),
     data=pd.concat(
         {which: shares(table) for which, table in lists.items()}, names=["lists", "list"]
     )
@@ -173,8 +190,9 @@ printed = published.value("icc")
 show_table(
     estimates.rename(columns=lambda name: name[0].upper() + name[1:]),
     "table-icc",
-    f"Intraclass correlations by pingouin {{cite}}`vallat2018pingouin`, of shares and of $W$. The "
-    f"paper prints {printed}.",
+    "Intraclass correlations by pingouin {cite}`vallat2018pingouin`, of shares and of $W$, over "
+    + "; over ".join(f"{titles[which]} (*{which}*)" for which in lists)
+    + f". The paper prints {printed}.",
     formats=dict.fromkeys([name[0].upper() + name[1:] for name in estimates.columns[1:]], ".4f"),
 )
 
@@ -185,13 +203,24 @@ def with_interval(name: str) -> str:
 
 
 main = found["share, subsets"]
+# An interval takes the lists for independent, which neither subsets nor parts with BOHB's CNNs are.
 show_agreement(
     "fig-4",
-    f"ICC {main['icc']:.4f} (95 % interval {main['low']:.4f} to {main['high']:.4f}) over "
-    f"{n_subsets} balanced subsets, the paper's {printed}"
-    + (", inside our interval" if main["low"] <= printed <= main["high"] else ", outside it")
-    + f"; over {n_parts} parts that share no CNN, {found['share, parts']['icc']:.4f} "
-    f"({found['share, parts']['low']:.4f} to {found['share, parts']['high']:.4f}).",
+    f"ICC {main['icc']:.4f} over {n_subsets} balanced subsets, the paper's {printed}. Two subsets "
+    f"share {overlap:.0%} of their CNNs, so no interval is given. Over {n_parts} parts "
+    "that share no CNN the ICC is "
+    + (
+        with_interval("share, parts")
+        if independent == "parts"
+        else f"{found['share, parts']['icc']:.4f}"
+    )
+    + (
+        f"; over {n_draws} such parts of random search's CNNs, which are independent draws, "
+        f"{with_interval('share, draws')}"
+        if independent == "draws"
+        else ""
+    )
+    + ".",
 )
 show_text(
     "The hyperparameters are what is rated, the lists are the raters. Which of the six forms the "
@@ -217,9 +246,11 @@ tau = {
     for which, table in lists.items()
 }
 first = {which: table.idxmax(axis=1).value_counts() for which, table in lists.items()}
-independent, mean_of_parts = (
-    all_forms["share, parts"].set_index("form").loc[form, "icc"] for form in (REPORTED, "ICC(A,k)")
-)
+KINDS = {"subsets": "subsets", "parts": "parts", "draws": "parts of random search's"}
+number = {which: len(table) for which, table in lists.items()}
+fairest = independent or "parts"
+mean_list = all_forms[f"share, {fairest}"].set_index("form").loc["ICC(A,k)", "icc"]
+less_alike = found[f"share, {fairest}"]["icc"] < main["icc"]
 show_text(
     f"- **Spread.** Between hyperparameters the standard deviation of the mean shares is "
     f"{by_list.mean().std():.3f}, between subsets that of one hyperparameter's share is "
@@ -227,22 +258,31 @@ show_text(
     f"`{strongest[1]}`) the ICC of the other {len(paper) - 2} is {without:.3f} instead of "
     f"{main['icc']:.3f}.\n"
     f"- **Overlap.** Two subsets share {overlap:.0%} of their CNNs. Between parts that share none, "
-    f"of {len(parts[-1]):,} CNNs or one more, the ICC is {with_interval('share, parts')}, "
+    f"of {len(parts[-1]):,} CNNs or one more, the ICC is {found['share, parts']['icc']:.4f}"
     + (
-        "lower, as it must be if overlap has a share in the agreement, and because the parts are "
-        "smaller than the subsets."
-        if independent < main["icc"]
-        else "no lower: overlap does not explain the agreement."
+        f"; between those of random search, which are independent draws, "
+        f"{found['share, draws']['icc']:.4f}"
+        if independent == "draws"
+        else ""
+    )
+    + (
+        ". That is lower, as it must be if overlap has a share in the agreement, and because the "
+        "parts are smaller than the subsets."
+        if less_alike
+        else ". That is no lower: overlap does not explain the agreement."
     )
     + "\n- **Order.** Kendall's $\\tau$ between the rankings of two lists is on average "
-    f"{tau['subsets']:.2f} over the subsets and {tau['parts']:.2f} over the parts. Most often "
-    f"first is `{first['subsets'].index[0]}` in {first['subsets'].iloc[0]} of "
-    f"{n_subsets} subsets and `{first['parts'].index[0]}` in {first['parts'].iloc[0]} of {n_parts} "
-    "parts.\n"
-    f"- **What remains.** The mean of the {n_parts} separate lists has an ICC(A,k) of "
-    f"{mean_of_parts:.3f} and owes nothing to overlap. It is the fairest of these numbers for "
-    "weights that use all CNNs, though on the safe side: with more CNNs at once the neighbours are "
-    "nearer."
+    + ", ".join(f"{tau[which]:.2f} over the {KINDS[which]}" for which in lists)
+    + ". Most often first is "
+    + ", ".join(
+        f"`{first[which].index[0]}` in {first[which].iloc[0]} of {number[which]} {KINDS[which]}"
+        for which in lists
+    )
+    + f".\n- **What remains.** The mean of the {number[fairest]} separate lists "
+    + ("of random search " if independent == "draws" else "")
+    + f"has an ICC(A,k) of {mean_list:.3f} and owes nothing to overlap"
+    + (". " if independent else ", but something to BOHB's CNNs, which are alike in all parts. ")
+    + "It is the fairest of these numbers."
 )
 show_text(
     "In any case it says how little the weights depend on which of *these* CNNs are drawn. It does "

@@ -11,12 +11,16 @@ from playwright.sync_api import Browser, Page
 pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_browser]
 
 # One page of every kind: prose, mathematics, figures and tables, the explorer, code, references.
-# The reference of the package has ten thousand elements in signatures; axe would take minutes.
-MAIN = ("intro", "method", "importance", "explorer", "extend", "rerun", "bibliography", "search")
+MAIN = (
+    *("intro", "method", "importance", "explorer", "extend", "rerun", "bibliography", "search"),
+    *("api", "api/relief"),
+)
 GRAVE = ("serious", "critical")
 # Colours that are still fading in would be judged on their way.
 OPEN = """async () => {
     for (const fold of document.querySelectorAll("details")) fold.open = true;
+    const box = document.querySelector(".hia-enlarge input");
+    if (box) box.checked = true;
     const drawn = () => new Promise((done) => requestAnimationFrame(() => done()));
     await drawn();
     await drawn();

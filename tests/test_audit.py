@@ -82,6 +82,8 @@ def test_every_check_has_an_answer(found: list[Check]) -> None:
         ("that Table 3 does not", "", NOT_SHOWN, "all 10 pairs"),
         ("the loops", "", DIFFERS, "121 instead of 55"),
         ("numbers in the text", "Table 7", AGREES, "0.627518"),
+        ("layers 1 to 2 can be told apart", "Table 6", NOT_SHOWN, "above 0.034"),
+        ("layers 1 to 3 can be told apart", "Table 7", AGREES, "above 0.034"),
     ],
 )
 def test_what_the_paper_prints(
@@ -204,6 +206,18 @@ def test_weights_that_an_icc_tells_apart(paper: Paper) -> None:
     assert one(low, "the ICC lies").follows.startswith("The value does not confirm")
     assert one(low, "the ICC lies").bears == ("reliable",)
     assert one(low, "ranks 1 to 3 can be told apart").status == NOT_SHOWN
+
+
+def test_layers_in_another_order_are_not_told_apart(paper: Paper) -> None:
+    """A gap that is wide, but the wrong way round; and one that is wide enough."""
+    six, seven = (paper.tables[number].copy() for number in (6, 7))
+    other = altered(paper, 6, six.assign(weight=[0.4, 0.6]))
+    assert one(other, "can be told apart, each", "Table 6").status == NOT_SHOWN
+    other = altered(paper, 6, six.assign(weight=[0.6, 0.4]))
+    assert one(other, "can be told apart, each", "Table 6").status == AGREES
+    other = altered(paper, 7, seven.assign(weight=[0.6, 0.21, 0.19]))
+    found = one(other, "can be told apart, each", "Table 7")
+    assert (found.status, found.printed) == (NOT_SHOWN, "smallest gap 0.020000")
 
 
 def test_defaults_inside(paper: Paper) -> None:

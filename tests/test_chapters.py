@@ -4,10 +4,14 @@ import re
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from hia.notebooks import run
+from hia.relief import NRReliefF
+from hia.space import HYPERPARAMETERS
+from hia.trials import design
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,6 +68,29 @@ def test_importance_of_one_data_set(tmp_path: Path) -> None:
     assert "Agreement of the rankings of 10 hyperparameters" in page
 
 
+def test_importance_tells_both_searches_from_random_search(tmp_path: Path) -> None:
+    few = {"n_trees": 2, "n_permutations": 19, "n_resamples": 4, "fanova_rows": 200}
+    run(Path("notebooks/importance.py"), tmp_path / "out.ipynb", few)
+    page = shown(tmp_path / "out.ipynb")
+    rows = pd.read_parquet("data/trials.parquet")
+    drawn = rows[rows["source"] == "random"]
+    assert f"from {len(rows):,} CNNs, {len(drawn):,} of them of random search" in page
+    line = next(line for line in page.splitlines() if line.startswith("| `lr` |"))
+    shares = [float(cell) for cell in line.split("|")[4:-1:2]]
+    for found, table in ((shares[0], rows), (shares[1], drawn)):
+        importances = NRReliefF().fit(design(table), table["accuracy"]).importances_
+        weights = dict(zip(HYPERPARAMETERS, importances, strict=True))
+        assert found == pytest.approx(weights["lr"], abs=5e-5)
+    assert "19 permutations reach it" in page
+    assert "nearest neighbours of a CNN that BOHB chose" in page
+    assert f"and by its rank in the data set, of {len(drawn):,} CNNs of random search" in page
+
+    run(Path("notebooks/importance.py"), tmp_path / "out.ipynb", {**few, "sources": ["random"]})
+    page = shown(tmp_path / "out.ipynb")
+    assert "Here are CNNs of one search only" in page
+    assert "*Random search*" not in page
+
+
 # Every weight of N-RReliefF below 0, as chance can have it with few CNNs.
 NOTHING = """\
 import hia.relief
@@ -84,10 +111,10 @@ hia.relief.NRReliefF.fit = negative
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("importance", "With 30 neighbours no weight is above 0"),
+        ("importance", "30 neighbours): no weight is above 0."),
         ("joint", "**No pairs of ours:** none of the weights of N-RReliefF"),
         ("filters", "No W is above 0, so there are no shares."),
-        ("intro", "N-RReliefF finds no influence of `num_conv_layers`"),
+        ("intro", "are none by N-RReliefF and"),
     ],
 )
 def test_no_weight_above_0_is_a_result(

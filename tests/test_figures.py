@@ -62,6 +62,14 @@ def test_figure_without_data_has_no_link(shown: list) -> None:
     assert "csv" not in shown[0][0]["text/markdown"]
 
 
+def test_every_figure_can_be_enlarged_in_the_book_only(shown: list) -> None:
+    show_figure(drawn(5), "fig-x", "A caption.", "a line", TABLE)
+    show_figure(drawn(5), "fig-y", "A caption.", "a line")
+    for bundle, _ in shown:
+        assert bundle["text/markdown"].count('<input type="checkbox"/> Enlarge</label>') == 1
+        assert "Enlarge" not in bundle["text/html"]
+
+
 def test_wide_figures_and_photographs_are_marked(shown: list) -> None:
     show_figure(drawn(9), "fig-x", "A caption.", "a line", photographs=True)
     markdown = shown[0][0]["text/markdown"]

@@ -85,6 +85,68 @@ def test_with_a_part_of_the_recordings(folder: Path) -> None:
     assert "not measured" in shown
     assert "The screen's 24 trainings of one data set" in shown
     assert all(f"`{name}`" in shown for name in space.HYPERPARAMETERS)
+    assert "the nearest is told apart from all others at" in shown
+    # With 50 and 100 trials, and parts of 120, n/20 is the same as 30.
+    (line,) = [x for x in shown.splitlines() if x.startswith("| N-RReliefF, J = n/20 |  |  |")]
+    assert line.replace(" ", "") == "|N-RReliefF,J=n/20|||||"
+    assert "Empty where a twentieth of the trainings is no more than 30 neighbours" in shown
+    when = shown[shown.index(":name: table-when") :].partition("~~~")[0]
+    assert "J = n/20" not in when
+    assert "nan" not in when
+
+
+def invented(folder: Path, taus: dict[str, dict[int, tuple[float, ...]]]) -> None:
+    """Recorded fits with these agreements of each method and number of trials, one per surface."""
+    surfaces_of = ("additive", "interactions", "product", "conditional")
+    rows = [
+        {"surface": surface, "method": method, "trials": n, "repeat": repeat, "seconds": 0.1}
+        | dict.fromkeys(("tau_main", "tau_total"), tau)
+        | dict.fromkeys(("top_main", "top_total"), 0.5)
+        | {"scores": None, "problem": "", "state": truth.MEASURED}
+        for method, by_trials in taus.items()
+        for n, of_surfaces in by_trials.items()
+        for surface, tau in zip(surfaces_of, of_surfaces, strict=True)
+        for repeat in range(2)
+    ]
+    pd.DataFrame(rows).to_parquet(folder / "truth.parquet")
+    found = {name: surfaces.synthetic()[name].truth() for name in surfaces_of}
+    true = [table.reset_index().assign(surface=name) for name, table in found.items()]
+    pd.concat(true).to_parquet(folder / "surfaces.parquet")
+
+
+def test_differences_are_clear_or_not_by_their_error_over_the_surfaces(folder: Path) -> None:
+    """By hand: fANOVA is 0.3, 0.4, 0.3, 0.4 above N-RReliefF with 10,000 trials, and 0.4, -0.3, 0.4
+    and -0.3 above PED-ANOVA."""
+    invented(
+        folder,
+        {
+            "fanova": {1000: (0.6, 0.6, 0.6, 0.6), 10000: (0.8, 0.8, 0.8, 0.8)},
+            "ped_anova": {1000: (0.2, 0.2, 0.2, 0.2), 10000: (0.4, 1.0, 0.4, 1.0)},
+            "nrrelieff": {1000: (0.7, 0.7, 0.6, 0.6), 10000: (0.5, 0.4, 0.5, 0.4)},
+            "nrrelieff_growing": {1000: (0.3, 0.3, 0.3, 0.3), 10000: (0.7, 0.5, 0.4, 0.6)},
+        },
+    )
+    shown = page("methods", shown=[10000]).replace("\N{NO-BREAK SPACE}", " ")
+    (line,) = [x for x in shown.splitlines() if x.startswith("| alone | 10,000 |")]
+    assert line == (
+        "| alone | 10,000 | 2 | fANOVA (0.80) | PED-ANOVA (Optuna) (0.10 ± 0.17) "
+        "| N-RReliefF, J = n/20 (0.25 ± 0.06), N-RReliefF (0.35 ± 0.03) |"
+    )
+    assert "It falls on 4 of 4 surfaces (additive, interactions, product, conditional)" in shown
+    assert "by 0.20 ± 0.04 on average: **on average it gets worse with more trials.**" in shown
+    assert "a difference of 0.10 ± 0.07. That a growing number of neighbours is better is" in shown
+
+
+def test_what_falls_on_some_surfaces_and_rises_on_others_is_not_clear(folder: Path) -> None:
+    taus = {1000: (0.7, 0.7, 0.3, 0.7), 10000: (0.5, 0.5, 0.5, 0.6)}
+    grown = {1000: (0.7, 0.7, 0.3, 0.7), 10000: (0.9, 0.8, 0.9, 0.9)}
+    flat = dict.fromkeys((1000, 10000), (0.95, 0.95, 0.95, 0.95))
+    invented(folder, {"nrrelieff": taus, "nrrelieff_growing": grown, "fanova": flat})
+    shown = page("methods", shown=[1000, 10000])
+    assert "It falls on 3 of 4 surfaces (additive, interactions, conditional)" in shown
+    assert "that it gets worse with more trials is not clear" in shown
+    assert "So 30 neighbours are no constant of nature" in shown
+    assert "the nearest is told apart from all others at 1 of them" in shown
 
 
 def test_without_the_study_and_the_screen(folder: Path) -> None:

@@ -11,9 +11,11 @@ from hia.noise import (
     between_columns,
     between_seeds,
     between_sizes,
+    beyond_seed,
     components,
     seed_share,
     winner_loss,
+    with_other_seeds,
 )
 
 
@@ -268,6 +270,69 @@ def test_columns_are_compared_by_data_set():
     lists = pd.DataFrame({"one": [1, 2, 3, 4] * 3}, index=index, dtype=float)
     lists["other"] = [2, 4, 6, 8, 8, 6, 4, 2, 1, 1, 1, 1]
     assert {name: one.tau for name, one in between_columns(lists).items()} == {"a": 1, "b": -1}
+
+
+def lists_of(**columns: list[float]) -> pd.DataFrame:
+    """Two data sets, a and b, of four configurations each."""
+    index = pd.MultiIndex.from_product([["a", "b"], range(4)], names=["dataset", "trial"])
+    return pd.DataFrame(columns, index=index, dtype=float)
+
+
+SEEDS = repeated(a=[[0.1, 0.2], [0.2, 0.1], [0.3, 0.3], [0.4, 0.4]], b=[[0.4], [0.3], [0.2], [0.1]])
+
+
+def test_a_change_and_none_are_held_against_the_same_other_seeds():
+    lists = lists_of(accuracy=[1, 2, 3, 4, 1, 2, 3, 4], full=[1, 2, 4, 3, 4, 3, 2, 1])
+    taus = with_other_seeds(lists, SEEDS)
+    assert list(taus.index) == ["a", "b"]
+    # One exchange of neighbours among six pairs costs 1/3; of a's two seeds the second has one.
+    np.testing.assert_allclose(taus["accuracy"], [(1 + 2 / 3) / 2, -1])
+    np.testing.assert_allclose(taus["full"], [(2 / 3 + 1 / 3) / 2, 1])
+    found = beyond_seed(taus)
+    assert found.mean == pytest.approx((1 / 3 - 2) / 2)
+    half = 12.706 * (7 / 3) / 2  # Student's quantile of one degree of freedom
+    assert found.high - found.mean == pytest.approx(half, rel=1e-3)
+    assert found.mean - found.low == pytest.approx(half, rel=1e-3)
+
+
+def test_what_only_shares_the_seed_is_no_nearer_to_other_seeds():
+    """The trial's seed moves every order alike: between sizes that looks like agreement."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(40, 12, 1))
+    seed = rng.normal(size=(40, 12, 1))
+    index = pd.MultiIndex.from_product([range(40), range(12)], names=["dataset", "trial"])
+    values = (truth + seed + 0.05 * rng.normal(size=(40, 12, 2))).reshape(480, 2)
+    lists = pd.DataFrame(values, index=index, columns=["accuracy", "full"])
+    again = (truth + rng.normal(size=(40, 12, 5))).reshape(480, 5)
+    replicates = (
+        pd.DataFrame(again, index=index)
+        .reset_index()
+        .melt(["dataset", "trial"], var_name="replicate", value_name="accuracy")
+    )
+    shared = np.mean([one.tau for one in between_columns(lists).values()])
+    seeds = np.mean([one.tau for one in between_seeds(replicates).values()])
+    assert shared > seeds + 0.3
+    found = beyond_seed(with_other_seeds(lists, replicates))
+    assert found.low < 0 < found.high
+    assert found.high - found.low < 0.1
+
+
+def test_only_configurations_with_every_accuracy_are_held_against_others():
+    lists = lists_of(accuracy=[1, 2, 3, 4] * 2, full=[1, 2, 3, np.nan, 1, 1, 1, 1])
+    assert list(with_other_seeds(lists, SEEDS).index) == ["a"]  # all of b are alike
+    one_seed_less = SEEDS.drop(index=SEEDS.index[1])  # of a's first configuration
+    taus = with_other_seeds(lists_of(accuracy=[4, 2, 3, 1] * 2), one_seed_less)
+    assert taus.loc["a", "accuracy"] == pytest.approx(-1 / 3)
+    assert with_other_seeds(lists.loc[["a"]].iloc[:2], SEEDS).empty
+    assert with_other_seeds(lists, SEEDS.head(0)).empty
+    assert list(with_other_seeds(lists, SEEDS.head(0))) == ["accuracy", "full"]
+
+
+def test_one_data_set_has_no_interval():
+    taus = pd.DataFrame({"accuracy": [0.5], "full": [0.6]}, index=["a"])
+    with pytest.raises(ValueError, match=r"1 data set\(s\): an interval needs two"):
+        beyond_seed(taus)
+    assert str(beyond_seed(pd.concat([taus, taus]))) == "-0.100 (95 % interval -0.100 to -0.100)"
 
 
 def test_what_the_winner_of_a_size_loses():

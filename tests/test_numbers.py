@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from docutils import nodes
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book" / "_ext"))
 
 from hia_numbers import renumber  # noqa: E402
+from hia_whole import parted  # noqa: E402
 
 DOT = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
 
@@ -29,6 +31,14 @@ def test_the_papers_keep_their_numbers_and_the_others_are_counted() -> None:
         "c": {"displaymath": {"equation-eq-1": (1,)}},
         "d": {"figure": {"id1": ("S3",)}},
     }
+
+
+def test_names_and_numbers_are_parted_from_their_text_and_keep_their_letters() -> None:
+    text = "N-RReliefF on CIFAR-100, with lr from 1e-06: 95 % of a 3-fold test."
+    found = parted(text)
+    whole = [node.astext() for node in found if isinstance(node, nodes.inline)]
+    assert whole == ["N-RReliefF", "CIFAR-100", "1e-06", "95 %"]
+    assert "".join(node.astext() for node in found) == text
 
 
 def figure(name: str) -> str:

@@ -25,16 +25,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write(name: str, per_dataset: int = 6) -> None:
-    """A table of an experiment, with accuracies made up around those of the study."""
+def write(name: str, per_dataset: int = 6, turned: tuple[int, ...] | None = None) -> None:
+    """A table of an experiment, with accuracies made up around those of the study.
+
+    turned: instead of that all trainings of a number order the configurations alike, but those of
+    these numbers the other way round.
+    """
     table = trials.load("data/trials.parquet")
     rng = np.random.default_rng(0)
     rows = []
     for _, own in table[table["source"] == "random"].groupby("dataset"):
-        for _, trial in own.head(per_dataset).iterrows():
+        for place, (_, trial) in enumerate(own.head(per_dataset).iterrows()):
             for number in range(1 if name == "precision" else 3):
                 row = trial.to_dict() | {"accuracy": float(rng.uniform(0.1, 0.2))}
                 row["accuracy"] = trial["accuracy"] * 0.8 + row["accuracy"]
+                if turned is not None:
+                    row["accuracy"] = 0.5 + 0.05 * place * (-1 if number in turned else 1)
                 row["accuracy_per_epoch"] = [row["accuracy"]] * row["epoch"]
                 if name == "replicates":
                     row |= {"replicate": number + 1, "seed": int(rng.integers(2**32))}
@@ -102,11 +108,46 @@ def test_the_noise_page_with_all_tables(folder: Path) -> None:
         "fig-sizes",
         "fig-sizes-tau",
         "table-sizes-tau",
+        "table-sizes-winner",
         "table-sizes-importance",
         "table-precision",
     }
     assert "nan" not in shown
-    assert "bfloat16 moves the order" in shown
+    assert "**Do they move?** With another seed, and nothing else," in shown
+    assert "- the order on half of the images has" in shown
+    assert "Held against the orders of other seeds, the order in bfloat16 has" in shown
+    assert "that this moves the order beyond the seed is not clear" in shown
+    assert "cannot be said as long as there are no trainings with other seeds" not in shown
+
+
+@pytest.mark.parametrize(
+    ("turned", "quarter", "half"),
+    [
+        ((0,), "**this moves the order beyond the seed**", "that this moves the order beyond"),
+        ((1, 2), "this order is the nearer one to theirs", "that this moves the order beyond"),
+    ],
+)
+def test_a_size_moves_the_order_beyond_the_seed_or_not(
+    folder: Path, turned: tuple[int, ...], quarter: str, half: str
+) -> None:
+    write("replicates", turned=())
+    write("scaling", turned=turned)
+    shown = page("noise", n_samples=2)
+    by_size = {line.split()[4]: line for line in shown.splitlines() if line.startswith("- the o")}
+    assert quarter in by_size["a"]
+    assert f" {half}" in by_size["half"]
+    assert "**" not in by_size["half"]
+
+
+def test_sizes_and_precision_without_other_seeds(folder: Path) -> None:
+    write("scaling")
+    write("precision")
+    shown = page("noise", n_neighbors=2, n_samples=2)
+    assert "**Do they move?** How much of what the sizes do is the seed cannot be said" in shown
+    assert "Whether that moves the order of configurations beyond the seed cannot be" in shown
+    assert "fig-sizes-tau" not in names(shown)
+    assert {"table-sizes-tau", "table-sizes-winner", "table-precision"} < names(shown)
+    assert "nan" not in shown
 
 
 def test_the_noise_page_with_part_of_one_table(folder: Path) -> None:
@@ -115,7 +156,9 @@ def test_the_noise_page_with_part_of_one_table(folder: Path) -> None:
     table = records.load("replicates", "data/replicates.parquet")
     records.save("replicates", table.iloc[:17], "data/replicates.parquet")
     shown = page("noise")
-    assert names(shown) == {"fig-seeds", "table-seeds", "fig-sizes-tau"}
+    assert names(shown) == {"fig-seeds", "table-seeds"}
+    assert "**Do they move?** With another seed, and nothing else," in shown
+    assert "Held against" not in shown
     assert "SEMEION" in shown
     assert "USPS" not in shown
     assert "are too few to rank importance" in shown

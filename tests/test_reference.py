@@ -3,28 +3,75 @@
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 from docutils.core import publish_doctree
 from numpy.typing import ArrayLike
 
 import hia
 from hia import datasets, fanova, methods, optuna, relief, screening
-from hia.reference import _names, _sign, to_rst, to_signature
+from hia.reference import _names, _process, _sign, to_rst, to_signature
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "book" / "_ext"))
+
+from hia_markup import as_lines, named  # noqa: E402
+from hia_modules import item  # noqa: E402
 
 
 def test_every_module_is_in_the_reference() -> None:
-    page = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
-    listed = re.findall(r"automodule:: hia\.(\w+)", page)
-    there = {module.name for module in pkgutil.iter_modules(hia.__path__)}
-    assert sorted(listed) == sorted(there - {"__main__"})
-    assert re.findall(r"^### `hia\.(\w+)`", page, re.M) == listed
+    there = {module.name for module in pkgutil.iter_modules(hia.__path__)} - {"__main__"}
+    index = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
+    described = []
+    for page in re.findall(r"\{doc\}`(api/\w+)`", index):
+        text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
+        on_page = re.findall(r"automodule:: hia\.(\w+)", text)
+        assert re.findall(r"^## `hia\.(\w+)`", text, re.M) == on_page
+        described += on_page
+    assert re.findall(r"^   hia\.(\w+)", index, re.M) == described
+    assert sorted(described) == sorted(there)
+
+
+def test_every_page_of_the_reference_is_in_the_contents_and_in_its_index() -> None:
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    (own,) = (chapter["sections"] for chapter in chapters if chapter["file"] == "api")
+    pages = [section["file"] for section in own]
+    index = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
+    assert re.findall(r"\{doc\}`(api/\w+)`", index) == pages
+    there = {path.stem for path in (ROOT / "book" / "api").glob("*.md")}
+    assert sorted(pages) == sorted(f"api/{name}" for name in there)
+
+
+def test_a_listed_module_says_what_it_is() -> None:
+    assert item("hia.datasets") == (
+        "- :py:obj:`hia.datasets`: The ten image data sets of Wang et al. (2024), Table 2, and "
+        "scikit-learn's digits.\n"
+    )
+
+
+def test_arguments_of_a_signature_are_lines_and_other_lists_stay() -> None:
+    terms = "<dl>\n<dt>n</dt>\n<dd>rows</dd>\n</dl>"
+    arguments = "<dl>\n<dd><em>n</em></dd>\n<dd><em>X</em></dd>\n</dl>"
+    line = '<span class="hia-line"><em>{}</em></span>\n'
+    found = as_lines(terms + arguments + terms)
+    assert found == terms + line.format("n") + line.format("X") + terms
+
+
+def test_what_unfolds_contents_has_a_name() -> None:
+    assert named("<summary><i></i></summary>").startswith('<summary aria-label="Pages of')
+
+
+def test_what_python_says_of_fields_is_left_out() -> None:
+    lines = ["Alias for field number 3"]
+    _process(None, "attribute", "hia.x.Named.field", None, None, lines)
+    assert lines == [""]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,30 @@ def test_with_the_table() -> None:
     assert "By the sum of ranks, `optimizer`, `epoch` and" in shown
     assert "`optimizer` lowers the accuracy by" in shown
     assert "nan" not in shown
+    # A twentieth of 100 CNNs is no more than 30.
+    assert "N-RReliefF, n/20" not in shown
+    assert "30 neighbours. Last: two halves" in shown
+    assert "screen and N-RReliefF with $J$ = 30 by" in shown
     assert "**Missing here" not in shown
+
+
+def test_a_twentieth_of_many_cnns_is_another_method() -> None:
+    """As if there were 700 of each data set."""
+    table = trials.load("data/trials.parquet")
+    copies = [
+        table.assign(
+            trial=table["trial"] + 1000 * k, lr=table["lr"] * (1 + 1e-4 * (k if k < 4 else -k))
+        )
+        for k in range(7)
+    ]
+    many = pd.concat(copies)
+    trials.save(many.assign(lr=many["lr"].clip(1e-6, 1e-1)), "data/trials.parquet")
+    write()
+    shown = page("screening", n_trees=2)
+    assert "| screen – N-RReliefF, n/20 |" in shown
+    assert "| fANOVA – N-RReliefF, n/20 |" in shown
+    assert "30 neighbours, and with a twentieth of the CNNs. Last: two halves" in shown
+    assert "screen and N-RReliefF with $J$ = n/20 by" in shown
 
 
 def test_of_one_data_set_and_where_another_is_not_complete() -> None:

@@ -25,7 +25,7 @@ AMERICAN = "data/dictionary_en-GB_to_en-US.txt"
 
 
 def pages() -> list[Path]:
-    return [*ROOT.glob("*.md"), *ROOT.glob("*.cff"), *ROOT.glob("book/*.md")]
+    return [*ROOT.glob("*.md"), *ROOT.glob("*.cff"), *ROOT.glob("book/**/*.md")]
 
 
 def modules() -> list[Path]:

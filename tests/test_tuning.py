@@ -13,7 +13,7 @@ import pytest
 from scripts import load_script
 
 from hia import space, tuning
-from hia.tuning import ALL, NAMES, RANKED, Job
+from hia.tuning import ALL, EPOCHS, LONGEST, NAMES, RANKED, TUNED, Job
 
 ROOT = Path(__file__).parents[1]
 PAPER = list(space.HYPERPARAMETERS)
@@ -28,7 +28,8 @@ def made(n: int, seed: int, best_lr: float = 1e-3) -> pd.DataFrame:
         rows[name] = rows[name].astype("Int64").where(rows["num_conv_layers"] >= layer)
     away = (np.log10(rows["lr"]) - np.log10(best_lr)).abs() / 4
     accuracy = 0.8 - 0.6 * away.clip(upper=1) + 0.1 * (rows["optimizer"] == "Adam")
-    return rows.assign(in_channel_num=1, accuracy=accuracy + rng.uniform(0, 0.02, n))
+    accuracy += rng.uniform(0, 0.02, n)
+    return rows.assign(in_channel_num=1, source="random", accuracy=accuracy)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,22 @@ def test_only_what_can_be_chosen_is_tuned() -> None:
     assert len(RANKED) == 10
 
 
+def test_epoch_is_tuned_in_one_arm_only() -> None:
+    assert tuning.tunable(TUNED) == NAMES
+    assert tuning.ranked(TUNED) == RANKED
+    assert set(NAMES) - set(tuning.tunable()) == set(RANKED) - set(tuning.ranked()) == {"epoch"}
+    assert tuning.everything() == (ALL, 12)
+    assert tuning.everything(TUNED, filters=False) == (ALL, 10)
+    X = tuning.draw(50, RNG(0))
+    longest = tuning.trained(X, LONGEST)
+    place = NAMES.index("epoch")
+    assert (longest[:, place] == space.SPACE["epoch"].high).all()
+    np.testing.assert_array_equal(np.delete(longest, place, 1), np.delete(X, place, 1))
+    np.testing.assert_array_equal(tuning.trained(X, TUNED), X)
+    assert len(set(X[:, place])) > 1
+    assert tuning.trained(X[0], LONGEST)[place] == space.SPACE["epoch"].high
+
+
 # --- surrogates ----------------------------------------------------------------------------------
 
 
@@ -115,9 +132,13 @@ def test_the_surrogate_predicts(surrogate: tuning.Surrogate) -> None:
 def test_quality_is_of_trials_not_seen() -> None:
     rows = made(200, 0)
     found = tuning.quality(rows)
-    assert found["r2"] > 0.7
+    assert found["r2"] == found["random"] > 0.7
     assert found["spearman"] > 0.8
     assert 0 < found["error"] < 0.1
+    twice = pd.concat([rows, rows.assign(source="bohb")])  # seen all but itself
+    assert tuning.quality(twice)["r2"] > found["r2"]
+    rough = pd.concat([rows, made(100, 1).assign(source="bohb", accuracy=0.1)])
+    assert tuning.quality(rough)["random"] != tuning.quality(rough)["r2"]
     shuffled = rows.assign(accuracy=RNG(0).permutation(rows["accuracy"]))
     assert tuning.quality(shuffled)["r2"] < 0.2
 
@@ -128,6 +149,7 @@ def test_the_learned_default_is_that_of_the_others() -> None:
     found = tuning.learned_defaults({name: tuning.Surrogate(rows) for name, rows in parts.items()})
     assert tuning.decode(found["c"])["lr"] == pytest.approx(1e-2, rel=0.7)
     assert tuning.decode(found["c"])["optimizer"] == "Adam"
+    assert tuning.decode(found["c"])["epoch"] == space.SPACE["epoch"].high
 
 
 # --- rankings ------------------------------------------------------------------------------------
@@ -143,6 +165,13 @@ def test_rankings_find_what_decides(trials: pd.DataFrame) -> None:
     assert found["paper"] == tuple(name for name in PAPER if name != "in_channel_num")
 
 
+def test_only_random_search_has_a_say_in_rankings(trials: pd.DataFrame) -> None:
+    again = trials.assign(source="bohb", accuracy=RNG(0).permutation(trials["accuracy"]))
+    assert tuning.rankings(pd.concat([trials, again]), PAPER) == tuning.rankings(trials, PAPER)
+    with pytest.raises(ValueError, match="source: no trials of random search"):
+        tuning.rankings(again, PAPER)
+
+
 def test_random_orders_differ_and_can_be_had_again() -> None:
     orders = [tuning.random_order("mnist", repetition) for repetition in range(20)]
     assert len(set(orders)) == 20
@@ -153,7 +182,8 @@ def test_random_orders_differ_and_can_be_had_again() -> None:
 def test_the_left_out_data_set_has_no_say(trials: pd.DataFrame) -> None:
     def everything(table: pd.DataFrame) -> tuple[object, ...]:
         experiment = tuning.Experiment(table, PAPER)
-        return experiment.rankings["set0"], experiment.defaults["learned"]["set0"].tolist()
+        learned = [experiment.defaults[epochs]["learned"]["set0"].tolist() for epochs in EPOCHS]
+        return experiment.rankings["set0"], learned
 
     changed = trials.copy()
     own = changed["dataset"] == "set0"
@@ -237,16 +267,31 @@ def test_jobs() -> None:
     assert len(set(found)) == len(found)
     assert {job.search for job in found if job.default == "learned"} == {"random"}
     assert not [job for job in found if job.search == "tpe" and job.ranking == "random"]
-    assert {(job.ranking, job.k) for job in found if job.ranking == ALL} == {(ALL, 10), (ALL, 13)}
-    assert len(tuning.jobs(["a"], ["random"])) == 2 * (5 * 4 + 2)
+    for epochs, counts in ((LONGEST, {9, 12}), (TUNED, {10, 13})):
+        own = [job for job in found if job.epochs == epochs]
+        assert {job.k for job in own if job.ranking == ALL} == counts
+    assert {job.epochs for job in found if job.search == "tpe"} == {LONGEST}
+    assert len(tuning.jobs(["a"], ["random"])) == 2 * 2 * (5 * 4 + 2)
 
 
 def test_what_a_job_tunes(experiment: tuning.Experiment) -> None:
-    def tuned(ranking: str, k: int, repetition: int = 0) -> tuple[str, ...]:
-        return experiment.tuned(Job("set0", "table1", "random", ranking, k), repetition)
+    def tuned(ranking: str, k: int, repetition: int = 0, epochs: str = TUNED) -> tuple[str, ...]:
+        return experiment.tuned(Job("set0", epochs, "table1", "random", ranking, k), repetition)
 
     assert tuned(ALL, 13) == NAMES
     assert set(tuned(ALL, 10)) == set(RANKED)
+    assert set(NAMES) - set(tuned(ALL, 12, epochs=LONGEST)) == {"epoch"}
+    assert set(RANKED) - set(tuned(ALL, 9, epochs=LONGEST)) == {"epoch"}
+    order = experiment.rankings["set0"]["nrrelieff"]
+    place = order.index("epoch")
+    assert set(tuned("nrrelieff", place)) == set(order[:place])
+    assert "epoch" in tuned("nrrelieff", place + 1)
+    without = tuned("nrrelieff", place + 1, epochs=LONGEST)
+    assert set(without) == {*order[:place], *order[place + 1 : place + 2]}
+    for repetition in range(10):
+        drawn = tuned("random", 9, repetition, LONGEST)
+        assert len(drawn) == 9
+        assert "epoch" not in drawn
     assert set(tuned("paper", 2)) == {"num_conv_layers", "lr"}
     assert not set(tuned("nrrelieff", 5)) & set(tuned("reversed", 5))
     assert tuned("random", 3) != tuned("random", 3, 1)
@@ -270,14 +315,18 @@ def test_measuring(experiment: tuning.Experiment) -> None:
     assert (found["best"] >= found["ceiling"]).all()
     single = found[found["ranking"] != "random"]
     assert (single["ceiling"] >= single["found"] - 1e-12).all()
-    start = [mean[0] for mean in found[found["default"] == "table1"]["mean"]]
-    expected = experiment.surrogates["set0"](tuning.table1_default()[None])[0]
-    assert expected == pytest.approx(start[0])
+    one = found.query("dataset == 'set0' & default == 'table1' & search == 'random'")
+    for epochs in EPOCHS:
+        own = one[one["epochs"] == epochs]
+        start = [mean[0] for mean in own["mean"]]
+        default = tuning.trained(tuning.table1_default(), epochs)
+        assert start == pytest.approx([experiment.surrogates["set0"](default[None])[0]] * len(own))
+        assert len(set(own["best"])) == 1
+        again = experiment.measure(Job("set0", epochs, "table1", "random", "nrrelieff", 1))
+        same = own.query("ranking == 'nrrelieff' & k == 1").iloc[0]
+        np.testing.assert_array_equal(np.float32(again["mean"]), same["mean"])
+    assert len(set(one["best"])) == 2
     assert (np.array(found["error"].tolist())[:, 0] < 1e-12).all()
-    again = experiment.measure(Job("set0", "table1", "random", "nrrelieff", 1))
-    kept = found.query("dataset == 'set0' & default == 'table1' & search == 'random'")
-    same = kept.query("ranking == 'nrrelieff' & k == 1").iloc[0]
-    assert again["mean"] == same["mean"]
     # What matters is lr: with it alone nearly everything can be had, without it little.
     right = tuning.regrets(found, "table1", "random", "nrrelieff", 1).at(20)[0]
     wrong = tuning.regrets(found, "table1", "random", "reversed", 1).at(20)[0]
@@ -310,7 +359,14 @@ def test_fingerprints_tell_tables_apart(
 def invented(ranking: str, k: int, regret: dict[str, list[float]], error: float = 0.0):
     """Rows of a table whose checkpoints are 1, 2 and 4."""
     return [
-        {"dataset": name, "default": "table1", "search": "random", "ranking": ranking, "k": k}
+        {
+            "dataset": name,
+            "epochs": LONGEST,
+            "default": "table1",
+            "search": "random",
+            "ranking": ranking,
+            "k": k,
+        }
         | {"mean": [0.9 - r for r in values], "error": [error] * 3, "trials": [1, 2, 4]}
         | {"best": 0.9, "ceiling": 0.9 - values[-1] / 2, "found": 0.8, "tuned": []}
         for name, values in regret.items()
@@ -320,7 +376,7 @@ def invented(ranking: str, k: int, regret: dict[str, list[float]], error: float 
 @pytest.fixture
 def few() -> pd.DataFrame:
     rows = invented("paper", 1, {"a": [0.3, 0.2, 0.2], "b": [0.5, 0.3, 0.3]})
-    return pd.DataFrame(rows + invented(ALL, 13, {"b": [0.5, 0.4, 0.1], "a": [0.3, 0.2, 0.1]}))
+    return pd.DataFrame(rows + invented(ALL, 12, {"b": [0.5, 0.4, 0.1], "a": [0.3, 0.2, 0.1]}))
 
 
 def test_regrets_and_losses(few: pd.DataFrame) -> None:
@@ -332,11 +388,32 @@ def test_regrets_and_losses(few: pd.DataFrame) -> None:
     assert loss.at(4) == pytest.approx((0.15, 0.1, 0.2))
     itself = tuning.losses(few, "table1", "random", "paper", 1, against=("paper", 1))
     np.testing.assert_allclose(itself.mean, 0, atol=1e-12)
+    with pytest.raises(ValueError, match="the table has no searches with"):
+        tuning.regrets(few, "table1", "random", "paper", 1, TUNED)
+    other = pd.concat([few, few.query("k == 1").assign(epochs=TUNED, best=1.0)])
+    assert tuning.regrets(other, "table1", "random", "paper", 1, TUNED).at(4)[0] == pytest.approx(
+        0.35
+    )
     assert tuning.unreachable(few, "table1", "paper", 1) == pytest.approx((0.125, 0.1, 0.15))
     with pytest.raises(ValueError, match=r"trials=3 is none of 1, 2, 4"):
         regret.at(3)
     with pytest.raises(ValueError, match="the table has no searches with"):
         tuning.regrets(few, "table1", "tpe", "paper", 1)
+
+
+def test_what_of_a_loss_is_training(few: pd.DataFrame) -> None:
+    rows = invented("paper", 1, {"a": [0.3, 0.3, 0.3], "b": [0.5, 0.5, 0.5]}, error=0.01)
+    rows += invented(ALL, 13, {"a": [0.3, 0.1, 0.0], "b": [0.5, 0.4, 0.4]})
+    both = pd.concat([few, pd.DataFrame(rows).assign(epochs=TUNED)])
+    found = tuning.by_training(both, "table1", "random", "paper", 1)
+    free = tuning.losses(both, "table1", "random", "paper", 1, TUNED)
+    fixed = tuning.losses(both, "table1", "random", "paper", 1)
+    np.testing.assert_allclose(found.mean, [0, 0.2, 0.05], atol=1e-12)
+    np.testing.assert_allclose(found.mean, free.mean - fixed.mean, atol=1e-12)
+    # By data set 0.2 and 0.2: the width is that of the repetitions only.
+    assert found.high[1] - found.low[1] == pytest.approx(2 * 1.96 * 0.01 / np.sqrt(2), rel=0.1)
+    with pytest.raises(ValueError, match="the table has no searches with"):
+        tuning.by_training(few, "table1", "random", "paper", 1)
 
 
 def test_errors_of_repetitions_widen_the_interval() -> None:
@@ -422,25 +499,26 @@ def test_recording_can_be_cut_short_and_goes_on(
     assert len(first) == 5
     monkeypatch.setattr(tuning.Experiment, "measure", whole)
     assert script.main(given) == 0
-    assert "5 of 48 jobs are there" in capsys.readouterr().out
+    assert "5 of 96 jobs are there" in capsys.readouterr().out
     found = tuning.load(tmp_path / "tuning.parquet")
-    assert len(found) == 48
-    key = ["dataset", "default", "search", "ranking", "k"]
+    assert len(found) == 96
+    key = ["dataset", "epochs", "default", "search", "ranking", "k"]
     before = first.iloc[0]
     again = found.set_index(key).sort_index().loc[tuple(before[key])]
     assert list(again["mean"]) == list(before["mean"])
     notes = json.loads((tmp_path / "tuning.json").read_text())
-    assert notes["jobs"] == notes["asked"] == 48
+    assert notes["jobs"] == notes["asked"] == 96
     assert set(notes["surrogates"]) == {"mnist", "svhn"}
     assert notes["surrogates"]["mnist"]["rows"] == 40
     assert len(notes["rankings"]["svhn"]["fanova"]) == 10
-    assert notes["defaults"]["table1"]["mnist"]["epoch"] == 2
+    epochs = [notes["defaults"][arm]["table1"]["mnist"]["epoch"] for arm in (LONGEST, TUNED)]
+    assert epochs == [10, 2]
     # The table alone is enough, and a changed study is another one.
     (tmp_path / "journal.jsonl").unlink()
     assert script.main(given) == 0
-    assert "48 of 48 jobs are there" in capsys.readouterr().out
+    assert "96 of 96 jobs are there" in capsys.readouterr().out
     some.groupby("dataset").head(35).to_parquet(tmp_path / "trials.parquet")
     monkeypatch.setattr(tuning.Experiment, "measure", cut_short)
     calls.clear()
     assert script.main(given) == 130
-    assert "0 of 48 jobs are there" in capsys.readouterr().out
+    assert "0 of 96 jobs are there" in capsys.readouterr().out

@@ -1,0 +1,141 @@
+"""What the chapters conclude from made-up results: each verdict where it is due, and its doubt."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from chapters import ROOT, page
+
+from hia import trials
+
+
+@pytest.fixture(autouse=True)
+def in_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder like the repository's root."""
+    (tmp_path / "data").mkdir()
+    for name in ("published", "samples.png"):
+        (tmp_path / "data" / name).symlink_to(ROOT / "data" / name)
+    monkeypatch.chdir(tmp_path)
+
+
+def study(per_source: int = 1000) -> pd.DataFrame:
+    """The first recorded CNNs of each data set and source."""
+    table = trials.load(ROOT / "data" / "trials.parquet")
+    return table.groupby(["dataset", "source"]).head(per_source).reset_index(drop=True)
+
+
+def write(table: pd.DataFrame) -> str:
+    """A table whose accuracies were changed, saved; its path."""
+    lists = [
+        [*before[:-1], after]
+        for before, after in zip(table["accuracy_per_epoch"], table["accuracy"], strict=True)
+    ]
+    trials.save(table.assign(accuracy_per_epoch=lists), "data/trials.parquet")
+    return "data/trials.parquet"
+
+
+# two modes ------------------------------------------------------------------------------------
+
+
+def test_two_modes_are_judged_with_an_interval() -> None:
+    """Random search fails or succeeds, BOHB does neither."""
+    table = study(20)
+    fails = np.where(np.arange(len(table)) % 2, 0.1, 0.9)
+    write(table.assign(accuracy=np.where(table["source"] == "random", fails, 0.5)))
+    shown = page("data")
+    assert "is clear for those of random search (the emptier end has" in shown
+    assert "is clearly not so for those of BOHB (the emptier end has 0.0%, the middle" in shown
+    assert "which BOHB's are not" in shown
+
+
+def test_two_modes_of_a_few_cnns_are_not_clear() -> None:
+    table = study(1)
+    table = table[table["source"] == "random"]
+    write(table.assign(accuracy=[0.1, 0.1, 0.1, 0.1, 0.5, 0.5, 0.5, 0.9, 0.9, 0.9]))
+    shown = page("data")
+    assert "fuller than the middle is not clear for all CNNs" in shown
+    assert "30.0%, the middle 30.0%: +0.0 points, 95 % interval -48.0 to +48.0)" in shown
+    assert "BOHB's are not" not in shown
+
+
+# layers ---------------------------------------------------------------------------------------
+
+
+def layered(per_filter: tuple[float, float, float], noise: float = 0.02) -> None:
+    """A study whose accuracy depends on the numbers of filters, and on nothing else."""
+    table = study(60)
+    filters = table[["num_filters_1", "num_filters_2", "num_filters_3"]].astype(float).fillna(4)
+    accuracy = 0.1 + (filters * list(per_filter)).sum(axis=1) / 100
+    write(table.assign(accuracy=accuracy + noise * np.random.default_rng(0).random(len(table))))
+
+
+def test_an_order_of_layers_that_is_clear() -> None:
+    layered((1.1, 0.1, 0.0))
+    shown = page("filters", n_neighbors=10)
+    assert "With filters only the order of the 2 layers is the paper's" in shown
+    assert "Of 6 differences, one is clear from 2.9 standard errors on." in shown
+    assert "so the true errors may be larger" in shown
+    (line,) = [x for x in shown.splitlines() if x.startswith("- 2 layers, filters only")]
+    assert "layer 1 above layer 2 by" in line
+    assert "(clear)" in line
+    assert "That each layer matters more than the next is clear in" in shown
+    assert "no order" not in shown
+
+
+def test_layers_without_influence_have_no_order() -> None:
+    layered((0.0, 0.0, 0.0), noise=0.5)
+    shown = page("filters", n_neighbors=10, sources=["random"])
+    assert "there is no order: no layer's W is above 0" in shown
+    assert "(clear)" not in shown
+    assert "the true errors may be larger" not in shown
+    assert "That each layer matters more than the next is not clear in any" in shown
+
+
+# lists that are independent, and others -------------------------------------------------------
+
+
+def test_intervals_are_of_random_search_s_lists_alone() -> None:
+    """BOHB's rows depend on each other: only without them are separate parts independent."""
+    table = study(30)
+    write(table)
+    options = {"n_subsets": 4, "n_neighbors": 10}
+    said = agreement(page("reliability", **options))
+    assert said.count("95 % interval") == 1
+    assert "over 2 such parts of random search's CNNs, which are independent draws" in said
+    assert "no interval is given. Over 4 parts that share no CNN the ICC is 0." in said
+
+    write(table[table["source"] == "random"])
+    shown = page("reliability", **options)
+    assert "such parts of random search" not in shown
+    assert agreement(shown).count("95 % interval") == 1
+    assert "separate lists has an ICC(A,k)" in shown
+    assert "and owes nothing to overlap. It" in shown
+
+    few = table[(table["source"] == "bohb") | (table.groupby("dataset").cumcount() < 10)]
+    write(few)
+    shown = page("reliability", **options)
+    assert "**Missing here:** parts of random search's CNNs" in shown
+    assert "95 % interval" not in agreement(shown)
+    assert "but something to BOHB's CNNs" in shown
+
+
+def test_pairs_have_an_interval_of_random_search_s_cnns_alone() -> None:
+    table = study(30)
+    options = {"n_neighbors": 10, "n_resamples": 20, "n_trees": 2}
+    write(table)
+    said = agreement(page("joint", **options))
+    assert "From random search's 300 CNNs alone" in said
+    assert "BOHB's are not independent" in said
+    said = agreement(page("joint", **options, sources=["random"]))
+    assert "From random search's" not in said
+    assert "95 % bootstrap interval" in said
+    said = agreement(page("joint", **options, sources=["bohb"]))
+    assert "bootstrap" not in said
+    assert "BOHB's are not independent" in said
+
+
+def agreement(shown: str) -> str:
+    """What is said of the agreement with the paper."""
+    (line,) = [x for x in shown.splitlines() if x.startswith("**Agreement with the paper.**")]
+    return line
