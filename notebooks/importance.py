@@ -111,7 +111,8 @@ share = positive / positive.sum().replace(0, np.nan)  # missing where no weight 
 rank = W.rank(ascending=False, method="min").astype(int)
 paper = published.table(3).set_index("hyperparameter").loc[columns]
 table3 = pd.DataFrame({"Paper": paper["weight"], "Rank": paper["rank"]})
-for name in fitted:
+printed = [name for name in fitted if name != "Raw"]
+for name in printed:
     table3[name] = share[name]
     table3[f"{name}, rank"] = rank[name]
 
@@ -136,9 +137,9 @@ show_table(
     f"Importance by N-RReliefF: the paper's Table 3 and ours, from {len(rows):,} CNNs"
     + (f", {len(drawn):,} of them of random search" if both else "")
     + ". "
-    + "; ".join(f"*{name}*: {WAYS[name]}" for name in fitted)
+    + "; ".join(f"*{name}*: {WAYS[name]}" for name in printed)
     + ".",
-    dict.fromkeys(["Paper", *fitted], ".4f"),
+    dict.fromkeys(["Paper", *printed], ".4f"),
 )
 
 # %%
@@ -146,7 +147,7 @@ COLORS = {"Paper": "paper", "Ours": "nrrelieff", "Random search": "random"}
 COLORS |= {"J = n/20": "nrrelieff_growing", "Raw": "nrrelieff_raw"}
 figure, axes = plt.subplots(figsize=(5.4, 5))
 heights = np.arange(len(table3))[::-1]
-shares = table3[["Paper", *fitted]]
+shares = pd.DataFrame({"Paper": paper["weight"], **share})
 axes.hlines(heights, shares.min(axis=1), shares.max(axis=1), color="0.8", zorder=1)
 for method in shares:
     axes.scatter(shares[method], heights, s=45, alpha=0.85, label=method, **look(COLORS[method]))
@@ -165,7 +166,7 @@ def largest(method: str) -> str:
 show_figure(
     figure,
     "fig-importance",
-    "Shares of {numref}`table-3`, in the paper's order.",
+    "Shares of {numref}`table-3`, and by raw distances, in the paper's order.",
     alt="Dot plot of the share of each hyperparameter: the paper's and ours. Largest: "
     + "; ".join(largest(method) for method in shares),
     data=by_name(shares),
@@ -228,7 +229,8 @@ show_agreement(
 #
 # BOHB tries again what went well. Its CNNs stand close together, they are each other's neighbours,
 # and they perform alike because they were chosen to: any hyperparameter in which its cluster
-# differs from the rest then seems to tell good from bad.
+# differs from the rest then seems to tell good from bad. What such trials do to a ranking where the
+# truth is known is in {numref}`table-mixed`.
 
 # %%
 is_text = [pd.api.types.is_string_dtype(X[name]) for name in columns]
@@ -666,8 +668,8 @@ show_text(
     "is not known. What BOHB stops early has a small `epoch`, which is then a result and not a "
     "choice.\n"
     "- **The method's options.** $\\sigma$ and the normalisation are not given, and the distance "
-    "is given on raw values ({numref}`table-open`); *Raw* in {numref}`table-3` shows how much the "
-    "distance can change.\n"
+    "is given on raw values ({numref}`table-open`); *Raw* in {numref}`fig-importance` shows how "
+    "much the distance can change.\n"
     "- **The data set is not a hyperparameter** here or in the paper, but accuracies differ "
     f"between data sets: that is {between:.0%} of their variance in ours. A neighbour from another "
     "data set differs in accuracy for this reason too, which blurs every weight."

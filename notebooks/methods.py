@@ -396,7 +396,7 @@ if fits is not None and {"nrrelieff", "nrrelieff_growing"} <= set(present):
 
 # %%
 chosen = recorded(mixed.load, Path(folder))
-if chosen is not None:
+if chosen is not None and fits is not None:
     taus = chosen.pivot_table(
         values="tau_main", index=["trials", "method", "surface", "repeat"], columns="table"
     )
@@ -425,6 +425,8 @@ if chosen is not None:
         {"Trials": ","} | dict.fromkeys(("Random", "Random, part", "Mixed"), ".2f"),
     )
     most = chosen["trials"].max()
+    of_study = of_surfaces.loc[most].reset_index("surface")
+    of_study = of_study[of_study["surface"] == surfaces.STUDY]
     worse = [LABELS[name] for name in mixed.METHODS if costs[most, name].clear]
     unclear = [LABELS[name] for name in mixed.METHODS if not costs[most, name].clear]
     show_text(
@@ -435,7 +437,19 @@ if chosen is not None:
             if worse
             else "the chosen ones make no ranking clearly worse"
         )
-        + ". Chosen trials stand close together and do alike, which a method can take for the "
+        + ". "
+        + (
+            "On the surface of the study the agreement goes "
+            + listed(
+                f"from {of_study.loc[name, 'part']:.2f} to {of_study.loc[name, 'mixed']:.2f} by "
+                f"{LABELS[name]}"
+                for name in of_study.index
+            )
+            + ". "
+            if len(of_study)
+            else ""
+        )
+        + "Chosen trials stand close together and do alike, which a method can take for the "
         "influence of what they share. What they do to the recorded trainings is in "
         "{doc}`importance`."
     )
@@ -486,7 +500,7 @@ if fits is not None:
             "*interactions*, where they matter together only, and their rank in all; the rank of "
             "the copy of `lr` on the surface *copy*; and the agreement that is lost when half of "
             "the variance is noise.",
-            {"Only together: rank": ".1f", "Copy: rank": ".1f", "Lost by noise": ".2f"},
+            {name: ".2f" if name == "Lost by noise" else ".1f" for name in hard},
         )
         says = []
         if "Only together: rank" in hard:

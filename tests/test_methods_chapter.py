@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from chapters import names, page
 
-from hia import columns, cost, screening, space, surfaces, truth
+from hia import columns, cost, mixed, screening, space, surfaces, truth
 
 FAST = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
 
@@ -58,6 +58,7 @@ def test_without_recordings_it_names_the_commands(folder: Path) -> None:
     shown = page("methods")
     assert "**Missing here:** data/truth.parquet" in shown
     assert "python benchmarks/record_truth.py truth makes it" in shown
+    assert "python benchmarks/record_truth.py mixed makes it" in shown
     assert "**Missing here:** data/cost.parquet" in shown
     assert not names(shown)
 
@@ -156,3 +157,31 @@ def test_without_the_study_and_the_screen(folder: Path) -> None:
     assert "table-study-truth" not in names(shown)
     assert "table-hard" not in names(shown)
     assert "**Missing here:** the Plackett–Burman screen" in shown
+
+
+@pytest.mark.parametrize(
+    ("lost", "says"),
+    [
+        (
+            {"nrrelieff": 0.3, "ped_anova": 0.3},
+            "the chosen ones make the ranking worse by N-RReliefF, PED-ANOVA (Optuna); by "
+            "N-RReliefF, J = n/20, fANOVA that is not clear.",
+        ),
+        ({}, "the chosen ones make no ranking clearly worse."),
+    ],
+)
+def test_what_chosen_trials_take(folder: Path, lost: dict[str, float], says: str) -> None:
+    made = {name: surfaces.synthetic()[name] for name in ("additive", "noise")}
+    write_truth(folder, made)
+    rows = [
+        {"surface": name, "trials": 1000, "repeat": repeat, "table": table, "method": method}
+        | {"tau_main": 0.8 + 0.01 * k - (lost.get(method, 0.0) if table == "mixed" else 0.0)}
+        for k, name in enumerate((*made, surfaces.STUDY))
+        for repeat in range(2)
+        for table in mixed.TABLES
+        for method in mixed.METHODS
+    ]
+    pd.DataFrame(rows).assign(tau_total=0.5).to_parquet(folder / "mixed.parquet")
+    shown = page("methods")
+    assert says in shown
+    assert f"from 0.82 to {0.82 - lost.get('nrrelieff', 0):.2f} by N-RReliefF" in shown
