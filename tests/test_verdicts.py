@@ -74,7 +74,7 @@ def test_an_order_of_layers_that_is_clear() -> None:
     layered((1.1, 0.1, 0.0))
     shown = page("filters", n_neighbors=10)
     assert "With filters only the order of the 2 layers is the paper's" in shown
-    assert "Of 6 differences, one is clear from 2.9 standard errors on." in shown
+    assert "With 6 differences, each counts as clear from 2.9 standard errors on." in shown
     assert "so the true errors may be larger" in shown
     (line,) = [x for x in shown.splitlines() if x.startswith("- 2 layers, filters only")]
     assert "layer 1 above layer 2 by" in line
