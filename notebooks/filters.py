@@ -246,7 +246,8 @@ for layers in TABLES:
         lines.append(f"- {layers} layers, {case}: {'; '.join(words)}.{undefined}")
 if TABLES:
     show_text(
-        f"With {n_comparisons} differences, each counts as clear from {needed:.1f} standard errors on."
+        f"With {n_comparisons} differences, each counts as clear from {needed:.1f} standard errors "
+        "on."
         + (
             " The errors take the CNNs for independent draws; BOHB's learn from each other, so the "
             "true errors may be larger."
