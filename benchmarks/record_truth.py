@@ -66,11 +66,7 @@ def _truth(study_trials: pd.DataFrame, journal: Journal, options: argparse.Names
     surfaces = truth.all_surfaces(study_trials)
     marks = {name: surface.fingerprint() for name, surface in surfaces.items()}
     installed = [name for name in options.methods if truth.CONTENDERS[name].available()]
-    sizes = {
-        n: min(times, options.repeats or times)
-        for n, times in truth.SIZES.items()
-        if n <= (options.most or n)
-    }
+    sizes = _sizes(truth.SIZES, options)
     known = {
         _fit(row): row
         for row in _known(options.to / "truth.parquet", journal)
@@ -173,11 +169,7 @@ def _mixed(study_trials: pd.DataFrame, journal: Journal, options: argparse.Names
             "surface"
         )
     }
-    sizes = {
-        n: min(times, options.repeats or times)
-        for n, times in mixed.SIZES.items()
-        if n <= (options.most or n)
-    }
+    sizes = _sizes(mixed.SIZES, options)
     wanted = mixed.jobs(list(surfaces), sizes)
     path = options.to / "mixed.parquet"
     known: dict[mixed.Job, list[Row]] = {}
@@ -213,6 +205,15 @@ def _mixed(study_trials: pd.DataFrame, journal: Journal, options: argparse.Names
 
 def _part(row: Row) -> tuple[Any, ...]:
     return row["table"], row["method"]
+
+
+def _sizes(sizes: Mapping[int, int], options: argparse.Namespace) -> dict[int, int]:
+    """Number of trials -> draws, as far as they are asked for."""
+    return {
+        n: min(times, options.repeats or times)
+        for n, times in sizes.items()
+        if n <= (options.most or n)
+    }
 
 
 def _expected(alike: list[Row], job: truth.Job, limit: float) -> float:

@@ -30,12 +30,8 @@ RUN = 300
 # Number of trials -> draws.
 SIZES = {1000: 5, 3000: 3, 10000: 1}
 METHODS = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
-# Key -> what a method gets.
-TABLES = {
-    "random": "all of random search",
-    "part": "those of random search alone",
-    "mixed": "random search and TPE together",
-}
+# What a method gets: as many of random search, those of the mixture, the mixture.
+TABLES = ("random", "part", "mixed")
 
 Row = dict[str, Any]
 
@@ -68,27 +64,13 @@ def measure(surface: Surface, true: pd.DataFrame, job: Job) -> list[Row]:
     whole = truth.draw(surface, job.trials, job.repeat)
     part = whole.iloc[: job.trials - round(SHARE * job.trials)]
     chosen = search(surface, job.trials - len(part), job.repeat)
-    tables = {"random": whole, "part": part, "mixed": pd.concat([part, chosen], ignore_index=True)}
-    rows = []
-    for key, table in tables.items():
+    given = (whole, part, pd.concat([part, chosen], ignore_index=True))
+    rows, kept = [], ("method", "tau_main", "tau_total", "problem")
+    for key, table in zip(TABLES, given, strict=True):
         for method in METHODS:
-            scores, problem = np.zeros(len(true)), ""
-            try:
-                contender = truth.CONTENDERS[method]
-                ranking = contender.rank(table, TARGET, surface.columns, job.repeat)
-                scores = ranking.table["score"].to_numpy()
-            except ValueError as error:
-                problem = str(error)
-            rows.append(
-                {
-                    **vars(job),
-                    "table": key,
-                    "method": method,
-                    "tau_main": truth.agreement(scores, true["main"]),
-                    "tau_total": truth.agreement(scores, true["total"]),
-                    "problem": problem,
-                }
-            )
+            fit = truth.Job(job.surface, method, job.trials, job.repeat)
+            row = truth.assess(truth.measure(surface, table, fit), true)
+            rows.append({**vars(job), "table": key} | {name: row[name] for name in kept})
     return rows
 
 

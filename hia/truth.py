@@ -201,7 +201,7 @@ def table(
     measured". Of a surface, a method and a number of trials without a fit there is one row, with
     the repeat 0 and nothing measured.
     """
-    made = [_assess(row, found[row["surface"]]) for row in rows]
+    made = [assess(row, found[row["surface"]]) for row in rows]
     there = {(row["surface"], row["method"], row["trials"]) for row in rows}
     for job in wanted:
         if job.repeat == 0 and (job.surface, job.method, job.trials) not in there:
@@ -216,7 +216,11 @@ def table(
     return pd.DataFrame(made, columns=columns).sort_values(order, ignore_index=True)
 
 
-def _assess(row: Row, truth: pd.DataFrame) -> Row:
+def assess(row: Row, truth: pd.DataFrame) -> Row:
+    """A finished fit with its agreements and recalls, 0 agreement where the method refused.
+
+    row: of `measure`. truth: of its surface, columns `main` and `total`.
+    """
     scores = row["scores"]
     if scores is None:  # no order is like any other
         scores = np.zeros(len(truth))
