@@ -2,7 +2,6 @@
 the hyperparameters of any table of trials."""
 
 import argparse
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from hia import (
     plans,
     ranking,
     records,
+    stopping,
     study,
     trainer,
     trials,
@@ -183,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _study(options: argparse.Namespace) -> int:
     plan = plans.load_plan(options.plan)
-    _stop_politely()
+    stopping.heed()
     workers = options.workers
     if options.workers_per_device is not None:
         device = trainer.resolve_device(options.device)
@@ -196,11 +196,6 @@ def _study(options: argparse.Namespace) -> int:
         recorded=options.recorded,
     )
     return 0
-
-
-def _stop_politely() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where nohup had it ignored
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -258,7 +253,7 @@ def _record(options: argparse.Namespace) -> int:
         table = records.load(options.name, path)
         again = experiments.verify(options.name, table, options.verify, device=options.device)
         return _judge(again)
-    _stop_politely()
+    stopping.heed()
     table = experiments.record(
         options.name,
         trials.load(options.trials),

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
+
+from hia import stopping
 
 _Job = TypeVar("_Job")
 Row = dict[str, Any]
@@ -108,7 +109,7 @@ def open_journal(options: argparse.Namespace, name: str, *tables: str) -> Journa
 
 def until_stopped(work: Callable[[], None]) -> int:
     """Do it; the exit status, also where Ctrl-C, or a polite kill, is the end."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopping.heed()
     try:
         work()
     except KeyboardInterrupt:

@@ -1,7 +1,9 @@
 """What several tests share: the built book, and how cases are drawn."""
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,17 @@ ROOT = Path(__file__).parents[1]
 # sets HIA_EXAMPLES, draws others.
 settings.register_profile("hia", derandomize="HIA_EXAMPLES" not in os.environ)
 settings.load_profile("hia")
+
+
+@pytest.fixture(autouse=True)
+def heeding() -> Iterator[None]:
+    """A command sets handlers for Ctrl-C; the test run's own are put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
+    yield
+    sys.unraisablehook = hook
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

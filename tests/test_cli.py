@@ -32,15 +32,6 @@ def plan(tmp_path, monkeypatch) -> Path:
     return path
 
 
-@pytest.fixture
-def handlers():
-    """`hia study` sets handlers; the test run's own are put back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     """Four recorded rows, trained here."""
@@ -130,12 +121,12 @@ def test_a_broken_plan(capsys, plan):
         (["--storage", "sqlite:////nowhere/at/all.db"], "storage sqlite:////nowhere/at/all.db: "),
     ],
 )
-def test_wrong_options_of_a_study(capsys, plan, handlers, options, message):
+def test_wrong_options_of_a_study(capsys, plan, options, message):
     fails(capsys, ["study", "plan.toml", *options], message)
 
 
 @pytest.mark.parametrize(("device", "gpus", "workers"), [("cpu", 4, 3), ("cuda", 4, 12)])
-def test_workers_per_device(monkeypatch, plan, handlers, device, gpus, workers):
+def test_workers_per_device(monkeypatch, plan, device, gpus, workers):
     asked = {}
     monkeypatch.setattr(study, "run", lambda *_, **options: asked.update(options))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -146,12 +137,12 @@ def test_workers_per_device(monkeypatch, plan, handlers, device, gpus, workers):
         main(["study", "plan.toml", "--workers", "2", "--workers-per-device", "3"])
 
 
-def test_more_images_than_there_are(capsys, plan, handlers):
+def test_more_images_than_there_are(capsys, plan):
     plan.write_text(PLAN.replace("200", "2000"))
     fails(capsys, ["study", "plan.toml"], "digits: max_images=2000 asked for, there are 1797")
 
 
-def test_a_broken_export_is_not_taken_over(capsys, plan, handlers):
+def test_a_broken_export_is_not_taken_over(capsys, plan):
     Path("data").mkdir()
     Path("data", "trials.parquet").write_bytes(b"PAR1 and no more")
     fails(capsys, ["study", "plan.toml"], r"trials\.parquet: not a readable Parquet file")
@@ -172,7 +163,7 @@ def test_verify_of_a_truncated_table(capsys, plan, table):
     fails(capsys, ["verify", "--trials", "trials.parquet"], "not a readable Parquet file")
 
 
-def test_an_export_to_where_nothing_can_be_written(capsys, plan, table, handlers):
+def test_an_export_to_where_nothing_can_be_written(capsys, plan, table):
     plan.write_text(PLAN.replace("10", "4"))
     trials.save(table, "data/trials.parquet")
     main(["study", "plan.toml", "--device", "cpu"])
@@ -223,7 +214,7 @@ def test_another_processor_has_a_tolerance(capsys, plan, table, shift, code):
 # The commands run -----------------------------------------------------------------------------
 
 
-def test_a_study_goes_on_from_its_export_and_is_exported(capsys, plan, handlers, table):
+def test_a_study_goes_on_from_its_export_and_is_exported(capsys, plan, table):
     """All of it is in data/ already: nothing is left to train."""
     plan.write_text(PLAN.replace("10", "4"))
     trials.save(table, "data/trials.parquet")
