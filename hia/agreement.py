@@ -44,7 +44,8 @@ class RankAgreement(NamedTuple):
     items: int
 
     def __str__(self) -> str:
-        return f"{self.tau:.2f} (95 % interval {self.low:.2f} to {self.high:.2f})"
+        # z: no -0.00.
+        return f"{self.tau:z.2f} (95 % interval {self.low:z.2f} to {self.high:z.2f})"
 
 
 def intervals(y: ArrayLike, n_intervals: int = 10) -> NDArray[np.intp]:

@@ -15,10 +15,11 @@ their defaults. Against that stands tuning everything, with as many trials.
   it is training lengths that are compared. In the arm "longest" every configuration has the most
   epochs that Table 1 allows, and `epoch` is neither tuned nor in a ranking; in the arm "tuned" it
   is a hyperparameter like the others.
-- The rankings (`RANKINGS`): N-RReliefF and functional ANOVA on the pooled trials of the other nine,
-  as the paper pools them, but of random search only: BOHB's trials are no independent draws, and
-  their epochs follow from their results. The paper's own (Table 3); and two controls, random
-  orders and the reverse of N-RReliefF's. Surrogates learn from all trials: they are to predict,
+- The rankings (`RANKINGS`): N-RReliefF, with the paper's neighbours and with a number of them that
+  grows with the trials, and functional ANOVA on the pooled trials of the other nine, as the paper
+  pools them, but of random search only: BOHB's trials are no independent draws, and their epochs
+  follow from their results. The paper's own (Table 3); and two controls, random orders and the
+  reverse of N-RReliefF's. Surrogates learn from all trials: they are to predict,
   and BOHB's trials lie where searches end.
 - The defaults (`DEFAULTS`): Table 1's, and the configuration that is best on the other nine
   surrogates on average, both with the epochs of the arm. The first trial of every search is the
@@ -48,8 +49,9 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold, cross_val_predict
 
 from hia import columns as describe
-from hia import methods, space
+from hia import space
 from hia.surfaces import values_at
+from hia.truth import CONTENDERS
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -58,10 +60,10 @@ Row = dict[str, Any]
 NAMES = space.SAMPLED
 RANKED = tuple(name for name in space.HYPERPARAMETERS if name in NAMES)
 TOP = (1, 2, 3, 5)
+COMPUTED = ("nrrelieff", "nrrelieff_growing", "fanova")
 # Key -> label.
 RANKINGS = {
-    "nrrelieff": "N-RReliefF",
-    "fanova": "fANOVA",
+    **{name: CONTENDERS[name].label for name in COMPUTED},
     "paper": "the paper's Table 3",
     "random": "random order",
     "reversed": "N-RReliefF, reversed",
@@ -272,7 +274,7 @@ def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str,
     drawn = others[others["source"] == "random"]
     if drawn.empty:
         raise ValueError("source: no trials of random search to rank the hyperparameters on")
-    found = {name: _rank(drawn, name) for name in ("nrrelieff", "fanova")}
+    found = {name: _rank(drawn, name) for name in COMPUTED}
     found["paper"] = tuple(name for name in paper if name in RANKED)
     found["reversed"] = found["nrrelieff"][::-1]
     return found
@@ -280,7 +282,7 @@ def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str,
 
 def _rank(trials: pd.DataFrame, method: str) -> tuple[str, ...]:
     columns = describe.of_space()
-    scores = methods.rank(trials, "accuracy", columns, method, n_bootstrap=0).table["score"]
+    scores = CONTENDERS[method].rank(trials, "accuracy", columns, 0).table["score"]
     order = scores.sort_values(ascending=False, kind="stable").index
     return tuple(str(name) for name in order if name in RANKED)
 

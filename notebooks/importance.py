@@ -390,19 +390,20 @@ if fits is not None:
     like_here = min(fixed.index, key=lambda n: abs(np.log(n / len(drawn))))
     most = fixed.index.max()
     peak = fixed.idxmax()
+    sizes = [like_here] if like_here == most else [like_here, most]
     show_text(
         "Where the truth is known, that can be measured ({doc}`methods`). On functions of known "
-        f"importances the agreement of N-RReliefF with the true order is, with 30 neighbours, "
-        f"{fixed[like_here]:.2f} for {like_here:,} trials and {fixed[most]:.2f} for {most:,}"
+        "importances the agreement of N-RReliefF with the true order is, with 30 neighbours, "
+        + " and ".join(f"{fixed[n]:.2f} for {n:,} trials" for n in sizes)
         + (
             f": **past {peak:,} trials the ranking gets worse with more**. "
             if fixed[peak] - fixed[most] > 0.05
             else ". "
         )
-        + f"With $J$ = n/20 it is {grown[like_here]:.2f} and {grown[most]:.2f}. "
+        + f"With $J$ = n/20 it is {' and '.join(f'{grown[n]:.2f}' for n in sizes)}. "
         + (
             "With as many trials as here the growing number of neighbours comes nearer to the "
-            "truth; thirty come nearer to the paper, which used them."
+            "truth."
             if grown[like_here] > fixed[like_here] + 0.02
             else "With about as many trials as here the two are much the same."
         )
@@ -620,14 +621,14 @@ show_table(
 def verdict(*pair: str) -> str:
     if agreement[pair] is None:
         return "cannot be compared, for one of them has no order"
-    _, low, high, _ = agreement[pair]
+    tau, low, high, _ = agreement[pair]
     if low > 0:
         result = "agree more than unrelated rankings would"
     elif high < 0:
         result = "contradict each other"
     else:
         result = "cannot be told from unrelated rankings"
-    return f"{result} ($\\tau$ = {agreement[pair].tau:.2f}, 95 % interval {low:.2f} to {high:.2f})"
+    return f"{result} ($\\tau$ = {tau:z.2f}, 95 % interval {low:z.2f} to {high:z.2f})"
 
 
 PAPER = "paper, N-RReliefF"
@@ -643,6 +644,8 @@ parts += [
 parts.append(f"the paper's two methods {verdict(PAPER, 'paper, ANOVA')}")
 if found is not None:
     parts.append(f"our two methods {verdict(f'ours, {of_drawn}', 'ours, ANOVA')}")
+    if "J = n/20" in fitted:
+        parts.append(f"with {many:,} neighbours they {verdict('ours, J = n/20', 'ours, ANOVA')}")
     parts.append(
         f"functional ANOVA, the paper's and ours, {verdict('paper, ANOVA', 'ours, ANOVA')}"
     )
@@ -652,6 +655,16 @@ show_text("; ".join(parts) + ".")
 between = rows.groupby("dataset")["accuracy"].transform("mean").var() / accuracy.var()
 part_random, part_paper = (rows["source"] == "random").mean(), published.value("random_share")
 models, models_paper = len(rows), published.figure2()["models"].sum()
+same = [name for name in few if differ.loc[name, n_neighbors] < 0.005]
+alike = (
+    f"- **The neighbours.** Among a CNN's nearest {n_neighbors} by the normalised distance hardly "
+    f"any differs in {listed(same)} ({{numref}}`table-neighbours`), which makes "
+    f"their $W$ nearly 0. In the paper these have shares of {paper['weight'][same].min():.3f} to "
+    f"{paper['weight'][same].max():.3f}. So its distance was another, or its CNNs stood "
+    "otherwise, or its weights are not of all CNNs at once.\n"
+    if same
+    else ""
+)
 show_text(
     "What differs from the paper, and may explain what differs in the result. Which of it does "
     "cannot be known: the paper's CNNs and code are not published.\n\n"
@@ -670,7 +683,8 @@ show_text(
     "- **The method's options.** $\\sigma$ and the normalisation are not given, and the distance "
     "is given on raw values ({numref}`table-open`); *Raw* in {numref}`fig-importance` shows how "
     "much the distance can change.\n"
-    "- **The data set is not a hyperparameter** here or in the paper, but accuracies differ "
+    + alike
+    + "- **The data set is not a hyperparameter** here or in the paper, but accuracies differ "
     f"between data sets: that is {between:.0%} of their variance in ours. A neighbour from another "
     "data set differs in accuracy for this reason too, which blurs every weight."
 )

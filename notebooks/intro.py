@@ -56,9 +56,14 @@ if len(drawn) <= N_NEIGHBORS:
 fewer = len(drawn) < len(rows)
 columns = [name for name in HYPERPARAMETERS if (drawn[name] != drawn[name].iloc[0]).any()]
 X, accuracy = design(drawn, columns), drawn["accuracy"]
-relief = NRReliefF(N_NEIGHBORS)
-of_all = relief.fit(design(rows, columns), rows["accuracy"]).weights_
-relief.fit(X, accuracy)
+# As many neighbours as in the paper, and as many as a twentieth of the CNNs: see `importance`.
+relief = {N_NEIGHBORS: NRReliefF(N_NEIGHBORS)}
+many = len(drawn) // 20
+if many > N_NEIGHBORS:
+    sigma = relief[N_NEIGHBORS].sigma * many / N_NEIGHBORS
+    relief[many] = NRReliefF(many, sigma=sigma)
+of_all = relief[N_NEIGHBORS].fit(design(rows, columns), rows["accuracy"]).weights_
+W = {n: estimator.fit(X, accuracy).weights_ for n, estimator in relief.items()}
 
 
 def shares(weights: np.ndarray) -> np.ndarray:
@@ -68,8 +73,6 @@ def shares(weights: np.ndarray) -> np.ndarray:
     return np.divide(positive, total, out=np.full_like(positive, np.nan), where=total > 0)
 
 
-resampled = shares(relief.bootstrap(X, accuracy, n_resamples, random_state))
-low, high = pd.DataFrame(resampled).quantile([0.025, 0.975]).to_numpy()
 raw = design(drawn, columns, log=False)
 measure = measure_options(SPACE, columns)
 forest = FAnova(n_trees, min_samples_leaf=3, random_state=random_state, **measure)
@@ -77,26 +80,28 @@ forest.fit(raw, accuracy)
 found = pd.DataFrame(
     {
         "paper, N-RReliefF": published.table(3).set_index("hyperparameter")["weight"][columns],
-        "ours, N-RReliefF": shares(relief.weights_),
-        "ours, N-RReliefF, with BOHB": shares(of_all),
-        "from": low,
-        "to": high,
         "paper, ANOVA": published.table(4).set_index("hyperparameter")["weight"][columns],
         "ours, ANOVA": forest.importances_,
-        "W": relief.weights_,
         "W, with BOHB": of_all,
+        "ours, with BOHB": shares(of_all),
     },
     index=columns,
 )
+for n, estimator in relief.items():
+    resampled = shares(estimator.bootstrap(X, accuracy, n_resamples, random_state))
+    low, high = pd.DataFrame(resampled).quantile([0.025, 0.975]).to_numpy()
+    own = {"W": W[n], "ours": shares(W[n]), "from": low, "to": high}
+    found = found.assign(**{f"{name}, J = {n}": values for name, values in own.items()})
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.4), sharey=True)
+panels = {f"J = {n}": "N-RReliefF" for n in relief} | {"ANOVA": "ANOVA"}
+figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 4.4), sharey=True)
 heights = np.arange(len(columns))[::-1]
 colors = [look(name)["color"] for name in columns]
 marks = look("paper")
 axes[0].barh(0, 0, color="0.6", label="ours")
-for ax, method in zip(axes, ("N-RReliefF", "ANOVA"), strict=True):
-    ax.barh(heights, found[f"ours, {method}"], color=colors, height=0.66)
+for ax, (name, method) in zip(axes, panels.items(), strict=True):
+    ax.barh(heights, found[f"ours, {name}"], color=colors, height=0.66)
     ax.scatter(
         found[f"paper, {method}"],
         heights,
@@ -108,11 +113,15 @@ for ax, method in zip(axes, ("N-RReliefF", "ANOVA"), strict=True):
         label="the paper",
         zorder=3,
     )
+    if method != name:
+        limits = found[f"from, {name}"], found[f"to, {name}"]
+        ax.hlines(heights, *limits, color="black", linewidth=1, label="95 % interval of ours")
     ax.grid(axis="x")
-    ax.set_xlim(left=0)
+    ax.set_xlim(0, 1.06 * ax.dataLim.xmax)
+    ax.set_title("functional\nANOVA" if method == name else f"N-RReliefF\n{name}", loc="left")
 if fewer:
     axes[0].scatter(
-        found["ours, N-RReliefF, with BOHB"],
+        found["ours, with BOHB"],
         heights,
         s=70,
         marker="|",
@@ -121,13 +130,10 @@ if fewer:
         label="ours, with BOHB's CNNs",
         zorder=3,
     )
-interval = "95 % interval of ours"
-axes[0].hlines(heights, found["from"], found["to"], color="black", linewidth=1, label=interval)
-axes[0].set_title("N-RReliefF", loc="left")
-axes[1].set_title("functional ANOVA", loc="left")
 axes[0].set_yticks(heights, columns)
 figure.supxlabel("share of the importance", fontsize=11)
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+PAPERS = f"J = {N_NEIGHBORS}"  # the paper's
 
 
 def first(method: str, n: int = 3) -> list[str]:
@@ -142,16 +148,22 @@ show_figure(
     + (" of random search" if fewer else "")
     + " and as the paper prints it. A share of N-RReliefF is a part of the sum of all weights, one "
     "of functional ANOVA a part of the variance of a forest's predictions. N-RReliefF has the "
-    f"paper's {N_NEIGHBORS} neighbours; the intervals are of the bootstrap."
+    f"paper's {N_NEIGHBORS} neighbours"
+    + (f", and {many}, a twentieth of the CNNs" if many in relief else "")
+    + "; the intervals are of the bootstrap."
     + (
         " The paper took CNNs of random search and of BOHB together, as do the upright marks, of "
         f"all our {len(rows):,}; why the bars are without BOHB's is in {{doc}}`importance`."
         if fewer
         else ""
     ),
-    f"Two panels of bars. Largest by N-RReliefF: {', '.join(first('ours, N-RReliefF'))}; by "
-    f"functional ANOVA: {', '.join(first('ours, ANOVA'))}; in the paper: "
-    f"{', '.join(first('paper, N-RReliefF'))}.",
+    f"{len(panels)} panels of bars. Largest "
+    + "; ".join(
+        f"by {'functional ANOVA' if method == name else f'N-RReliefF, {name}'}: "
+        f"{', '.join(first(f'ours, {name}'))}"
+        for name, method in panels.items()
+    )
+    + f"; in the paper: {', '.join(first('paper, N-RReliefF'))}.",
     data=found.reset_index(names="hyperparameter"),
 )
 
@@ -169,22 +181,34 @@ def told(one: str, other: str) -> str:
 
 
 leader = first("paper, N-RReliefF", 1)[0]
-rank = found[["W", "ours, ANOVA"]].rank(ascending=False, method="min").astype(int)
+lists = [f"W, J = {n}" for n in relief]
+rank = found[[*lists, "ours, ANOVA"]].rank(ascending=False, method="min").astype(int)
+positive = first(f"W, {PAPERS}", len(columns))
 answers = [
     f"**The ranking.** The paper's first three are {listed(first('paper, N-RReliefF'))}. Ours, "
-    f"from CNNs on {rows['dataset'].nunique()} data sets, are {listed(first('W'))} by N-RReliefF "
-    f"and {listed(first('ours, ANOVA'))} by functional ANOVA"
+    f"from CNNs on {rows['dataset'].nunique()} data sets, are by N-RReliefF with its "
+    f"{N_NEIGHBORS} neighbours {listed(positive[:3])}"
     + (
-        " (`in_channel_num` stands for the data set, not for colour: {doc}`perdataset`)"
-        if "in_channel_num" in {*first("W"), *first("ours, ANOVA")}
+        ", and no other has a weight above 0: the nearest CNNs hardly ever differ in a "
+        "hyperparameter of two values"
+        if len(positive) < 3
         else ""
     )
-    + f". `{leader}`, the paper's first, has rank {rank.loc[leader, 'W']} and "
-    f"{rank.loc[leader, 'ours, ANOVA']} of {len(columns)}. Kendall's $\\tau$ with the paper's "
-    "rankings, 1 for the same order and 0 for an unrelated one: N-RReliefF "
-    f"{told('paper, N-RReliefF', 'W')}, functional ANOVA {told('paper, ANOVA', 'ours, ANOVA')}"
+    + (f"; with {many} neighbours {listed(first(lists[-1]))}" if many in relief else "")
+    + f"; by functional ANOVA {listed(first('ours, ANOVA'))}"
     + (
-        f". With BOHB's CNNs, which the paper has too, N-RReliefF agrees by "
+        " (`in_channel_num` stands for the data set, not for colour: {doc}`perdataset`)"
+        if "in_channel_num" in {*positive[:3], *first(lists[-1]), *first("ours, ANOVA")}
+        else ""
+    )
+    + f". `{leader}`, the paper's first, has rank "
+    + " and ".join(", ".join(str(r) for r in rank.loc[leader]).rsplit(", ", 1))
+    + f" of {len(columns)}. Kendall's $\\tau$ with the paper's rankings, 1 for the same order and "
+    f"0 for an unrelated one: N-RReliefF {told('paper, N-RReliefF', lists[0])}"
+    + (f", with {many} neighbours {told('paper, N-RReliefF', lists[-1])}" if many in relief else "")
+    + f"; functional ANOVA {told('paper, ANOVA', 'ours, ANOVA')}"
+    + (
+        f". With BOHB's CNNs, which the paper has too, N-RReliefF with {N_NEIGHBORS} agrees by "
         f"{told('paper, N-RReliefF', 'W, with BOHB')}: what BOHB tries is alike and does well, "
         "whatever matters"
         if fewer
@@ -259,16 +283,23 @@ def use() -> str:
     """From how many trials on a search over everything is ahead of one over the first three."""
     done = tuning.complete(tuning.load(Path(searches)))
 
-    def ahead(default: str) -> str:
-        curve = tuning.losses(done, default, "random", "nrrelieff", 3)
+    def ahead(name: str, default: str) -> str:
+        curve = tuning.losses(done, default, "random", name, 3)
         n = tuning.wins_from(curve, surely=True)
         return "at no number of trials that we tried" if n is None else f"from {n} trials on"
 
+    thirty, growing = (
+        [ahead(name, default) for default in ("table1", "learned")]
+        for name in ("nrrelieff", "nrrelieff_growing")
+    )
     return (
         "**The use.** Is it enough to tune the first three? On forests fitted to our CNNs, all "
         f"trained for {SPACE['epoch'].bounds[1]:.0f} epochs, random search over everything is "
-        f"clearly ahead of that {ahead('table1')} where the rest is at the paper's defaults, and "
-        f"{ahead('learned')} where it is at defaults learned from other data sets ({{doc}}`pays`)"
+        f"clearly ahead of the first three by N-RReliefF {thirty[0]} where the rest is at the "
+        f"paper's defaults, and {thirty[1]} where it is at defaults learned from other data sets; "
+        "with a twentieth of the CNNs as neighbours "
+        + ("it is no different" if growing == thirty else f"{growing[0]}, and {growing[1]}")
+        + " ({doc}`pays`)"
     )
 
 

@@ -27,8 +27,10 @@
 # lengths are compared, and not choices of hyperparameters. So every configuration here has 10
 # epochs, and `epoch` is neither tuned nor counted in a ranking; {numref}`table-pays-epoch` has what
 # comes out otherwise. The rankings are made from the CNNs of random search: BOHB's are no
-# independent draws, and how many epochs they have follows from how good they were. The forests
-# learn from all CNNs, for they are to predict, also where searches end up.
+# independent draws, and how many epochs they have follows from how good they were. N-RReliefF has
+# the paper's 30 neighbours; as with so many CNNs these hardly differ in what has two values
+# ({doc}`importance`), it is there a second time with a twentieth of the CNNs. The forests learn
+# from all CNNs, for they are to predict, also where searches end up.
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded searches: tuning.parquet and tuning.json
@@ -57,6 +59,7 @@ SHORT = {"table1": "paper's", "learned": "learned"}
 LABELS = dict(tuning.RANKINGS)
 LOOKS = {
     "nrrelieff": look("nrrelieff"),
+    "nrrelieff_growing": look("nrrelieff_growing"),
     "fanova": look("fanova"),
     "paper": look("paper"),
     "random": {"color": "0.6", "marker": "x"},
@@ -67,7 +70,7 @@ EVERYTHING = {"color": "#009E73", "linewidth": 2.6, "label": "everything"}
 
 def points(value: float, sign: str = "+") -> str:
     """An accuracy in percentage points."""
-    return f"{100 * value:{sign}.1f}"
+    return f"{100 * value:{sign}z.1f}"
 
 
 def interval(estimate: tuple[float, float, float]) -> str:
@@ -184,7 +187,7 @@ if recorded is not None:
                 for name in datasets
             }
         ).apply(lambda order: pd.Series(range(1, len(order) + 1), index=order))
-        for ranking in ("nrrelieff", "fanova", "paper")
+        for ranking in (*tuning.COMPUTED, "paper")
     }
     table1 = notes["defaults"][tuning.LONGEST]["table1"][datasets[0]]
     learned = pd.DataFrame(notes["defaults"][tuning.LONGEST]["learned"])[datasets].T
@@ -198,6 +201,7 @@ if recorded is not None:
             return listed(values.unique())
         return f"{values.min():.3g} to {values.max():.3g}"
 
+    SHOWN = {name: LABELS[name] for name in tuning.COMPUTED} | {"paper": "Paper"}
     order = positions["nrrelieff"].mean(axis=1).sort_values(kind="stable").index
     show_table(
         pd.DataFrame(
@@ -206,11 +210,7 @@ if recorded is not None:
                     "Hyperparameter": f"`{name}`",
                     **{
                         label: positions[key].loc[name].mean() if name in order else np.nan
-                        for key, label in (
-                            ("nrrelieff", "N-RReliefF"),
-                            ("fanova", "fANOVA"),
-                            ("paper", "Paper"),
-                        )
+                        for key, label in SHOWN.items()
                     },
                     "Table 1's default": f"{table1[name]:g}"
                     if not isinstance(table1[name], str)
@@ -223,7 +223,7 @@ if recorded is not None:
         "table-pays-space",
         f"Rank among the {RANKED[1]} on the other data sets, mean over which one is left out; and "
         "the defaults.",
-        dict.fromkeys(["N-RReliefF", "fANOVA"], ".1f") | {"Paper": ".0f"},
+        dict.fromkeys([*SHOWN.values()][:-1], ".1f") | {"Paper": ".0f"},
     )
 
 # %% [markdown]
@@ -546,7 +546,7 @@ if recorded is not None and len(random):
                     - floor[SHORT[default], LABELS["nrrelieff"]]
                 )
                 > sizeable
-                else "is no loss: with this default the important ones are those to leave alone."
+                else "is no loss."
                 if difference < -sizeable
                 else "makes no difference in the end."
             )
