@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--sample", type=int, default=20, help="rows (default: 20)")
     verify.add_argument("--seed", type=int, default=0, help="which rows (default: 0)")
     verify.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    verify.add_argument("--to", type=Path, help="a CSV file, which gets what was compared")
     verify.set_defaults(run=_verify)
 
     record = commands.add_parser("record", help="train what an experiment beside the study needs")
@@ -244,7 +245,10 @@ def _export(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     table = trials.load(options.trials)
     again = study.verify(table, options.sample, device=options.device, random_state=options.seed)
-    return _judge(again)
+    code = _judge(again)
+    if options.to is not None:
+        again.to_csv(options.to, index=False)
+    return code
 
 
 def _record(options: argparse.Namespace) -> int:

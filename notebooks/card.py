@@ -211,6 +211,36 @@ show_text(
 # trained again, which `hia verify` does ({doc}`rerun`).
 
 # %%
+if (path := Path(trials).with_name("verified.csv")).is_file():
+    again = pd.read_csv(path).merge(table, on=["dataset", "trial"], how="left")
+    if (again["recorded"] == again["accuracy"]).all():  # and not of another table
+        exact = again["exact"].sum()
+        show_text(
+            f"Of {len(again)} CNNs drawn at random from the finished table and trained again, "
+            f"{'all' if exact == len(again) else exact} had the recorded accuracy in every epoch, "
+            "to the last bit."
+            + (
+                ""
+                if exact == len(again)
+                else f" The others differ at the end by {again['difference'].max():.3f} at most."
+            )
+            + f" The command was `hia verify --sample {len(again)} --to data/verified.csv`."
+        )
+        each = again.groupby("dataset", sort=False)
+        show_table(
+            pd.DataFrame(
+                {
+                    "Data set": [FACTS[str(name)].label for name in each.groups],
+                    "Trials": each["trial"].agg(lambda own: ", ".join(map(str, own))).to_numpy(),
+                    "Trained again": each.size().to_numpy(),
+                    "The same": each["exact"].sum().to_numpy(),
+                }
+            ),
+            "table-card-verified",
+            "The CNNs that were trained again, by their numbers, and how many came out the same.",
+        )
+
+# %%
 if provenance:
     plan = f"```toml\n{provenance['plan_text'].strip()}\n```"
     show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")

@@ -203,8 +203,9 @@ answers = [
     )
     + f". `{leader}`, the paper's first, has rank "
     + " and ".join(", ".join(str(r) for r in rank.loc[leader]).rsplit(", ", 1))
-    + f" of {len(columns)}. Kendall's $\\tau$ with the paper's rankings, 1 for the same order and "
-    f"0 for an unrelated one: N-RReliefF {told('paper, N-RReliefF', lists[0])}"
+    + f" of {len(columns)} ({{doc}}`importance`)",
+    "**Agreement with the paper.** Kendall's $\\tau$, 1 for the same order and 0 for an unrelated "
+    f"one: N-RReliefF {told('paper, N-RReliefF', lists[0])}"
     + (f", with {many} neighbours {told('paper, N-RReliefF', lists[-1])}" if many in relief else "")
     + f"; functional ANOVA {told('paper, ANOVA', 'ours, ANOVA')}"
     + (
@@ -214,7 +215,7 @@ answers = [
         if fewer
         else ""
     )
-    + " ({doc}`importance`)"
+    + " ({doc}`importance`)",
 ]
 paper = audit.load()
 checks = audit.checks(paper, datasets.table2())

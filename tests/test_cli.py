@@ -180,9 +180,9 @@ def test_verify_of_no_rows(capsys, plan, table):
 # Verification ---------------------------------------------------------------------------------
 
 
-def verify(table: pd.DataFrame) -> int:
+def verify(table: pd.DataFrame, *more: str) -> int:
     trials.save(table, "trials.parquet")
-    return main(["verify", "--trials", "trials.parquet", "--device", "cpu"])
+    return main(["verify", "--trials", "trials.parquet", "--device", "cpu", *more])
 
 
 def test_recorded_rows_are_verified(capsys, plan, table):
@@ -191,6 +191,13 @@ def test_recorded_rows_are_verified(capsys, plan, table):
     assert "same kind of processor: 4 of 4 rows reproduced to the last bit" in printed
     assert "other processors" not in printed
     assert printed.endswith("\nverified\n")
+
+
+def test_what_was_verified_goes_into_a_file(plan, table):
+    assert verify(table, "--to", "verified.csv") == 0
+    found = pd.read_csv("verified.csv").set_index("trial")
+    assert found["recorded"].to_dict() == table.set_index("trial")["accuracy"].to_dict()
+    assert found["exact"].all()
 
 
 def test_a_changed_row_is_not_verified(capsys, plan, table):
