@@ -60,8 +60,8 @@ TABLES = {
             "trial": _TRIAL,
             "fraction": (
                 "float64",
-                "training images over those of the trial; 2 means all there are where these are "
-                "less than twice as many, and `images` says how many",
+                "training images over those of the trial; 2 means all that the image file has "
+                "where these are less than twice as many, and `images` says how many",
                 min(FRACTIONS),
             ),
         },

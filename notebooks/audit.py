@@ -80,8 +80,8 @@ untouched = int((verdicts["Against it"] == "nothing found here").sum())
 show_text(
     (
         f"Against {untouched} of the {len(verdicts)} claims nothing was found in the printed "
-        "numbers. That does not make them true, and what is found against the others does not make "
-        "them false: "
+        "numbers. That leaves open whether they are true, and what is found against the others "
+        "does not make them false: "
         if untouched
         else f"Against or beside each of the {len(verdicts)} claims something was found. That does "
         "not make them false: "
@@ -153,12 +153,12 @@ show_table(
 found = labels.dropna(subset="found_first")
 order = found["found_weight"].astype(float).is_monotonic_decreasing
 show_text(
-    f"{int(labels['right'].sum())} of the {len(labels)} labels are right. "
+    f"{int(labels['right'].sum())} of the {len(labels)} labels stand beside their own pair. "
     + (
         "The labels are as they should be."
         if labels["right"].all()
-        else "All weights belong to a pair of their own and stand in the right order: the weights "
-        "are right, and only the names beside them are out of step."
+        else "Each weight belongs to a pair of its own, and they stand in the right order: the "
+        "weights are right, and only the names beside them are out of step."
         if len(found) == len(labels) and order and not found.duplicated("found_second").any()
         else f"{len(labels) - len(found)} of the weights belong to no pair at all, and the order "
         f"of the others is {'right' if order else 'another one'}."

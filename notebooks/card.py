@@ -77,8 +77,8 @@ show_table(
 # %% [markdown]
 # ## The files
 #
-# The book is built from Parquet files. Here they are as CSV, for any program; in these,
-# `accuracy_per_epoch` is a list in brackets, and what is missing is empty.
+# The book is built from Parquet files. Those with trained CNNs are here as CSV, for any program;
+# in these, `accuracy_per_epoch` is a list in brackets, and what is missing is empty.
 
 # %%
 # Only the project's own tables, which are the same whoever builds the page: a rerun with another

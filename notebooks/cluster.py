@@ -189,7 +189,8 @@ if measured:
                 f"{row.per_second:.0f} trials a second with {row.workers}"
                 for row in rows.itertuples()
             )
-            + "."
+            + ". On these cores server, coordinator and workers wait for each other; the limits "
+            "above are calculated from what each of them costs."
         )
     proposal = pd.DataFrame(measured["proposal"])
     last = proposal.iloc[-1]

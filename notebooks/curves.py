@@ -264,5 +264,5 @@ for epoch, taus in found.items():
 show_text(
     " ".join(sentences)
     + " Hyperband goes on with about a third of the CNNs at each stop; those of the best tenth "
-    "that are not in that third it would have lost."
+    "that are outside of that third, if any, it would have lost."
 )

@@ -210,8 +210,8 @@ if TABLES:
 # ## Is the order of the layers more than noise?
 #
 # Every two neighbouring layers are compared, with both variants. A difference of their W counts as
-# more than noise where it is larger than chance makes any of all these differences in 95 of 100
-# cases: by how much, in standard errors, the text below says.
+# more than noise where it is larger than the largest of all of them would be by chance in 95 of 100
+# cases; the text below has that limit, in standard errors.
 
 # %%
 n_comparisons = sum(layers - 1 for layers in TABLES) * len(CASES)

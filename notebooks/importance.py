@@ -281,8 +281,8 @@ if both:
             else ""
         )
         + f"With the paper's ranking *Ours* {told(with_paper['Ours'])}, *Random search* "
-        f"{told(with_paper['Random search'])}. Whatever follows here says something of chance, and "
-        "therefore uses the CNNs of random search."
+        f"{told(with_paper['Random search'])}. Tests and intervals below "
+        "say something of chance, and therefore use the CNNs of random search alone."
     )
 else:
     show_text("Here are CNNs of one search only: nothing to compare.")

@@ -147,7 +147,8 @@ show_figure(
     f"Importance of {len(columns)} hyperparameters, from {len(drawn):,} CNNs"
     + (" of random search" if fewer else "")
     + " and as the paper prints it. A share of N-RReliefF is a part of the sum of all weights, one "
-    "of functional ANOVA a part of the variance of a forest's predictions. N-RReliefF has the "
+    "of functional ANOVA a part of the variance of a forest's predictions; the scales differ. "
+    "N-RReliefF has the "
     f"paper's {N_NEIGHBORS} neighbours"
     + (f", and {many}, a twentieth of the CNNs" if many in relief else "")
     + "; the intervals are of the bootstrap."
@@ -189,8 +190,7 @@ answers = [
     f"from CNNs on {rows['dataset'].nunique()} data sets, are by N-RReliefF with its "
     f"{N_NEIGHBORS} neighbours {listed(positive[:3])}"
     + (
-        ", and no other has a weight above 0: the nearest CNNs hardly ever differ in a "
-        "hyperparameter of two values"
+        ", and no other has a weight above 0, for reasons that {doc}`importance` gives"
         if len(positive) < 3
         else ""
     )
@@ -207,7 +207,7 @@ answers = [
     "**Agreement with the paper.** Kendall's $\\tau$, 1 for the same order and 0 for an unrelated "
     f"one: N-RReliefF {told('paper, N-RReliefF', lists[0])}"
     + (f", with {many} neighbours {told('paper, N-RReliefF', lists[-1])}" if many in relief else "")
-    + f"; functional ANOVA {told('paper, ANOVA', 'ours, ANOVA')}"
+    + f"; functional ANOVA {told('paper, ANOVA', 'ours, ANOVA')}, all on random search's CNNs"
     + (
         f". With BOHB's CNNs, which the paper has too, N-RReliefF with {N_NEIGHBORS} agrees by "
         f"{told('paper, N-RReliefF', 'W, with BOHB')}: what BOHB tries is alike and does well, "

@@ -193,8 +193,8 @@ if rows:
     unlisted = [title(pages[page]) for page in order if page not in contents]
     show_text(
         f"Together {table['Figures'].sum()} figures and {table['Tables'].sum()} tables, computed "
-        f"in {table['Seconds'].sum():.0f} s, one page after the other, from {made[0]} to "
-        f"{made[-1]} UTC. "
+        f"in {table['Seconds'].sum():.0f} s, without the starts of Python for each page, "
+        f"from {made[0]} to {made[-1]} UTC. "
         f"{sum(page not in computed for page in contents)} more pages are prose, reference, or "
         "this one." + (f" Not in the table of contents: {', '.join(unlisted)}." if unlisted else "")
     )

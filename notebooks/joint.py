@@ -167,8 +167,8 @@ if something:
         "table-5",
         f"{len(in_paper & ours)} of the paper's {len(in_paper)} pairs, as labelled, are among our "
         f"first {len(ours)}. Over all pairs, the paper's computed from its Table 3, Kendall's "
-        f"$\\tau$ is {trusted(tau)}. It adds little to that of Table 3: the {len(pairs)} pairs are "
-        f"made of {len(columns)} numbers.",
+        f"$\\tau$ is {trusted(tau)}. This agreement adds little to that of Table 3: the "
+        f"{len(pairs)} pairs are made of {len(columns)} numbers.",
     )
 else:
     show_agreement("table-5", "None: no weight of ours is above 0.")

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Live: a few CNNs, trained just now
 #
-# Every other result in this book comes from recorded trainings. The ones on this page happened
+# Results of CNNs on the other pages come from recorded trainings. The ones on this page happened
 # while the page was being built, on the 1,797 handwritten digits that come with scikit-learn:
 # 8 × 8 pixels, ten classes, no download. The study is made by the same function,
 # `hia.trainer.train`, so this page is also the quickest way to see it at work:

@@ -432,14 +432,14 @@ if chosen is not None and fits is not None:
     show_text(
         f"With {most:,} trials "
         + (
-            f"the chosen ones make the ranking worse by {listed(worse)}"
-            + (f"; by {listed(unclear)} that is not clear" if unclear else "")
+            f"the chosen ones make the ranking worse by {' and '.join(worse)}"
+            + (f"; that is not clear by {' and '.join(unclear)}" if unclear else "")
             if worse
             else "the chosen ones make no ranking clearly worse"
         )
         + ". "
         + (
-            "On the surface of the study the agreement goes "
+            "On the surface of the study the agreement goes, with the chosen ones added, "
             + listed(
                 f"from {of_study.loc[name, 'part']:.2f} to {of_study.loc[name, 'mixed']:.2f} by "
                 f"{LABELS[name]}"
@@ -562,7 +562,7 @@ if fits is not None:
         if (found == truth.MEASURED).any():
             over = fits[(fits["method"] == name) & (fits["trials"] == n)]
             over = (over["state"] == truth.OVER).sum()
-            more = f" ({over} surfaces over the limit)" if over else ""
+            more = f" ({over} surface{'s' if over > 1 else ''} over the limit)" if over else ""
             return f"{seconds.loc[n, name]:.2g}{more}"
         return found.iloc[0]
 

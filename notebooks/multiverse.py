@@ -16,7 +16,7 @@
 # {cite:p}`steegen2016increasing`, and one of them a universe.
 
 # %% tags=["parameters"]
-universes = "data/multiverse.parquet"  # recorded weights, one row per universe
+universes = "data/multiverse.parquet"  # recorded weights, one row per computation
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 planted = ["num_fc_units", "batch_size"]  # hyperparameters that are made to matter, as a test
 planted_part = 0.5  # part of the performance that they then are
@@ -365,7 +365,8 @@ if table is not None:
             f"{sets[words].sum():,} {words}"
             for words, share in leads.items()
         )
-        + ". What holds in none of them our CNNs do not show, however the ranking is computed."
+        + ". What holds in none that the text allows, our CNNs "
+        "do not show by any computation that the paper describes."
     )
 
 # %%

@@ -196,7 +196,7 @@ if len(seeds):
     if len(good):
         paragraphs.append(
             f"**The good ones.** Most of the variance is between configurations that train and "
-            f"such that hardly do. Among the better half of each data set's, "
+            f"such that hardly do. Among those above the median of their data set, "
             f"{good.groupby(['dataset', 'trial']).ngroups} configurations, the seed's share is "
             f"{noise.seed_share(good)}."
         )
@@ -224,8 +224,8 @@ if len(sizes):
         table[["Data set", *(NAMES[one] for one in fractions)]],
         "table-sizes",
         f"Training images of {sizes.groupby(['dataset', 'trial']).ngroups} configurations, from a "
-        "quarter to twice as many as in the study. Where there are not twice as many, all there "
-        "are; empty where the study has all of them already.",
+        "quarter to twice as many as in the study. Where an image file has fewer, all "
+        "that it has; empty where the study has all of them already.",
         formats={NAMES[one]: ",.0f" for one in fractions},
     )
     again = sizes[sizes["fraction"] == 1].merge(
@@ -415,6 +415,7 @@ if said:
 # ### Does importance move?
 #
 # The configurations of all data sets together are ranked by N-RReliefF as in {doc}`importance`,
+# but with fewer neighbours, as there are fewer CNNs,
 # once for each size and each seed. In place of the accuracy stands its rank within its data set and
 # size: with so few CNNs the differences between data sets would drown everything else.
 # `in_channel_num`, which belongs to the data set, is left out.

@@ -144,7 +144,7 @@ if recorded is not None and len(random):
             f"With {label}, random search over everything stays ahead of tuning "
             + listed(f"{first_k(k)} {ahead(one)}" for k, one in ((compared, few), (most, curve)))
             + f"; with {at} trials the smaller searches lose {interval(few.at(at))} of accuracy "
-            f"and {interval(curve.at(at))}."
+            f"and {interval(curve.at(at))}, where below 0 they gain."
         )
     before = {default: points_of[default, ALL, 1] for default in DEFAULTS}
     after = points_of["table1", ("nrrelieff", compared), at]
@@ -638,7 +638,7 @@ if recorded is not None and len(random):
         f"By {listed(leading)} `epoch` is mostly among {first_k(compared)}: what tuning by it "
         "seems to gain on the others is longer training as well."
         if leading
-        else f"By no ranking `epoch` is mostly among {first_k(compared)}, so that with Table 1's "
+        else f"In no ranking `epoch` is mostly among {first_k(compared)}, so that with Table 1's "
         "default it is the searches over everything that train longer."
     )
     show_text("\n\n".join(said))

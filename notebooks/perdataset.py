@@ -716,7 +716,7 @@ if screened is not None:
     beyond_seeds = of_colour.index[(of_colour["low"] > 0) | (of_colour["high"] < 0)]
     show_text(
         "**The answer.** In the pooled ranking `in_channel_num` is a label of the data set, and "
-        "its weight says which data sets are hard. "
+        "its weight says how the data sets differ, whatever they differ in. "
         + (
             "On converted images, colour changes the accuracy by "
             f"{colour_size.max():.3f} at most"

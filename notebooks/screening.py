@@ -378,7 +378,7 @@ if there:
         + (
             f"One seed ranks as another does with $\\tau$ = {np.mean(seed_taus):.2f}: "
             + (
-                "more seeds hardly change a ranking, more configurations would."
+                "more seeds would change the ranking less than more configurations would."
                 if np.mean(seed_taus) > 0.7
                 else "that part of the ranking which one seed turns round is no result."
             )
@@ -501,7 +501,8 @@ if both:
         f"screen and N-RReliefF with $J$ = {'30' if growing == 'N-RReliefF' else 'n/20'} by "
         f"{reading(('screen', growing))}. "
         + (
-            "By its interval, the first is more than unrelated rankings would give."
+            "By its interval, the first is more than unrelated rankings would give"
+            + (", and so is the second." if in_words["screen", growing][5] > 0 else ".")
             if in_words["screen", "fANOVA"][5] > 0
             else "By its interval, unrelated rankings could do as well as the first."
         )
@@ -511,8 +512,8 @@ if both:
             "two methods on one and the same study are no nearer to each other than the screen is "
             "to one of them."
             if of_methods <= with_study
-            else "two methods on one study are nearer to each other than the screen is to one of "
-            "them."
+            else "two methods on one study are no farther from each other than the screen is from "
+            "one of them."
         )
         + f" The study has its own noise: fANOVA on one half of it and on the other agree by "
         f"{of_halves_of_study:.2f}."
@@ -584,7 +585,7 @@ if both:
 # ## What two levels do not see
 #
 # An effect is the slope of a line through two points. {numref}`fig-pb-curves` has the curves of the
-# study for the hyperparameters that have more than two values, with the screen's points on them.
+# study for the hyperparameters that have more than two values, and the screen's points.
 
 # %%
 if both:
@@ -640,8 +641,7 @@ if both:
         "over its range, by the forests. "
         + (
             f"The best value of {listed(inside)} lies between the levels, where the screen does "
-            "not look; a hump there can cancel, and does not even leave a small effect as a sign "
-            "of itself."
+            "not look: of a hump there a part can cancel."
             if inside
             else "No best value lies between the levels, so no hump is missed; what the screen "
             "misses lies outside them."

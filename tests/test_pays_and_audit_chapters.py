@@ -109,7 +109,7 @@ def test_a_ranking_that_is_worth_something(folder: Path) -> None:
     assert "the first 5 at no number up to 200 trials" in shown
     assert "from 2 trials on (clearly so)" in shown
     assert "is not clear of 0." in shown
-    assert "By no ranking `epoch` is mostly among the first 3" in shown
+    assert "In no ranking `epoch` is mostly among the first 3" in shown
     assert "Rank among the 9 on the other data sets" in shown
     assert "Not complete" not in shown
     assert "that no number of trials brings back" in shown
@@ -186,7 +186,10 @@ def test_a_paper_with_other_numbers() -> None:
     change("table1.csv", '"1, 3",0', '"1, 3",3')
     change("values.csv", "icc,0.9889", "icc,0.99999")
     shown = page("audit", folder="published")
-    assert "10 of the 10 labels are right. The labels are as they should be." in shown
+    assert (
+        "10 of the 10 labels stand beside their own pair. The labels are as they should be."
+        in shown
+    )
     assert "defaults are inside their spaces.*" not in shown
     assert "No list with up to 6 agreeing ranks has an ICC as high" in shown
     change("table5.csv", f"{pairs['weight'][9]:.6f}", "0.1")
