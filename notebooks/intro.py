@@ -191,7 +191,7 @@ answers = [
     f"{N_NEIGHBORS} neighbours {listed(positive[:3])}"
     + (
         ", and no other has a weight above 0, for reasons that {doc}`importance` gives"
-        if len(positive) < 3
+        if 0 < len(positive) < 3
         else ""
     )
     + (f"; with {many} neighbours {listed(first(lists[-1]))}" if many in relief else "")

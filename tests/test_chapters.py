@@ -114,7 +114,7 @@ hia.relief.NRReliefF.fit = negative
         ("importance", "30 neighbours): no weight is above 0."),
         ("joint", "**No pairs of ours:** none of the weights of N-RReliefF"),
         ("filters", "No W is above 0, so there are no shares."),
-        ("intro", "are none by N-RReliefF and"),
+        ("intro", "are by N-RReliefF with its 30 neighbours none"),
     ],
 )
 def test_no_weight_above_0_is_a_result(

@@ -164,8 +164,8 @@ def test_without_the_study_and_the_screen(folder: Path) -> None:
     [
         (
             {"nrrelieff": 0.3, "ped_anova": 0.3},
-            "the chosen ones make the ranking worse by N-RReliefF, PED-ANOVA (Optuna); by "
-            "N-RReliefF, J = n/20, fANOVA that is not clear.",
+            "the chosen ones make the ranking worse by N-RReliefF and PED-ANOVA (Optuna); that is "
+            "not clear by N-RReliefF, J = n/20 and fANOVA.",
         ),
         ({}, "the chosen ones make no ranking clearly worse."),
     ],
