@@ -365,8 +365,12 @@ if table is not None:
             f"{sets[words].sum():,} {words}"
             for words, share in leads.items()
         )
-        + ". What holds in none that the text allows, our CNNs "
-        "do not show by any computation that the paper describes."
+        + (
+            ". What holds in none that the text allows, our CNNs do not show by any computation "
+            "that the paper describes."
+            if len(sets) > 1
+            else ". What holds in none of them, our CNNs do not show by any of these computations."
+        )
     )
 
 # %%
