@@ -110,7 +110,7 @@ def test_intervals_are_of_random_search_s_lists_alone() -> None:
     assert "such parts of random search" not in shown
     assert agreement(shown).count("95 % interval") == 1
     assert "separate lists has an ICC(A,k)" in shown
-    assert "and owes nothing to overlap. It" in shown
+    assert "and owes nothing to overlap. Single" in shown
 
     few = table[(table["source"] == "bohb") | (table.groupby("dataset").cumcount() < 10)]
     write(few)
