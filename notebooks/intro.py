@@ -58,10 +58,10 @@ columns = [name for name in HYPERPARAMETERS if (drawn[name] != drawn[name].iloc[
 X, accuracy = design(drawn, columns), drawn["accuracy"]
 # As many neighbours as in the paper, and as many as a twentieth of the CNNs: see `importance`.
 relief = {N_NEIGHBORS: NRReliefF(N_NEIGHBORS)}
-many = len(drawn) // 20
+growing = truth.CONTENDERS["nrrelieff_growing"].options(len(drawn))
+many = growing["n_neighbors"]
 if many > N_NEIGHBORS:
-    sigma = relief[N_NEIGHBORS].sigma * many / N_NEIGHBORS
-    relief[many] = NRReliefF(many, sigma=sigma)
+    relief[many] = NRReliefF(**growing)
 of_all = relief[N_NEIGHBORS].fit(design(rows, columns), rows["accuracy"]).weights_
 W = {n: estimator.fit(X, accuracy).weights_ for n, estimator in relief.items()}
 
@@ -289,7 +289,7 @@ def use() -> str:
         n = tuning.wins_from(curve, surely=True)
         return "at no number of trials that we tried" if n is None else f"from {n} trials on"
 
-    thirty, growing = (
+    thirty, wider = (
         [ahead(name, default) for default in ("table1", "learned")]
         for name in ("nrrelieff", "nrrelieff_growing")
     )
@@ -299,7 +299,7 @@ def use() -> str:
         f"clearly ahead of the first three by N-RReliefF {thirty[0]} where the rest is at the "
         f"paper's defaults, and {thirty[1]} where it is at defaults learned from other data sets; "
         "with a twentieth of the CNNs as neighbours "
-        + ("it is no different" if growing == thirty else f"{growing[0]}, and {growing[1]}")
+        + ("it is no different" if wider == thirty else f"{wider[0]}, and {wider[1]}")
         + " ({doc}`pays`)"
     )
 

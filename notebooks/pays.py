@@ -223,7 +223,7 @@ if recorded is not None:
         "table-pays-space",
         f"Rank among the {RANKED[1]} on the other data sets, mean over which one is left out; and "
         "the defaults.",
-        dict.fromkeys([*SHOWN.values()][:-1], ".1f") | {"Paper": ".0f"},
+        dict.fromkeys([LABELS[name] for name in tuning.COMPUTED], ".1f") | {"Paper": ".0f"},
     )
 
 # %% [markdown]

@@ -245,12 +245,10 @@ show_text(
 # %%
 by_list = shares(lists["subsets"])
 strongest = list(by_list.mean().nlargest(2).index)
-without_draws = (
-    icc(shares(lists["draws"]).drop(columns=strongest)).set_index("form").loc[REPORTED, "icc"]
-    if "draws" in lists
-    else np.nan
-)
-without = icc(by_list.drop(columns=strongest)).set_index("form").loc[REPORTED, "icc"]
+without = {
+    which: icc(shares(table).drop(columns=strongest)).set_index("form").loc[REPORTED, "icc"]
+    for which, table in lists.items()
+}
 tau = {
     which: table.T.corr(method="kendall").to_numpy()[np.triu_indices(len(table), 1)].mean()
     for which, table in lists.items()
@@ -265,9 +263,9 @@ show_text(
     f"- **Spread.** Between hyperparameters the standard deviation of the mean shares is "
     f"{by_list.mean().std():.3f}, between subsets that of one hyperparameter's share is "
     f"{spread['subsets']:.3f} on average. Without the two strongest (`{strongest[0]}` and "
-    f"`{strongest[1]}`) the ICC of the other {len(paper) - 2} is {without:.4f} instead of "
-    f"{main['icc']:.4f}"
-    + (f", and {without_draws:.4f} over the {KINDS['draws']}" if "draws" in lists else "")
+    f"`{strongest[1]}`) the ICC of the other {len(paper) - 2} is "
+    f"{without['subsets']:.4f} instead of {main['icc']:.4f}"
+    + (f", and {without['draws']:.4f} over the {KINDS['draws']}" if "draws" in lists else "")
     + ".\n"
     f"- **Overlap.** Two subsets share {overlap:.0%} of their CNNs. Between parts that share none, "
     f"of {len(parts[-1]):,} CNNs or one more, the ICC is {found['share, parts']['icc']:.4f}"

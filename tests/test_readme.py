@@ -67,8 +67,8 @@ def test_more_neighbours_or_anova_come_nearer(
     said: str, drawn: pd.DataFrame, thirty: pd.Series, forest: pd.Series
 ) -> None:
     assert "With more neighbours, or by functional ANOVA, the order comes nearer" in said
-    many = len(drawn) // 20
-    wider = NRReliefF(many, sigma=20 * many / 30).fit(design(drawn), drawn["accuracy"])
+    growing = truth.CONTENDERS["nrrelieff_growing"].options(len(drawn))
+    wider = NRReliefF(**growing).fit(design(drawn), drawn["accuracy"])
     tau = rank_agreement(printed(3), thirty).tau
     assert rank_agreement(printed(3), pd.Series(wider.weights_, HYPERPARAMETERS)).tau > tau
     assert rank_agreement(printed(4), forest).tau > tau

@@ -18,6 +18,9 @@ def drop(callback):
     reference = weakref.ref(thing, callback)
     del thing
     return reference
+def wait():
+    for _ in range(1000):
+        time.sleep(0.02)
 """
 
 
@@ -40,8 +43,7 @@ def test_an_interrupt_in_a_callback_is_not_lost(name):
 stopping.heed()
 try:
     drop(lambda _: (signal.raise_signal(signal.{name}), print("not here")))
-    for _ in range(1000):
-        time.sleep(0.02)
+    wait()
     print("went on")
 except KeyboardInterrupt:
     print("stopped")
@@ -52,19 +54,18 @@ except KeyboardInterrupt:
 @posix
 def test_it_comes_until_it_gets_through():
     source = """
+stopping.AGAIN_SECONDS = 1.0  # long enough to get into the second callback, on any machine
 stopping.heed()
 def busy(_):
     print("dropped")
     signal.raise_signal(signal.SIGTERM)
 def dull(_):
     print("waits")
-    for _ in range(1000):
-        time.sleep(0.02)
+    wait()
 try:
     drop(busy)
     drop(dull)  # in which the second attempt comes to nothing
-    for _ in range(1000):
-        time.sleep(0.02)
+    wait()
     print("went on")
 except KeyboardInterrupt:
     print("stopped")
