@@ -142,7 +142,7 @@ show_text(
     f"**Missing:** {', '.join(missing)}."
     if missing
     else f"All {len(ITEMS)} are regenerated; {len(set(agreements) & set(ITEMS))} of them are "
-    "compared with the paper's by number."
+    "compared with the paper's."
 )
 
 # %% [markdown]

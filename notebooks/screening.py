@@ -567,11 +567,26 @@ if both:
             columns=["hyperparameter", "dataset", "forest", "screen"],
         ),
     )
+    means = pd.DataFrame({"screen": of_screen.mean(axis=1), "forest": steps.mean(axis=1)})
+    apart = means[means["screen"] * means["forest"] < 0]
     show_text(
         f"The two have the same sign in {same.to_numpy().sum()} of {same.size} cases, and in "
         f"{(same & large).to_numpy().sum()} of the {large.to_numpy().sum()} in which the screen's "
-        "effect is more than two standard errors by the interactions. The correlation is "
-        f"{correlation:.2f}. "
+        "effect is more than two standard errors by the interactions. "
+        + (
+            "Of the means over the data sets, the sign is another for "
+            + listed(
+                [
+                    f"`{name}` ({pair.screen:+.3f} by the screen, {pair.forest:+.3f} by the forest)"
+                    for name, pair in apart.iterrows()
+                ],
+                code=False,
+            )
+            + ". "
+            if len(apart)
+            else "The means over the data sets all have the same sign. "
+        )
+        + f"The correlation is {correlation:.2f}. "
         + (
             f"The screen's effects are larger ({slope:.1f} times, by least squares): a forest "
             "draws its predictions towards the mean, and the screen compares corners, not all of "
