@@ -370,7 +370,7 @@ def joint_importance(weights: pd.Series) -> pd.DataFrame:
         raise ValueError(f"the shares sum to {total:.6g}, not to 1")
     pairs = pd.DataFrame(combinations(shares.index, 2), columns=["first", "second"])
     exponents = np.array([a + b for a, b in combinations(shares, 2)]) - total
-    pairs["weight"] = np.exp(np.minimum(exponents, 0.0))  # above 0 is rounding
+    pairs["weight"] = np.exp(exponents)
     return pairs.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -558,6 +558,8 @@ def test_the_profile_of_three_rows_by_hand():
         ({"n_neighbors": 0}, "n_neighbors=0"),
         ({"n_neighbors": 5, "sigma": -1.0}, "sigma=-1.0"),
         ({"n_neighbors": 5, "rank_base": 2}, "rank_base=2"),
+        ({"n_neighbors": 2.5}, "n_neighbors=2.5 is not a whole number"),
+        ({"n_neighbors": 5, "target_scale": "log"}, "target_scale='log'"),
     ],
 )
 def test_options_of_weights_are_checked(options, message):
@@ -565,6 +567,15 @@ def test_options_of_weights_are_checked(options, message):
     found = profile(spread(rng), rng.random(90), 5)
     with pytest.raises(ValueError, match=message):
         found.weights(**options)
+
+
+def test_a_profile_has_200_neighbours_and_its_weights_are_of_30():
+    rng = np.random.default_rng(3)
+    X = rng.random((210, 2))
+    y = rng.random(210)
+    found = profile(X, y)
+    assert len(found.p) == 200
+    np.testing.assert_allclose(found.weights(), NRReliefF().fit(X, y).weights_, rtol=1e-9)
 
 
 # --- How sure the weights are --------------------------------------------------------------------
@@ -863,6 +874,19 @@ def test_how_sure_where_eq_10_is_undefined(null):
         model.permutation_test(X, y, 5, null)
 
 
+def test_a_permutation_that_leaves_eq_10_undefined_is_not_less_and_no_warning():
+    """Three pairs of rows, three of which succeed: one in every pair, and all neighbours differ by
+    1; in two pairs, and a third of them do."""
+    X, y = [[0.0], [0.01], [1.0], [1.01], [2.2], [2.21]], np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    model = NRReliefF(n_neighbors=1)
+    copies = model._permuted(model._read(X, y), 40, "target", np.random.RandomState(0))
+    undefined = ~np.isfinite(copies[:, 0])
+    assert 5 < undefined.sum() < 40
+    at_least = undefined | (copies[:, 0] >= copies[0, 0] - relief._SINGLE)
+    found = model.permutation_test(X, y, 40, "target", random_state=0)
+    assert found["p_value"].tolist() == [at_least.sum() / 41]
+
+
 # --- The estimator -------------------------------------------------------------------------------
 
 
@@ -1086,9 +1110,10 @@ def test_joint_importance_accepts_rounded_shares():
         ({"n_neighbors": 2.5}, "n_neighbors=2.5"),
         ({"n_neighbors": True}, "n_neighbors=True"),
         ({"n_iterations": 0}, "n_iterations=0"),
-        ({"n_iterations": 61}, "n_iterations=61 is more than the 60 rows"),
+        ({"n_iterations": 61}, "the 60 rows of X; rows are drawn without .*, None uses every row$"),
         ({"sigma": 0}, "sigma=0"),
         ({"sigma": float("nan")}, "sigma=nan"),
+        ({"sigma": float("inf")}, "sigma=inf is not a number above 0$"),
         ({"sigma": "20"}, "sigma='20'"),
         ({"metric": "cosine"}, "metric='cosine'"),
         ({"scale": None}, "scale=None"),
@@ -1157,7 +1182,7 @@ def test_column_name_twice():
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([0.5, 0.5, 0.5, 0.5], "y has one value only"),
+        ([0.5, 0.5, 0.5, 0.5], "y has one value only: no column can explain it$"),
         ([0.5, np.nan, 0.5, 0.1], "y contains NaN"),
         ([0.5, np.inf, 0.5, 0.1], "y contains inf"),
         ([0.1, 0.2, 0.3], r"inconsistent numbers of samples: \[4, 3\]"),
@@ -1165,6 +1190,11 @@ def test_column_name_twice():
         (["a", "b", "c", "d"], "could not convert"),
         (None, "y is None"),
         ([0.0, 90.0, 20.0, 60.0], "needs less than 1: scale y, or target_scale='range'"),
+        (
+            [0.0, 1e-26, 0.0, 0.0],
+            r"^y has a range of 1e-26, too small for Eq\. 10: scale y, or target_scale='range'$",
+        ),
+        ([0.0, 1e31, 0.0, 0.0], r"^y has a range of 1e\+31, too large for Eq\. 10: scale y"),
     ],
 )
 def test_wrong_target(y, message):

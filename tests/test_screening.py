@@ -380,6 +380,24 @@ def test_replicates_of_equal_spread_give_the_standard_error_of_a_regression_on_a
     np.testing.assert_allclose(found["effect"], effects(x, means)["effect"])
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_replicates_of_unequal_spread_have_the_degrees_of_freedom_of_satterthwaite(unit):
+    """Three replicates at the run's mean and +- d: variance d^2, of which half are 9 times those
+    of the others; (sum v)^2 / sum v^2 = (12 + 12 * 9)^2 / (12 + 12 * 81) of 24 runs."""
+    d = unit * np.where(np.arange(24) % 2, 1.0, 3.0)
+    means = np.random.default_rng(9).uniform(size=24)
+    found = effects(folded(), np.column_stack([means - d, means, means + d]))
+    np.testing.assert_allclose(found["df"], 2 * 120**2 / 984)
+    np.testing.assert_allclose(found["se"], unit * 2 / 24 * np.sqrt(120 / 3))
+
+
+def test_an_interval_beyond_all_numbers_is_infinite_without_a_warning():
+    y = np.random.default_rng(10).choice([-1e308, 1e308], 24)
+    found = effects(folded(), y)
+    assert np.isinf(found[["low", "high"]]).any(axis=None)
+    assert np.isfinite(found["effect"]).all()
+
+
 def test_intervals_hold_the_true_effect_as_often_as_they_say():
     """Also where the spread differs between runs, half of which have nearly none."""
     rng = np.random.default_rng(3)
