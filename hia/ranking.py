@@ -4,6 +4,7 @@ A table is a CSV or Parquet file, or a study in an Optuna storage. What its colu
 printed before anything is computed with them, and can be overridden.
 """
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -320,17 +321,24 @@ def _load_study(url: str, target: str | None, study: str | None) -> Source:
     if parsed.get_backend_name() == "sqlite" and not (file and Path(file).is_file()):
         raise FileNotFoundError(f"{name}: there is no such file")  # it would be made
     try:
-        engine = sqlalchemy.create_engine(parsed)
-        known = sqlalchemy.inspect(engine).has_table("studies")
-        engine.dispose()
-        if not known:
-            raise ValueError(f"{name}: is no Optuna storage")
-        storage = optuna.storages.RDBStorage(url)
-        names = optuna.get_all_study_names(storage)
+        with contextlib.ExitStack() as closing:
+            engine = sqlalchemy.create_engine(parsed)
+            closing.callback(engine.dispose)
+            if not sqlalchemy.inspect(engine).has_table("studies"):
+                raise ValueError(f"{name}: is no Optuna storage")
+            storage = optuna.storages.RDBStorage(url)
+            closing.callback(storage.engine.dispose)
+            return _of_storage(name, storage, target, study)
     except SQLAlchemyError as error:
         raise ValueError(f"{name}: cannot be read ({type(error).__name__})") from None
     except ImportError as error:
         raise RuntimeError(f"{name}: {error}") from None
+
+
+def _of_storage(
+    name: str, storage: optuna.storages.RDBStorage, target: str | None, study: str | None
+) -> Source:
+    names = optuna.get_all_study_names(storage)
     if study is None and len(names) != 1:
         raise ValueError(f"{name}: has {len(names)} studies; name one by --study: {_listed(names)}")
     if study is not None and study not in names:

@@ -65,6 +65,14 @@ class Storage(optuna.storages.RDBStorage):
     transaction is an UPDATE, which locks the row, or all of SQLite.
     """
 
+    def __init__(self, url: str, **options: Any) -> None:
+        try:
+            super().__init__(url, **options)
+        except BaseException:
+            if engine := getattr(self, "engine", None):
+                engine.dispose()  # nobody else could close its connections
+            raise
+
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:

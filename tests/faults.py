@@ -20,7 +20,8 @@ import psutil
 import pytest
 
 from hia import datasets, plans, processes, space, study, trainer
-from hia.storage import opened
+from hia.storage import Storage, opened
+from hia.storage import connect as _connect
 
 IMAGES = 100  # 80 for training: a CNN takes some hundredths of a second
 TIMES = ("seconds", "cpu_seconds")
@@ -29,6 +30,16 @@ NUMBER = "select value_json from trial_user_attributes u where u.trial_id = t.tr
 FINISHED = "t.state in ('COMPLETE', 'PRUNED')"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX's")
+# Storages that a test has opened; `conftest.py` closes them after it.
+CONNECTED: list[Storage] = []
+
+
+def connect(url: str) -> Storage:
+    """As that of `hia.storage`, for the length of a test."""
+    CONNECTED.append(_connect(url))
+    return CONNECTED[-1]
+
+
 needs_mount = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk"
 )

@@ -14,6 +14,7 @@ import pytest
 from faults import (
     Disturbed,
     Forked,
+    connect,
     ended,
     fill_up,
     gone,
@@ -27,7 +28,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from hia import plans, study, trials
-from hia.storage import StorageError, connect
+from hia.storage import StorageError
 
 pytestmark = pytest.mark.slow
 

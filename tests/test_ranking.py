@@ -61,12 +61,14 @@ def storage(tmp_path_factory) -> str:
     sampler = optuna.samplers.RandomSampler(seed=0)
     draft = optuna.create_study(sampler=sampler)
     draft.optimize(objective, n_trials=40)
-    one = optuna.create_study(storage=url, study_name="one", direction="maximize")
+    kept = optuna.storages.RDBStorage(url)
+    one = optuna.create_study(storage=kept, study_name="one", direction="maximize")
     one.add_trials(draft.trials)
     two = optuna.create_study(
-        storage=url, study_name="two", directions=["minimize", "maximize"], sampler=sampler
+        storage=kept, study_name="two", directions=["minimize", "maximize"], sampler=sampler
     )
     two.optimize(lambda trial: (objective(trial), -objective(trial)), n_trials=12)
+    kept.engine.dispose()
     optuna.logging.set_verbosity(before)
     return url
 
@@ -143,8 +145,10 @@ def test_errors_are_one_line(csv, tmp_path, capsys, arguments, message) -> None:
     Path("notes.txt").write_text("")
     Path("trials.pkl").write_bytes(pickle.dumps(TABLE))
     Path("broken.parquet").write_bytes(b"PAR1 but not really")
-    with create_engine("sqlite:///other.db").begin() as connection:
+    engine = create_engine("sqlite:///other.db")
+    with engine.begin() as connection:
         connection.execute(text("CREATE TABLE something (x INTEGER)"))
+    engine.dispose()
     before = sorted(path.name for path in tmp_path.iterdir())
     assert main(["rank", *arguments.split()]) == 1
     printed = capsys.readouterr()

@@ -26,10 +26,11 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from faults import connect
 from optuna.trial import TrialState
 
 from hia import datasets, plans, processes, space, study, trainer, trials
-from hia.storage import FINISHED, connect, distribution
+from hia.storage import FINISHED, distribution
 
 IMAGES = 200  # 160 for training: a CNN takes some hundredths of a second
 STUDIES = Path(__file__).parents[1] / "studies"
