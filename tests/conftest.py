@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from chromium import CHROMIUM, FLAGS
-from faults import CONNECTED
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -30,14 +29,6 @@ def heeding() -> Iterator[None]:
     sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-@pytest.fixture(autouse=True)
-def closing() -> Iterator[None]:
-    """No test leaves its storages to the garbage collector, which Python 3.13 warns of."""
-    yield
-    while CONNECTED:
-        CONNECTED.pop().engine.dispose()
 
 
 @pytest.fixture(scope="session")

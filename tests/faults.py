@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,19 +31,16 @@ NUMBER = "select value_json from trial_user_attributes u where u.trial_id = t.tr
 FINISHED = "t.state in ('COMPLETE', 'PRUNED')"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX's")
-# Storages that a test has opened; `conftest.py` closes them after it.
-CONNECTED: list[Storage] = []
-
-
-def connect(url: str) -> Storage:
-    """As that of `hia.storage`, for the length of a test."""
-    CONNECTED.append(_connect(url))
-    return CONNECTED[-1]
-
-
 needs_mount = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk"
 )
+
+
+def connect(url: str) -> Storage:
+    """As that of `hia.storage`, closed when nothing refers to it any more."""
+    storage = _connect(url)
+    weakref.finalize(storage, storage.engine.dispose)
+    return storage
 
 
 class Disturbed:
