@@ -61,7 +61,7 @@ coverage: $(READY_TOO) ## run all tests and list the lines of hia that none of t
 
 torture: $(READY_TOO) ## kill studies, disks and servers at random, and fuzz: half an hour or more
 	@$(PY) -m pytest tests/torture -s
-	@HIA_EXAMPLES=$(or $(HIA_EXAMPLES),20) $(PY) -m pytest tests/test_fuzz_estimators.py tests/test_fuzz_readers.py
+	@HIA_EXAMPLES=$(or $(HIA_EXAMPLES),20) $(PY) -m pytest tests/test_fuzz.py tests/test_fuzz_estimators.py tests/test_fuzz_readers.py
 
 # In a copy: mutmut puts its mutants beside the package. It finds itself and its own packages in
 # .venv-mutants, which has no others than they are in .venv, and everything else in .venv.

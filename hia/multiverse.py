@@ -44,7 +44,7 @@ from scipy import stats
 
 from hia import published, space
 from hia.agreement import balanced_subsamples
-from hia.recording import whole
+from hia.recording import read_parquet, whole
 from hia.relief import Profile, profile
 from hia.trials import design
 
@@ -270,7 +270,7 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise FileNotFoundError(
             f"{path}: there is no such table; python benchmarks/record_multiverse.py makes it"
         )
-    table = pd.read_parquet(path)
+    table = read_parquet(path)
     if missing := [name for name in (*RECORDED, *space.HYPERPARAMETERS) if name not in table]:
         raise ValueError(f"{path}: column {missing[0]!r} is missing")
     names = list(space.HYPERPARAMETERS)

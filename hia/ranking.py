@@ -20,6 +20,7 @@ from hia import columns as describe
 from hia import optuna as studies
 from hia.columns import Column, ColumnError
 from hia.methods import METHODS, Ranking, rank
+from hia.recording import read_parquet
 
 DEFAULT_METHODS = ("nrrelieff", "fanova")
 # What a missing value looks like in a CSV file. "None" is not among them: it can be a choice.
@@ -284,9 +285,9 @@ def _read_file(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     kinds = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if kinds and kinds[-1] in (".parquet", ".pq"):
+        return read_parquet(path)
     try:
-        if kinds and kinds[-1] in (".parquet", ".pq"):
-            return pd.read_parquet(path)
         if {".csv", ".tsv", ".txt"} & set(kinds):
             return _read_csv(path)
     except (OSError, ValueError) as error:

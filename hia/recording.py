@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
+
 from hia import stopping
 
 _Job = TypeVar("_Job")
@@ -42,6 +44,22 @@ def write_json(content: Row, path: str | os.PathLike[str]) -> None:
     with whole(path) as partial:
         text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         partial.write_text(text, encoding="utf-8")
+
+
+def read_parquet(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The table in a Parquet file.
+
+    Raises ValueError naming a file that has none, or is damaged. What is damaged can fail anywhere
+    in the reader, as an error of any kind.
+    """
+    try:
+        table = pd.read_parquet(path)
+        for _, values in table.items():
+            values.to_numpy()  # where text that is not UTF-8 is met
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: not a readable Parquet file ({reason})") from error
+    return table
 
 
 class Journal:

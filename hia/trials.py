@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hia import space
-from hia.recording import whole
+from hia.recording import read_parquet, whole
 
 SOURCES = ("random", "bohb")
 
@@ -84,9 +84,9 @@ def read(
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no {what}; `{command}` writes one")
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise TrialsError(f"{path}: not a readable Parquet file ({error})") from error
+        table = read_parquet(path)
+    except ValueError as error:
+        raise TrialsError(str(error)) from error
     try:
         return checked(table)
     except TrialsError as error:

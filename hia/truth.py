@@ -35,6 +35,7 @@ from numpy.typing import ArrayLike
 
 from hia import methods, surfaces
 from hia.columns import Column
+from hia.recording import read_parquet
 from hia.surfaces import TARGET, Floats, Surface
 
 # Number of trials -> draws. Few trials differ most between draws.
@@ -268,7 +269,7 @@ def read(path: Path, columns: Sequence[str], command: str = "truth") -> pd.DataF
         raise FileNotFoundError(
             f"{path}: there is no such table; python benchmarks/record_truth.py {command} makes it"
         )
-    found = pd.read_parquet(path)
+    found = read_parquet(path)
     if missing := [name for name in columns if name not in found]:
         raise ValueError(f"{path}: column {missing[0]!r} is missing")
     return found

@@ -50,6 +50,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 from hia import columns as describe
 from hia import space
+from hia.recording import read_parquet
 from hia.surfaces import values_at
 from hia.truth import CONTENDERS
 
@@ -543,7 +544,7 @@ def load(path: Path) -> pd.DataFrame:
         raise FileNotFoundError(
             f"{path}: there is no such table; python benchmarks/record_tuning.py makes it"
         )
-    found = pd.read_parquet(path)
+    found = read_parquet(path)
     expected = ["dataset", "epochs", "default", "search", "ranking", "k", "tuned", "trials"]
     expected += ["mean", "error", "found", "ceiling", "best"]
     if missing := [name for name in expected if name not in found]:

@@ -133,7 +133,7 @@ def test_everything_can_be_said_on_the_command_line(csv, capsys, tmp_path) -> No
         ("trials.csv --target accuracy --study one", "trials.csv: a file has no studies"),
         ("notes.txt --target a", "notes.txt: cannot be read"),
         ("trials.pkl --target accuracy", "trials.pkl: is neither .csv nor .parquet"),
-        ("broken.parquet --target accuracy", "broken.parquet: cannot be read"),
+        ("broken.parquet --target accuracy", "broken.parquet: not a readable Parquet file"),
         ("sqlite:///no.db", "sqlite:///no.db: there is no such file"),
         ("sqlite:///other.db", "sqlite:///other.db: is no Optuna storage"),
         ("sqlite:///trials.csv", "sqlite:///trials.csv: cannot be read (DatabaseError)"),

@@ -1,11 +1,14 @@
 """hia.recording: files that are whole; its journals are tested with the experiments, the rest with
 the scripts that use it."""
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
-from hia.recording import whole, write_json
+from hia.recording import read_parquet, whole, write_json
 
 
 def test_a_file_is_whole_or_stays_as_it_was(tmp_path: Path) -> None:
@@ -23,3 +26,17 @@ def test_a_file_is_whole_or_stays_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full"):
         fill_the_disk()
     assert path.read_text(encoding="utf-8") == before
+
+
+NOT_UTF8 = pa.table({"a": pa.array([b"fine", b"\x80"]).view(pa.string())})
+NOTED = json.dumps({"index_columns": [], "columns": [{"name": "a"}], "column_indexes": [{}]})
+
+
+@pytest.mark.parametrize(
+    "table", [NOT_UTF8, pa.table({"a": [1]}).replace_schema_metadata({"pandas": NOTED})]
+)
+def test_a_parquet_file_that_fails_deep_in_its_reader_is_named(tmp_path: Path, table) -> None:
+    path = tmp_path / "trials.parquet"
+    pyarrow.parquet.write_table(table, path)
+    with pytest.raises(ValueError, match=r"trials\.parquet: not a readable Parquet file \(\w+: "):
+        read_parquet(path)
