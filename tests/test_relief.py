@@ -1111,7 +1111,10 @@ def test_joint_importance_accepts_rounded_shares():
         ({"n_neighbors": 2.5}, "n_neighbors=2.5"),
         ({"n_neighbors": True}, "n_neighbors=True"),
         ({"n_iterations": 0}, "n_iterations=0"),
-        ({"n_iterations": 61}, "the 60 rows of X; rows are drawn without .*, None uses every row$"),
+        (
+            {"n_iterations": 61},
+            "^n_iterations=61 is more than the 60 rows of X; .*None uses every row$",
+        ),
         ({"sigma": 0}, "sigma=0"),
         ({"sigma": float("nan")}, "sigma=nan"),
         ({"sigma": float("inf")}, "sigma=inf is not a number above 0$"),
