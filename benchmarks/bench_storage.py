@@ -146,12 +146,12 @@ def measure(url: str, finished: int) -> dict[str, Any]:
     clear(storage)
     own = study._study(storage, "digits", "random")
     data = datasets.load("digits", max_images=100)
-    ledger = study._Ledger(storage, "digits", "random", plan.models)
+    ledger = study._Ledger(plan, storage, "digits", "random")
     if finished:
         ledger.add({0: ledger._queued(0)})
         run_one(own, data)
         multiply(storage, own._study_id, finished)
-        ledger = study._Ledger(storage, "digits", "random", plan.models)
+        ledger = study._Ledger(plan, storage, "digits", "random")
     start = time.process_time()
     ledger.read()
     first = time.process_time() - start
@@ -217,7 +217,7 @@ def propose(finished: int) -> float:
             optuna.create_trial(
                 value=rng.random(),
                 params={name: config[name] for name in names},
-                distributions={name: distribution(name) for name in names},
+                distributions={name: distribution(space.SPACE[name]) for name in names},
             )
         )
     study._propose(own.ask())

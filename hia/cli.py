@@ -218,7 +218,8 @@ def _plan(options: argparse.Namespace) -> int:
     finished = _finished(plan, options.storage)
     recorded = table if finished is None else finished
     if recorded is not None:
-        recorded = recorded[recorded["precision"] == plan.precision]
+        same = (recorded["precision"] == plan.precision) & (recorded["lr_scale"] == plan.lr_scale)
+        recorded = recorded[same]
         print(f"\n{forecast.describe_fact(recorded, expected, options.workers)}")
     return 0
 

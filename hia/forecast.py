@@ -148,10 +148,10 @@ def count(
     for name, part in plan.parts.items():
         images, val_images = split(name, part, complete=complete)
         drawn, proposed = (
-            [number for number in range(part.models) if plans.source(number) == source]
+            [number for number in range(part.models) if plan.source(number) == source]
             for source in trials.SOURCES
         )
-        configs = [space.validate(plans.random_config(name, number)) for number in drawn]
+        configs = [space.validate(plan.random_config(name, number)) for number in drawn]
         random = _measures(
             terms(config, datasets.FACTS[name], images, val_images) for config in configs
         )

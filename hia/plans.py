@@ -3,14 +3,18 @@
 import hashlib
 import os
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from hia import datasets, space
+from hia import datasets
+from hia.space import PRECISIONS, SAMPLED, SCALES, SPACE, Config, Hyperparameter, sample
 
-MAX_EPOCHS = int(space.SPACE["epoch"].bounds[1])
+# What a plan can search by, and of every ten trials of a data set, how many are random search.
+SEARCHES = {"both": 7, "random": 10}
+MAX_EPOCHS = int(SPACE["epoch"].bounds[1])
 
 
 @dataclass(frozen=True)
@@ -23,16 +27,35 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study plan. parts: by data set. precision: of the arithmetic. text: the file as read."""
+    """A study plan.
+
+    parts: by data set. precision: of the arithmetic. text: the file as read. search: one of
+    `SEARCHES`. space: Table 1, with the scales that the plan states.
+    """
 
     name: str
     parts: dict[str, Part]
     precision: str
     text: str
+    search: str = "both"
+    space: Mapping[str, Hyperparameter] = field(default_factory=lambda: SPACE)
 
     @property
     def models(self) -> int:
         return sum(part.models for part in self.parts.values())
+
+    @property
+    def lr_scale(self) -> str:
+        """How the learning rate is drawn, one of `hia.space.SCALES`."""
+        return SCALES[self.space["lr"].log]
+
+    def source(self, trial: int) -> str:
+        """How the configuration of a trial is found: "random" or "bohb"."""
+        return source(trial, self.search)
+
+    def random_config(self, dataset: str, trial: int) -> Config:
+        """The configuration of a random-search trial."""
+        return random_config(dataset, trial, self.space)
 
 
 class PlanError(ValueError):
@@ -43,8 +66,11 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
     """Read a plan: a TOML file with one table [datasets.NAME] per data set.
 
     Its keys are `models`, the number of CNNs, and, optionally, `max_images`, the number of images
-    to use, a fifth of them for validation. Before the tables, `precision = "bf16"` may stand in
-    place of "float32". Raises PlanError naming the file and the key at fault.
+    to use, a fifth of them for validation. Before the tables may stand `precision`, "float32" (the
+    default) or "bf16", and `search`, "both" (the default: seven of ten trials by random search,
+    three by BOHB) or "random". A table [space.NAME] with `log = false` draws a
+    hyperparameter uniformly that Table 1 draws on its logarithm, `log = true` the reverse.
+    Raises PlanError naming the file and the key at fault.
     """
     path = Path(path)
     if not path.is_file():
@@ -54,14 +80,18 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: not valid TOML: {error}") from error
-    unknown = set(content) - {"datasets", "precision"}
+    unknown = set(content) - {"datasets", "precision", "search", "space"}
     if unknown or not isinstance(content.get("datasets"), dict) or not content["datasets"]:
         raise PlanError(
-            f"{path}: must hold tables [datasets.NAME] and nothing else but `precision`"
+            f"{path}: must hold tables [datasets.NAME] and nothing else but `precision`, `search` "
+            "and tables [space.NAME]"
         )
+    search = content.get("search", "both")
+    if search not in SEARCHES:
+        raise PlanError(f"{path}: search: {search!r} is not one of {', '.join(SEARCHES)}")
     precision = content.get("precision", "float32")
-    if precision not in space.PRECISIONS:
-        known = ", ".join(space.PRECISIONS)
+    if precision not in PRECISIONS:
+        known = ", ".join(PRECISIONS)
         raise PlanError(f"{path}: precision: {precision!r} is not one of {known}")
     parts = {}
     for name, part in content["datasets"].items():
@@ -77,12 +107,32 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise PlanError(f"{where}: {key} must be a positive integer, not {value!r}")
         parts[name] = Part(part["models"], part.get("max_images"))
-    return Plan(path.stem, parts, precision, text)
+    scaled = _read_space(path, content.get("space", {}))
+    return Plan(path.stem, parts, precision, text, search, scaled)
 
 
-def source(trial: int) -> str:
+def _read_space(path: Path, content: object) -> dict[str, Hyperparameter]:
+    """Table 1 with the scales that a plan states."""
+    if not isinstance(content, dict):
+        raise PlanError(f"{path}: space must hold tables [space.NAME], not {content!r}")
+    scaled = dict(SPACE)
+    for name, part in content.items():
+        where = f"{path}: [space.{name}]"
+        if name not in SAMPLED:
+            known = ", ".join(SAMPLED)
+            raise PlanError(f"{where}: unknown hyperparameter; known are {known}")
+        if not isinstance(part, dict) or set(part) != {"log"} or not isinstance(part["log"], bool):
+            raise PlanError(f"{where}: must hold `log = true` or `log = false` and nothing else")
+        row = SPACE[name]
+        if part["log"] and (row.kind != "float" or row.bounds[0] <= 0):
+            raise PlanError(f"{where}: log = true needs a range of positive numbers")
+        scaled[name] = replace(row, log=part["log"])
+    return scaled
+
+
+def source(trial: int, search: str = "both") -> str:
     """Of every ten trials of a data set, seven are random search and three BOHB (Section 4.1)."""
-    return "random" if trial % 10 < 7 else "bohb"
+    return "random" if trial % 10 < SEARCHES[search] else "bohb"
 
 
 def seed(dataset: str, trial: int) -> int:
@@ -91,6 +141,6 @@ def seed(dataset: str, trial: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def random_config(dataset: str, trial: int) -> space.Config:
+def random_config(dataset: str, trial: int, space: Mapping[str, Hyperparameter] = SPACE) -> Config:
     """The configuration of a random-search trial."""
-    return space.sample(np.random.default_rng(seed(dataset, trial)))
+    return sample(np.random.default_rng(seed(dataset, trial)), space)

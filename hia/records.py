@@ -46,7 +46,7 @@ class Table:
         return first | {
             name: column
             for name, column in trials.COLUMNS.items()
-            if name not in first and name not in ("source", "trial")
+            if name not in first and name not in ("source", "trial", "lr_scale")
         }
 
 
@@ -109,7 +109,7 @@ def check(name: str, table: pd.DataFrame) -> pd.DataFrame:
         right = f"must be a {'whole ' if dtype == 'int64' else ''}number from {low:g}"
         _refuse(table, column, [not _is_number(v, dtype, low) for v in table[column]], right)
     # What the table shares with that of the trials is checked as there, with its own numbers.
-    stand_in: dict[str, Any] = {"trial": np.arange(len(table))}
+    stand_in: dict[str, Any] = {"trial": np.arange(len(table)), "lr_scale": "log"}
     if "source" not in table:
         stand_in["source"] = "random"
     shared = table.assign(**stand_in)[list(trials.COLUMNS)].reset_index(drop=True)

@@ -117,17 +117,21 @@ FILTERS: tuple[str, ...] = ("num_filters_1", "num_filters_2", "num_filters_3")
 HYPERPARAMETERS: tuple[str, ...] = tuple(name for name in SPACE if name not in FILTERS)
 SAMPLED: tuple[str, ...] = tuple(name for name in SPACE if name != "in_channel_num")
 
+# How a range is drawn from: uniformly as it is, or on its logarithm.
+SCALES: tuple[str, ...] = ("linear", "log")
+
 # What a training computes in. Not a hyperparameter of the paper, whose CNNs are float32.
 PRECISIONS: tuple[str, ...] = ("float32", "bf16")
 
 
-def sample(rng: np.random.Generator) -> Config:
+def sample(rng: np.random.Generator, space: Mapping[str, Hyperparameter] = SPACE) -> Config:
     """One random configuration: the thirteen hyperparameters that do not belong to the data set.
 
     All three filter counts are drawn, whatever the number of layers, so that the stream of random
-    numbers does not depend on what is drawn.
+    numbers does not depend on what is drawn. Nor does it depend on a scale: the same stream gives
+    the same configuration but for the hyperparameter that is drawn on another one.
     """
-    return {name: SPACE[name].sample(rng) for name in SAMPLED}
+    return {name: space[name].sample(rng) for name in SAMPLED}
 
 
 def validate(config: Mapping[str, object]) -> Config:

@@ -114,15 +114,17 @@ class Storage(optuna.storages.RDBStorage):
             raise NothingQueuedError
         return super()._create_new_trial(study_id, template_trial)
 
-    def set_params(self, trial_id: int, config: space.Config) -> None:
+    def set_params(
+        self, trial_id: int, config: space.Config, table1: Mapping[str, space.Hyperparameter]
+    ) -> None:
         """Note a configuration in one transaction; Optuna takes one per hyperparameter."""
         param = models.TrialParamModel.__table__
         rows = [
             {
                 "trial_id": trial_id,
                 "param_name": name,
-                "param_value": distribution(name).to_internal_repr(value),
-                "distribution_json": distribution_to_json(distribution(name)),
+                "param_value": distribution(table1[name]).to_internal_repr(value),
+                "distribution_json": distribution_to_json(distribution(table1[name])),
             }
             for name, value in config.items()
         ]
@@ -287,9 +289,8 @@ def patiently(action: Callable[[], T]) -> T:
     return action()
 
 
-def distribution(name: str) -> BaseDistribution:
+def distribution(row: space.Hyperparameter) -> BaseDistribution:
     """A hyperparameter of Table 1 as Optuna writes it."""
-    row = space.SPACE[name]
     if row.choices is not None:
         return CategoricalDistribution(row.choices)
     low, high = row.bounds

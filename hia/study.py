@@ -86,9 +86,9 @@ def run(
     """Train what is missing of a plan, with `workers` processes on this machine.
 
     recorded: the folder of an export. Its rows that the storage does not have are taken over first,
-    if made with as many images and the precision that the plan says, so that a study goes on from
-    those files alone. Prints progress every `report_seconds`. The same plan may be run by several
-    processes, on several machines, at the same time.
+    if made with as many images, in the precision and with the scale of `lr` that the plan says, so
+    that a study goes on from those files alone. Prints progress every `report_seconds`. The same
+    plan may be run by several processes, on several machines, at the same time.
 
     Raises PlanError where the storage holds trials of other images or another precision, and
     StorageError or RuntimeError where the storage or a worker fails, with all finished trials kept.
@@ -222,10 +222,11 @@ class _Ledger:
     A finished trial stays finished, so that only new and open ones are read again.
     """
 
-    def __init__(self, storage: Storage, name: str, kind: str, models: int) -> None:
-        self.storage, self.name, self.kind = storage, name, kind
+    def __init__(self, plan: Plan, storage: Storage, name: str, kind: str) -> None:
+        models = plan.parts[name].models
+        self.plan, self.storage, self.name, self.kind = plan, storage, name, kind
         self.study_id = _study(storage, name, kind)._study_id
-        self.unfinished = dict.fromkeys(n for n in range(models) if plans.source(n) == kind)
+        self.unfinished = dict.fromkeys(n for n in range(models) if plan.source(n) == kind)
         self.open: dict[int, tuple[int, TrialState]] = {}
         self.seen = -1
         self.seconds = 0.0  # that the last reading took
@@ -251,7 +252,7 @@ class _Ledger:
             self.add({number: self._queued(number) for number in absent})
 
     def _queued(self, number: int) -> FrozenTrial:
-        config = plans.random_config(self.name, number) if self.kind == "random" else {}
+        config = self.plan.random_config(self.name, number) if self.kind == "random" else {}
         return optuna.create_trial(
             state=TrialState.WAITING,
             system_attrs={"fixed_params": config},
@@ -263,7 +264,7 @@ class _Ledger:
 
 
 def _ledgers(plan: Plan, storage: Storage) -> list[_Ledger]:
-    return [_Ledger(storage, name, kind, plan.parts[name].models) for name, kind in _studies(plan)]
+    return [_Ledger(plan, storage, name, kind) for name, kind in _studies(plan)]
 
 
 def _queue(ledgers: Sequence[_Ledger]) -> int:
@@ -297,17 +298,19 @@ def _count_images(name: str, part: Part) -> int:
     return len(data.train_labels) + len(data.val_labels)
 
 
-def _check_row(plan: Plan, row: Mapping[str, Any], totals: dict[str, int]) -> None:
-    """Raises PlanError unless a row has the plan's number of images and precision.
+def _check_row(plan: Plan, row: dict[str, Any], totals: dict[str, int]) -> None:
+    """Raises PlanError unless a row has the plan's number of images, precision and scale of `lr`.
 
     totals: images by data set; where neither it nor the plan has a number, it gets the row's.
     """
     name, images = row["dataset"], row["images"] + row["val_images"]
     planned = totals.setdefault(name, plan.parts[name].max_images or images)
-    if (images, row["precision"]) != (planned, plan.precision):
+    scale = row.setdefault("lr_scale", "log")  # rows of a time when there was no other
+    if (images, row["precision"], scale) != (planned, plan.precision, plan.lr_scale):
         raise PlanError(
-            f"plan {plan.name}: {name} with {planned} images in {plan.precision}, but the storage "
-            f"holds trials with {images} images in {row['precision']}; use a storage of its own"
+            f"plan {plan.name}: {name} with {planned} images in {plan.precision} and lr on a "
+            f"{plan.lr_scale} scale, but the storage holds trials with {images} images in "
+            f"{row['precision']} and a {scale} scale; use a storage of its own"
         )
 
 
@@ -326,11 +329,12 @@ def _take_over(plan: Plan, storage: Storage, folder: Path, totals: Mapping[str, 
             & (table["source"] == ledger.kind)
             & (table["images"] + table["val_images"] == totals[ledger.name])
             & (table["precision"] == plan.precision)
+            & (table["lr_scale"] == plan.lr_scale)
             & table["trial"].isin(set(ledger.unfinished) - there)
         ]
         for first in range(0, len(chosen), TAKEN_AT_ONCE):
             some = chosen.iloc[first : first + TAKEN_AT_ONCE].to_dict("records")
-            ledger.add({row["trial"]: _as_optuna(row) for row in some})
+            ledger.add({row["trial"]: _as_optuna(plan, row) for row in some})
             taken = True
     if taken:
         known = storage.sessions()
@@ -350,7 +354,7 @@ def _recorded_sessions(path: Path) -> list[dict[str, Any]]:
         raise ValueError(f"{path}: not the provenance of an export ({error!r})") from error
 
 
-def _as_optuna(row: dict[Hashable, Any]) -> FrozenTrial:
+def _as_optuna(plan: Plan, row: dict[Hashable, Any]) -> FrozenTrial:
     """An exported row as a finished Optuna trial."""
     row = {name: None if _is_missing(value) else value for name, value in row.items()}
     row["accuracy_per_epoch"] = [float(value) for value in row["accuracy_per_epoch"]]
@@ -364,7 +368,7 @@ def _as_optuna(row: dict[Hashable, Any]) -> FrozenTrial:
         state=TrialState.PRUNED if stopped else TrialState.COMPLETE,
         value=row["accuracy"],
         params={name: row[name] for name in names},
-        distributions={name: distribution(name) for name in names},
+        distributions={name: distribution(plan.space[name]) for name in names},
         user_attrs={"trial": row["trial"], "row": row},
         intermediate_values=dict(enumerate(row["accuracy_per_epoch"], start=1)),
     )
@@ -418,13 +422,13 @@ def _take_trials(plan: Plan, storage_url: str, device: str, index: int) -> None:
                         data = None  # before the next is loaded
                         images = plan.parts[name].max_images
                         data = datasets.load(name, max_images=images, device=device)
-                    _run_one(study, trial, data, plan.precision, processor)
+                    _run_one(plan, study, trial, data, processor)
         if idle:
             time.sleep(1)
 
 
 def _run_one(
-    study: optuna.Study, trial: optuna.Trial, data: datasets.Dataset, precision: str, processor: str
+    plan: Plan, study: optuna.Study, trial: optuna.Trial, data: datasets.Dataset, processor: str
 ) -> None:
     """Train the CNN of a trial and finish the trial.
 
@@ -434,25 +438,25 @@ def _run_one(
     with contextlib.suppress(UpdateFinishedTrialError):
         value, state = None, None
         try:
-            value = _train_one(study, trial, data, precision, processor)
+            value = _train_one(plan, study, trial, data, processor)
         except TrialPruned:
             state = TrialState.PRUNED
         patiently(lambda: study.tell(trial, value, state, skip_if_finished=True))
 
 
 def _train_one(
-    study: optuna.Study, trial: optuna.Trial, data: datasets.Dataset, precision: str, processor: str
+    plan: Plan, study: optuna.Study, trial: optuna.Trial, data: datasets.Dataset, processor: str
 ) -> float:
     """Train the CNN of one trial and leave its row in the storage; its validation accuracy."""
     number = trial.user_attrs["trial"]
-    kind = plans.source(number)
+    kind = plan.source(number)
     if kind == "random":
-        config = space.validate(plans.random_config(data.name, number))
+        config = space.validate(plan.random_config(data.name, number))
         storage = study._storage
         assert isinstance(storage, Storage)
-        patiently(lambda: storage.set_params(trial._trial_id, config))
+        patiently(lambda: storage.set_params(trial._trial_id, config, plan.space))
     else:
-        config = patiently(lambda: _propose(trial))
+        config = patiently(lambda: _propose(plan, trial))
 
     def stop(epoch: int, accuracy: float) -> bool:
         if kind == "random":
@@ -460,7 +464,8 @@ def _train_one(
         patiently(lambda: trial.report(accuracy, epoch))
         return epoch < config["epoch"] and patiently(trial.should_prune)
 
-    result = trainer.train(config, data, plans.seed(data.name, number), stop, precision=precision)
+    seed = plans.seed(data.name, number)
+    result = trainer.train(config, data, seed, stop, precision=plan.precision)
     epochs = len(result.accuracy_per_epoch)
     row = {
         "dataset": data.name,
@@ -473,8 +478,9 @@ def _train_one(
         **result.row(),
         "images": len(data.train_labels),
         "val_images": len(data.val_labels),
-        "seed": plans.seed(data.name, number),
-        "precision": precision,
+        "seed": seed,
+        "precision": plan.precision,
+        "lr_scale": plan.lr_scale,
         "processor": processor,
     }
     patiently(lambda: trial.set_user_attr("row", row))
@@ -483,7 +489,7 @@ def _train_one(
     return result.accuracy
 
 
-def _propose(trial: optuna.Trial) -> space.Config:
+def _propose(plan: Plan, trial: optuna.Trial) -> space.Config:
     """BOHB's configuration."""
     config: space.Config = {}
     for name in space.SAMPLED:
@@ -491,7 +497,7 @@ def _propose(trial: optuna.Trial) -> space.Config:
             continue
         config[name] = plans.MAX_EPOCHS
         if name != "epoch":
-            config[name] = trial._suggest(name, distribution(name))
+            config[name] = trial._suggest(name, distribution(plan.space[name]))
     return config
 
 

@@ -49,6 +49,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "diverged": ("bool", "a training loss was not finite"),
     "precision": ("str", "float32, or bf16 for autocast to bfloat16"),
     "processor": ("str", "what trained it"),
+    "lr_scale": ("str", "how the learning rate was drawn: linear, or log, on its logarithm"),
 }
 
 
@@ -122,6 +123,8 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     _refuse(table, "source", ~table["source"].isin(SOURCES), f"must be one of {SOURCES}")
     right = f"must be one of {space.PRECISIONS}"
     _refuse(table, "precision", ~table["precision"].isin(space.PRECISIONS), right)
+    right = f"must be one of {space.SCALES}"
+    _refuse(table, "lr_scale", ~table["lr_scale"].isin(space.SCALES), right)
     for name, hyperparameter in space.SPACE.items():
         values = table[name]
         if hyperparameter.choices is not None:

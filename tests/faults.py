@@ -159,6 +159,7 @@ def undisturbed(number: int) -> dict:
             "val_images": len(data.val_labels),
             "seed": seed,
             "precision": "float32",
+            "lr_scale": "log",
             "processor": processes.describe_processor("cpu"),
         }
     return _undisturbed[number]

@@ -46,7 +46,7 @@ def table() -> pd.DataFrame:
         row |= {"seconds": result.seconds, "cpu_seconds": None}
         row |= {"parameters": result.parameters, "flops": result.flops}
         row |= {"images": 160, "val_images": 40, "seed": plans.seed("digits", number)}
-        row |= {"diverged": False, "precision": "float32"}
+        row |= {"diverged": False, "precision": "float32", "lr_scale": "log"}
         row |= {"processor": processes.describe_processor("cpu")}
         rows.append(row)
     return trials.check(pd.DataFrame(rows))

@@ -51,6 +51,7 @@ def trained(number: int) -> dict:
         "seed": plans.seed("digits", number),
         "diverged": result.diverged,
         "precision": "float32",
+        "lr_scale": "log",
         "processor": processes.describe_processor("cpu"),
     }
 

@@ -196,7 +196,7 @@ def test_two_coordinators_take_the_same_export_over_once(tmp_path):
     study._take_over(after.plan, views[1], tmp_path / "export", {"digits": 100})
     for ledger in ledgers:  # which has not looked since
         rows = table[table["source"] == ledger.kind].to_dict("records")
-        ledger.add({row["trial"]: study._as_optuna(row) for row in rows})
+        ledger.add({row["trial"]: study._as_optuna(after.plan, row) for row in rows})
     after.assert_whole()
     assert after.seen == before.seen
 

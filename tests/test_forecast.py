@@ -50,7 +50,7 @@ def recorded(rows: list[dict]) -> pd.DataFrame:
         filled |= {"loss": 1.0, "seconds": 1.0, "cpu_seconds": None}
         filled |= {"parameters": 1, "flops": 1, "seed": 0}
         filled |= {"images": 160, "val_images": 40, "diverged": False, "processor": "a processor"}
-        filled |= {"precision": "float32"} | row
+        filled |= {"precision": "float32", "lr_scale": "log"} | row
         filled["in_channel_num"] = datasets.FACTS[filled["dataset"]].channels
         full.append(filled)
     return trials.check(pd.DataFrame(full))

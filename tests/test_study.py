@@ -16,6 +16,7 @@ import threading
 import time
 import warnings
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,6 +95,55 @@ def test_a_plan_is_read(tmp_path):
     assert plan.text == text
 
 
+def test_a_plan_states_the_scale_and_the_search(tmp_path):
+    path = tmp_path / "linear.toml"
+    path.write_text('search = "random"\n[space.lr]\nlog = false\n[datasets.digits]\nmodels = 20\n')
+    plan = plans.load_plan(path)
+    assert {plan.source(trial) for trial in range(20)} == {"random"}
+    assert plan.lr_scale == "linear"
+    low, high = space.SPACE["lr"].bounds
+    for trial in range(20):
+        ours = plan.random_config("digits", trial)
+        theirs = plans.random_config("digits", trial)
+        place = np.log(theirs.pop("lr") / low) / np.log(high / low)  # of 1, in its range
+        assert ours.pop("lr") == pytest.approx(low + place * (high - low))
+        assert ours == theirs
+    assert a_plan(tmp_path, 3).lr_scale == "log"
+
+
+@pytest.mark.slow
+def test_a_study_with_another_scale_says_so_and_needs_a_storage_of_its_own(tmp_path):
+    text = f"[datasets.digits]\nmodels = 10\nmax_images = {IMAGES}\n"
+    plain_path, path = tmp_path / "log.toml", tmp_path / "linear.toml"
+    plain_path.write_text(text)
+    path.write_text("[space.lr]\nlog = false\n" + text)
+    plan, storage = plans.load_plan(path), url(tmp_path / "linear.db")
+    study.run(plan, storage, workers=2)
+    table = study.export(plan, storage, tmp_path)
+    assert set(table["lr_scale"]) == {"linear"}
+    assert list(table["source"]) == [plans.source(trial) for trial in range(10)]
+    for row in table[table["source"] == "random"].to_dict("records"):
+        assert row["lr"] == plan.random_config("digits", row["trial"])["lr"]
+    assert (table["lr"] > 1e-3).sum() >= 8  # of a logarithm's, two in five would be
+    other = plans.load_plan(plain_path)
+    for refused in (study.run, study.export):
+        arguments = (tmp_path,) if refused is study.export else ()
+        with pytest.raises(plans.PlanError, match=r"lr on a log scale, but .* a linear scale"):
+            refused(other, storage, *arguments)
+    # Nor are the rows of another scale taken over.
+    study.run(
+        replace(other, parts={"digits": plans.Part(1, IMAGES)}),
+        url(tmp_path / "log.db"),
+        recorded=tmp_path,
+    )
+    taken = study.export(
+        replace(other, parts={"digits": plans.Part(1, IMAGES)}),
+        url(tmp_path / "log.db"),
+        tmp_path / "log",
+    )
+    assert set(taken["lr_scale"]) == {"log"}
+
+
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_plans_of_the_repository_can_be_read(path):
     plan = plans.load_plan(path)
@@ -117,6 +167,24 @@ BAD_PLANS = {
     "text": ('[datasets.digits]\nmodels = "3"\n', "positive integer, not '3'"),
     "fraction": ("[datasets.digits]\nmodels = 1.5\n", "positive integer, not 1.5"),
     "images": ("[datasets.digits]\nmodels = 3\nmax_images = -1\n", "max_images must be a positive"),
+    "search": ('search = "grid"\n[datasets.digits]\nmodels = 3\n', "search: 'grid' is not one of"),
+    "space is no table": ("space = 3\n[datasets.digits]\nmodels = 3\n", "space must hold tables"),
+    "unknown hyperparameter": (
+        "[space.momentum]\nlog = true\n[datasets.digits]\nmodels = 3\n",
+        r"\[space.momentum\]: unknown hyperparameter; known are num_conv_layers, lr",
+    ),
+    "a range": (
+        "[space.lr]\nlow = 0.1\n[datasets.digits]\nmodels = 3\n",
+        r"\[space.lr\]: must hold `log = true` or `log = false`",
+    ),
+    "log is no bool": (
+        "[space.lr]\nlog = 1\n[datasets.digits]\nmodels = 3\n",
+        r"\[space.lr\]: must hold `log = true` or",
+    ),
+    "log from 0": (
+        "[space.dropout_rate]\nlog = true\n[datasets.digits]\nmodels = 3\n",
+        r"\[space.dropout_rate\]: log = true needs a range of positive",
+    ),
     "not text": (b"# \xff\xfe\n[datasets.digits]\nmodels = 3\n", "not valid TOML"),
 }
 
@@ -184,7 +252,7 @@ def test_optuna_knows_the_same_space():
     rng = np.random.default_rng(0)
     drawn = [space.sample(rng) for _ in range(50)]
     for name in space.SAMPLED:
-        written = distribution(name)
+        written = distribution(space.SPACE[name])
         assert all(written._contains(written.to_internal_repr(c[name])) for c in drawn)
         if space.SPACE[name].choices is not None:
             assert written.choices == space.SPACE[name].choices
@@ -547,9 +615,9 @@ def test_taking_over_can_be_killed_too(first, monkeypatch, tmp_path):
     convert = study._as_optuna
     left = iter(range(4))
 
-    def killed(row):
+    def killed(plan, row):
         next(left)
-        return convert(row)
+        return convert(plan, row)
 
     monkeypatch.setattr(study, "_as_optuna", killed)
     with pytest.raises(StopIteration):

@@ -40,6 +40,7 @@ def row(dataset: str, trial: int, rng: np.random.Generator) -> dict:
         "seed": int(rng.integers(2**32)),
         "diverged": False,
         "precision": "float32",
+        "lr_scale": "log",
         "processor": "a processor",
     }
 
