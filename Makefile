@@ -61,13 +61,14 @@ coverage: $(READY_TOO) ## run all tests and list the lines of hia that none of t
 
 torture: $(READY_TOO) ## kill studies, disks and servers at random, and fuzz: half an hour or more
 	@$(PY) -m pytest tests/torture -s
-	@HIA_EXAMPLES=$(or $(HIA_EXAMPLES),20) $(PY) -m pytest tests/test_fuzz.py tests/test_fuzz_estimators.py tests/test_fuzz_readers.py
+	@HIA_EXAMPLES=$(or $(HIA_EXAMPLES),20) $(PY) -m pytest tests/faults/test_fuzz.py tests/ranking/test_fuzz_estimators.py \
+	  tests/ranking/test_fuzz_readers.py
 
 # In a copy: mutmut puts its mutants beside the package. It finds itself and its own packages in
 # .venv-mutants, which has no others than they are in .venv, and everything else in .venv.
 mutants: $(READY) $(MUTMUT) ## break relief, neighbours, fanova and screening in many places: do tests see it?
 	@rm -rf _build/mutants && mkdir -p _build/mutants
-	@cp -r hia tests pyproject.toml _build/mutants
+	@cp -r hia notebooks tests pyproject.toml _build/mutants
 	@cd _build/mutants && export PYTHONPATH="$(CURDIR)/.venv-mutants" OMP_NUM_THREADS=1 && \
 	mutmut="$(abspath $(PY)) -m mutmut" && $$mutmut run && \
 	$$mutmut results --all true > results.txt && \
@@ -78,7 +79,7 @@ audit: $(TOOLS) ## look for known vulnerabilities of the pinned packages; OUTAGE
 	@.venv-tools/bin/python .ci/audit.py $(LOCKS) $(if $(filter pass,$(OUTAGE)),--outage-passes)
 
 notebook: $(READY_TOO) ## run one notebook with other parameters: NB=importance P="n_neighbors=50 sigma=10"
-	@$(PY) -m hia.notebooks rerun "$$NB" "$$P"
+	@$(PY) book/run_notebooks.py rerun "$$NB" "$$P"
 
 study: $(READY) ## train the CNNs of a plan, or go on with it: PLAN=studies/first.toml WORKERS=2
 	@$(VENV)/bin/hia study $(PLAN) $(if $(WORKERS),--workers $(WORKERS))
@@ -92,7 +93,7 @@ serve: $(BOOK) ## show the built book on localhost: PORT=8000
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 picture: book/intro.ipynb ## make the README's picture anew
-	@$(PY) -m hia.notebooks picture $< fig-headline -o picture.svg
+	@$(PY) book/run_notebooks.py picture $< fig-headline -o picture.svg
 
 lint: $(READY) ## check style and types
 	@$(VENV)/bin/ruff check .
@@ -122,8 +123,8 @@ sed 's/^numpy<.*/numpy/' requirements.in | \
   $(UV) pip install -q --python $$python -r pyproject.toml --extra book -r - -c $$limits; \
 $(UV) pip install -q --python $$python --no-deps -e .; \
 $$python -V; $(UV) pip list -q --python $$python; \
-$$python -m pytest -m "not browser" $(if $(filter min,$(1)),-W default) --ignore tests/test_book.py \
-  --ignore tests/test_accessibility.py --ignore tests/test_environment.py $(TESTS)
+$$python -m pytest -m "not browser" $(if $(filter min,$(1)),-W default) --ignore tests/pages/test_book.py \
+  --ignore tests/pages/test_accessibility.py --ignore tests/pages/test_environment.py $(TESTS)
 endef
 
 $(TOOLS): requirements-tools.lock
@@ -163,9 +164,9 @@ $(FANOVA): requirements-fanova.lock $(READY)
 	@touch $@
 
 # The book's own copies. A notebook runs again when it, the package or the recorded data changed.
-book/%.ipynb: notebooks/%.py $(wildcard hia/*.* data/*.* data/*/*.*) $(READY_TOO)
+book/%.ipynb: notebooks/%.py $(wildcard hia/*.* hia/*/*.* notebooks/hia_book/*.* data/*.* data/*/*.*) $(READY_TOO)
 	@echo "Running $<"
-	@$(PY) -m hia.notebooks run $< -o $@
+	@$(PY) book/run_notebooks.py run $< -o $@
 
 # These look at the other pages.
 book/items.ipynb: $(filter-out book/items.ipynb,$(EXECUTED)) $(wildcard book/*.md)

@@ -20,7 +20,7 @@ import scipy
 import sklearn
 
 from hia import space
-from hia.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova, measure_options
 
 TRIALS = Path(__file__).parents[1] / "data" / "trials.parquet"
 OF_SPACE = measure_options(space.SPACE, space.HYPERPARAMETERS)

@@ -69,7 +69,7 @@ CONTENDERS = (
     Contender("fast_fanova", "fANOVA", "optuna-fast-fanova", "hia_fanova", "fast_fanova"),
     Contender("fanova_package", "fANOVA", "fanova", "hia_fanova"),
     Contender("optuna_fanova", "fANOVA", "optuna", "hia_fanova"),
-    Contender("hia_ped_anova", "PED-ANOVA through hia.methods", "hia", "hia_ped_anova"),
+    Contender("hia_ped_anova", "PED-ANOVA through hia.ranking.methods", "hia", "hia_ped_anova"),
     Contender("optuna_ped_anova", "PED-ANOVA", "optuna", "hia_ped_anova"),
 )
 

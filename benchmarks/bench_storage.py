@@ -31,8 +31,10 @@ import psutil
 import sqlalchemy
 from optuna.storages._rdb import models
 
-from hia import datasets, plans, processes, space, study, trainer
-from hia.storage import Storage, connect, distribution, experimental
+from hia import datasets, space, trainer
+from hia.study import plans, processes
+from hia.study import run as study
+from hia.study.storage import Storage, connect, distribution, experimental
 
 GROWTH = (0, 1_000, 10_000, 50_000)  # finished trials
 TRIALS = 40  # measured at each

@@ -21,8 +21,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hia import plans, space, study, trainer
+from hia import space, trainer
 from hia.datasets import Dataset
+from hia.study import plans
+from hia.study import run as study
 
 LARGEST = space.validate(
     {

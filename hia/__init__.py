@@ -1,8 +1,8 @@
 """Hyperparameter importance for convolutional networks.
 
-Data flows one way: `space`, `datasets`, `kernels`, `cnn` -> `trainer` -> `study`, `experiments` ->
-`trials`, `records` (Parquet tables) -> `relief`, `fanova`, `screening`, `agreement` and the other
-analyses, with `methods` as the one interface over those that rank -> the notebooks of the book.
+`space`, `datasets`, `cpu`, `cnn` and `trainer` train one CNN, `study` many; `trials` is the table
+of them. `relief` is N-RReliefF; `ranking` puts all methods behind one function, for anyone's
+trials.
 """
 
 __version__ = "0.1.0"

@@ -10,19 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from hia import (
-    columns,
-    experiments,
-    forecast,
-    methods,
-    plans,
-    ranking,
-    records,
-    stopping,
-    study,
-    trainer,
-    trials,
-)
+from hia import trainer, trials
+from hia.ranking import columns, methods
+from hia.ranking import report as ranking
+from hia.study import experiments, forecast, plans, records, stopping
+from hia.study import run as study
 
 # The accuracy of a retrained CNN on another kind of processor: float rounding differs, and a
 # training amplifies it. Bounds on one row and on the mean over all.

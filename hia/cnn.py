@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hia import kernels
+from hia.cpu import kernels
 
 POOL = 2
 

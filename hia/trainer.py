@@ -3,7 +3,7 @@
 What makes it fast on a processor: the whole data set lies on the device as one tensor and a batch
 is an index into it; one thread per model, so that several models share the cores without a barrier;
 channels-last memory; convolution, pooling and ReLU as one compiled operation, whose way back costs
-what its few winners cost (see `hia.kernels`); the optimizers' fused kernels; an allocator that
+what its few winners cost (see `hia.cpu.kernels`); the optimizers' fused kernels; an allocator that
 keeps its pages.
 
 Measured with PyTorch 2.14.1 on one core of an AMD EPYC with AVX-512, medians over 40 random

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hia import space
-from hia.recording import read_parquet, whole
+from hia.files import read_parquet, whole
 
 SOURCES = ("random", "bohb")
 

@@ -25,9 +25,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from hia_book import audit
+from hia_book.figures import look, show_figure, show_table, show_text, use_style
 
-from hia import audit, datasets
-from hia.figures import look, show_figure, show_table, show_text, use_style
+from hia import datasets
 
 use_style()
 paper = audit.load(Path(folder))

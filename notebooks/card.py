@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hia_book.figures import show_table, show_text, use_style
 
-from hia import records
 from hia.datasets import FACTS
-from hia.figures import show_table, show_text, use_style
 from hia.space import SPACE
+from hia.study import records
 from hia.trials import COLUMNS, load
 
 use_style()

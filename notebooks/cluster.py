@@ -105,8 +105,8 @@ import json
 from pathlib import Path
 
 import pandas as pd
+from hia_book.figures import show_table, show_text, use_style
 
-from hia.figures import show_table, show_text, use_style
 from hia.trials import load
 
 use_style()

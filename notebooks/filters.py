@@ -32,10 +32,10 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import published
+from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from scipy.stats import kendalltau, t
 
-from hia import published
-from hia.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
 from hia.trials import design, load, select

@@ -36,15 +36,16 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import published, truth
+from hia_book.agreement import rank_agreement
+from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from scipy.stats import kendalltau
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 
-from hia import fanova_package, published, truth
-from hia.agreement import rank_agreement
-from hia.fanova import FAnova, measure_options
-from hia.figures import look, show_agreement, show_figure, show_table, show_text, use_style
+from hia.ranking import fanova_package
+from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, load, select
@@ -554,8 +555,8 @@ if several:
         "table-importance-within",
         f"Weights by the accuracy and by its rank in the data set, of {len(drawn):,} CNNs"
         + (" of random search" if both else "")
-        + f": $W$ with {n_neighbors} neighbours, and `hia.fanova`, whose leaves have three CNNs at "
-        "least.",
+        + f": $W$ with {n_neighbors} neighbours, and `hia.ranking.fanova`, whose leaves have "
+        "three CNNs at least.",
         dict.fromkeys(("W", "W, in data sets"), "+.4f")
         | dict.fromkeys(("ANOVA", "ANOVA, in data sets"), ".4f"),
     )

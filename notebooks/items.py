@@ -25,8 +25,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import yaml
-
-from hia.figures import show_table, show_text, use_style
+from hia_book.figures import show_table, show_text, use_style
 
 use_style()
 ITEMS = {

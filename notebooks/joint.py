@@ -32,12 +32,20 @@ random_state = 0  # seed of these and of the forest
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import published
+from hia_book.figures import (
+    WIDTH,
+    look,
+    show_agreement,
+    show_figure,
+    show_table,
+    show_text,
+    use_style,
+)
 from matplotlib.colors import LinearSegmentedColormap
 from scipy.stats import kendalltau
 
-from hia import published
-from hia.fanova import FAnova, measure_options
-from hia.figures import WIDTH, look, show_agreement, show_figure, show_table, show_text, use_style
+from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF, joint_importance
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, load, select

@@ -29,11 +29,10 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import cost, mixed, surfaces, truth
+from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from scipy.stats import t
-
-from hia import cost, mixed, surfaces, truth
-from hia.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 
 use_style()
 LABELS = {name: contender.label for name, contender in truth.CONTENDERS.items()}
@@ -577,7 +576,7 @@ if fits is not None:
     )
     waiting = int((fits["state"] == truth.MISSING).sum())
     show_text(
-        "`python benchmarks/record_truth.py` measures all of this again, with `--again` from the "
+        "`python studies/record_truth.py` measures all of this again, with `--again` from the "
         "beginning. "
         + (f"It was recorded on {note['processor']}. " if "processor" in note else "")
         + (
@@ -717,7 +716,7 @@ if spent is not None:
     else:
         says.append(
             "**Missing here:** the Plackett–Burman screen, which is not recorded: `hia record "
-            "screening`, then `python benchmarks/record_truth.py cost`."
+            "screening`, then `python studies/record_truth.py cost`."
         )
     refused = int((spent["problem"] != "").sum())
     if refused:
@@ -727,6 +726,6 @@ if spent is not None:
         )
     says.append(
         "A method can settle early on a wrong ranking: the first part of this chapter says which "
-        "ones come near the truth. `python benchmarks/record_truth.py cost` computes this part."
+        "ones come near the truth. `python studies/record_truth.py cost` computes this part."
     )
     show_text(" ".join(says))

@@ -31,11 +31,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import multiverse, published
+from hia_book.figures import look, show_figure, show_table, show_text, use_style
 from matplotlib.colors import LinearSegmentedColormap
 
-from hia import multiverse, published
-from hia.fanova import FAnova, measure_options
-from hia.figures import look, show_figure, show_table, show_text, use_style
+from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, load
@@ -70,7 +70,7 @@ def recorded():
         show_text(
             f"**Not of the same CNNs:** the universes were recorded from {made.get('trials', 0):,} "
             f"CNNs, and `{trials}` now has {len(rows):,} others. "
-            "`python benchmarks/record_multiverse.py` records them again."
+            "`python studies/record_multiverse.py` records them again."
         )
     return table
 

@@ -28,14 +28,15 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import noise
+from hia_book.agreement import mean_agreement, rank_agreement, typical_agreement
+from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 from sklearn.ensemble import RandomForestRegressor
 
-from hia import noise, records
-from hia.agreement import mean_agreement, rank_agreement, typical_agreement
 from hia.datasets import FACTS
-from hia.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
+from hia.study import records
 from hia.trials import design, load
 
 use_style()

@@ -45,11 +45,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import tuning
+from hia_book.figures import look, shades, show_figure, show_table, show_text, use_style
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from hia import space, tuning
+from hia import space
 from hia.datasets import FACTS
-from hia.figures import look, shades, show_figure, show_table, show_text, use_style
 
 use_style()
 ALL, RANKED = tuning.everything(), tuning.everything(filters=False)
@@ -122,7 +123,7 @@ if recorded is not None:
         f"The searches were recorded on {len(datasets)} data sets with {sum(rows):,} trained CNNs, "
         f"{span(rows)} each: by random search with "
         f"{notes['repetitions']['random']} repetitions, by TPE with {notes['repetitions']['tpe']}. "
-        "`python benchmarks/record_tuning.py` records them again."
+        "`python studies/record_tuning.py` records them again."
         + (f" **Not complete:** {missing} finished jobs are not used here." if missing else "")
     )
 

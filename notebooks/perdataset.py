@@ -40,17 +40,17 @@ from itertools import combinations, permutations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import screening as design_of_screen
+from hia_book.agreement import friedman, kendalls_w, mantel, rank_agreement
+from hia_book.figures import look, show_figure, show_table, show_text, use_style
 from matplotlib.colors import LinearSegmentedColormap
 from scipy import stats
 
-from hia import records
-from hia import screening as design_of_screen
-from hia.agreement import friedman, kendalls_w, mantel, rank_agreement
 from hia.datasets import FACTS
-from hia.fanova import FAnova, measure_options
-from hia.figures import look, show_figure, show_table, show_text, use_style
+from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
+from hia.study import records
 from hia.trials import design, load, select
 
 use_style()

@@ -30,10 +30,10 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from hia_book import published
+from hia_book.agreement import REPORTED, balanced_subsamples, icc, intervals
+from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 
-from hia import published
-from hia.agreement import REPORTED, balanced_subsamples, icc, intervals
-from hia.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
 from hia.trials import design, load

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import nbformat
-
-from hia.notebooks import run
+from run_notebooks import run
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,6 +13,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "book"))  # the notebook runner
 
 # `make test` tries the same cases every time: what passed once passes again. `make torture`, which
 # sets HIA_EXAMPLES, draws others.

@@ -20,9 +20,11 @@ from typing import Any
 import psutil
 import pytest
 
-from hia import datasets, plans, processes, space, study, trainer
-from hia.storage import Storage, opened
-from hia.storage import connect as _connect
+from hia import datasets, space, trainer
+from hia.study import plans, processes
+from hia.study import run as study
+from hia.study.storage import Storage, opened
+from hia.study.storage import connect as _connect
 
 IMAGES = 100  # 80 for training: a CNN takes some hundredths of a second
 TIMES = ("seconds", "cpu_seconds")
@@ -37,7 +39,7 @@ needs_mount = pytest.mark.skipif(
 
 
 def connect(url: str) -> Storage:
-    """As that of `hia.storage`, closed when nothing refers to it any more."""
+    """As that of `hia.study.storage`, closed when nothing refers to it any more."""
     storage = _connect(url)
     weakref.finalize(storage, storage.engine.dispose)
     return storage

@@ -12,7 +12,9 @@ import signal
 import sys
 from types import SimpleNamespace
 
-from hia import cli, processes, study
+from hia import cli
+from hia.study import processes
+from hia.study import run as study
 
 work = study._work
 

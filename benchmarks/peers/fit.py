@@ -108,7 +108,7 @@ def orange(table: Table) -> Fit:
 
 
 def hia_fanova(table: Table) -> Fit:
-    from hia.fanova import FAnova
+    from hia.ranking.fanova import FAnova
 
     declared: dict[str, Any] = {"levels": {}, "bounds": {}}
     for k, kind in enumerate(table.kind):
@@ -124,7 +124,7 @@ def fanova_package(table: Table) -> Fit:
     """The package of the authors. Numbers with few values are categories for it (see there)."""
     import pandas as pd
 
-    from hia.fanova_package import importances
+    from hia.ranking.fanova_package import importances
 
     X = pd.DataFrame(table.X, columns=[f"x{k}" for k in range(table.X.shape[1])])
     few = [name for name, span in zip(X, table.high - table.low, strict=True) if span in (1, 2, 3)]
@@ -151,11 +151,11 @@ def optuna_ped_anova(table: Table) -> Fit:
 
 
 def hia_ped_anova(table: Table) -> Fit:
-    """All that `hia.methods.rank` does, which asks Optuna in the end."""
+    """All that `hia.ranking.methods.rank` does, which asks Optuna in the end."""
     import pandas as pd
 
-    from hia.columns import Column
-    from hia.methods import rank
+    from hia.ranking.columns import Column
+    from hia.ranking.methods import rank
 
     X = pd.DataFrame(table.X, columns=[f"x{k:02}" for k in range(table.X.shape[1])])
     columns = []

@@ -5,19 +5,18 @@ In reStructuredText, as autodoc's are:
     .. hia-modules::
 
        hia.relief
-       hia.fanova
+       hia.ranking.fanova
 """
 
 import inspect
 from importlib import import_module
 from typing import Any
 
+from docstrings import to_rst
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-
-from hia.reference import to_rst
 
 
 def item(name: str) -> str:

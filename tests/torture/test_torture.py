@@ -21,8 +21,9 @@ import psutil
 import pytest
 from faults import Disturbed, Forked, ended, fill_up, needs_mount, posix, small_disk, until, zygote
 
-from hia import plans, study
-from hia.storage import StorageError, opened
+from hia.study import plans
+from hia.study import run as study
+from hia.study.storage import StorageError, opened
 
 pytestmark = posix
 KILLS = int(os.environ.get("HIA_KILLS", "50"))
@@ -167,7 +168,7 @@ def test_a_disk_that_stays_full_ends_the_study_and_loses_nothing(tmp_path, rng):
 
 def test_a_storage_cut_short_at_any_place_is_said_or_goes_on(tmp_path, rng, monkeypatch):
     """Never are there other rows than those that were recorded."""
-    monkeypatch.setattr("hia.storage.PATIENCE", (0.1,))
+    monkeypatch.setattr("hia.study.storage.PATIENCE", (0.1,))
     disturbed = Disturbed(tmp_path, 10)
     disturbed.run()
     disturbed.assert_whole()

@@ -1,0 +1,1 @@
+"""What the trainer computes on a processor: compiled, or else PyTorch's."""

@@ -1,0 +1,1 @@
+"""Importance methods on anyone's trials."""

@@ -1,0 +1,1 @@
+"""Many CNNs: plans, and what trains and records them."""

@@ -1,0 +1,1 @@
+"""What the pages of the book need that wants a test."""

@@ -1,0 +1,223 @@
+"""How many trainings a ranking of the hyperparameters costs, from the recorded ones.
+
+Methods that take any trials (`SAMPLED`, as in `hia_book.truth`) rank random parts of the study's,
+drawn without replacement from one data set or from all together; the Plackett-Burman screen
+(`hia_book.screening`) takes its own trainings, 12, 24, 36 or 72 for each data set. Each ranking is
+compared (`hia_book.truth.agreement`) with
+
+- own: the method's ranking of all there is. It says how soon the method settles, not whether it is
+  right, and a part of more than half of all would agree with the whole by being most of it: such
+  parts are not drawn;
+- reference: the mean rank by `REFERENCE` on all trials of the data set, the same for all. The
+  screen has no part in it, and looks at other levels and trainings; nor has N-RReliefF with 30
+  neighbours, which loses hyperparameters of two values where trials are many (`hia_book.truth`).
+
+Compared are the ten hyperparameters that random search draws. The eleventh, `in_channel_num`,
+belongs to the data set in the study, and is a conversion of the images in the screen.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hia import space
+from hia.ranking import columns
+from hia_book import screening
+from hia_book.truth import CONTENDERS, agreement
+
+SAMPLED = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
+REFERENCE = ("nrrelieff_growing", "fanova", "ped_anova")
+SCREEN = "screening"
+POOLED = "all"
+COMPARED = tuple(name for name in space.HYPERPARAMETERS if name in space.SAMPLED)
+# Numbers of trainings: of one data set, and of all.
+SIZES = (25, 50, 100, 200, 400)
+POOLED_SIZES = (50, 100, 200, 500, 1000, 2000, 5000)
+REPEATS = 10
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A ranking by a method of the `repeat`-th part of so many trainings of a scope: a data set, or
+    `POOLED`. `data`: a fingerprint of the scope's trials."""
+
+    scope: str
+    method: str
+    trainings: int
+    repeat: int
+    data: str
+
+
+def scopes(trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The trials of each data set, and all."""
+    found = {str(name): rows for name, rows in trials.groupby("dataset")}
+    return {**found, POOLED: trials} if len(found) > 1 else found
+
+
+def jobs(
+    trials: pd.DataFrame,
+    sizes: Sequence[int] = SIZES,
+    pooled_sizes: Sequence[int] = POOLED_SIZES,
+    repeats: int = REPEATS,
+) -> list[Job]:
+    """All rankings by the sampled methods: of parts up to half of a scope, and of all of it."""
+    found = []
+    for scope, rows in scopes(trials).items():
+        data = fingerprint(rows)
+        parts = pooled_sizes if scope == POOLED else sizes
+        # The whole first: without it, no part can be compared with anything.
+        counts = {len(rows): 1} | {n: repeats for n in parts if 2 * n <= len(rows)}
+        found += [
+            Job(scope, method, n, repeat, data)
+            for n, times in counts.items()
+            for repeat in range(times)
+            for method in SAMPLED
+        ]
+    return found
+
+
+def fingerprint(rows: pd.DataFrame) -> str:
+    """The same for the same trials in the same order."""
+    used = rows[[*space.HYPERPARAMETERS, "accuracy"]]
+    return hashlib.sha256(used.to_csv(index=False).encode()).hexdigest()[:16]
+
+
+def measure(rows: pd.DataFrame, job: Job) -> Row:
+    """A finished ranking: the job, `scores` in the order of `COMPARED`, and `problem`, what the
+    method said where it refused; then the scores are None. rows: the trials of the job's scope."""
+    seed = [zlib.crc32(job.scope.encode()), job.trainings, job.repeat]
+    chosen = np.random.default_rng(seed).permutation(len(rows))[: job.trainings]
+    scores, problem = None, ""
+    try:
+        ranking = CONTENDERS[job.method].rank(
+            rows.iloc[chosen], "accuracy", columns.of_space(), job.repeat
+        )
+        scores = ranking.table["score"].loc[list(COMPARED)].tolist()
+    except ValueError as error:
+        problem = str(error)
+    return {**vars(job), "scores": scores, "problem": problem}
+
+
+def screens(table: pd.DataFrame) -> list[Row]:
+    """The rankings by the Plackett-Burman screen, as `measure` returns them.
+
+    table: of data/screening.parquet. Its parts: half of the folded design or all of it, with one
+    replicate or with all; the whole is the last. The score is the size of the effect, over all data
+    sets of the mean effect.
+    """
+    half = table["run"].nunique() // 2
+    halves = {"first": table["run"] < half, "second": table["run"] >= half}
+    one = {replicate: table["replicate"] == replicate for replicate in sorted(set(table.replicate))}
+    every = pd.Series(True, index=table.index)
+    parts = [
+        [inside & chosen for inside in halves.values() for chosen in one.values()],
+        list(one.values()),
+        list(halves.values()),
+        [every],
+    ]
+    found = []
+    for repeat, part in ((repeat, part) for alike in parts for repeat, part in enumerate(alike)):
+        by_dataset = {str(name): rows for name, rows in table[part].groupby("dataset")}
+        effects = {name: effects_of(rows) for name, rows in by_dataset.items()}
+        counts = {name: len(rows) for name, rows in by_dataset.items()}
+        if len(effects) > 1:
+            effects[POOLED] = pd.DataFrame(effects).mean(axis=1)
+            counts[POOLED] = sum(counts.values())
+        found += [
+            {
+                "scope": scope,
+                "method": SCREEN,
+                "trainings": counts[scope],
+                "repeat": repeat,
+                "scores": effect.abs().loc[list(COMPARED)].tolist(),
+                "problem": "",
+            }
+            for scope, effect in effects.items()
+        ]
+    return found
+
+
+def effects_of(rows: pd.DataFrame) -> pd.Series:
+    """Mean accuracy at the high level minus that at the low one, by hyperparameter.
+
+    rows: runs of an orthogonal design, one or more replicates of each; as `screening.effects`,
+    which however wants an error to state.
+    """
+    signs = screening.code(rows)
+    return 2 * signs.mul(rows["accuracy"], axis=0).mean()
+
+
+def table(rows: Sequence[Row], trials: pd.DataFrame) -> pd.DataFrame:
+    """All rankings with their agreements, `tau_own` and `tau_reference`.
+
+    rows: finished ones, of the sampled methods and of the screen. Further columns: `scope`,
+    `method`, `trainings`, `repeat`, `whole` (it is the ranking of all there is), `scores`,
+    `problem`. An agreement is missing where what it is with is not there yet; a ranking that was
+    refused has 0.
+    """
+    sizes = {
+        (scope, method): len(part) for scope, part in scopes(trials).items() for method in SAMPLED
+    }
+    for row in rows:
+        if row["method"] == SCREEN:
+            key = row["scope"], SCREEN
+            sizes[key] = max(sizes.get(key, 0), row["trainings"])
+    made = [
+        {**row, "whole": row["trainings"] == sizes[row["scope"], row["method"]]} for row in rows
+    ]
+    wholes = {(row["scope"], row["method"]): row for row in made if row["whole"]}
+    references = {scope: reference(wholes, scope) for scope in {row["scope"] for row in rows}}
+    for row in made:
+        own = wholes.get((row["scope"], row["method"]), {})
+        row["tau_own"] = _agreement(row, own.get("scores"))
+        row["tau_reference"] = _agreement(row, references[row["scope"]])
+    names = ["scope", "method", "trainings", "repeat", "whole", "tau_own", "tau_reference"]
+    names += ["scores", "problem"]
+    return pd.DataFrame(made, columns=names).sort_values(
+        ["scope", "method", "trainings", "repeat"], ignore_index=True
+    )
+
+
+def reference(wholes: Mapping[tuple[str, str], Row], scope: str) -> list[float] | None:
+    """Minus the mean rank by `REFERENCE` on all trials of a scope; None without their rankings."""
+    scores = [wholes.get((scope, method), {}).get("scores") for method in REFERENCE]
+    if any(found is None for found in scores):
+        return None
+    ranks = pd.DataFrame(scores, columns=list(COMPARED)).rank(axis=1, ascending=False)
+    return [float(-rank) for rank in ranks.mean()]
+
+
+def _agreement(row: Row, with_scores: Sequence[float] | None) -> float:
+    if with_scores is None or len(set(with_scores)) == 1:
+        return float("nan")
+    return 0.0 if row["scores"] is None else agreement(row["scores"], with_scores)
+
+
+def needed(
+    table: pd.DataFrame, column: str, least: float, by: Sequence[str] = ("scope", "method")
+) -> pd.Series:
+    """The fewest trainings from which on the median agreement is at least so much; NaN where it
+    never is.
+
+    table: of `table`. column: "tau_own" or "tau_reference". From which on: with no number above at
+    which it is less. What is the whole of a method counts for the reference only, as it agrees with
+    itself.
+    """
+    if column == "tau_own":
+        table = table[~table["whole"]]
+    medians = table.groupby([*by, "trainings"])[column].median()
+
+    def first(of: pd.Series) -> float:
+        trainings = of.index.get_level_values("trainings").to_numpy()
+        below = np.flatnonzero(~(of.to_numpy() >= least))
+        place = below[-1] + 1 if len(below) else 0
+        return float(trainings[place]) if place < len(trainings) else float("nan")
+
+    return medians.groupby(list(by)).apply(first)

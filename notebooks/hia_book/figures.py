@@ -1,0 +1,252 @@
+"""Numbered figures and tables of the book, from a notebook's cell, in one visual language.
+
+In Jupyter both are shown as they are; in the book they become a numbered, captioned figure or
+table that prose can refer to. Nothing is written beside the notebook. Captions are MyST Markdown.
+
+Names number: `fig-3` and `table-5` are those of the paper, and carry its numbers; all others are
+numbered S1, S2, ... in the book's order (`book/_ext/hia_numbers.py`).
+
+Figures have no background: on the book's dark pages their lightness is turned round and their hues
+stay. So captions may name a hue, but not black, white, dark or light.
+"""
+
+import base64
+import html
+import io
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import display
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+
+from hia.space import FILTERS, HYPERPARAMETERS
+
+# Inches. Shrunk to a phone's width, letters of a figure this wide are still ten pixels high. Wider
+# ones than PHONE_WIDTH keep their size there and scroll sideways.
+WIDTH = 5.4
+PHONE_WIDTH = 6.0
+
+# Letters as outlines, the same with whatever fonts.
+STYLE: dict[Any, Any] = {
+    "figure.facecolor": "none",
+    "figure.figsize": (WIDTH, 3.6),
+    "figure.constrained_layout.use": True,
+    "savefig.facecolor": "none",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "hia",
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "0.85",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 10.5,
+    "xtick.labelsize": 10.5,
+    "ytick.labelsize": 10.5,
+}
+
+
+# Ticked on a phone, the figure is twice as wide and scrolls sideways (`book/_static/book.css`).
+_ENLARGE = '<label class="hia-enlarge"><input type="checkbox"/> Enlarge</label>'
+
+_SIGNED_ZERO = re.compile(r"[-+]0(\.0*)?%?")
+_ONE = r"[-+−]?[\d,]*\.?\d*(e[-+]?\d+)?%?"
+_NUMBER = re.compile(rf"(\*\*)?{_ONE}( to {_ONE}| \({_ONE} to {_ONE}\))?(\*\*)?")
+
+
+class Look(TypedDict):
+    """Keyword arguments of `Axes.plot` and `Axes.scatter`."""
+
+    color: str
+    marker: str
+
+
+# Eleven colours found by search: as far apart as could be in OKLab, to the normal eye and to eyes
+# without red or green cones, and none too pale on white. Every one has a marker of its own beside.
+_ELEVEN = (
+    ("#3D40A1", "o"),
+    ("#E39D0F", "s"),
+    ("#72C38E", "^"),
+    ("#AD5B06", "D"),
+    ("#44A2BB", "v"),
+    ("#73386A", "P"),
+    ("#9F8E69", "X"),
+    ("#474D18", "<"),
+    ("#9595FF", ">"),
+    ("#2E72C1", "p"),
+    ("#6A6B6D", "h"),
+)
+_FILTERS = (("#6E1F3A", "o"), ("#B4577A", "s"), ("#DE9DB2", "^"))
+# N-RReliefF is blue to violet, functional ANOVA red to orange; the first are Okabe and Ito's.
+_METHODS = {
+    "paper": ("#000000", "D"),
+    "nrrelieff": ("#0072B2", "o"),
+    "nrrelieff_growing": ("#5A2D82", "d"),
+    "nrrelieff_raw": ("#56B4E9", "<"),
+    "fanova": ("#D55E00", "s"),
+    "fanova_package": ("#651701", "X"),
+    "optuna_fanova": ("#F2A000", "P"),
+    "ped_anova": ("#1DB98C", "^"),
+    "forward_selection": ("#D9A5BE", "v"),
+    "impurity": ("#6E5A4B", ">"),
+    "screening": ("#8C8C8C", "*"),
+}
+_SOURCES = {"random": ("#44AA99", "o"), "bohb": ("#882255", "s")}
+_DATASETS = (
+    *("cifar10", "cifar100", "emnist", "eurosat", "fashion_mnist"),
+    *("mnist", "semeion", "stl10", "svhn", "usps"),
+)
+
+LOOKS: dict[str, Look] = {
+    name: {"color": color, "marker": marker}
+    for name, (color, marker) in (
+        *zip(HYPERPARAMETERS, _ELEVEN, strict=True),
+        *zip(FILTERS, _FILTERS, strict=True),
+        *_METHODS.items(),
+        *_SOURCES.items(),
+        *zip(_DATASETS, _ELEVEN, strict=False),
+    )
+}
+
+
+def use_style() -> None:
+    """The book's look for the figures made after this call."""
+    mpl.rcParams.update(STYLE)
+
+
+def look(name: str) -> Look:
+    """Colour and marker that stand for this throughout the book: `ax.scatter(x, y, **look("lr"))`.
+
+    name: a hyperparameter; a method (a key of `hia.ranking.methods.METHODS`, or `nrrelieff_growing`
+    for J = n/20, `nrrelieff_raw` for raw distances, `fanova_package`, `screening`); `paper` for
+    what the paper prints; a source of trials; or a data set. A data set has a hyperparameter's
+    colour: do not draw both in one figure. Raises ValueError for any other name.
+    """
+    if name not in LOOKS:
+        raise ValueError(f"no look for {name!r}; there are looks for {', '.join(LOOKS)}")
+    return LOOKS[name].copy()
+
+
+def shades(name: str, n: int) -> list[str]:
+    """`n` colours of one hue for the values of a hyperparameter, in their order, pale to full.
+
+    Where lines cross give each a style of its own as well. Raises ValueError as `look` does.
+    """
+    red, green, blue = to_rgb(look(name)["color"])
+    parts = [1.0] if n == 1 else [0.55 + 0.45 * k / (n - 1) for k in range(n)]
+    return [
+        to_hex((1 - part * (1 - red), 1 - part * (1 - green), 1 - part * (1 - blue)))
+        for part in parts
+    ]
+
+
+def show_figure(
+    figure: Figure,
+    name: str,
+    caption: str,
+    alt: str,
+    data: pd.DataFrame | None = None,
+    photographs: bool = False,
+) -> None:
+    """Shows a figure, to be referred to as {numref}`name`, and closes it.
+
+    alt: what a reader who cannot see the figure should know, on one line.
+    data: what is drawn, one row per mark and without the index, offered as a CSV to download with
+    six significant digits. photographs: there are images in it, whose colours stay as they are.
+    Raises ValueError for an `alt` of several lines.
+    """
+    if "\n" in alt:
+        raise ValueError(f"{name}: alt must be one line, not {alt!r}")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    wide = figure.get_figwidth() > PHONE_WIDTH
+    plt.close(figure)
+    source = f"data:image/svg+xml;base64,{_base64(buffer.getvalue())}"
+    # "dark-light" keeps the theme from dimming it.
+    kind = f"dark-light hia-{'photographs' if photographs else 'drawing'}"
+    options = [f":name: {name}", f":alt: {alt}", f":class: {kind}"]
+    if wide:
+        options.append(":figclass: hia-wide")
+    below = _ENLARGE if data is None else f"{_csv(name, data, digits='%.6g')} {_ENLARGE}"
+    body = "\n\n".join(["\n".join(options), caption, below])
+    image = f'<img src="{source}" alt="{html.escape(alt)}" style="background: white"/>'
+    _display(image, f"~~~{{figure}} {source}\n{body}\n~~~")
+
+
+def show_table(
+    table: pd.DataFrame, name: str, caption: str, formats: Mapping[str, str] | None = None
+) -> None:
+    """Shows a table without its index, to be referred to as {numref}`name`, with a CSV to download.
+
+    Texts are MyST Markdown. formats: format specification per column, such as {"weight": ".6f"};
+    other fractions get four significant digits, and what is rounded to 0 has no sign. Columns of
+    numbers, texts or not, have them one under the other. The CSV has every digit.
+    Raises ValueError for a format of a column that is not there.
+    """
+    formats = dict(formats or {})
+    if unknown := sorted(set(formats) - set(table.columns)):
+        raise ValueError(f"no column {unknown[0]!r}; the table has {', '.join(table.columns)}")
+    cells = table.apply(lambda column: column.map(_writer(formats.get(str(column.name)))))
+    right = [cells[column].map(_is_number).all() for column in cells]
+    rows = [list(table.columns), ["--:" if one else ":--" for one in right]]
+    rows += cells.to_numpy().tolist()
+    body = "\n".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows
+    )
+    markdown = f"~~~{{table}} {caption}\n:name: {name}\n\n{body}\n~~~\n\n{_csv(name, table)}\n"
+    _display(cells.to_html(index=False), markdown)
+
+
+def show_text(markdown: str) -> None:
+    """Shows a paragraph whose numbers were computed, in MyST Markdown."""
+    _display(html.escape(markdown), markdown)
+
+
+def show_agreement(name: str, markdown: str) -> None:
+    """Shows in a sentence or two how our `name` agrees with the paper's; the list of items quotes
+    it.
+
+    name: of a figure or table of the paper, such as "table-3". markdown: must make sense away from
+    its page; no references to what is not numbered there.
+    """
+    said = f"**Agreement with the paper.** {markdown}"
+    _display(html.escape(said), said, {"hia": {"agreement": name, "text": markdown}})
+
+
+def _writer(specification: str | None) -> Callable[[Any], str]:
+    def write(value: Any) -> str:
+        if pd.isna(value):
+            return ""
+        default = ".4g" if isinstance(value, float) else ""
+        written = format(value, default if specification is None else specification)
+        return written[1:] if _SIGNED_ZERO.fullmatch(written) else written
+
+    return write
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a table's cell is nothing but a number or a range, perhaps in bold or in percent."""
+    return _NUMBER.fullmatch(cell) is not None
+
+
+def _csv(name: str, table: pd.DataFrame, digits: str | None = None) -> str:
+    content = table.to_csv(index=False, float_format=digits).encode()
+    source = f"data:text/csv;base64,{_base64(content)}"
+    return f'<a class="hia-csv" download="{name}.csv" href="{source}">Download as CSV</a>'
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _display(in_jupyter: str, in_book: str, metadata: dict[str, Any] | None = None) -> None:
+    bundle = {"text/html": in_jupyter, "text/markdown": in_book}
+    display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]

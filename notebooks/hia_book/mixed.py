@@ -1,0 +1,119 @@
+"""What trials that a search chose do to a ranking.
+
+The paper's trials are of random search and of BOHB together. Those of a search stand close together
+where it went well, and are each other's neighbours. Here both kinds are drawn from surfaces whose
+importances are known (`hia_book.surfaces`), and methods rank the hyperparameters from three tables:
+the mixture, its random trials alone, and as many random trials as the mixture has.
+
+The search is Optuna's TPE with the options of the study's BOHB (`hia.study.run`), without stopping
+any trial early, in runs as long as the study's on one data set.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.exceptions import ExperimentalWarning
+
+from hia.ranking.columns import Column
+from hia_book import truth
+from hia_book.surfaces import TARGET, Surface
+
+# Part of the trials that the search chooses (Wang et al. 2024, Section 4.1), and trials of a run.
+SHARE = 0.3
+RUN = 300
+# Number of trials -> draws.
+SIZES = {1000: 5, 3000: 3, 10000: 1}
+METHODS = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
+# What a method gets: as many of random search, those of the mixture, the mixture.
+TABLES = ("random", "part", "mixed")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """The `repeat`-th draw of so many trials from a surface, for all methods."""
+
+    surface: str
+    trials: int
+    repeat: int
+
+
+def jobs(names: Sequence[str], sizes: Mapping[int, int] = SIZES) -> list[Job]:
+    """All draws, few trials first."""
+    return [
+        Job(name, trials, repeat)
+        for trials in sorted(sizes)
+        for name in names
+        for repeat in range(sizes[trials])
+    ]
+
+
+def measure(surface: Surface, true: pd.DataFrame, job: Job) -> list[Row]:
+    """One row for each table and method: the job, `table`, `method`, the agreements `tau_main` and
+    `tau_total` of `hia_book.truth`, and `problem` where the method refused, with agreement 0.
+
+    true: of the surface, index `hyperparameter`, columns `main` and `total`.
+    """
+    whole = truth.draw(surface, job.trials, job.repeat)
+    part = whole.iloc[: job.trials - round(SHARE * job.trials)]
+    chosen = search(surface, job.trials - len(part), job.repeat)
+    given = (whole, part, pd.concat([part, chosen], ignore_index=True))
+    rows, kept = [], ("method", "tau_main", "tau_total", "problem")
+    for key, table in zip(TABLES, given, strict=True):
+        for method in METHODS:
+            fit = truth.Job(job.surface, method, job.trials, job.repeat)
+            row = truth.assess(truth.measure(surface, table, fit), true)
+            rows.append({**vars(job), "table": key} | {name: row[name] for name in kept})
+    return rows
+
+
+def search(surface: Surface, trials: int, repeat: int) -> pd.DataFrame:
+    """Trials that TPE chooses for large values of the surface, in runs of `RUN`; as
+    `Surface.draw` gives them."""
+    lengths = [min(RUN, trials - start) for start in range(0, trials, RUN)]
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, as in the study
+            runs = [_run(surface, n, (repeat, k)) for k, n in enumerate(lengths)]
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    return pd.concat(runs, ignore_index=True)
+
+
+def _run(surface: Surface, trials: int, seed: tuple[int, int]) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    sampler = optuna.samplers.TPESampler(
+        multivariate=True, group=True, seed=int(rng.integers(2**31))
+    )
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    found = []
+    for _ in range(trials):
+        trial = study.ask()
+        asked = pd.DataFrame([{c.name: _suggest(trial, c) for c in surface.columns}])
+        found.append(surface.evaluate(asked, rng))
+        study.tell(trial, float(found[-1][TARGET].iloc[0]))
+    return pd.concat(found, ignore_index=True)
+
+
+def _suggest(trial: optuna.Trial, column: Column) -> Any:
+    if column.choices is not None:
+        return trial.suggest_categorical(column.name, column.choices)
+    low, high = column.bounds
+    if column.kind == "float":
+        return trial.suggest_float(column.name, low, high, log=column.log)
+    return trial.suggest_int(column.name, int(low), int(high), log=column.log)
+
+
+def load(folder: Path) -> pd.DataFrame:
+    """The recorded rows, mixed.parquet. Raises as `hia_book.truth.read` does."""
+    columns = ["surface", "trials", "repeat", "table", "method", "tau_main", "tau_total"]
+    return truth.read(folder / "mixed.parquet", columns, "mixed")

@@ -1,0 +1,468 @@
+"""How the ranking of N-RReliefF moves with every choice in its computation.
+
+A universe is one way to make all of the choices in `CHOICES` (Steegen et al. 2016 call the set of
+them a multiverse). Some of these the paper leaves open, others it settles: `allowed` says which
+universes its text does not rule out. `universes` weighs the hyperparameters in every one of them: a
+full factorial, so that the spread of a rank over the universes splits exactly into the parts of
+single choices (`variance_shares`), and each of the paper's findings can be looked up in all of them
+(`findings`, `judge`).
+
+One search for neighbours serves many universes: how far apart the j-th nearest neighbours are, on
+average over the rows, depends on the distance and on nothing else (`hia.relief.profile`). The
+number of neighbours, sigma, the rank base and the scale of the target are weights of these
+averages.
+
+Decided here, because the paper says nothing of it:
+
+- Shares. Every way from W to shares that keeps the order keeps the ranks: max(W, 0), W less the
+  smallest, a softmax. The one that does not is |W|, which counts a weight below 0 as importance.
+- Per data set. W is the mean over the data sets. A hyperparameter that has one value on a data set
+  has no weight there, so that `in_channel_num` has none at all and ten are left to be ranked. Their
+  ranks are stretched over 1 to 11, so that the last is the last.
+- Balanced. By accuracy: as in Section 5.2, at most so many CNNs of each interval of accuracy, with
+  the paper's cap in proportion to the number of CNNs. By data set: equally many of each. One draw,
+  with the same seed in all universes.
+- J. At most all the other CNNs.
+
+References
+----------
+Wang et al. 2024. Steegen, S., Tuerlinckx, F., Gelman, A., Vanpaemel, W.: Increasing transparency
+through a multiverse analysis. Perspectives on Psychological Science 11 (2016) 702-712.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import combinations, product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from hia import space
+from hia.files import read_parquet, whole
+from hia.relief import Profile, profile
+from hia.trials import design
+from hia_book import published
+from hia_book.agreement import balanced_subsamples
+
+Floats = NDArray[np.float64]
+Report = Callable[[int, int], None]
+
+MIN_ROWS = 10  # CNNs of a data set, below which it is left out of the mean over data sets
+MIN_NEIGHBORS = 5  # of J = n / 20
+DECIMALS = 5  # of W in the recorded table
+SEED = 0  # of the balanced subsamples
+# What a verdict on a finding takes for always and never, and for most.
+ALWAYS, NEVER, MOST = 0.95, 0.05, 0.5
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something that the paper leaves open, or that others do differently.
+
+    label: for people. options: in the order in which they are shown, the paper's first where it
+    names one. paper: what it says. against: those of the options that what it says rules out.
+    """
+
+    label: str
+    options: tuple[str, ...]
+    paper: str
+    against: tuple[str, ...] = ()
+
+
+# Its equations are of values; whether those were scaled beforehand it does not say. So scaled ones
+# are not ruled out.
+CHOICES: dict[str, Choice] = {
+    "distance": Choice(
+        "distance",
+        ("raw Euclidean", "Euclidean", "Manhattan"),
+        "Euclidean, written on raw values (Section 3.1)",
+        against=("Manhattan",),
+    ),
+    "lr_scale": Choice("scale of lr", ("raw", "log"), "not said"),
+    "neighbours": Choice(
+        "J",
+        ("30", "5", "10", "100", "200", "n/20"),
+        "30 (Section 5.3)",
+        against=("5", "10", "100", "200", "n/20"),
+    ),
+    "sigma": Choice("sigma", ("5", "20", "100"), "user-defined, value not given"),
+    "rank_base": Choice("first rank", ("1", "0"), "1, it seems (Section 3.1)"),
+    "target": Choice("scale of accuracy", ("as it is", "range"), "written as it is (Section 3.1)"),
+    "scope": Choice(
+        "data sets",
+        ("pooled", "each"),
+        "pooled: `in_channel_num` has a weight (Table 3)",
+        against=("each",),
+    ),
+    "source": Choice(
+        "search", ("both", "random", "BOHB"), "both (Section 4.1)", against=("random", "BOHB")
+    ),
+    "balance": Choice(
+        "balanced by",
+        ("nothing", "accuracy", "data set"),
+        'nothing, "the full dataset" (Section 5.3); accuracy for the ICC only',
+        against=("accuracy", "data set"),
+    ),
+    "score": Choice("ranked by", ("W", "|W|"), "shares that sum to 1, how is not said"),
+}
+# Those of the recorded table; that of `score` follows from the weights.
+RECORDED = tuple(name for name in CHOICES if name != "score")
+_DISTANCES = {
+    "raw Euclidean": ("euclidean", "none"),
+    "Euclidean": ("euclidean", "range"),
+    "Manhattan": ("manhattan", "range"),
+}
+_TARGETS = {"as it is": "none", "range": "range"}
+
+
+# --- the universes --------------------------------------------------------------------------------
+
+
+def universes(
+    table: pd.DataFrame,
+    options: Mapping[str, Sequence[str]] | None = None,
+    report: Report | None = None,
+) -> pd.DataFrame:
+    """W in every universe.
+
+    table: trials, as `hia.trials.load` returns them. options: fewer options of some choices; of
+    those that are not named, all. report: called after each search with the number of searches done
+    and of all.
+    Returns one row per universe: the choices of `RECORDED`, as categories; `rows`, the CNNs used;
+    and W of the eleven hyperparameters, NaN where it has one value on every data set.
+    Raises ValueError for an unknown choice or option, and where fewer than `MIN_ROWS` CNNs are left
+    or their accuracies are all the same.
+    """
+    chosen = _options(options)
+    searches = list(
+        product(*(chosen[name] for name in ("source", "balance", "scope", "distance", "lr_scale")))
+    )
+    found = []
+    for place, (source, balance, scope, distance, lr_scale) in enumerate(searches, start=1):
+        rows = _subset(table, source, balance)
+        groups = _groups(rows, scope, f"source={source}, balance={balance}")
+        profiles = [_profile(group, chosen["neighbours"], distance, lr_scale) for group in groups]
+        for weighed in product(
+            *(chosen[name] for name in ("neighbours", "sigma", "rank_base", "target"))
+        ):
+            weights = _mean([one.weights(*weighed) for one in profiles])
+            made = (distance, lr_scale, *weighed, scope, source, balance)
+            found.append((*made, sum(map(len, groups)), *weights))
+        if report is not None:
+            report(place, len(searches))
+    columns = [*RECORDED, "rows", *space.HYPERPARAMETERS]
+    return _typed(pd.DataFrame(found, columns=columns))
+
+
+def _options(options: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
+    chosen = {name: CHOICES[name].options for name in RECORDED}
+    for name, some in (options or {}).items():
+        if name not in chosen:
+            raise ValueError(f"unknown choice {name!r}; known are {', '.join(chosen)}")
+        if unknown := [one for one in some if one not in chosen[name]]:
+            raise ValueError(f"{name}: {unknown[0]!r} is not one of {', '.join(chosen[name])}")
+        chosen[name] = tuple(some)
+    return chosen
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Choices as categories in the order of `CHOICES`."""
+    kinds = {name: pd.CategoricalDtype(list(CHOICES[name].options)) for name in RECORDED}
+    return table.astype(kinds)
+
+
+def _subset(table: pd.DataFrame, source: str, balance: str) -> pd.DataFrame:
+    rows = table if source == "both" else table[table["source"] == source.lower()]
+    if balance == "accuracy" and len(rows):
+        share = len(rows) / published.figure2()["models"].sum()
+        cap = max(1, round(published.value("points_per_interval") * share))
+        rows = rows.iloc[balanced_subsamples(rows["accuracy"], 1, cap, random_state=SEED)[0]]
+    elif balance == "data set" and len(rows):
+        each = int(rows["dataset"].value_counts().min())
+        rows = rows.groupby("dataset").sample(each, random_state=SEED)
+    return rows
+
+
+def _groups(rows: pd.DataFrame, scope: str, where: str) -> list[pd.DataFrame]:
+    """What is weighed by itself: all CNNs, or those of each data set that has enough."""
+    parts = [rows] if scope == "pooled" else [part for _, part in rows.groupby("dataset")]
+    enough = [part for part in parts if len(part) >= MIN_ROWS]
+    if not enough:
+        raise ValueError(f"{where}, {scope}: fewer than {MIN_ROWS} CNNs are left")
+    return enough
+
+
+@dataclass(frozen=True)
+class _OfGroup:
+    """The profile of one group of CNNs, of the columns (by number) that differ in it."""
+
+    profile: Profile
+    columns: list[int]
+    n: int
+
+    def weights(self, neighbours: str, sigma: str, rank_base: str, target: str) -> Floats:
+        """(11,), NaN for the other columns."""
+        weights = np.full(len(space.HYPERPARAMETERS), np.nan)
+        weights[self.columns] = self.profile.weights(
+            _count(neighbours, self.n), float(sigma), int(rank_base), _TARGETS[target]
+        )
+        return weights
+
+
+def _count(neighbours: str, n: int) -> int:
+    """J of n CNNs."""
+    wanted = max(MIN_NEIGHBORS, n // 20) if neighbours == "n/20" else int(neighbours)
+    return min(wanted, n - 1)
+
+
+def _profile(
+    group: pd.DataFrame, neighbours: Sequence[str], distance: str, lr_scale: str
+) -> _OfGroup:
+    names = space.HYPERPARAMETERS
+    columns = [k for k, name in enumerate(names) if (group[name] != group[name].iloc[0]).any()]
+    metric, scale = _DISTANCES[distance]
+    X = design(group, [names[k] for k in columns], log=lr_scale == "log")
+    most = max(_count(one, len(group)) for one in neighbours)
+    return _OfGroup(profile(X, group["accuracy"], most, metric, scale), columns, len(group))
+
+
+def _mean(rows: Sequence[Floats] | Floats) -> Floats:
+    """(K,): the mean of the values in each column that are there; NaN where none is."""
+    stacked = np.asarray(rows)
+    there = np.isfinite(stacked)
+    count = there.sum(axis=0)
+    total = np.where(there, stacked, 0.0).sum(axis=0)
+    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+
+
+# --- the recorded table ---------------------------------------------------------------------------
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """Changes with the trials that the universes are made from."""
+    used = table[["dataset", "source", *space.HYPERPARAMETERS, "accuracy"]]
+    hashed = pd.util.hash_pandas_object(used, index=False).to_numpy()
+    return sha256(hashed.tobytes()).hexdigest()[:16]
+
+
+def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write what `universes` returns, W rounded, whole or not at all."""
+    names = list(space.HYPERPARAMETERS)
+    rounded = (table[names] * 10**DECIMALS).round().astype("Int32")
+    with whole(path) as partial:
+        table.assign(**{name: rounded[name] for name in names}).to_parquet(
+            partial, index=False, compression="zstd", compression_level=19
+        )
+
+
+def load(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The recorded universes, as `universes` returns them, W to five decimals.
+
+    Raises FileNotFoundError with the command that makes the table, and ValueError naming the file
+    and the column that is missing or the universe that is there twice or not at all.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: there is no such table; python studies/record_multiverse.py makes it"
+        )
+    table = read_parquet(path)
+    if missing := [name for name in (*RECORDED, *space.HYPERPARAMETERS) if name not in table]:
+        raise ValueError(f"{path}: column {missing[0]!r} is missing")
+    names = list(space.HYPERPARAMETERS)
+    table[names] = table[names].astype("float64") / 10**DECIMALS
+    try:
+        for name in RECORDED:
+            if unknown := sorted(set(table[name]) - set(CHOICES[name].options)):
+                raise ValueError(f"column {name!r}: unknown option {unknown[0]!r}")
+        table = _typed(table)
+        _check_factorial(table[list(RECORDED)])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return table
+
+
+def _check_factorial(choices: pd.DataFrame) -> None:
+    if choices.duplicated().any():
+        raise ValueError("a universe is there twice")
+    if len(choices) != (wanted := int(np.prod(choices.nunique()))):
+        raise ValueError(f"{len(choices):,} universes; all combinations would be {wanted:,}")
+
+
+# --- what they say --------------------------------------------------------------------------------
+
+
+def ranks(weights: pd.DataFrame) -> pd.DataFrame:
+    """Ranks from 1, of the largest weight, to the number of columns, in each row.
+
+    weights: (universes, K). Equal weights share the mean of their ranks. Where a weight is missing
+    it has no rank, and the others' are stretched over the same range.
+    """
+    values = weights.to_numpy(dtype=float)
+    places = stats.rankdata(-values, axis=1, nan_policy="omit")
+    there = np.isfinite(values).sum(axis=1, keepdims=True)
+    stretched = 1 + (places - 1) * (values.shape[1] - 1) / np.maximum(there - 1, 1)
+    return pd.DataFrame(stretched, index=weights.index, columns=weights.columns)
+
+
+def ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The choices (universes, 10) and the ranks (universes, 11), with the choice of `score`.
+
+    table: as `load` returns it; every row becomes one universe for each option of `score`.
+    """
+    names, options = list(space.HYPERPARAMETERS), CHOICES["score"].options
+    by_score = {"W": table[names], "|W|": table[names].abs()}
+    kind = pd.CategoricalDtype(list(options))
+    choices = [table[list(RECORDED)].assign(score=pd.Series(one, table.index)) for one in options]
+    return (
+        pd.concat(choices, ignore_index=True).astype({"score": kind}),
+        pd.concat([ranks(by_score[one]) for one in options], ignore_index=True),
+    )
+
+
+def allowed(choices: pd.DataFrame) -> pd.Series:
+    """Which universes nothing in the paper's text rules out, (universes,).
+
+    choices: (universes, C), of `CHOICES`, as `ranked` returns them. Where a choice is left open by
+    the text all of its options are allowed. Raises ValueError for an unknown choice.
+    """
+    if unknown := [name for name in choices if name not in CHOICES]:
+        raise ValueError(f"unknown choice {unknown[0]!r}; known are {', '.join(CHOICES)}")
+    ruled_out = [choices[name].isin(CHOICES[str(name)].against) for name in choices]
+    return ~pd.concat(ruled_out, axis=1).any(axis=1)
+
+
+def moves(choices: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
+    """By how many places the rank moves when one choice is made otherwise and all others stay.
+
+    choices: (universes, C), every combination of their options once. ranks: (universes, K).
+    Returns (K, C): the mean over all pairs of options of the choice and over all that the other
+    choices can be. Pairs where a rank is missing do not count; NaN where it is in all of them, 0
+    for a choice of one option.
+    """
+    _check_factorial(choices)
+    found = {}
+    for choice in choices:
+        # In this order, the universes that differ in nothing else are equal pieces apart.
+        others = [str(other) for other in choices if other != choice]
+        order = choices.sort_values([str(choice), *others]).index
+        by_option = ranks.loc[order].to_numpy().reshape(choices[choice].nunique(), -1, len(ranks.T))
+        apart = [np.abs(one - other) for one, other in combinations(by_option, 2)]
+        found[choice] = _mean(np.concatenate(apart)) if apart else np.zeros(len(ranks.T))
+    return pd.DataFrame(found, index=ranks.columns).rename_axis("hyperparameter")
+
+
+def variance_shares(choices: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """Shares of the variance over the universes: functional ANOVA of a full factorial.
+
+    choices: (universes, C), every combination of their options once. values: (universes, K), such
+    as ranks. Universes without a value are left out, which must be those of some options.
+    Returns (K, C + 1): the share of each choice alone, and `together`, what only combinations of
+    choices explain. A row sums to 1; it is missing where all values are the same.
+    """
+    _check_factorial(choices)
+    found = {}
+    for name, column in values.items():
+        there = column.notna()
+        value, made = column[there], choices[there]
+        variance = value.var(ddof=0)
+        if not variance > 0:
+            found[name] = dict.fromkeys([*choices, "together"], np.nan)
+            continue
+        shares = {
+            str(choice): value.groupby(options, observed=True).mean().var(ddof=0) / variance
+            for choice, options in made.items()
+        }
+        found[name] = shares | {"together": max(0.0, 1 - sum(shares.values()))}
+    return pd.DataFrame(found).T.rename_axis("hyperparameter")
+
+
+def taus(ranks: pd.DataFrame, paper: pd.Series) -> pd.Series:
+    """Kendall's tau-b of each universe's ranks (universes, K) with the paper's, by hyperparameter.
+
+    Those without a rank in a universe are left out there. NaN where all ranks are equal.
+    """
+    values, other = ranks.to_numpy(dtype=float), paper[ranks.columns].to_numpy(dtype=float)
+    first, second = np.triu_indices(values.shape[1], 1)
+    ours = np.sign(values[:, first] - values[:, second])
+    theirs = np.where(np.isnan(ours), np.nan, np.sign(other[first] - other[second]))
+    with np.errstate(invalid="ignore"):
+        tau = np.nansum(ours * theirs, axis=1) / np.sqrt(
+            np.nansum(ours**2, axis=1) * np.nansum(theirs**2, axis=1)
+        )
+    return pd.Series(tau, index=ranks.index, name="tau")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that the paper's ranking says. holds: of ranks (universes, 11), whether it does."""
+
+    text: str
+    holds: Callable[[pd.DataFrame], pd.Series]
+
+
+def findings(paper: pd.Series) -> list[Finding]:
+    """What the paper says of its Table 3, each as a statement about ranks.
+
+    paper: ranks by hyperparameter. Where one has no rank (see `ranks`), the others are asked
+    without it.
+    """
+    order = list(paper.sort_values().index)
+    quoted = [f"`{name}`" for name in order]
+
+    def are(names: Sequence[str], among: int, last: bool = False) -> Callable[..., pd.Series]:
+        def holds(ranks: pd.DataFrame) -> pd.Series:
+            places = ranks.rank(axis=1, ascending=not last)
+            return (places[list(names)] < among + 1).all(axis=1)
+
+        return holds
+
+    return [
+        Finding(f"{quoted[0]} is first", are(order[:1], 1)),
+        *(Finding(f"{quoted[k]} is among the first three", are([order[k]], 3)) for k in range(3)),
+        Finding(f"the first three are {', '.join(quoted[:3])}, in any order", are(order[:3], 3)),
+        *(Finding(f"{quoted[k]} is among the first five", are([order[k]], 5)) for k in range(5)),
+        Finding(f"the first five are {', '.join(quoted[:5])}, in any order", are(order[:5], 5)),
+        *(
+            Finding(f"{quoted[k]} is among the last two", are([order[k]], 2, last=True))
+            for k in (-2, -1)
+        ),
+        Finding(f"the last two are {' and '.join(quoted[-2:])}", are(order[-2:], 2, last=True)),
+    ]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """In which universes a finding holds.
+
+    share: of all. choice: the one whose options differ most in it; by_option: its shares.
+    kind: "every" universe; "most", at least 95 %; "none"; "few", at most 5 %; "one choice", where
+    an option of one choice leaves it at most 5 % and another makes it hold in more than half;
+    "mixed" otherwise.
+    """
+
+    share: float
+    choice: str
+    by_option: pd.Series
+    kind: str
+
+
+def judge(choices: pd.DataFrame, holds: pd.Series) -> Verdict:
+    """choices: (universes, C). holds: (universes,), whether a finding does."""
+    by_choice = {
+        str(name): holds.groupby(options, observed=True).mean() for name, options in choices.items()
+    }
+    choice = max(by_choice, key=lambda name: float(np.ptp(by_choice[name])))
+    by_option, share = by_choice[choice], float(holds.mean())
+    if share in (0, 1):
+        kind = "every" if share else "none"
+    elif by_option.min() <= NEVER and by_option.max() > MOST:
+        kind = "one choice"
+    else:
+        kind = "most" if share >= ALWAYS else "few" if share <= NEVER else "mixed"
+    return Verdict(share, choice, by_option, kind)

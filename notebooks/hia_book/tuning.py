@@ -1,0 +1,687 @@
+"""Does a ranking pay? Searches that tune its first k hyperparameters, against tuning everything.
+
+A ranking is worth something if it makes a search smaller without making its result worse. This is
+tried on surrogates: for each data set of the recorded study, a forest that predicts the accuracy of
+any configuration of Table 1. One data set is left out at a time. The hyperparameters are ranked on
+the other nine, the first k are tuned on the surrogate of the one left out, and the rest stay at
+their defaults. Against that stands tuning everything, with as many trials.
+
+- The space: the thirteen hyperparameters that can be chosen (`NAMES`; `in_channel_num` belongs to
+  the data set). Filters of layers that a configuration does not have are no part of it: the
+  surrogate gets 0 for them, and TPE is not asked for them. Rankings are of the paper's eleven
+  without `in_channel_num`, ten (`RANKED`); the numbers of filters are tuned with everything only.
+- The epochs (`EPOCHS`). Table 1 trains 2 epochs where it allows 10, and longer training is better
+  with nearly any other choice. So where `epoch` is tuned by some searches and left at 2 by others,
+  it is training lengths that are compared. In the arm "longest" every configuration has the most
+  epochs that Table 1 allows, and `epoch` is neither tuned nor in a ranking; in the arm "tuned" it
+  is a hyperparameter like the others.
+- The rankings (`RANKINGS`): N-RReliefF, with the paper's neighbours and with a number of them that
+  grows with the trials, and functional ANOVA on the pooled trials of the other nine, as the paper
+  pools them, but of random search only: BOHB's trials are no independent draws, and their epochs
+  follow from their results. The paper's own (Table 3); and two controls, random orders and the
+  reverse of N-RReliefF's. Surrogates learn from all trials: they are to predict,
+  and BOHB's trials lie where searches end.
+- The defaults (`DEFAULTS`): Table 1's, and the configuration that is best on the other nine
+  surrogates on average, both with the epochs of the arm. The first trial of every search is the
+  default, tuned or not: so all begin with the same.
+- The searches (`SEARCHES`): random, and Optuna's TPE. TPE takes a thousand times longer, so there
+  is less of it: fewer repetitions and trials, Table 1's default with the longest training only, and
+  no random orders.
+
+A surrogate has no noise, and what it does not know of the data set no search can find. Its quality
+is measured by cross-validation (`quality`).
+"""
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.model_selection import KFold, cross_val_predict
+
+from hia import space
+from hia.files import read_parquet
+from hia.ranking import columns as describe
+from hia_book.surfaces import values_at
+from hia_book.truth import CONTENDERS
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Row = dict[str, Any]
+
+NAMES = space.SAMPLED
+RANKED = tuple(name for name in space.HYPERPARAMETERS if name in NAMES)
+TOP = (1, 2, 3, 5)
+COMPUTED = ("nrrelieff", "nrrelieff_growing", "fanova")
+# Key -> label.
+RANKINGS = {
+    **{name: CONTENDERS[name].label for name in COMPUTED},
+    "paper": "the paper's Table 3",
+    "random": "random order",
+    "reversed": "N-RReliefF, reversed",
+}
+ALL = "all"  # in place of a ranking: every hyperparameter is tuned
+LONGEST, TUNED = "longest", "tuned"
+EPOCHS = {LONGEST: "as many epochs as Table 1 allows", TUNED: "`epoch` like the others"}
+DEFAULTS = {"table1": "Table 1's default", "learned": "best default of the other nine"}
+SEARCHES = {"random": "random search", "tpe": "TPE"}
+# Numbers of trials at which a search is looked at.
+CHECKPOINTS = {
+    "random": (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200),
+    "tpe": (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64),
+}
+REPETITIONS = {"random": 200, "tpe": 4}
+_BY_TPE = (LONGEST, "table1")  # its epochs and default
+
+# Of a surrogate. Leaves of one trial would repeat each trial's noise.
+_TREES = 64
+_LEAF = 2
+_FOLDS = 5
+# Configurations among which the learned default is looked for.
+_CANDIDATES = 10_000
+# Of `ceiling`: random configurations, the best of which are improved, and values tried of one
+# hyperparameter at most.
+_POINTS, _STARTS, _VALUES = 2048, 6, 41
+# Random orders whose ceilings are looked for.
+_ORDERS = 5
+_RESAMPLES = 2000
+_SINGLE = 1e-6  # accuracies in single precision differ by less from what they were
+
+_COLUMNS = {column.name: column for column in describe.of_space(NAMES)}
+_PLACE = {name: place for place, name in enumerate(NAMES)}
+_FILTERS = [_PLACE[name] for name in space.FILTERS]
+
+
+def tunable(epochs: str = LONGEST) -> tuple[str, ...]:
+    """What can be tuned in an arm of `EPOCHS`: the thirteen, or those without `epoch`."""
+    return tuple(name for name in NAMES if epochs == TUNED or name != "epoch")
+
+
+def ranked(epochs: str = LONGEST) -> tuple[str, ...]:
+    """What is ranked of it: all but the numbers of filters."""
+    return tuple(name for name in tunable(epochs) if name in RANKED)
+
+
+def everything(epochs: str = LONGEST, *, filters: bool = True) -> tuple[str, int]:
+    """`ALL` and how many that are; without filters, the ranked ones."""
+    return ALL, len(tunable(epochs) if filters else ranked(epochs))
+
+
+# --- configurations ------------------------------------------------------------------------------
+
+
+def encode(table: pd.DataFrame) -> Floats:
+    """Configurations as numbers (n, 13), in the order of `NAMES`.
+
+    lr as its base-10 logarithm, the optimizer as its place among the choices, filters of layers
+    that do not exist as 0.
+    """
+    encoded = np.empty((len(table), len(NAMES)))
+    for place, name in enumerate(NAMES):
+        row = space.SPACE[name]
+        if row.kind == "categorical":
+            encoded[:, place] = pd.Index(row.choices or ()).get_indexer(pd.Index(table[name]))
+        else:
+            numbers = table[name].astype("float64").to_numpy(na_value=np.nan)
+            encoded[:, place] = np.log10(numbers) if row.log else numbers
+    return without_absent(encoded)
+
+
+def without_absent(X: Floats) -> Floats:
+    """X (n, 13) with 0 for the filters of layers that do not exist."""
+    X = X.copy()
+    layers = X[:, _PLACE["num_conv_layers"]]
+    for layer, place in enumerate(_FILTERS, start=1):
+        X[layers < layer, place] = 0.0
+    return X
+
+
+def draw(n: int, rng: np.random.Generator) -> Floats:
+    """Random configurations (n, 13), encoded. All numbers of filters are drawn: `without_absent`
+    takes those of layers that do not exist out."""
+    drawn = pd.DataFrame({name: values_at(c, rng.random(n)) for name, c in _COLUMNS.items()})
+    layers = drawn["num_conv_layers"]
+    encoded = encode(drawn.assign(num_conv_layers=len(space.FILTERS)))
+    encoded[:, _PLACE["num_conv_layers"]] = layers
+    return encoded
+
+
+def decode(x: Floats) -> dict[str, Any]:
+    """A configuration (13,) as a reader writes it."""
+    config: dict[str, Any] = {}
+    for name, value in zip(NAMES, x, strict=True):
+        row = space.SPACE[name]
+        if row.kind == "categorical":
+            config[name] = (row.choices or ())[int(value)]
+        elif row.kind == "integer":
+            config[name] = round(value)
+        else:
+            config[name] = float(10**value if row.log else value)
+    return config
+
+
+def table1_default() -> Floats:
+    """Table 1's default (13,), encoded, with all numbers of filters."""
+    config = pd.DataFrame([{name: space.SPACE[name].default for name in NAMES}])
+    encoded = encode(config.assign(num_conv_layers=len(space.FILTERS)))[0]
+    encoded[_PLACE["num_conv_layers"]] = config["num_conv_layers"].item()
+    return np.asarray(encoded)
+
+
+def trained(X: Floats, epochs: str) -> Floats:
+    """Configurations (..., 13) with the epochs of an arm: with the most, or as they are."""
+    X = X.copy()
+    if epochs == LONGEST:
+        X[..., _PLACE["epoch"]] = space.SPACE["epoch"].bounds[1]
+    return X
+
+
+def mask(names: Sequence[str]) -> Bools:
+    """(13,): which hyperparameters are tuned. Raises ValueError for one that cannot be."""
+    for name in names:
+        if name not in _PLACE:
+            raise ValueError(f"{name!r} cannot be tuned; {', '.join(NAMES)} can")
+    return np.isin(NAMES, list(names))
+
+
+# --- surrogates ----------------------------------------------------------------------------------
+
+
+class Surrogate:
+    """The accuracy of any configuration on one data set, by extremely randomised trees.
+
+    rows: the trials of one data set, as `hia.trials.load` returns them.
+    """
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self._forest = _forest().fit(encode(rows), rows["accuracy"])
+
+    def __call__(self, X: Floats) -> Floats:
+        """Accuracies (n,) of encoded configurations (n, 13)."""
+        # Tree by tree: what the forest does around that takes longer than a few rows do.
+        rows = without_absent(X).astype(np.float32)
+        return np.asarray(
+            np.mean([tree.tree_.predict(rows)[:, 0] for tree in self._forest.estimators_], axis=0)
+        )
+
+
+def quality(rows: pd.DataFrame) -> dict[str, float]:
+    """How well the surrogate of a data set predicts trials that it has not seen.
+
+    By 5-fold cross-validation: `r2`, `random` (the same of random search's trials only: BOHB's are
+    like each other, so that what is left out has nearly been seen), `spearman` (rank correlation of
+    all trials), `top` (the same of the quarter that is predicted best, which is where searches go)
+    and `error`, the mean absolute error.
+    """
+    y = rows["accuracy"].to_numpy()
+    folds = KFold(_FOLDS, shuffle=True, random_state=0)
+    predicted = cross_val_predict(_forest(), encode(rows), y, cv=folds)
+    top = predicted >= np.quantile(predicted, 0.75)
+    drawn = (rows["source"] == "random").to_numpy()
+    return {
+        "r2": _explained(y, predicted),
+        "random": _explained(y[drawn], predicted[drawn]),
+        "spearman": float(spearmanr(y, predicted).statistic),
+        "top": float(spearmanr(y[top], predicted[top]).statistic),
+        "error": float(np.abs(y - predicted).mean()),
+    }
+
+
+def _explained(y: Floats, predicted: Floats) -> float:
+    return float(1 - ((y - predicted) ** 2).mean() / y.var())
+
+
+def _forest() -> ExtraTreesRegressor:
+    return ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, random_state=0)
+
+
+def learned_defaults(
+    surrogates: Mapping[str, Surrogate], epochs: str = LONGEST
+) -> dict[str, Floats]:
+    """For each data set the configuration (13,) that is best on the others.
+
+    Of many random ones, that with the largest mean over the other surrogates of its place between
+    the mean and the largest prediction of all, so that all data sets count the same. epochs: the
+    arm whose epochs they have.
+    """
+    X = trained(draw(_CANDIDATES, np.random.default_rng(0)), epochs)
+    merits = {}
+    for name, surrogate in surrogates.items():
+        y = surrogate(X)
+        merits[name] = (y - y.mean()) / (y.max() - y.mean())
+    total = np.sum(list(merits.values()), axis=0)
+    return {name: X[np.argmax(total - merits[name])] for name in surrogates}
+
+
+# --- rankings ------------------------------------------------------------------------------------
+
+
+def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Orders of the ten, the most important first, by the keys of `RANKINGS` but "random".
+
+    others: trials of all data sets but one, of which those of random search are used. paper: the
+    paper's order, names that cannot be tuned among them.
+    Raises ValueError where there are no trials of random search.
+    """
+    drawn = others[others["source"] == "random"]
+    if drawn.empty:
+        raise ValueError("source: no trials of random search to rank the hyperparameters on")
+    found = {name: _rank(drawn, name) for name in COMPUTED}
+    found["paper"] = tuple(name for name in paper if name in RANKED)
+    found["reversed"] = found["nrrelieff"][::-1]
+    return found
+
+
+def _rank(trials: pd.DataFrame, method: str) -> tuple[str, ...]:
+    columns = describe.of_space()
+    scores = CONTENDERS[method].rank(trials, "accuracy", columns, 0).table["score"]
+    order = scores.sort_values(ascending=False, kind="stable").index
+    return tuple(str(name) for name in order if name in RANKED)
+
+
+def random_order(dataset: str, repetition: int) -> tuple[str, ...]:
+    """A random order of the ten, another one in every repetition."""
+    return tuple(_rng("order", dataset, repetition).permutation(RANKED).tolist())
+
+
+# --- searches ------------------------------------------------------------------------------------
+
+
+def random_search(
+    surrogate: Surrogate, free: Bools, default: Floats, trials: int, rng: np.random.Generator
+) -> Floats:
+    """Best accuracy after each trial (R, trials) of R random searches.
+
+    free: (R, 13), what each tunes. default: (13,), the first trial, and what the rest stays at.
+    All configurations of all searches are predicted at once.
+    """
+    drawn = draw(len(free) * trials, rng).reshape(len(free), trials, -1)
+    X = np.where(free[:, None], drawn, default)
+    X[:, 0] = default
+    y = surrogate(X.reshape(-1, len(default))).reshape(len(free), trials)
+    return np.asarray(np.maximum.accumulate(y, axis=1))
+
+
+def tpe(
+    surrogate: Surrogate, free: Bools, default: Floats, trials: int, rng: np.random.Generator
+) -> Floats:
+    """As `random_search`, by Optuna's TPE with its own options; the searches go in step."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        studies = [_study(tuned, default, int(rng.integers(2**31))) for tuned in free]
+        y = np.empty((len(free), trials))
+        for step in range(trials):
+            asked = [study.ask() for study in studies]
+            X = np.array(
+                [_suggest(trial, tuned, default) for trial, tuned in zip(asked, free, strict=True)]
+            )
+            y[:, step] = surrogate(X)
+            for study, trial, value in zip(studies, asked, y[:, step], strict=True):
+                study.tell(trial, float(value))
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    return np.asarray(np.maximum.accumulate(y, axis=1))
+
+
+def _study(tuned: Bools, default: Floats, seed: int) -> optuna.Study:
+    sampler = optuna.samplers.TPESampler(seed=seed)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    config = decode(default)
+    study.enqueue_trial({name: config[name] for name in np.array(NAMES)[tuned]})
+    return study
+
+
+def _suggest(trial: optuna.Trial, tuned: Bools, default: Floats) -> Floats:
+    """A configuration (13,): what is tuned is asked for, as far as it exists."""
+    x = default.copy()
+    for place, name in enumerate(NAMES):  # num_conv_layers comes before the filters
+        row = space.SPACE[name]
+        layer = space.FILTERS.index(name) + 1 if name in space.FILTERS else 0
+        if not tuned[place] or layer > x[_PLACE["num_conv_layers"]]:
+            continue
+        if row.choices is not None:
+            value = trial.suggest_categorical(name, row.choices)
+            x[place] = row.choices.index(value) if row.kind == "categorical" else float(value)  # type: ignore[arg-type]
+        elif row.kind == "integer":
+            x[place] = trial.suggest_int(name, int(row.bounds[0]), int(row.bounds[1]))
+        else:
+            value = trial.suggest_float(name, *row.bounds, log=row.log)
+            x[place] = np.log10(value) if row.log else value
+    return x
+
+
+def ceiling(surrogate: Surrogate, tuned: Bools, default: Floats, rng: np.random.Generator) -> float:
+    """The best accuracy that tuning these (13,) can reach, the rest at the default.
+
+    The best of many random configurations, improved one hyperparameter at a time until that does
+    not help. A lower bound, as the best of a search is.
+    """
+    X = np.where(tuned, draw(_POINTS, rng), default)
+    X[0] = default
+    y = surrogate(X)
+    best = np.argsort(-y, kind="stable")[:_STARTS]
+    X, y = X[best], y[best]
+    while True:
+        before = y.max()
+        for place in np.flatnonzero(tuned):
+            grid = _grid(NAMES[place])
+            tried = np.repeat(X[:, None], len(grid), axis=1)
+            tried[:, :, place] = grid
+            found = surrogate(tried.reshape(-1, len(default))).reshape(len(X), -1)
+            choice = found.argmax(axis=1)
+            better = found.max(axis=1) > y
+            X[better, place] = np.array(grid)[choice[better]]
+            y = np.maximum(y, found.max(axis=1))
+        if y.max() <= before:
+            return float(y.max())
+
+
+@cache
+def _grid(name: str) -> tuple[float, ...]:
+    """Values of a hyperparameter, encoded: all, or some that are evenly spaced."""
+    row = space.SPACE[name]
+    if row.kind == "categorical":
+        return tuple(map(float, range(len(row.choices or ()))))
+    if row.choices is not None:
+        return tuple(float(choice) for choice in row.choices)
+    low, high = np.log10(row.bounds) if row.log else row.bounds
+    values = np.linspace(low, high, _VALUES)
+    return tuple(np.unique(np.rint(values) if row.kind == "integer" else values).tolist())
+
+
+# --- the experiment ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Job:
+    """Searches on the surrogate of a data set: the first k of a ranking are tuned, the others stay
+    at a default. epochs: a key of `EPOCHS`. ranking: one of `RANKINGS`, or with k `everything`."""
+
+    dataset: str
+    epochs: str
+    default: str
+    search: str
+    ranking: str
+    k: int
+
+
+def jobs(datasets: Sequence[str], searches: Sequence[str] = tuple(SEARCHES)) -> list[Job]:
+    """All jobs, random search first."""
+    return [
+        Job(dataset, epochs, default, search, ranking, k)
+        for search in searches
+        for epochs in EPOCHS
+        for default in DEFAULTS
+        for dataset in datasets
+        for ranking, k in _arms(epochs)
+        if search == "random" or ((epochs, default) == _BY_TPE and ranking != "random")
+    ]
+
+
+def _arms(epochs: str) -> list[tuple[str, int]]:
+    first = [(ranking, k) for ranking in RANKINGS for k in TOP]
+    return [*first, everything(epochs, filters=False), everything(epochs)]
+
+
+class Experiment:
+    """The recorded study, and searches on its surrogates.
+
+    trials: as `hia.trials.load` returns them, of two data sets at least. paper: see `rankings`.
+    Attributes: `surrogates`, `defaults` (epochs -> default -> data set -> configuration (13,)) and
+    `rankings` (data set -> ranking -> names, `epoch` among them).
+    """
+
+    def __init__(self, trials: pd.DataFrame, paper: Sequence[str]) -> None:
+        parts = {str(name): rows for name, rows in trials.groupby("dataset")}
+        if len(parts) < 2:
+            raise ValueError(f"trials of {len(parts)} data set(s): one is left out of two at least")
+        self.surrogates = {name: Surrogate(rows) for name, rows in parts.items()}
+        self.defaults = {
+            epochs: {
+                "table1": dict.fromkeys(parts, trained(table1_default(), epochs)),
+                "learned": learned_defaults(self.surrogates, epochs),
+            }
+            for epochs in EPOCHS
+        }
+        self.rankings = {name: rankings(trials[trials["dataset"] != name], paper) for name in parts}
+        self._found: dict[tuple[Any, ...], Row] = {}
+
+    def tuned(self, job: Job, repetition: int = 0) -> tuple[str, ...]:
+        """What a job tunes, in the order of `NAMES`; only of a random order it depends on the
+        repetition."""
+        names = tunable(job.epochs)
+        if job.ranking == ALL:
+            return names if job.k == len(names) else ranked(job.epochs)
+        if job.ranking == "random":
+            order = random_order(job.dataset, repetition)
+        else:
+            order = self.rankings[job.dataset][job.ranking]
+        chosen = [name for name in order if name in names][: job.k]
+        return tuple(name for name in names if name in chosen)
+
+    def measure(self, job: Job) -> Row:
+        """The job, and of its repetitions the mean best accuracy at the `CHECKPOINTS` (`mean`),
+        the standard error of that (`error`), the best accuracy of all (`found`), and what tuning
+        these can reach at all (`ceiling`).
+
+        Rankings that have the same first k are not searched twice.
+        """
+        repetitions = REPETITIONS[job.search]
+        tuned = [self.tuned(job, repetition) for repetition in range(repetitions)]
+        key = (job.dataset, job.epochs, job.default, job.search, *dict.fromkeys(tuned))
+        if key not in self._found:
+            self._found[key] = self._search(job, tuned)
+        shown = [] if job.ranking == "random" else list(tuned[0])
+        return {**vars(job), "tuned": shown, **self._found[key]}
+
+    def _search(self, job: Job, tuned: Sequence[tuple[str, ...]]) -> Row:
+        surrogate = self.surrogates[job.dataset]
+        default = self.defaults[job.epochs][job.default][job.dataset]
+        points = np.array(CHECKPOINTS[job.search])
+        search = {"random": random_search, "tpe": tpe}[job.search]
+        free = np.array([mask(names) for names in tuned])
+        rng = _rng(job.dataset, job.epochs, job.default, job.search, *dict.fromkeys(tuned))
+        best = search(surrogate, free, default, int(points.max()), rng)
+        different = list(dict.fromkeys(tuned))[:_ORDERS]
+        reached = [ceiling(surrogate, mask(names), default, rng) for names in different]
+        if len(different) == 1:
+            reached[0] = max(reached[0], float(best.max()))
+        there = best[:, points - 1]
+        return {
+            "mean": there.mean(axis=0).tolist(),
+            "error": (there.std(axis=0, ddof=1) / np.sqrt(len(there))).tolist(),
+            "found": float(best.max()),
+            "ceiling": float(np.mean(reached)),
+        }
+
+
+def fingerprint(trials: pd.DataFrame, paper: Sequence[str]) -> str:
+    """The same for the same trials, paper's order and settings: a hash of what is used."""
+    used = trials[["dataset", "source", *space.SPACE, "accuracy"]].to_csv(
+        index=False, float_format="%.9g"
+    )
+    settings: tuple[object, ...] = (paper, CHECKPOINTS, REPETITIONS, _TREES, _LEAF)
+    settings += (tuple(EPOCHS), _CANDIDATES, _POINTS, _STARTS, _VALUES, _ORDERS)
+    return hashlib.sha256(f"{used}{settings}".encode()).hexdigest()[:16]
+
+
+def _rng(*parts: object) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(repr(parts).encode()))
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+def table(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row per finished job: the columns of `Job` and `Experiment.measure`, `trials`, the
+    checkpoints, and `best`, the best accuracy that anything has reached on that surrogate with
+    these epochs. Means and their errors are in single precision.
+    """
+    made = pd.DataFrame(rows)
+    reached = made[["found", "ceiling"]].max(axis=1)
+    made["best"] = reached.groupby([made["dataset"], made["epochs"]]).transform("max")
+    made["trials"] = made["search"].map({name: list(at) for name, at in CHECKPOINTS.items()})
+    for name in ("mean", "error"):  # half the file
+        made[name] = made[name].map(lambda values: np.asarray(values, dtype=np.float32))
+    order = ["search", "epochs", "default", "dataset", "ranking", "k"]
+    return made.sort_values(order, ignore_index=True)
+
+
+def load(path: Path) -> pd.DataFrame:
+    """The recorded searches. Raises FileNotFoundError with the command that makes them, ValueError
+    naming the column that is missing, or the first row at fault."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: there is no such table; python studies/record_tuning.py makes it"
+        )
+    found = read_parquet(path)
+    expected = ["dataset", "epochs", "default", "search", "ranking", "k", "tuned", "trials"]
+    expected += ["mean", "error", "found", "ceiling", "best"]
+    if missing := [name for name in expected if name not in found]:
+        raise ValueError(f"{path}: column {missing[0]!r} is missing")
+    for number, row in enumerate(found.to_dict("records")):
+        if not len(row["trials"]) == len(row["mean"]) == len(row["error"]):
+            raise ValueError(f"{path}: row {number} has means of other numbers than its trials")
+        if max(row["mean"]) > row["best"] + _SINGLE:
+            raise ValueError(f"{path}: row {number} is better on average than `best`")
+    return found
+
+
+def complete(found: pd.DataFrame) -> pd.DataFrame:
+    """The searches on those data sets for which all jobs of the kind of search are there."""
+    wanted = found["search"].map({name: len(jobs(["one"], [name])) for name in SEARCHES})
+    there = found.groupby(["search", "dataset"])["k"].transform("size")
+    return found[there == wanted]
+
+
+# --- what it says --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A mean over data sets at numbers of trials (N,), with the limits of its 95 % interval."""
+
+    trials: NDArray[np.int64]
+    mean: Floats
+    low: Floats
+    high: Floats
+
+    def at(self, trials: int) -> tuple[float, float, float]:
+        """Mean and limits at a number of trials. Raises ValueError where it was not looked at."""
+        place = np.flatnonzero(self.trials == trials)
+        if not len(place):
+            raise ValueError(f"trials={trials} is none of {', '.join(map(str, self.trials))}")
+        return tuple(float(values[place[0]]) for values in (self.mean, self.low, self.high))  # type: ignore[return-value]
+
+
+def by_dataset(
+    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Checkpoints (N,), and of each data set, by name, regrets and their standard errors (D, N).
+
+    As `regrets`.
+    """
+    chosen = _select(found, default, search, ranking, k, epochs)
+    best = chosen["best"].to_numpy()[:, None]
+    mean, error = (np.array(chosen[name].tolist(), dtype=float) for name in ("mean", "error"))
+    return np.array(chosen["trials"].iloc[0], dtype=np.int64), best - mean, error
+
+
+def regrets(
+    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
+) -> Curve:
+    """Regret: how much accuracy is missing to the best known, mean over the data sets.
+
+    found: as `load` returns it. epochs: of which arm (`EPOCHS`). The interval is that of a
+    bootstrap over data sets and repetitions.
+    Raises ValueError where the table does not have it.
+    """
+    return _curve(*by_dataset(found, default, search, ranking, k, epochs))
+
+
+def losses(
+    found: pd.DataFrame,
+    default: str,
+    search: str,
+    ranking: str,
+    k: int,
+    epochs: str = LONGEST,
+    against: tuple[str, int] | None = None,
+) -> Curve:
+    """Regret minus that of tuning everything, by data set, then the mean; above 0, everything wins.
+
+    against: instead of everything, another ranking and k. As `regrets`.
+    """
+    trials, mean, error = by_dataset(found, default, search, ranking, k, epochs)
+    against = against or everything(epochs)
+    _, other, error_of_other = by_dataset(found, default, search, *against, epochs)
+    return _curve(trials, mean - other, np.hypot(error, error_of_other))
+
+
+def by_training(found: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
+    """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
+    minus that with the longest training for all, by data set, then the mean. As `losses`.
+    """
+    made = []
+    for epochs in (TUNED, LONGEST):
+        for arm in ((ranking, k), everything(epochs)):
+            made.append(by_dataset(found, default, search, *arm, epochs))
+    means = [mean for _, mean, _ in made]
+    errors = np.array([error for _, _, error in made])
+    apart = means[0] - means[1] - (means[2] - means[3])
+    return _curve(made[0][0], apart, np.sqrt((errors**2).sum(axis=0)))
+
+
+def _select(
+    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str
+) -> pd.DataFrame:
+    """The rows of a kind of searches, one per data set, sorted by it."""
+    wanted = {"epochs": epochs, "default": default, "search": search, "ranking": ranking, "k": k}
+    chosen = found[(found[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    if chosen.empty:
+        raise ValueError(f"the table has no searches with {wanted}")
+    return chosen.sort_values("dataset")
+
+
+def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
+    """Bootstrap over data sets; in each, the mean of resampled repetitions is normal with the
+    standard error."""
+    rng = np.random.default_rng(0)
+    count = len(mean)
+    drawn = rng.integers(count, size=(_RESAMPLES, count))
+    noise = rng.normal(size=(_RESAMPLES, count, 1))
+    means = (mean[drawn] + noise * error[drawn]).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return Curve(trials, mean.mean(axis=0), low, high)
+
+
+def unreachable(
+    found: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = LONGEST
+) -> tuple[float, float, float]:
+    """What is missing to the best known however long one tunes, mean over data sets and interval.
+
+    As `regrets`; of `ceiling`.
+    """
+    chosen = _select(found, default, "random", ranking, k, epochs)
+    gap = (chosen["best"] - chosen["ceiling"]).to_numpy()[:, None]
+    return _curve(np.ones(1, dtype=np.int64), gap, np.zeros_like(gap)).at(1)
+
+
+def wins_from(curve: Curve, *, surely: bool = False) -> int | None:
+    """From how many trials on a loss stays above 0, None where it does not.
+
+    surely: not the mean but the lower limit of the interval.
+    """
+    above = (curve.low if surely else curve.mean) > 0
+    stays = np.logical_and.accumulate(above[::-1])[::-1]
+    return int(curve.trials[stays.argmax()]) if stays.any() else None

@@ -1,0 +1,267 @@
+"""hia.cli: what it prints, its exit codes, and that errors and Ctrl-C are one line."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+import hia.__main__
+from hia import datasets, space, trainer, trials
+from hia.cli import MEAN_TOLERANCE, TOLERANCE, main
+from hia.study import plans, processes
+from hia.study import run as study
+
+HIA = [sys.executable, "-c", "import sys; from hia.cli import main; sys.exit(main())"]
+PLAN = "[datasets.digits]\nmodels = 10\nmax_images = 200\n"
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN)
+    return path
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    """Four recorded rows, trained here."""
+    data = datasets.load("digits", max_images=200)
+    rows = []
+    for number in range(4):
+        config = space.validate(plans.random_config("digits", number))
+        result = trainer.train(config, data, plans.seed("digits", number))
+        row = dict.fromkeys(space.FILTERS) | config | {"dataset": "digits", "source": "random"}
+        row |= {"trial": number, "in_channel_num": 1, "accuracy": result.accuracy}
+        row |= {"accuracy_per_epoch": result.accuracy_per_epoch, "loss": result.loss_per_epoch[-1]}
+        row |= {"seconds": result.seconds, "cpu_seconds": None}
+        row |= {"parameters": result.parameters, "flops": result.flops}
+        row |= {"images": 160, "val_images": 40, "seed": plans.seed("digits", number)}
+        row |= {"diverged": False, "precision": "float32", "lr_scale": "log"}
+        row |= {"processor": processes.describe_processor("cpu")}
+        rows.append(row)
+    return trials.check(pd.DataFrame(rows))
+
+
+def changed(table: pd.DataFrame, shift: float, processor: str | None = None) -> pd.DataFrame:
+    """The first row with another accuracy, all rows from another processor if one is given."""
+    table = table.copy()
+    lists = [list(values) for values in table["accuracy_per_epoch"]]
+    lists[0][-1] += shift
+    table["accuracy_per_epoch"] = lists
+    table["accuracy"] = [values[-1] for values in lists]
+    if processor is not None:
+        table["processor"] = processor
+    return table
+
+
+# Help -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["", "study", "export", "verify"])
+def test_help(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: hia {command}".rstrip())
+    assert "--workers" in printed or command != "study"
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["study"], ["study", "a", "--workers", "x"]])
+def test_wrong_usage_is_exit_code_2(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: hia" in capsys.readouterr().err
+
+
+def test_the_command_is_installed():
+    (command,) = importlib.metadata.entry_points(group="console_scripts", name="hia")
+    assert command.load() is hia.__main__.main
+
+
+# Errors ---------------------------------------------------------------------------------------
+
+
+def fails(capsys, arguments: list[str], message: str) -> None:
+    """Exit code 1, nothing on standard output, and one line on standard error."""
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert re.match(rf"hia {arguments[0]}: .*{message}", line), line
+
+
+@pytest.mark.parametrize("command", ["study", "export"])
+def test_a_missing_plan(capsys, plan, command):
+    fails(capsys, [command, "absent.toml"], r"absent\.toml: there is no such plan")
+
+
+def test_a_broken_plan(capsys, plan):
+    plan.write_text("models =")
+    fails(capsys, ["study", "plan.toml"], r"plan\.toml: not valid TOML")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--workers", "0"], "workers: 0 is not a positive number"),
+        (["--device", "gpu"], "device: 'gpu' is not one of auto, cpu, cuda"),
+        (["--storage", "nonsense"], "storage nonsense: Could not parse"),
+        (["--storage", "sqlite:////nowhere/at/all.db"], "storage sqlite:////nowhere/at/all.db: "),
+    ],
+)
+def test_wrong_options_of_a_study(capsys, plan, options, message):
+    fails(capsys, ["study", "plan.toml", *options], message)
+
+
+@pytest.mark.parametrize(("device", "gpus", "workers"), [("cpu", 4, 3), ("cuda", 4, 12)])
+def test_workers_per_device(monkeypatch, plan, device, gpus, workers):
+    asked = {}
+    monkeypatch.setattr(study, "run", lambda *_, **options: asked.update(options))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert main(["study", "plan.toml", "--device", device, "--workers-per-device", "3"]) == 0
+    assert asked["workers"] == workers
+    with pytest.raises(SystemExit):  # one or the other
+        main(["study", "plan.toml", "--workers", "2", "--workers-per-device", "3"])
+
+
+def test_more_images_than_there_are(capsys, plan):
+    plan.write_text(PLAN.replace("200", "2000"))
+    fails(capsys, ["study", "plan.toml"], "digits: max_images=2000 asked for, there are 1797")
+
+
+def test_a_broken_export_is_not_taken_over(capsys, plan):
+    Path("data").mkdir()
+    Path("data", "trials.parquet").write_bytes(b"PAR1 and no more")
+    fails(capsys, ["study", "plan.toml"], r"trials\.parquet: not a readable Parquet file")
+
+
+def test_nothing_to_export(capsys, plan):
+    fails(capsys, ["export", "plan.toml"], "no trial of plan plan has finished yet")
+    assert not Path("data").exists()
+
+
+def test_nothing_to_verify(capsys, plan):
+    fails(capsys, ["verify"], r"trials\.parquet: there is no table of trials; `hia export`")
+
+
+def test_verify_of_a_truncated_table(capsys, plan, table):
+    trials.save(table, "trials.parquet")
+    Path("trials.parquet").write_bytes(Path("trials.parquet").read_bytes()[:-20])
+    fails(capsys, ["verify", "--trials", "trials.parquet"], "not a readable Parquet file")
+
+
+def test_an_export_to_where_nothing_can_be_written(capsys, plan, table):
+    plan.write_text(PLAN.replace("10", "4"))
+    trials.save(table, "data/trials.parquet")
+    main(["study", "plan.toml", "--device", "cpu"])
+    capsys.readouterr()
+    fails(capsys, ["export", "plan.toml", "--to", "plan.toml/below"], "Not a directory")
+
+
+def test_verify_of_no_rows(capsys, plan, table):
+    trials.save(table, "trials.parquet")
+    arguments = ["verify", "--trials", "trials.parquet", "--sample", "0", "--device", "cpu"]
+    fails(capsys, arguments, "sample: 0 is not a positive number")
+
+
+# Verification ---------------------------------------------------------------------------------
+
+
+def verify(table: pd.DataFrame, *more: str) -> int:
+    trials.save(table, "trials.parquet")
+    return main(["verify", "--trials", "trials.parquet", "--device", "cpu", *more])
+
+
+def test_recorded_rows_are_verified(capsys, plan, table):
+    assert verify(table) == 0
+    printed = capsys.readouterr().out
+    assert "same kind of processor: 4 of 4 rows reproduced to the last bit" in printed
+    assert "other processors" not in printed
+    assert printed.endswith("\nverified\n")
+
+
+def test_what_was_verified_goes_into_a_file(plan, table):
+    assert verify(table, "--to", "verified.csv") == 0
+    found = pd.read_csv("verified.csv").set_index("trial")
+    assert found["recorded"].to_dict() == table.set_index("trial")["accuracy"].to_dict()
+    assert found["exact"].all()
+
+
+def test_a_changed_row_is_not_verified(capsys, plan, table):
+    assert verify(changed(table, 1 / 40)) == 1
+    printed = capsys.readouterr().out
+    assert "same kind of processor: 3 of 4 rows reproduced to the last bit" in printed
+    assert printed.endswith("\nNOT verified\n")
+
+
+@pytest.mark.parametrize(
+    ("shift", "code"),
+    [(0.0, 0), (2 / 40, 0), (4 * MEAN_TOLERANCE + 0.01, 1), (TOLERANCE + 0.01, 1)],
+)
+def test_another_processor_has_a_tolerance(capsys, plan, table, shift, code):
+    assert verify(changed(table, shift, "another processor")) == code
+    printed = capsys.readouterr().out
+    assert f"other processors: largest difference {shift:.4f} (allowed 0.1), mean" in printed
+    assert printed.endswith("\nNOT verified\n" if code else "\nverified\n")
+
+
+# The commands run -----------------------------------------------------------------------------
+
+
+def test_a_study_goes_on_from_its_export_and_is_exported(capsys, plan, table):
+    """All of it is in data/ already: nothing is left to train."""
+    plan.write_text(PLAN.replace("10", "4"))
+    trials.save(table, "data/trials.parquet")
+    assert main(["study", "plan.toml", "--device", "cpu"]) == 0
+    assert capsys.readouterr().out == "4 of 4 CNNs\n"
+    assert Path("runs", "plan.db").is_file()
+    assert main(["export", "plan.toml", "--to", "out"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "source   random",
+        "dataset        ",
+        "digits        4",
+        f"4 rows written to {Path('out', 'trials.parquet')}",
+    ]
+    exported, recorded = trials.load("out/trials.parquet"), trials.load("data/trials.parquet")
+    for frame in (exported, recorded):
+        frame["accuracy_per_epoch"] = frame["accuracy_per_epoch"].map(list)
+    pd.testing.assert_frame_equal(exported, recorded, check_exact=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX's")
+def test_ctrl_c_ends_a_study_that_is_starting(plan):
+    """It goes to the whole process group, the workers included."""
+    process = subprocess.Popen(
+        [*HIA, "study", "plan.toml", "--workers", "2", "--device", "cpu"],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "0 of 10 CNNs\n"
+        time.sleep(1)  # the workers import PyTorch
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)  # ends when no worker is left to write to it
+        assert process.returncode == 130
+        assert errors == "\nstopped; finished trials are kept, and the same command goes on\n"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,282 @@
+"""hia.cnn: the network of Section 4.3, its geometry and its cost."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from hia import cnn, space
+from hia.cpu import kernels
+from hia.datasets import FACTS
+
+SIZES = sorted({facts.size for facts in FACTS.values()})
+STRUCTURES = list(itertools.product((1, 2, 3), (1, 2), (0, 1), (2, 3)))
+
+
+def configuration(layers: int = 2, stride: int = 1, padding: int = 0, kernel: int = 3, **other):
+    filters = {"num_filters_1": 4, "num_filters_2": 9, "num_filters_3": 6}
+    rest = {"lr": 0.01, "dropout_rate": 0.5, "optimizer": "Adam", "epoch": 1}
+    rest |= {"num_fc_units": 8, "batch_size": 32}
+    return space.validate(
+        filters
+        | rest
+        | {"num_conv_layers": layers, "stride": stride, "padding": padding, "kernel": kernel}
+        | other
+    )
+
+
+def structures():
+    for structure in STRUCTURES:
+        yield configuration(*structure)
+
+
+def plain_forward(model: cnn.CNN, images: torch.Tensor) -> torch.Tensor:
+    """Convolution, ReLU, pooling in the paper's order, without dropout, by PyTorch's own layers.
+
+    The two rules for maps that shrink to nothing are written out again.
+    """
+    x = images
+    for convolution in model.convolutions:
+        kernel, padding = convolution.kernel_size[0], convolution.padding[0]
+        short = kernel - (x.shape[-1] + 2 * padding)
+        if short > 0:
+            x = F.pad(x, (short // 2, short - short // 2) * 2)
+        x = F.relu(convolution(x))
+        if x.shape[-1] > 1:
+            x = F.max_pool2d(x, 2)
+    x = F.relu(model.hidden(x.permute(0, 2, 3, 1).flatten(1)))  # features channels last
+    return model.output(x)
+
+
+@pytest.fixture(params=["compiled", "PyTorch's"])
+def kernels_used(request, monkeypatch):
+    """Both ways that the blocks and dropout are computed; the first where there is a compiler."""
+    if request.param == "PyTorch's":
+        monkeypatch.setattr(kernels, "_library", lambda: None)
+
+
+# Geometry -------------------------------------------------------------------------------------
+
+
+def test_sizes_are_those_of_the_data_sets():
+    assert SIZES == [8, 16, 28, 32, 64, 96]
+    assert len(STRUCTURES) == 24
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_geometry_is_what_torch_computes(monkeypatch, kernels_used, size):
+    images = torch.randn(2, 1, size, size)
+    seen: list[tuple[torch.Size, torch.Size, torch.Size]] = []
+    forward = cnn._block
+
+    def spy(x, block, convolution):
+        y = forward(x, block, convolution)
+        filled = F.pad(x, (0, block.fill) * 2)
+        seen.append((x.shape, convolution(filled).shape, y.shape))
+        return y
+
+    monkeypatch.setattr(cnn, "_block", spy)
+    for config in structures():
+        model = cnn.CNN(config, 1, size, 10)
+        seen.clear()
+        with torch.no_grad():
+            logits = model(images)
+        assert logits.shape == (2, 10)
+        assert logits.isfinite().all()
+        assert len(seen) == len(model.blocks) == config["num_conv_layers"]
+        for block, (before, between, after) in zip(model.blocks, seen, strict=True):
+            assert before == (2, block.channels_in, block.size_in, block.size_in)
+            assert between == (2, block.channels_out, block.size_conv, block.size_conv)
+            assert after == (2, block.channels_out, block.size_out, block.size_out)
+            assert block.size_out == max(1, block.size_conv // 2)
+        assert model.blocks[0].size_in == size
+        for block, following in itertools.pairwise(model.blocks):
+            assert following.size_in == block.size_out
+            assert following.channels_in == block.channels_out
+        last = model.blocks[-1]
+        assert model.hidden.in_features == last.channels_out * last.size_out**2
+
+
+@pytest.mark.parametrize("size", range(1, 20))
+def test_any_size_has_a_geometry_and_no_more_zeros_than_needed(size):
+    for config in structures():
+        for block in cnn.blocks(config, 1, size):
+            assert block.size_out >= 1
+            reach = block.size_in + 2 * config["padding"]
+            assert block.fill == max(0, config["kernel"] - reach)
+            assert block.size_conv == 1 or not block.fill
+            assert block.pooled == (block.size_conv > 1)
+
+
+def test_shrinks_is_true_just_where_a_rule_is_needed():
+    shallow = configuration(1, 1, 0, 3)
+    assert [block.size_out for block in cnn.blocks(shallow, 1, 8)] == [3]
+    assert not cnn.shrinks(shallow, 1, 8)
+    not_pooled = configuration(2, 1, 0, 3)  # 8 -> 6 -> 3 -> 1 pixel
+    assert [block.fill for block in cnn.blocks(not_pooled, 1, 8)] == [0, 0]
+    assert [block.pooled for block in cnn.blocks(not_pooled, 1, 8)] == [True, False]
+    assert cnn.shrinks(not_pooled, 1, 8)
+    filled = configuration(3, 2, 0, 2)  # 8 -> 4 -> 2 -> 1, and a kernel of 2
+    assert [block.fill for block in cnn.blocks(filled, 1, 8)] == [0, 0, 1]
+    assert cnn.shrinks(filled, 1, 8)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_shrinks_agrees_with_torch(size):
+    """Without our rules, PyTorch's own layers fail just where `shrinks` says so."""
+    image = torch.zeros(1, 1, size, size, device="meta")
+    for config in structures():
+        layers = []
+        channels = 1
+        for layer in range(1, config["num_conv_layers"] + 1):
+            filters = config[f"num_filters_{layer}"]
+            kernel, stride, padding = config["kernel"], config["stride"], config["padding"]
+            layers += [nn.Conv2d(channels, filters, kernel, stride, padding), nn.MaxPool2d(2)]
+            channels = filters
+        plain = nn.Sequential(*layers).to("meta")
+        try:
+            plain(image)
+        except RuntimeError:
+            failed = True
+        else:
+            failed = False
+        assert cnn.shrinks(config, 1, size) == failed, config
+
+
+# The network ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_layers_are_those_of_section_4_3(layers):
+    config = configuration(layers, 2, 1, 3, num_fc_units=40, num_filters_1=5)
+    model = cnn.CNN(config, 3, 32, 7)
+    convolutions = [part for part in model.modules() if isinstance(part, nn.Conv2d)]
+    assert [part.out_channels for part in convolutions] == [5, 9, 6][:layers]
+    assert convolutions[0].in_channels == 3
+    for part in convolutions:
+        assert part.kernel_size == (3, 3)
+        assert part.stride == (2, 2)
+        assert part.padding == (1, 1)
+        assert part.bias is not None
+    linear = [part for part in model.modules() if isinstance(part, nn.Linear)]
+    assert [(part.out_features, part.bias is not None) for part in linear] == [
+        (40, True),
+        (7, True),
+    ]
+    assert linear[1].in_features == 40
+    parameters = {id(weight) for part in convolutions + linear for weight in part.parameters()}
+    assert {id(weight) for weight in model.parameters()} == parameters
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_it_is_the_paper_s_network(kernels_used, size):
+    torch.manual_seed(1)
+    images = torch.randn(3, 3, size, size).to(memory_format=torch.channels_last)
+    for config in structures():
+        model = cnn.CNN(config, 3, size, 10).to(memory_format=torch.channels_last).eval()
+        with torch.no_grad():
+            torch.testing.assert_close(model(images), plain_forward(model, images))
+
+
+def test_gradients_are_the_paper_s_network_s(kernels_used):
+    torch.manual_seed(1)
+    model = cnn.CNN(configuration(3, 1, 1, 3, num_filters_1=12, dropout_rate=0.0), 3, 16, 10)
+    images, labels = torch.randn(4, 3, 16, 16), torch.arange(4)
+    gradients = []
+    for forward in (model, lambda x: plain_forward(model, x)):
+        model.zero_grad()
+        F.cross_entropy(forward(images), labels).backward()
+        gradients.append([weight.grad.clone() for weight in model.parameters()])
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain)
+        assert ours.abs().max() > 0
+
+
+def test_output_is_logits_without_softmax():
+    torch.manual_seed(0)
+    model = cnn.CNN(configuration(), 1, 8, 10).eval()
+    with torch.no_grad():
+        logits = model(torch.randn(5, 1, 8, 8))
+    assert (logits < 0).any()
+    assert not torch.allclose(logits.exp().sum(1), torch.ones(5))
+    assert not torch.allclose(logits.sum(1), torch.ones(5))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])
+def test_dropout_comes_before_each_fully_connected_layer(monkeypatch, rate):
+    model = cnn.CNN(configuration(2, 1, 1, 3, dropout_rate=rate, num_fc_units=50), 1, 16, 10)
+    calls = []
+    dropout = kernels.dropout
+
+    def spy(x, rate, training):
+        calls.append((tuple(x.shape), rate, training))
+        return dropout(x, rate, training)
+
+    monkeypatch.setattr(kernels, "dropout", spy)
+    images = torch.randn(2, 1, 16, 16)
+    model.train()(images)
+    model.eval()(images)
+    features = model.hidden.in_features
+    assert calls == [
+        ((2, features), rate, True),
+        ((2, 50), rate, True),
+        ((2, features), rate, False),
+        ((2, 50), rate, False),
+    ]
+
+
+def test_dropout_is_off_in_evaluation_and_random_in_training(kernels_used):
+    torch.manual_seed(0)
+    model = cnn.CNN(configuration(dropout_rate=0.5, num_fc_units=64), 1, 16, 10)
+    images = torch.randn(2, 1, 16, 16)
+    with torch.no_grad():
+        assert not torch.equal(model.train()(images), model(images))
+        assert torch.equal(model.eval()(images), model(images))
+
+
+def test_weights_follow_from_the_seed_and_are_pytorch_s_default():
+    config = configuration()
+    torch.manual_seed(7)
+    model = cnn.CNN(config, 3, 32, 10)
+    torch.manual_seed(7)
+    plain = [nn.Conv2d(3, 4, 3), nn.Conv2d(4, 9, 3)]
+    plain += [nn.Linear(model.hidden.in_features, 8), nn.Linear(8, 10)]
+    with torch.no_grad():  # the features come channels last, each with the weight drawn for it
+        drawn = plain[2].weight.unflatten(1, (9, -1))
+        plain[2].weight.copy_(drawn.transpose(1, 2).flatten(1))
+    expected = [weight for layer in plain for weight in layer.parameters()]
+    for ours, theirs in zip(model.parameters(), expected, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+# Cost -----------------------------------------------------------------------------------------
+
+
+def counted_flops(config, channels: int, size: int, classes: int) -> int:
+    model = cnn.CNN(config, channels, size, classes).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        plain_forward(model, torch.zeros(1, channels, size, size))
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("size", [8, 28])
+def test_flops_of_every_structure_are_what_torch_counts(size):
+    for config in structures():
+        assert cnn.flops(config, 1, size, 10) == counted_flops(config, 1, size, 10), config
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_flops_of_random_configurations_are_what_torch_counts(name):
+    facts = FACTS[name]
+    rng = np.random.default_rng(len(name))
+    for _ in range(3):
+        config = space.validate(space.sample(rng))
+        count = cnn.flops(config, facts.channels, facts.size, facts.classes)
+        assert type(count) is int
+        assert count == counted_flops(config, facts.channels, facts.size, facts.classes)

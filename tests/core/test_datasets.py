@@ -1,0 +1,490 @@
+"""hia.datasets: the split, the conversions, the files and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torchvision.transforms import functional
+
+from hia import datasets
+from hia.datasets import FACTS, NAMES, DatasetError, load, read, table2
+
+# Real images, where there are any; no other test touches them, nor the network.
+REAL = Path(
+    os.environ.get("HIA_DATA") or Path(__file__).parents[3] / "shared" / "datasets"
+).expanduser()
+
+
+def pixels(name: str, n: int, seed: int = 0) -> np.ndarray:
+    """Random images in the stored form of a data set."""
+    facts = FACTS[name]
+    shape = (n, facts.size, facts.size) + ((3,) if facts.channels == 3 else ())
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def write(folder: Path, name: str, **arrays: np.ndarray) -> Path:
+    path = folder / f"{name}.npz"
+    np.savez_compressed(path, **arrays)
+    return path
+
+
+def write_images(folder: Path, name: str, n: int) -> Path:
+    labels = np.arange(n) % FACTS[name].classes
+    return write(folder, name, images=pixels(name, n), labels=labels)
+
+
+@pytest.fixture(autouse=True)
+def no_folder_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("HIA_DATA", str(tmp_path / "unused"))
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """torchvision's classes leave half a file and fail, as without a network."""
+
+    def fail(root, **options):
+        Path(root, "half.tar.gz").write_bytes(b"half a download")
+        raise URLError("no route to host")
+
+    for class_name, _ in datasets._TORCHVISION.values():
+        monkeypatch.setattr(torchvision.datasets, class_name, fail)
+
+
+# Facts ----------------------------------------------------------------------------------------
+
+
+def test_names_are_the_ten_without_digits():
+    assert len(NAMES) == len(set(NAMES)) == 10
+    assert set(FACTS) - set(NAMES) == {"digits"}
+    assert set(datasets._TORCHVISION) == set(NAMES)
+
+
+def test_table2_has_the_facts_in_order():
+    table = table2()
+    assert list(table.columns) == ["name", "label", "images", "classes", "channels", "size"]
+    assert tuple(table["name"]) == NAMES
+    assert (table["channels"] == 3).sum() == 5  # "five colour and five grayscale", Section 4.4
+    emnist = table.set_index("name").loc["emnist"]
+    assert emnist.to_dict() == {
+        "label": "EMNIST",
+        "images": 131_600,
+        "classes": 47,
+        "channels": 1,
+        "size": 28,
+    }
+    assert len(torchvision.datasets.EMNIST.classes_split_dict["balanced"]) == 47
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_hold_for_the_real_files(name):
+    if not (REAL / f"{name}.npz").exists():
+        pytest.skip(f"needs {name}.npz in the folder that HIA_DATA names")
+    raw = read(name, folder=REAL)  # raises where classes, channels or size do not hold
+    assert len(raw.images) <= FACTS[name].images
+    if name in ("semeion", "usps"):  # complete in such a folder
+        assert len(raw.images) == FACTS[name].images
+
+
+# The split ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "max_images", "n_train", "expected"),
+    [
+        (10_000, 5_000, None, (4_000, 1_000)),
+        (4_000, 2_500, None, (2_000, 500)),
+        (2_000, 1_250, None, (1_000, 250)),
+        (1_593, None, None, (1_274, 319)),
+        (1_593, 1_593, None, (1_274, 319)),
+        (10_000, None, None, (8_000, 2_000)),
+        (10_000, 5_000, 1_000, (1_000, 1_000)),
+        (10_000, 5_000, 8_000, (8_000, 1_000)),
+        (10_000, None, 500, (500, 2_000)),
+    ],
+)
+def test_counts_are_exact(n, max_images, n_train, expected):
+    labels = np.random.default_rng(1).integers(0, 10, n)
+    train, val = datasets._select("mnist", labels, max_images, n_train)
+    assert (len(train), len(val)) == expected
+
+
+@st.composite
+def labels_of_classes(draw):
+    counts = draw(st.lists(st.integers(5, 60), min_size=2, max_size=8))
+    labels = np.repeat(np.arange(len(counts)), counts)
+    return np.random.default_rng(draw(st.integers(0, 99))).permutation(labels)
+
+
+@settings(deadline=None)
+@given(labels_of_classes())
+def test_split_is_a_partition_and_every_beginning_is_stratified(labels):
+    train, val = datasets._split(labels)
+    assert sorted([*train, *val]) == list(range(len(labels)))
+    assert len(val) == -(-len(labels) // 5)
+    counts = np.bincount(labels)
+    assert (np.abs(np.bincount(labels[val], minlength=len(counts)) - counts / 5) < 1).all()
+    for part in (train, val):
+        whole = np.bincount(labels[part], minlength=len(counts))
+        for n in range(1, len(part) + 1):
+            beginning = np.bincount(labels[part[:n]], minlength=len(counts))
+            # Each class is rounded on its own; the classes that tie for the last places share them.
+            assert (np.abs(beginning - whole * n / len(part)) <= 1.5).all()
+
+
+def test_equal_classes_stay_equal():
+    labels = np.random.default_rng(3).permutation(np.arange(1000) % 10)
+    for cap in (50, 100, 250, 500):
+        train, val = datasets._select("mnist", labels, cap, None)
+        assert np.bincount(labels[train]).tolist() == [cap * 4 // 50] * 10
+        assert np.bincount(labels[val]).tolist() == [cap // 50] * 10
+
+
+def test_samples_are_nested_and_validation_stays():
+    small, large = load("digits", max_images=200), load("digits", max_images=1000)
+    everything = load("digits")
+    more = load("digits", max_images=200, n_train=800)
+    assert torch.equal(small.val_labels, large.val_labels[:40])
+    assert torch.equal(small.train_labels, large.train_labels[:160])
+    assert torch.equal(large.train_labels, everything.train_labels[:800])
+    assert torch.equal(more.val_labels, small.val_labels)
+    assert torch.equal(more.train_images, large.train_images)
+
+
+def test_load_is_repeatable_and_split_depends_on_nothing_else():
+    first, again = load("digits", max_images=300), load("digits", max_images=300)
+    for field in ("train_images", "train_labels", "val_images", "val_labels"):
+        assert torch.equal(getattr(first, field), getattr(again, field))
+    # Recorded rows can only be checked while the split stays what it was.
+    train, val = datasets._split(np.arange(50) % 3)
+    assert train[:8].tolist() == [13, 14, 18, 7, 23, 27, 31, 9]
+    assert val.tolist() == [30, 11, 34, 12, 28, 47, 3, 26, 16, 33]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_images": 1798}, r"digits: max_images=1798 asked for, there are 1797 images"),
+        ({"n_train": 1438}, r"digits: n_train=1438 asked for, there are 1437 training images"),
+        ({"max_images": 0}, r"digits: max_images must be a whole number from 1, not 0"),
+        ({"max_images": 100.0}, r"max_images must be a whole number from 1, not 100.0"),
+        ({"n_train": True}, r"n_train must be a whole number from 1, not True"),
+        ({"max_images": 40}, r"max_images=40.* 32 training and 8 validation .*no validation image"),
+        ({"n_train": 9}, r"n_train=9 gives 9 training .*10 classes: 1 .*no training image"),
+        ({"channels": 2}, r"digits: channels must be 1, 3 or None, not 2"),
+    ],
+)
+def test_impossible_requests_are_refused(options, message):
+    with pytest.raises(DatasetError, match=message):
+        load("digits", **options)
+
+
+# Tensors --------------------------------------------------------------------------------------
+
+
+def test_digits_are_embedded():
+    data = load("digits", folder="/nowhere")
+    assert data.train_images.shape == (1437, 1, 8, 8)
+    assert data.val_images.shape == (360, 1, 8, 8)
+    assert (data.name, data.n_classes, data.channels, data.size) == ("digits", 10, 1, 8)
+    raw = read("digits")
+    assert raw.images.min() == 0
+    assert raw.images.max() == 255
+    digest = hashlib.sha256(raw.images.tobytes() + raw.labels.tobytes()).hexdigest()
+    assert data.sha256 == raw.sha256 == digest
+
+
+@pytest.mark.parametrize("name", ["cifar10", "mnist"])
+def test_tensors_are_standardised_by_the_training_part(tmp_path, name):
+    path = write_images(tmp_path, name, 100)
+    data = load(name, folder=tmp_path, max_images=60)
+    raw = read(name, folder=tmp_path)
+    train, val = datasets._select(name, raw.labels, 60, None)
+    stored = raw.images.reshape(100, data.size, data.size, -1).astype(float)
+    mean, std = stored[train].mean((0, 1, 2)), stored[train].std((0, 1, 2))
+    for images, labels, part in (
+        (data.train_images, data.train_labels, train),
+        (data.val_images, data.val_labels, val),
+    ):
+        assert images.dtype == torch.float32
+        assert images.is_contiguous(memory_format=torch.channels_last)
+        assert labels.dtype == torch.int64
+        np.testing.assert_allclose(
+            images.permute(0, 2, 3, 1).numpy(), (stored[part] - mean) / std, atol=1e-5
+        )
+        assert labels.tolist() == raw.labels[part].tolist()
+    assert data.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_constant_channel_becomes_zero(tmp_path):
+    images = pixels("cifar10", 50)
+    images[..., 1] = 7
+    write(tmp_path, "cifar10", images=images, labels=np.arange(50) % 10)
+    data = load("cifar10", folder=tmp_path)
+    assert (data.train_images[:, 1] == 0).all()
+    assert data.train_images[:, 0].std() > 0.5
+
+
+def test_colour_to_grey_is_torchvisions(tmp_path):
+    images = pixels("cifar10", 20)
+    for image, luma in zip(images, datasets._luma(images), strict=True):
+        expected = functional.rgb_to_grayscale(Image.fromarray(image))
+        np.testing.assert_array_equal(luma, np.asarray(expected))
+    write_images(tmp_path, "cifar10", 50)
+    data = load("cifar10", folder=tmp_path, channels=1)
+    assert data.channels == 1
+    assert data.train_images.shape == (40, 1, 32, 32)
+
+
+def test_grey_to_colour_repeats_and_back_is_the_same():
+    grey, colour = load("digits"), load("digits", channels=3)
+    assert colour.channels == 3
+    assert colour.train_images.is_contiguous(memory_format=torch.channels_last)
+    for channel in range(3):
+        assert torch.equal(colour.train_images[:, channel], grey.train_images[:, 0])
+    every_grey = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    np.testing.assert_array_equal(datasets._luma(every_grey), np.arange(256))
+
+
+def test_own_channels_asked_for_change_nothing():
+    assert torch.equal(load("digits", channels=1).val_images, load("digits").val_images)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_on_the_gpu_as_on_the_cpu():
+    data, here = load("digits", device="cuda"), load("digits")
+    for field in ("train_images", "train_labels", "val_images", "val_labels"):
+        assert getattr(data, field).is_cuda
+    assert torch.equal(data.train_labels.cpu(), here.train_labels)
+    torch.testing.assert_close(data.train_images.cpu(), here.train_images)
+
+
+# Files ----------------------------------------------------------------------------------------
+
+
+def test_folder_argument_then_environment_then_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("HIA_DATA", str(tmp_path / "named"))
+    assert datasets.default_folder() == tmp_path / "named"
+    monkeypatch.setenv("HIA_DATA", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert datasets.default_folder() == tmp_path / "cache" / "hia" / "datasets"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert datasets.default_folder() == tmp_path / ".cache" / "hia" / "datasets"
+    write_images(tmp_path, "usps", 20)
+    monkeypatch.setenv("HIA_DATA", str(tmp_path))
+    assert len(read("usps").images) == 20
+
+
+def test_unknown_name_lists_the_known():
+    with pytest.raises(DatasetError, match=r"unknown data set '\.\./mnist'; known are cifar10, .*"):
+        load("../mnist")
+
+
+def test_tampered_file_is_refused(tmp_path):
+    path = write_images(tmp_path, "semeion", 50)
+    noted = hashlib.sha256(path.read_bytes()).hexdigest()
+    (tmp_path / "manifest.json").write_text(json.dumps({"semeion": {"sha256": noted}}))
+    assert load("semeion", folder=tmp_path).sha256 == noted
+    write(tmp_path, "semeion", images=pixels("semeion", 50, seed=1), labels=np.arange(50) % 10)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(DatasetError, match=rf"semeion\.npz: SHA-256 is {found}.* says {noted}"):
+        load("semeion", folder=tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"mnist": 1}'])
+def test_damaged_manifest_is_named(tmp_path, content):
+    write_images(tmp_path, "mnist", 50)
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(DatasetError, match=r"manifest\.json: (cannot be read|must be a JSON)"):
+        load("mnist", folder=tmp_path)
+
+
+def test_truncated_file_is_refused(tmp_path):
+    path = write_images(tmp_path, "mnist", 50)
+    whole = path.read_bytes()
+    for length in (0, 3, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DatasetError, match=r"mnist\.npz: (not an npz file|cannot be read)"):
+            load("mnist", folder=tmp_path)
+
+
+def test_flipped_byte_fails_the_archives_own_check(tmp_path):
+    path = write_images(tmp_path, "mnist", 50)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"mnist\.npz: cannot be read, damaged"):
+        load("mnist", folder=tmp_path)
+
+
+class _Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("something was unpickled",))
+
+
+@pytest.mark.parametrize("disguise", ["array", "file"])
+def test_nothing_is_unpickled(tmp_path, disguise):
+    path = tmp_path / "mnist.npz"
+    if disguise == "file":
+        path.write_bytes(pickle.dumps(_Bomb()))
+    else:
+        objects = np.array([_Bomb()] * 50, dtype=object)
+        np.savez(path, images=objects, labels=np.arange(50) % 10)
+    with pytest.raises(DatasetError, match=r"mnist\.npz: (not an npz file|cannot be read.*pickle)"):
+        load("mnist", folder=tmp_path)
+
+
+TEN = np.arange(50) % 10
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": pixels("mnist", 50)}, r"no array labels, only images"),
+        ({"images": pixels("usps", 50), "labels": TEN}, r"images .*\(n, 28, 28\).*\(50, 16, 16\)"),
+        ({"images": pixels("mnist", 50) / 255, "labels": TEN}, r"must be uint8 .*not float64"),
+        ({"images": np.uint8(3), "labels": TEN}, r"images must be .* not uint8 of shape \(\)"),
+        ({"images": pixels("mnist", 50), "labels": TEN + 1}, r"labels must be 0 to 9, found 10"),
+        ({"images": pixels("mnist", 50), "labels": TEN - 1}, r"labels must be 0 to 9, found -1"),
+        ({"images": pixels("mnist", 50), "labels": TEN // 2}, r"no image of class 5"),
+        ({"images": pixels("mnist", 50), "labels": TEN[:-1]}, r"shape \(50,\).* shape \(49,\)"),
+        ({"images": pixels("mnist", 50), "labels": TEN.astype("u1")}, r"labels must be int64"),
+        ({"images": pixels("mnist", 0), "labels": TEN[:0]}, r"no image of class 0"),
+    ],
+)
+def test_wrong_arrays_are_refused(tmp_path, arrays, message):
+    write(tmp_path, "mnist", **arrays)
+    with pytest.raises(DatasetError, match=r"mnist\.npz: .*" + message):
+        load("mnist", folder=tmp_path)
+
+
+def test_colour_expected_grey_found(tmp_path):
+    write(tmp_path, "cifar10", images=pixels("cifar10", 50)[..., 0], labels=TEN)
+    with pytest.raises(DatasetError, match=r"images must be uint8 of shape \(n, 32, 32, 3\)"):
+        load("cifar10", folder=tmp_path)
+
+
+# Made from torchvision's download ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_failed_download_says_what_to_do_and_leaves_nothing(tmp_path, offline, name):
+    folder = tmp_path / "data"
+    with pytest.raises(DatasetError) as caught:
+        load(name, folder=folder)
+    for part in (f"{name}:", str(folder / f"{name}.npz"), "no route to host", "HIA_DATA"):
+        assert part in str(caught.value)
+    assert list(folder.iterdir()) == []
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetError, match=r"mnist: there is no .*file/data/mnist\.npz"):
+        load("mnist", folder=tmp_path / "file" / "data")
+
+
+def _as_torchvision_keeps(name: str, images: np.ndarray, labels: np.ndarray) -> dict:
+    """The attributes that torchvision's class of this data set has after loading."""
+    if name in ("stl10", "svhn"):
+        return {"data": images.transpose(0, 3, 1, 2), "labels": labels}
+    if name == "semeion":
+        return {"data": images, "labels": labels}
+    if name == "emnist":  # rows and columns exchanged, as in NIST's files
+        images = images.transpose(0, 2, 1)
+    if name in ("mnist", "fashion_mnist", "emnist"):
+        return {"data": torch.tensor(images), "targets": torch.from_numpy(labels)}
+    return {"data": images, "targets": labels.tolist()}  # cifar10, cifar100, usps
+
+
+def _small(monkeypatch, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Give torchvision's class a small download; its own __getitem__ and __len__ stay.
+
+    Returns the images and labels that it holds, all parts together.
+    """
+    classes = FACTS[name].classes
+    class_name = datasets._TORCHVISION[name][0]
+    real = getattr(torchvision.datasets, class_name)
+    n_parts = 1 if name in ("eurosat", "semeion") else 2
+    labels = np.arange(n_parts * classes) % classes
+    images = pixels(name, len(labels))
+
+    if name == "eurosat":
+
+        def download(self):
+            for index, image in enumerate(images):
+                file = Path(self._data_folder, f"class{labels[index]}", f"{index}.png")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image).save(file)
+
+        monkeypatch.setattr(real, "download", download)
+        return images, labels
+
+    class Small(real):
+        def __init__(self, root, train=None, split=None, download=False):
+            assert download
+            if name == "emnist":
+                assert split == "balanced"
+                split = None
+            second = train is False or split == "test"
+            assert (train is None and split is None) == (n_parts == 1)
+            part = slice(classes, None) if second else slice(classes)
+            self.transform = self.target_transform = None
+            self.__dict__.update(_as_torchvision_keeps(name, images[part], labels[part]))
+
+    monkeypatch.setattr(torchvision.datasets, class_name, Small)
+    return images, labels
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_file_is_made_from_torchvision(tmp_path, monkeypatch, name):
+    images, labels = _small(monkeypatch, name)
+    folder = tmp_path / "new" / "folder"
+    raw = read(name, folder=folder)
+    assert raw.images.dtype == np.uint8
+    assert raw.labels.dtype == np.int64
+    expected = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    made = {image.tobytes(): label for image, label in zip(raw.images, raw.labels, strict=True)}
+    assert made == expected
+    assert raw.labels.tolist() != labels.tolist()  # shuffled
+    entry = json.loads((folder / "manifest.json").read_text())[name]
+    assert entry["sha256"] == raw.sha256
+    assert entry["images"] == list(images.shape)
+    assert datasets._TORCHVISION[name][0] in entry["source"]
+    assert set(os.listdir(folder)) == {"manifest.json", f"{name}.npz"}
+
+
+def test_made_once_the_same_each_time_and_other_entries_are_kept(tmp_path, monkeypatch, request):
+    _small(monkeypatch, "usps")
+    path = tmp_path / "usps.npz"
+    (tmp_path / "manifest.json").write_text(
+        json.dumps({"mnist": {"sha256": "0" * 64}, "usps": {"sha256": "of a file since deleted"}})
+    )
+    first = read("usps", folder=tmp_path)
+    path.unlink()
+    assert read("usps", folder=tmp_path).sha256 == first.sha256
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["mnist"] == {"sha256": "0" * 64}
+    assert manifest["usps"]["sha256"] == first.sha256
+    request.getfixturevalue("offline")
+    assert read("usps", folder=tmp_path).sha256 == first.sha256
+
+
+def test_incomplete_download_is_not_kept(tmp_path, monkeypatch):
+    _small(monkeypatch, "semeion")
+    monkeypatch.setattr(torchvision.datasets.SEMEION, "__len__", lambda self: 5)
+    with pytest.raises(DatasetError, match=r"torchvision\.datasets\.SEMEION: no image of class 5"):
+        load("semeion", folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []

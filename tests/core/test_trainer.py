@@ -1,0 +1,376 @@
+"""hia.trainer: it trains, does what a plain loop does, and gives the same bits every time."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hia import cnn, datasets, space, trainer
+
+GOOD = {
+    "num_conv_layers": 2,
+    "lr": 3e-3,
+    "dropout_rate": 0.2,
+    "optimizer": "Adam",
+    "epoch": 3,
+    "stride": 1,
+    "padding": 1,
+    "kernel": 3,
+    "num_fc_units": 64,
+    "batch_size": 32,
+    "num_filters_1": 16,
+    "num_filters_2": 20,
+}
+cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return datasets.load("digits")
+
+
+@pytest.fixture(scope="module")
+def few():
+    """160 training and 40 validation images."""
+    return datasets.load("digits", max_images=200)
+
+
+def same(first: trainer.Result, second: trainer.Result) -> bool:
+    """Equal to the last bit in everything but the time."""
+    no_time = {"seconds": 0.0, "cpu_seconds": 0.0}
+    return replace(first, **no_time) == replace(second, **no_time)
+
+
+# It trains ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("optimizer", "lr"), [("Adam", 3e-3), ("SGD", 0.1)])
+def test_a_cnn_learns_the_digits(digits, optimizer, lr):
+    result = trainer.train(GOOD | {"optimizer": optimizer, "lr": lr, "epoch": 4}, digits, seed=0)
+    assert result.accuracy > 0.9  # chance is 0.1
+    assert result.accuracy_per_epoch[0] < result.accuracy
+    assert result.loss_per_epoch[-1] < 0.5 * result.loss_per_epoch[0]
+    assert not result.diverged
+
+
+def test_result_describes_the_training(few):
+    result = trainer.train(GOOD, few, seed=1)
+    assert len(result.accuracy_per_epoch) == len(result.loss_per_epoch) == GOOD["epoch"]
+    assert result.accuracy == result.accuracy_per_epoch[-1]
+    correct = [accuracy * len(few.val_labels) for accuracy in result.accuracy_per_epoch]
+    assert correct == pytest.approx([round(number) for number in correct])
+    assert all(0 < loss < 2 * math.log(10) for loss in result.loss_per_epoch)
+    assert result.seconds > 0
+    assert result.flops == cnn.flops(GOOD, 1, 8, 10)
+    first = 16 * (9 + 1) + 20 * (16 * 9 + 1)
+    assert result.parameters == first + 64 * (20 * 2 * 2 + 1) + 10 * (64 + 1)
+
+
+def test_untrained_is_near_chance(digits):
+    result = trainer.train(GOOD | {"lr": 1e-6, "optimizer": "SGD"}, digits, seed=0)
+    assert result.accuracy < 0.3
+    assert result.loss_per_epoch[-1] == pytest.approx(math.log(10), abs=0.1)
+
+
+def test_random_configurations_train_on_few_images(few):
+    rng = np.random.default_rng(0)
+    for seed in range(8):
+        config = space.sample(rng) | {"epoch": 2}
+        result = trainer.train(config, few, seed)
+        assert len(result.accuracy_per_epoch) == 2
+        assert 0 <= result.accuracy <= 1
+
+
+# Against a plain loop -------------------------------------------------------------------------
+
+
+def textbook(config: dict, data: datasets.Dataset, seed: int) -> tuple[list, list]:
+    """The same training as any tutorial writes it, without dropout and for unfilled maps."""
+    torch.manual_seed(seed)
+    layers: list[nn.Module] = []
+    channels, size = data.channels, data.size
+    for layer in range(1, config["num_conv_layers"] + 1):
+        filters = config[f"num_filters_{layer}"]
+        layers.append(
+            nn.Conv2d(
+                channels, filters, config["kernel"], config["stride"], padding=config["padding"]
+            )
+        )
+        layers += [nn.ReLU(), nn.MaxPool2d(2)]
+        size = (size + 2 * config["padding"] - config["kernel"]) // config["stride"] + 1
+        size, channels = size // 2, filters
+    layers += [nn.Flatten(), nn.Linear(channels * size**2, config["num_fc_units"]), nn.ReLU()]
+    layers += [nn.Linear(config["num_fc_units"], data.n_classes)]
+    model = nn.Sequential(*layers)
+    kind = getattr(torch.optim, config["optimizer"])
+    optimizer = kind(model.parameters(), lr=config["lr"], foreach=False, fused=False)
+    images, val_images = data.train_images.contiguous(), data.val_images.contiguous()
+    order = torch.Generator().manual_seed(seed)
+    accuracies, losses = [], []
+    for _ in range(config["epoch"]):
+        total = 0.0
+        for rows in torch.randperm(len(images), generator=order).split(config["batch_size"]):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(images[rows]), data.train_labels[rows])
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows)
+        losses.append(total / len(images))
+        with torch.no_grad():
+            right = model(val_images).softmax(1).argmax(1) == data.val_labels
+        accuracies.append(right.double().mean().item())
+    return accuracies, losses
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GOOD,
+        GOOD | {"optimizer": "SGD", "lr": 0.05},
+        GOOD | {"num_conv_layers": 1, "kernel": 2, "padding": 0, "batch_size": 64},
+        GOOD | {"num_filters_1": 5, "num_filters_2": 7, "batch_size": 256, "lr": 1e-2},
+        GOOD | {"num_conv_layers": 3, "num_filters_3": 9},
+        GOOD | {"num_conv_layers": 1, "stride": 2, "optimizer": "SGD", "lr": 1e-2},
+    ],
+    ids=["adam", "sgd", "one layer", "few filters", "three layers", "stride"],
+)
+def test_it_is_the_textbook_loop(digits, config):
+    config = config | {"dropout_rate": 0.0}
+    result = trainer.train(config, digits, seed=5)
+    with torch.random.fork_rng():
+        accuracies, losses = textbook(config, digits, seed=5)
+    assert result.loss_per_epoch == pytest.approx(losses, rel=1e-3)
+    one_image = 1 / len(digits.val_labels)
+    assert result.accuracy_per_epoch == pytest.approx(accuracies, abs=1.5 * one_image)
+
+
+@pytest.mark.parametrize("part", [1, 7, 32])
+def test_batches_in_parts_give_the_same_training(monkeypatch, few, part):
+    config = GOOD | {"dropout_rate": 0.0, "optimizer": "SGD", "lr": 0.05, "epoch": 2}
+    whole = trainer.train(config, few, seed=2)
+    sizes: list[int] = []
+    forward = cnn.CNN.forward
+    monkeypatch.setattr(
+        cnn.CNN, "forward", lambda self, x: sizes.append(len(x)) or forward(self, x)
+    )
+    monkeypatch.setattr(trainer, "PART_BYTES", part * 4 * 16 * 4**2)  # 16 pooled maps of 4 x 4
+    parts = trainer.train(config, few, seed=2)
+    assert max(sizes) == part
+    assert sum(sizes) == 2 * (len(few.train_labels) + len(few.val_labels))
+    assert parts.loss_per_epoch == pytest.approx(whole.loss_per_epoch, rel=1e-4)
+    assert parts.accuracy_per_epoch == pytest.approx(whole.accuracy_per_epoch, abs=0.03)
+
+
+def test_a_part_has_at_least_one_image(monkeypatch, few):
+    monkeypatch.setattr(trainer, "PART_BYTES", 1)
+    assert len(trainer.train(GOOD | {"epoch": 1}, few, seed=0).accuracy_per_epoch) == 1
+
+
+# The same bits --------------------------------------------------------------------------------
+
+
+def test_same_seed_same_bits_other_seed_others(digits):
+    config = GOOD | {"epoch": 2}
+    first = trainer.train(config, digits, seed=3)
+    assert same(first, trainer.train(config, digits, seed=3))
+    assert not same(first, trainer.train(config, digits, seed=4))
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_threads_and_random_states_do_not_matter_and_are_left_alone(few, threads, number):
+    expected = trainer.train(GOOD, few, seed=3)
+    torch.set_num_threads(number)
+    torch.manual_seed(number)
+    random.seed(number)
+    states = torch.get_rng_state(), random.getstate(), torch.backends.cudnn.benchmark
+    numpy_state = np.random.get_state()  # noqa: NPY002 - the global state is what is checked
+    assert same(trainer.train(GOOD, few, seed=3), expected)
+    assert torch.get_num_threads() == number
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (random.getstate(), torch.backends.cudnn.benchmark) == states[1:]
+    assert str(np.random.get_state()) == str(numpy_state)  # noqa: NPY002
+
+
+def test_states_are_left_alone_after_an_error(few, threads):
+    torch.set_num_threads(2)
+    state = torch.get_rng_state()
+
+    def fail(epoch: int, accuracy: float) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(GOOD, few, seed=3, on_epoch=fail)
+    assert torch.get_num_threads() == 2
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_data_is_left_alone(few):
+    images, labels = few.train_images.clone(), few.train_labels.clone()
+    trainer.train(GOOD, few, seed=3)
+    assert torch.equal(few.train_images, images)
+    assert torch.equal(few.train_labels, labels)
+
+
+def test_filters_of_absent_layers_do_not_matter(few):
+    assert same(
+        trainer.train(GOOD | {"num_filters_3": 64}, few, seed=0),
+        trainer.train(GOOD | {"num_filters_3": None}, few, seed=0),
+    )
+
+
+# Stopping and diverging -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_on_epoch_sees_every_epoch_and_may_stop(few, last):
+    whole = trainer.train(GOOD, few, seed=6)
+    seen: list[tuple[int, float]] = []
+
+    def on_epoch(epoch: int, accuracy: float) -> bool:
+        seen.append((epoch, accuracy))
+        return epoch == last
+
+    stopped = trainer.train(GOOD, few, seed=6, on_epoch=on_epoch)
+    assert stopped.accuracy_per_epoch == whole.accuracy_per_epoch[:last]
+    assert stopped.loss_per_epoch == whole.loss_per_epoch[:last]
+    assert seen == list(enumerate(stopped.accuracy_per_epoch, start=1))
+
+
+def test_watching_changes_nothing(few):
+    def watch(epoch: int, accuracy: float) -> bool:
+        torch.rand(10, generator=torch.Generator().manual_seed(epoch))
+        return False
+
+    assert same(trainer.train(GOOD, few, 6, watch), trainer.train(GOOD, few, 6))
+
+
+def test_fewer_epochs_are_the_beginning_of_more(few):
+    """What lets `hia verify` train a stopped trial again with the epochs it ran."""
+    short, long = (trainer.train(GOOD | {"epoch": n}, few, seed=6) for n in (1, 3))
+    assert short.accuracy_per_epoch == long.accuracy_per_epoch[:1]
+
+
+@pytest.mark.parametrize(("optimizer", "factor"), [("SGD", 1e30), ("Adam", 1e38)])
+def test_divergence_is_recorded_not_raised(few, optimizer, factor):
+    huge = replace(few, train_images=few.train_images * factor, val_images=few.val_images * factor)
+    result = trainer.train(GOOD | {"optimizer": optimizer, "lr": 0.1}, huge, seed=0)
+    assert result.diverged
+    assert not all(math.isfinite(loss) for loss in result.loss_per_epoch)
+    assert len(result.accuracy_per_epoch) == GOOD["epoch"]
+    assert 0 <= result.accuracy <= 1
+
+
+# Errors ---------------------------------------------------------------------------------------
+
+
+def test_channels_have_to_be_the_data_s(few):
+    with pytest.raises(ValueError, match=r"in_channel_num: 3 .* digits were loaded with 1"):
+        trainer.train(GOOD | {"in_channel_num": 3}, few, seed=0)
+    assert same(
+        trainer.train(GOOD | {"in_channel_num": 1}, few, seed=0), trainer.train(GOOD, few, seed=0)
+    )
+
+
+def test_converted_images_train_with_three_channels():
+    data = datasets.load("digits", max_images=200, channels=3)
+    result = trainer.train(GOOD | {"in_channel_num": 3}, data, seed=0)
+    assert result.flops == cnn.flops(GOOD, 3, 8, 10)
+    with pytest.raises(ValueError, match="in_channel_num: 1"):
+        trainer.train(GOOD | {"in_channel_num": 1}, data, seed=0)
+
+
+def test_a_configuration_outside_the_space_is_refused(few):
+    with pytest.raises(ValueError, match=r"^epoch: 11 is not in \[1, 10\]"):
+        trainer.train(GOOD | {"epoch": 11}, few, seed=0)
+
+
+# Precision ------------------------------------------------------------------------------------
+
+
+def test_a_precision_that_is_not_there_is_refused(monkeypatch, few):
+    with pytest.raises(ValueError, match="'fp8' is not one of float32, bf16"):
+        trainer.train(GOOD, few, seed=0, precision="fp8")
+    monkeypatch.setattr(trainer, "_has_bf16", lambda device: False)
+    with pytest.raises(ValueError, match="this cpu has no instructions for bf16; use float32"):
+        trainer.train(GOOD, few, seed=0, precision="bf16")
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_bf16_learns_nearly_the_same(monkeypatch, digits, rate):
+    """PyTorch computes bfloat16 everywhere, in software where there are no instructions."""
+    monkeypatch.setattr(trainer, "_has_bf16", lambda device: True)
+    config = GOOD | {"dropout_rate": rate}
+    half = trainer.train(config, digits, seed=5, precision="bf16")
+    single = trainer.train(config, digits, seed=5)
+    assert half.accuracy_per_epoch != single.accuracy_per_epoch
+    assert half.accuracy == pytest.approx(single.accuracy, abs=0.05)
+    assert same(half, trainer.train(config, digits, seed=5, precision="bf16"))
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+def test_optimizer_is_pytorch_s(kind):
+    """The same bits as torch.optim's fused optimizers, over several steps."""
+    config = GOOD | {"optimizer": kind, "lr": 0.01}
+    networks = [nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 3)) for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    ours = trainer._Optimizer(networks[0], config)
+    theirs = getattr(torch.optim, kind)(networks[1].parameters(), lr=0.01, fused=True)
+    for step in range(5):
+        torch.manual_seed(step)
+        x = torch.randn(4, 5)
+        for network, optimizer in zip(networks, (ours, theirs), strict=True):
+            optimizer.zero_grad()
+            network(x).square().sum().backward()
+            optimizer.step()
+    for mine, other in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_devices(monkeypatch):
+    assert trainer.resolve_device("cpu") == "cpu"
+    with pytest.raises(ValueError, match="'gpu' is not one of auto, cpu, cuda"):
+        trainer.resolve_device("gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert trainer.resolve_device("auto") == "cpu"
+    with pytest.raises(ValueError, match="finds no GPU here; use cpu"):
+        trainer.resolve_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert trainer.resolve_device("auto") == "cuda"
+    assert trainer.resolve_device("cuda") == "cuda"
+
+
+@pytest.mark.cuda
+@cuda
+def test_gpu_trains_as_the_processor_does(digits):
+    config = GOOD | {"dropout_rate": 0.0}  # dropout draws other numbers there
+    on_gpu = datasets.load("digits", device="cuda")
+    state = torch.cuda.get_rng_state()
+    result = trainer.train(config, on_gpu, seed=5)
+    expected = trainer.train(config, digits, seed=5)
+    assert result.loss_per_epoch == pytest.approx(expected.loss_per_epoch, rel=0.02)
+    assert result.accuracy_per_epoch == pytest.approx(expected.accuracy_per_epoch, abs=0.02)
+    assert torch.equal(torch.cuda.get_rng_state(), state)
+
+
+@pytest.mark.cuda
+@cuda
+def test_gpu_gives_the_same_bits_again():
+    data = datasets.load("digits", device="cuda")
+    first = trainer.train(GOOD, data, seed=3)
+    torch.cuda.manual_seed(99)
+    assert same(first, trainer.train(GOOD, data, seed=3))
+    assert not same(first, trainer.train(GOOD, data, seed=4))

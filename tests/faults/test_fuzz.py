@@ -1,0 +1,295 @@
+"""Whatever is in a plan, a data set's file or a table: a clear error, or a right answer."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fuzz import examples, says
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hia import datasets, trials
+from hia.ranking import report as ranking
+from hia.study import plans
+
+TABLE = Path(__file__).parents[2] / "data" / "trials.parquet"
+quick = examples(60)
+
+numbers = st.one_of(
+    st.integers(), st.floats(), st.sampled_from([0, -1, 2**63, 1e308, True, float("nan")])
+)
+anything = st.one_of(
+    st.none(), numbers, st.text(max_size=8), st.binary(max_size=8), st.lists(numbers, max_size=3)
+)
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with tempfile.TemporaryDirectory() as name:
+        own = Path(name, "own")  # in one more, to see what lands beside it
+        own.mkdir()
+        yield own
+
+
+some = st.binary(min_size=1, max_size=20)
+places = st.floats(0, 1, exclude_max=True)
+# What to do with the bytes of a file: cut them short, exchange some, put some before or behind.
+damages = st.one_of(
+    st.tuples(st.just("cut"), places),
+    st.tuples(st.just("exchange"), st.lists(st.tuples(places, some), min_size=1, max_size=3)),
+    st.tuples(st.just("before"), some),
+    st.tuples(st.just("behind"), some),
+)
+
+
+def damaged(content: bytes, damage) -> bytes:
+    how, what = damage
+    if how == "cut":
+        return content[: int(what * len(content))]
+    if how == "exchange":
+        changed = bytearray(content)
+        for place, new in what:
+            at = int(place * len(content))
+            changed[at : at + len(new)] = new
+        return bytes(changed)
+    return what + content if how == "before" else content + what
+
+
+# Plans ------------------------------------------------------------------------------------------
+
+
+def load_plan(folder: Path, content: bytes) -> plans.Plan | None:
+    path = folder / "plan.toml"
+    path.write_bytes(content)
+    try:
+        return plans.load_plan(path)
+    except plans.PlanError as error:
+        says(error, path)
+        return None
+
+
+@quick
+@given(content=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)))
+def test_any_bytes_are_a_plan_or_an_error(folder, content):
+    load_plan(folder, content)
+
+
+toml_values = st.one_of(
+    st.integers(-(2**70), 2**70).map(str),
+    st.floats().map(lambda value: repr(value).replace("inf", "inf")),
+    st.sampled_from(["true", '""', '"3"', "[]", "{}", "1979-05-27", "0x10", "1_000", "nan"]),
+)
+
+
+@quick
+@given(
+    name=st.sampled_from([*datasets.FACTS, "imagenet", '"../x"', "a.b"]),
+    entries=st.dictionaries(
+        st.sampled_from(["models", "max_images", "epochs", "precision"]), toml_values, max_size=3
+    ),
+    precision=st.one_of(st.none(), st.sampled_from(['"bf16"', '"float32"', '"half"', "16"])),
+)
+def test_any_entries_are_a_plan_or_an_error(folder, name, entries, precision):
+    lines = [] if precision is None else [f"precision = {precision}"]
+    lines += [f"[datasets.{name}]", *(f"{key} = {value}" for key, value in entries.items())]
+    plan = load_plan(folder, "\n".join(lines).encode())
+    if plan is not None:
+        assert plan.precision in ("float32", "bf16")
+        (part,) = plan.parts.values()
+        assert type(part.models) is int
+        assert part.models >= 1
+        assert part.max_images is None or part.max_images >= 1
+
+
+# Data sets --------------------------------------------------------------------------------------
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (30, 16, 16), dtype=np.uint8)
+LABELS = np.arange(30, dtype=np.int64) % 10
+USPS = npz(images=IMAGES, labels=LABELS)
+
+
+def read(folder: Path, content: bytes) -> datasets.Raw | None:
+    path = folder / "usps.npz"
+    path.write_bytes(content)
+    try:
+        raw = datasets.read("usps", folder=folder)
+    except datasets.DatasetError as error:
+        says(error, path)
+        return None
+    assert raw.images.dtype == np.uint8
+    assert raw.images.shape == (len(raw.labels), 16, 16)
+    assert set(raw.labels) == set(range(10))
+    return raw
+
+
+@quick
+@given(damage=damages)
+def test_a_damaged_data_set_is_an_error(folder, damage):
+    """Or the very same: an npz may have bytes that nobody reads, at its end or in a time stamp."""
+    raw = read(folder, damaged(USPS, damage))
+    if raw is not None:
+        assert np.array_equal(raw.images, IMAGES)
+        assert np.array_equal(raw.labels, LABELS)
+
+
+class Bomb:
+    """What unpickles it fails the test."""
+
+    def __reduce__(self):
+        return (os.abort, ())
+
+
+@quick
+@given(
+    name=st.sampled_from(["images", "labels", "../images", "/tmp/labels", "images.npy"]),
+    dtype=st.sampled_from(["u1", "i8", "i4", "f8", "U3", "O", "M8[s]", "c16", "?"]),
+    shape=st.lists(st.integers(0, 17), max_size=4).map(tuple),
+)
+def test_arrays_of_any_kind_are_a_data_set_or_an_error(folder, name, dtype, shape):
+    arrays = {"images": IMAGES, "labels": LABELS}
+    odd = np.zeros(shape, dtype)
+    if dtype == "O":
+        odd = np.full(shape, Bomb(), object)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for key, array in (arrays | {name: odd}).items():
+            single = io.BytesIO()
+            np.lib.format.write_array(single, array, allow_pickle=True)
+            archive.writestr(f"{key}.npy", single.getvalue())
+    before = sorted(folder.parent.iterdir())
+    raw = read(folder, buffer.getvalue())
+    assert sorted(folder.parent.iterdir()) == before
+    if raw is not None and name not in arrays:
+        assert np.array_equal(raw.images, IMAGES)
+
+
+def test_nothing_in_the_disguise_of_a_data_set_is_unpickled(folder):
+    for content in (pickle.dumps(Bomb()), npz(images=IMAGES, labels=LABELS, more=IMAGES)):
+        read(folder, content)
+
+
+# Tables -----------------------------------------------------------------------------------------
+
+RECORDED = trials.load(TABLE).groupby("dataset").head(1).reset_index(drop=True)
+
+
+def load(folder: Path, content: bytes) -> pd.DataFrame | None:
+    path = folder / "trials.parquet"
+    path.write_bytes(content)
+    try:
+        return trials.load(path)
+    except trials.TrialsError as error:
+        says(error, path)
+        return None
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+WHOLE = parquet(RECORDED)
+
+
+@quick
+@given(damage=damages)
+def test_a_damaged_table_is_an_error(folder, damage):
+    """Or a table that passes all checks: a page of Parquet has no checksum of its own here."""
+    table = load(folder, damaged(WHOLE, damage))
+    if table is not None:
+        assert list(table) == list(trials.COLUMNS)
+        assert table["accuracy"].between(0, 1).all()
+
+
+@quick
+@given(
+    column=st.sampled_from(list(trials.COLUMNS)),
+    row=st.integers(0, len(RECORDED) - 1),
+    value=anything,
+)
+def test_any_value_in_a_table_is_right_or_an_error(column, row, value):
+    table = RECORDED.astype(object)
+    table.at[row, column] = value
+    try:
+        checked = trials.check(table)
+    except trials.TrialsError as error:
+        says(error, "column")
+        return
+    there = checked[column].tolist()
+    missing = value is None or (isinstance(value, float) and np.isnan(value))
+    if missing:
+        assert any(pd.isna(v) for v in there)
+    else:
+        assert value in [v for v in there if v is not pd.NA]  # which cannot be compared
+
+
+@quick
+@given(
+    drop=st.lists(st.sampled_from(list(trials.COLUMNS)), max_size=2),
+    double=st.lists(st.sampled_from(list(trials.COLUMNS)), max_size=1),
+    add=st.lists(st.text(max_size=5), max_size=1),
+    rows=st.integers(0, 3),
+)
+def test_a_table_with_other_columns_is_an_error(drop, double, add, rows):
+    table = RECORDED.head(rows).drop(columns=drop)
+    parts = [table, table[[name for name in double if name in table]]]
+    parts.append(pd.DataFrame({name: [0] * rows for name in add}))
+    changed = pd.concat(parts, axis=1)
+    if list(changed) == list(trials.COLUMNS):
+        assert len(trials.check(changed)) == rows
+    else:
+        with pytest.raises(trials.TrialsError, match="column"):
+            trials.check(changed)
+
+
+cells = st.one_of(
+    st.floats(allow_subnormal=False).map(repr),
+    st.integers(-(10**20), 10**20).map(str),
+    st.sampled_from(["", " ", "a", "é", "NaN", "inf", "1e400", '"', "True", "0x1", "1,5", "\x00"]),
+)
+
+
+@quick
+@given(
+    header=st.lists(st.sampled_from(["score", "lr", "x", "é", ""]), min_size=1, max_size=4),
+    data=st.data(),
+)
+def test_any_csv_is_a_table_or_an_error(folder, header, data):
+    height = data.draw(st.integers(0, 5))
+    rows = [data.draw(st.lists(cells, min_size=1, max_size=5)) for _ in range(height)]
+    path = folder / "table.csv"
+    path.write_text("\n".join(",".join(row) for row in [header, *rows]), encoding="utf-8")
+    try:
+        source = ranking.load(str(path), "score")
+    except (ValueError, OSError) as error:
+        says(error, path)
+        return
+    assert source.target == "score"
+
+
+@quick
+@given(content=st.binary(max_size=60), ending=st.sampled_from(["csv", "parquet", "txt", "npz"]))
+def test_any_file_is_a_table_or_an_error(folder, content, ending):
+    path = folder / f"table.{ending}"
+    path.write_bytes(content)
+    try:
+        ranking.load(str(path), "score")
+    except (ValueError, OSError) as error:
+        says(error, path)

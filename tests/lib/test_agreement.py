@@ -1,0 +1,505 @@
+"""Agreement of lists of weights: values worked out by hand, and what must hold of any lists."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pingouin
+import pytest
+from hia_book.agreement import (
+    REPORTED,
+    RankAgreement,
+    balanced_subsamples,
+    critical_difference,
+    friedman,
+    icc,
+    intervals,
+    kendalls_w,
+    mantel,
+    mean_agreement,
+    rank_agreement,
+    typical_agreement,
+)
+
+# Shrout and Fleiss (1979), Table 2: six targets rated by four judges; here one judge per row.
+JUDGES = pd.DataFrame(
+    [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]]
+)
+# Their Table 4.
+SHROUT_FLEISS = {
+    "ICC(1,1)": 0.17,
+    "ICC(A,1)": 0.29,
+    "ICC(C,1)": 0.71,
+    "ICC(1,k)": 0.44,
+    "ICC(A,k)": 0.62,
+    "ICC(C,k)": 0.91,
+}
+
+
+def forms(weights: pd.DataFrame) -> pd.Series:
+    return icc(weights).set_index("form")["icc"]
+
+
+def shares(lists: int, items: int, seed: int = 0) -> pd.DataFrame:
+    """Lists of shares around the same truth."""
+    rng = np.random.default_rng(seed)
+    values = rng.dirichlet(np.ones(items)) + 0.02 * rng.random((lists, items))
+    return pd.DataFrame(values / values.sum(axis=1, keepdims=True))
+
+
+# balanced_subsamples --------------------------------------------------------------------------
+
+
+def test_an_interval_with_too_many_rows_is_cut_to_the_cap_and_the_others_are_whole() -> None:
+    y = np.array([0.05] * 50 + [0.15] * 3 + [0.95] * 20)
+    subsets = balanced_subsamples(y, n_subsets=4, max_per_interval=10)
+    assert len(subsets) == 4
+    for rows in subsets:
+        assert (np.diff(rows) > 0).all()
+        assert [(rows < 50).sum(), (rows >= 53).sum()] == [10, 10]
+        assert {50, 51, 52} <= set(rows)
+    assert len({tuple(rows) for rows in subsets}) == 4
+
+
+def test_an_edge_belongs_to_the_interval_above_it_and_1_to_the_last() -> None:
+    y = [0.0, 0.49, 0.5, 0.99, 1.0]
+    assert intervals(y, 2).tolist() == [0, 0, 1, 1, 1]
+    for rows in balanced_subsamples(y, max_per_interval=1, n_intervals=2):
+        assert len(rows) == 2
+        assert rows[0] in (0, 1)
+        assert rows[1] in (2, 3, 4)
+    # Accuracies on 1,000 images, as decimal fractions: none falls on the wrong side by rounding.
+    assert intervals(np.arange(1001) / 1000).tolist() == [*np.repeat(np.arange(10), 100), 9]
+
+
+def test_a_cap_that_never_binds_gives_all_rows() -> None:
+    y = np.random.default_rng(0).random(100)
+    for rows in balanced_subsamples(y, max_per_interval=100):
+        assert rows.tolist() == list(range(100))
+
+
+def test_every_row_of_an_interval_is_equally_likely() -> None:
+    subsets = balanced_subsamples(np.full(20, 0.3), n_subsets=2000, max_per_interval=5)
+    counts = np.bincount(np.concatenate(subsets), minlength=20)
+    assert counts.sum() == 2000 * 5
+    # Binomial(2000, 1/4): standard deviation 19.4.
+    assert np.abs(counts - 500).max() < 5 * 19.4
+
+
+def test_the_seed_decides() -> None:
+    y = np.random.default_rng(0).random(300)
+
+    def draw(seed: int) -> list[list[int]]:
+        subsets = balanced_subsamples(y, 3, 10, random_state=seed)
+        return [rows.tolist() for rows in subsets]
+
+    assert draw(1) == draw(1)
+    assert draw(1) != draw(2)
+
+
+@pytest.mark.parametrize("option", ["n_subsets", "max_per_interval", "n_intervals"])
+@pytest.mark.parametrize("value", [0, 1.5, True])
+def test_counts_are_checked(option: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{option}={value!r}"):
+        balanced_subsamples([0.5], **{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0.1, 55.0], r"row 1: 55.0 is not an accuracy"),
+        ([np.nan], "row 0: nan"),
+        ([], r"shape \(0,\)"),
+        ([[0.1]], r"shape \(1, 1\)"),
+    ],
+)
+def test_accuracies_are_checked(y: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        balanced_subsamples(y)
+
+
+# icc ------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_shrout_and_fleiss() -> None:
+    assert forms(JUDGES).round(2).to_dict() == SHROUT_FLEISS
+    assert REPORTED in SHROUT_FLEISS
+
+
+def test_a_list_and_its_like_by_hand() -> None:
+    """Two lists (0, 2, 4), (1, 1, 5): row means 2 and 7/3, column means 1/2, 3/2, 9/2.
+
+    Sums of squares: hyperparameters 2 (Σ m² - 3 (13/6)²) = 52/3; lists 3 · 2 · (1/6)² = 1/6;
+    residual 4/3, from Σ x² = 47, less 6 (13/6)² = 169/6, less the other two. Mean squares: 26/3,
+    1/6, 2/3.
+    """
+    b, j, e = 26 / 3, 1 / 6, 2 / 3
+    found = forms(pd.DataFrame([[0.0, 2.0, 4.0], [1.0, 1.0, 5.0]]))
+    assert found["ICC(C,1)"] == pytest.approx((b - e) / (b + e))
+    assert found["ICC(A,1)"] == pytest.approx((b - e) / (b + e + 2 * (j - e) / 3))
+    assert found["ICC(C,k)"] == pytest.approx((b - e) / b)
+
+
+def test_forms_of_mean_lists_follow_from_single_ones() -> None:
+    """Spearman and Brown: k r / (1 + (k - 1) r)."""
+    found = forms(shares(7, 5))
+    for kind in "1AC":
+        single = found[f"ICC({kind},1)"]
+        assert found[f"ICC({kind},k)"] == pytest.approx(7 * single / (1 + 6 * single))
+
+
+def test_lists_of_shares_leave_little_between_the_single_forms() -> None:
+    found = forms(shares(10, 11))
+    assert found[["ICC(1,1)", "ICC(A,1)", "ICC(C,1)"]].agg(np.ptp) < 0.01
+
+
+def test_names_order_and_scale_do_not_matter() -> None:
+    weights = shares(6, 4)
+    other = 3 * weights.iloc[::-1, [2, 0, 3, 1]].set_axis(list("dbca"), axis=1)
+    pd.testing.assert_frame_equal(icc(weights), icc(other))
+
+
+def test_interval_holds_the_estimate_and_has_all_its_digits() -> None:
+    table = icc(shares(10, 11))
+    assert (table["low"] < table["icc"]).all()
+    assert (table["icc"] < table["high"]).all()
+    assert (table["low"] != table["low"].round(2)).all()
+
+
+def test_pingouin_is_left_as_it_was() -> None:
+    options = dict(pingouin.options)
+    icc(JUDGES)
+    assert pingouin.options == options
+    with pytest.warns(UserWarning, match="still heard"):
+        warnings.warn("still heard", stacklevel=1)
+
+
+def test_equal_lists_agree_fully() -> None:
+    table = icc(pd.DataFrame([[0.1, 0.2, 0.7]] * 3))
+    assert (table[["icc", "low", "high"]] == 1).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[0.2, 0.8]], "not 1 list"),
+        ([[1.0], [1.0]], "2 list.* of 1"),
+        ([[0.5, 0.5], [0.5, 0.5]], "all weights are 0.5"),
+        ([[0.5, 0.5], [np.nan, 0.5]], "list 1, 'a': nan"),
+    ],
+)
+def test_lists_are_checked(values: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        icc(pd.DataFrame(values, columns=["a", "b"][: len(values[0])]))
+
+
+# rank_agreement -------------------------------------------------------------------------------
+
+ELEVEN = pd.Series(np.arange(11.0), index=list("abcdefghijk"))
+
+
+def test_one_exchange_of_neighbours() -> None:
+    """One of the 55 pairs is the other way round: tau = (54 - 1) / 55."""
+    other = ELEVEN.rename({"a": "b", "b": "a"}).sample(frac=1, random_state=0)
+    assert rank_agreement(ELEVEN, other).tau == pytest.approx(53 / 55)
+
+
+def test_limits_by_hand() -> None:
+    """v = 2 (2 · 11 + 5) / (9 · 11 · 10) = 3/55, c = z² v; at tau = 1 the roots are
+    (1 - c) / (1 + c) and 1."""
+    c = 1.959963984540054**2 * 3 / 55
+    same, opposite = rank_agreement(ELEVEN, 5 * ELEVEN), rank_agreement(ELEVEN, -ELEVEN)
+    assert same == pytest.approx((1, (1 - c) / (1 + c), 1, 11))
+    assert opposite == pytest.approx((-1, -1, -(1 - c) / (1 + c), 11))
+
+
+def test_ties_are_those_of_tau_b() -> None:
+    """(1, 1, 2) and (1, 2, 3): 2 concordant pairs, one tied in the first: 2 / sqrt(2 · 3)."""
+    a, b = (pd.Series(values, index=list("xyz")) for values in ([1, 1, 2], [1, 2, 3]))
+    assert rank_agreement(a, b).tau == pytest.approx(2 / np.sqrt(6))
+    assert rank_agreement(a, b) == rank_agreement(b, a)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 0.9, 0.99])
+def test_the_interval_covers(tau: float) -> None:
+    """Normal variables of correlation sin(π tau / 2) have this tau."""
+    rng = np.random.default_rng(0)
+    rho = np.sin(np.pi * tau / 2)
+    covered = 0
+    for _ in range(400):
+        x, noise = rng.standard_normal((2, 11))
+        found = rank_agreement(pd.Series(x), pd.Series(rho * x + np.sqrt(1 - rho**2) * noise))
+        assert -1 <= found.low < found.high <= 1
+        covered += found.low <= tau <= found.high
+    # 95 %, less three standard deviations of 400 draws.
+    assert covered / 400 > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_it_prints_as_a_sentence_can_use_it() -> None:
+    agreement = RankAgreement(0.5, 0.043, 0.784, 11)
+    assert f"{agreement}" == "0.50 (95 % interval 0.04 to 0.78)"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (ELEVEN.drop("c"), "only one of the lists has 'c'"),
+        (ELEVEN.rename({"a": "b"}), "second list has 'b' twice"),
+        (ELEVEN.mask(ELEVEN == 3), "second list has no weight for 'd'"),
+        (0 * ELEVEN, "all weights of the second list are 0.0"),
+    ],
+)
+def test_rankings_are_checked(other: pd.Series, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rank_agreement(ELEVEN, other)
+
+
+def test_one_item_is_no_ranking() -> None:
+    with pytest.raises(ValueError, match="two items"):
+        rank_agreement(ELEVEN[:1], ELEVEN[:1])
+
+
+def test_the_mean_of_one_tau_is_that_tau() -> None:
+    one = rank_agreement(ELEVEN, ELEVEN.sample(frac=1, random_state=0).set_axis(ELEVEN.index))
+    assert mean_agreement([one]) == pytest.approx(one)
+
+
+def test_the_mean_of_many_taus_has_the_interval_of_their_variance() -> None:
+    """Of m pairs with n items each, v of one pair becomes v / m."""
+    found = mean_agreement([RankAgreement(tau, -1, 1, 11) for tau in (0.4, 0.6, 0.6, 0.4)])
+    c = 1.959964**2 * 2 * (2 * 11 + 5) / (9 * 11 * 10) / 4
+    half = np.sqrt(c * (1 + c - 0.5**2))
+    limits = ((0.5 - half) / (1 + c), (0.5 + half) / (1 + c))
+    assert found == pytest.approx((0.5, *limits, 44))
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 0.9])
+def test_the_interval_of_the_mean_covers(tau: float) -> None:
+    rng = np.random.default_rng(0)
+    rho = np.sin(np.pi * tau / 2)
+    covered = 0
+    for _ in range(200):
+        pairs = []
+        for _ in range(5):
+            x, noise = rng.standard_normal((2, 8))
+            pairs.append(
+                rank_agreement(pd.Series(x), pd.Series(rho * x + np.sqrt(1 - rho**2) * noise))
+            )
+        found = mean_agreement(pairs)
+        covered += found.low <= tau <= found.high
+    assert covered / 200 > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200)
+
+
+def test_the_typical_pair_is_no_surer_for_there_being_many() -> None:
+    pairs = [RankAgreement(0.2, -0.3, 0.6, 11), RankAgreement(0.6, 0.1, 0.8, 11)] * 50
+    assert typical_agreement(pairs) == pytest.approx((0.4, -0.1, 0.7, 11))
+
+
+def test_agreements_of_nothing_or_of_unlike_lists_are_refused() -> None:
+    with pytest.raises(ValueError, match="no rankings"):
+        mean_agreement([])
+    for pairs in ([], [RankAgreement(0.2, 0, 1, 5), RankAgreement(0.2, 0, 1, 6)]):
+        with pytest.raises(ValueError, match="one number of items"):
+            typical_agreement(pairs)
+
+
+# kendalls_w -----------------------------------------------------------------------------------
+
+# Three lists of four items, ranks (1, 2, 3, 4), (2, 1, 3, 4), (1, 3, 2, 4).
+THREE = pd.DataFrame([[4.0, 3, 2, 1], [3, 4, 2, 1], [4, 2, 3, 1]], columns=list("abcd"))
+
+
+def test_w_by_hand() -> None:
+    """Rank sums 4, 6, 8, 12, whose squared deviations from 7.5 sum to 35; W = 12 · 35 / 9 · 60.
+    Spearman: 0.8, 0.8 and, between the last two, 1 - 6 · 6 / 60 = 0.4."""
+    found = kendalls_w(THREE)
+    assert found.w == pytest.approx(12 * 35 / (9 * 60))
+    assert found.correlation == pytest.approx((0.8 + 0.8 + 0.4) / 3)
+    assert found[4:] == (3, 4)
+    assert found.low <= found.w <= found.high
+
+
+def test_w_with_ties_by_hand() -> None:
+    """Ranks (1.5, 1.5, 3), (1, 2, 3), (1.5, 1.5, 3). Rank sums 4, 5, 9: squared deviations 14.
+    Kendall's correction: 12 · 14 / (9 · 24 - 3 (6 + 0 + 6))."""
+    found = kendalls_w(pd.DataFrame([[2, 2, 1], [3, 2, 1], [5, 5, 0]]))
+    assert found.w == pytest.approx(12 * 14 / (9 * 24 - 3 * 12))
+
+
+def test_lists_of_the_same_order_agree_without_doubt() -> None:
+    found = kendalls_w(pd.DataFrame([[1, 2, 3], [1, 5, 9], [0.1, 0.2, 0.3]]))
+    assert found[:4] == pytest.approx((1, 1, 1, 1))
+    assert str(found) == "1.00 (95 % interval 1.00 to 1.00)"
+
+
+def test_unrelated_lists_have_the_w_of_chance() -> None:
+    """The mean of W over unrelated rankings is 1 / m."""
+    lists = pd.DataFrame(np.random.default_rng(0).random((400, 10)))
+    found = [kendalls_w(lists[k : k + 10], 1).w for k in range(0, 400, 10)]
+    assert np.mean(found) == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_interval_of_w_covers() -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(lists: int) -> pd.DataFrame:
+        return pd.DataFrame(np.arange(10) / 2 + 2 * rng.standard_normal((lists, 10)))
+
+    truth = (1 + 9 * kendalls_w(draw(2000), 1).correlation) / 10
+    found = [kendalls_w(draw(10), 200, seed) for seed in range(150)]
+    assert np.mean([one.low <= truth <= one.high for one in found]) > 0.85
+
+
+def test_w_ignores_the_order_of_lists_and_items() -> None:
+    found = kendalls_w(THREE.iloc[::-1, ::-1])
+    assert (found.w, found.correlation) == pytest.approx((7 / 9, 2 / 3))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (THREE[:2], r"2 list\(s\) of 4"),
+        (THREE[["a"]], r"3 list\(s\) of 1"),
+        (THREE.replace(3.0, np.nan), "list 0, 'b': nan"),
+        (THREE.replace({4: 1, 3: 1, 2: 1}), "list 0 are equal"),
+    ],
+)
+def test_lists_of_w_are_checked(weights: pd.DataFrame, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kendalls_w(weights)
+
+
+# friedman -------------------------------------------------------------------------------------
+
+# The example of Demšar (2006, Section 3.2): AUC of four variants of C4.5 on fourteen data sets. In
+# the last row but one he prints 0.975 twice and gives ranks 2 and 3: the fourth digit is ours.
+DEMSAR = pd.DataFrame(
+    [
+        [0.763, 0.768, 0.771, 0.798],
+        [0.599, 0.591, 0.59, 0.569],
+        [0.954, 0.971, 0.968, 0.967],
+        [0.628, 0.661, 0.654, 0.657],
+        [0.882, 0.888, 0.886, 0.898],
+        [0.936, 0.931, 0.916, 0.931],
+        [0.661, 0.668, 0.609, 0.685],
+        [0.583, 0.583, 0.563, 0.625],
+        [0.775, 0.838, 0.866, 0.875],
+        [1.0, 1.0, 1.0, 1.0],
+        [0.94, 0.962, 0.965, 0.962],
+        [0.619, 0.666, 0.614, 0.669],
+        [0.972, 0.981, 0.9751, 0.975],
+        [0.957, 0.978, 0.946, 0.97],
+    ],
+    columns=["C4.5", "+m", "+cf", "+m+cf"],
+)
+
+
+def test_the_example_of_demsar() -> None:
+    """His mean ranks, chi² and critical differences. His chi² is not corrected for ties: one of
+    four and three of two, 60 + 3 · 6 of 14 · 60."""
+    found = friedman(DEMSAR)
+    assert found.chi2 * (1 - 78 / 840) == pytest.approx(9.28, abs=0.005)
+    assert found.f == pytest.approx(13 * found.chi2 / (14 * 3 - found.chi2))
+    assert found.mean_ranks.round(3).to_dict() == {
+        "+m+cf": 1.964,
+        "+m": 2.0,
+        "+cf": 2.893,
+        "C4.5": 3.143,
+    }
+    assert found.critical_difference == pytest.approx(1.25, abs=0.005)
+    assert friedman(DEMSAR, 0.10).critical_difference == pytest.approx(1.12, abs=0.005)
+
+
+def test_the_critical_values_are_those_of_his_table() -> None:
+    q = [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164]  # his Table 5 (a)
+    for items, value in enumerate(q, start=2):
+        unit = np.sqrt(items * (items + 1) / 6)
+        assert critical_difference(items, 1) / unit == pytest.approx(value, abs=0.0015)
+
+
+def test_friedman_by_hand() -> None:
+    """Mean ranks of THREE: 4/3, 2, 8/3, 4. chi² = m (n - 1) W = 7; F = 2 · 7 / (9 - 7)."""
+    found = friedman(THREE)
+    assert found.mean_ranks.to_dict() == pytest.approx({"a": 4 / 3, "b": 2, "c": 8 / 3, "d": 4})
+    assert found.chi2 == pytest.approx(7)
+    assert found.f == pytest.approx(7)
+    assert found.f_p < found.p < 0.1
+    # The critical difference, 2.71, holds a to d (2.67) together.
+    assert found.groups == [["a", "b", "c", "d"]]
+
+
+def test_groups_are_the_longest_runs() -> None:
+    """Nine lists of the same order of five: 2.03 is the critical difference, so that items two
+    ranks apart are not told apart."""
+    found = friedman(pd.DataFrame([[5, 4, 3, 2, 1]] * 9, columns=list("abcde")))
+    assert found.groups == [list("abc"), list("bcd"), list("cde")]
+    assert found.f == np.inf
+    assert found.f_p == 0
+
+
+def test_many_lists_of_the_same_order_tell_all_items_apart() -> None:
+    assert friedman(pd.DataFrame([[3, 2, 1]] * 100, columns=list("abc"))).groups == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "alpha", "message"),
+    [
+        (THREE, 1.0, "alpha=1.0"),
+        (THREE[["a", "b"]], 0.05, "three items at least, not 2"),
+        (0 * THREE, 0.05, "ranks all items equal"),
+        (THREE[:1], 0.05, r"1 list\(s\)"),
+    ],
+)
+def test_what_friedman_cannot_test(weights: pd.DataFrame, alpha: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        friedman(weights, alpha)
+
+
+# mantel ---------------------------------------------------------------------------------------
+
+
+def distances(values: np.ndarray) -> np.ndarray:
+    return np.abs(np.subtract.outer(values, values))
+
+
+def test_the_same_distances_correlate_fully() -> None:
+    values = np.array([0.0, 1, 3, 7, 8, 20])
+    found = mantel(distances(values), 2 * distances(values) + 1)
+    assert found.correlation == pytest.approx(1)
+    assert found.p == pytest.approx(1 / 720, abs=0.004)  # only the order they are in, of 6!
+
+
+def test_of_two_kinds_all_assignments_count() -> None:
+    """Objects of two kinds, a and b, 2 of each: of the 24 orders 8 keep who is of one kind."""
+    kind = distances(np.array([0, 0, 1, 1]))
+    assert mantel(kind, kind, 5999).p == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_unrelated_distances_have_p_values_of_all_sizes() -> None:
+    rng = np.random.default_rng(0)
+    found = [
+        mantel(distances(rng.random(8)), distances(rng.random(8)), 99, rng).p for _ in range(200)
+    ]
+    assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.07)
+    assert np.mean(found) == pytest.approx(0.5, abs=0.08)
+
+
+def test_only_what_is_above_the_diagonal_counts() -> None:
+    values = distances(np.array([0.0, 1, 3, 7, 8]))
+    other = np.triu(values, 1) + np.tril(np.full((5, 5), 9.0))
+    assert mantel(values, np.triu(other) + np.triu(other, 1).T, 9).correlation == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (np.eye(4), np.eye(5), r"\(4, 4\) and \(5, 5\)"),
+        (np.ones((4, 3)), np.ones((4, 3)), r"both must be \(n, n\)"),
+        (np.eye(3), np.eye(3), "3 objects"),
+        (distances(np.arange(4)), np.eye(4), "of the second table are the same"),
+        (np.full((4, 4), np.nan), distances(np.arange(4)), "first table is missing"),
+    ],
+)
+def test_distances_are_checked(first: np.ndarray, second: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mantel(first, second)

@@ -1,0 +1,172 @@
+"""hia_book.cost: what a ranking costs, on trials and runs that are made up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hia_book import cost, screening
+from hia_book.cost import COMPARED, POOLED, SCREEN, Job
+
+from hia import space
+
+
+def invented(config: dict) -> float:
+    """An accuracy in which lr matters most, then num_conv_layers, optimizer and dropout_rate."""
+    place = (np.log10(config["lr"]) + 6) / 5
+    return (
+        0.1
+        + 0.4 * place
+        + 0.08 * config["num_conv_layers"]
+        + 0.06 * (config["optimizer"] == "Adam")
+        - 0.05 * config["dropout_rate"]
+    )
+
+
+def recorded(n: int, names: tuple[str, ...] = ("mnist", "svhn")) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = []
+    for name in names:
+        for _ in range(n):
+            config = {**space.sample(rng), "in_channel_num": 1 if name == "mnist" else 3}
+            rows.append({"dataset": name, **config, "accuracy": invented(config)})
+    return pd.DataFrame(rows)
+
+
+def screened(names: tuple[str, ...] = ("mnist", "svhn"), noise: float = 0.0) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"dataset": name, "run": run, "replicate": replicate, **config}
+        | {"accuracy": invented(config) + noise * rng.normal()}
+        for name in names
+        for run, config in enumerate(screening.configs(screening.design(11)))
+        for replicate in (1, 2, 3)
+    ]
+    return pd.DataFrame(rows)
+
+
+def ranking(scope: str, method: str, trainings: int, scores, repeat: int = 0) -> dict:
+    return {**vars(Job(scope, method, trainings, repeat, "")), "scores": scores, "problem": ""}
+
+
+def test_compared_is_what_is_drawn() -> None:
+    assert len(COMPARED) == 10
+    assert "in_channel_num" not in COMPARED
+
+
+def test_jobs_take_half_at_most_and_the_whole_once() -> None:
+    jobs = cost.jobs(recorded(60), sizes=(25, 40), pooled_sizes=(50, 60, 70), repeats=2)
+    parts = {(job.scope, job.trainings, job.repeat) for job in jobs}
+    assert {n for scope, n, _ in parts if scope == "mnist"} == {25, 60}
+    assert {n for scope, n, _ in parts if scope == POOLED} == {50, 60, 120}
+    assert ("mnist", 60, 0) in parts
+    assert ("mnist", 60, 1) not in parts
+    assert len(jobs) == len(parts) * len(cost.SAMPLED)
+
+
+def test_one_data_set_is_not_pooled() -> None:
+    assert list(cost.scopes(recorded(30, ("mnist",)))) == ["mnist"]
+
+
+def test_fingerprints_follow_the_trials() -> None:
+    rows = recorded(20)
+    assert cost.fingerprint(rows) == cost.fingerprint(rows.copy())
+    assert cost.fingerprint(rows) != cost.fingerprint(rows.assign(accuracy=0.5))
+
+
+@pytest.mark.parametrize("method", cost.SAMPLED)
+def test_a_ranking_of_a_part(method: str) -> None:
+    rows = recorded(150, ("mnist",))
+    job = Job("mnist", method, 100, 0, "")
+    found = cost.measure(rows, job)
+    assert found["problem"] == ""
+    assert COMPARED[int(np.argmax(found["scores"]))] == "lr"
+    assert found == cost.measure(rows, job)
+    assert found["scores"] != cost.measure(rows, Job("mnist", method, 100, 1, ""))["scores"]
+
+
+def test_a_refusal_agrees_with_nothing() -> None:
+    rows = recorded(40, ("mnist",)).assign(accuracy=0.1)
+    refused = cost.measure(rows, Job("mnist", "fanova", 20, 0, ""))
+    assert refused["scores"] is None
+    assert "accuracy is 0.1 in all trials" in refused["problem"]
+    wholes = [ranking("mnist", method, 40, list(range(10))) for method in cost.SAMPLED]
+    found = cost.table([refused, *wholes], rows)
+    assert found.loc[~found["whole"], "tau_own"].tolist() == [0]
+
+
+# --- the screen ----------------------------------------------------------------------------------
+
+
+def test_effects_are_those_of_the_screen() -> None:
+    table = screened(("mnist",), noise=0.05)
+    expected = screening.screen(table).loc["mnist", "effect"]
+    found = cost.effects_of(table)
+    pd.testing.assert_series_equal(
+        found[expected.index], expected, check_names=False, check_index_type=False
+    )
+
+
+def test_parts_of_the_screen() -> None:
+    rows = pd.DataFrame(cost.screens(screened(noise=0.01)))
+    counts = rows.groupby(["scope", "trainings"]).size()
+    assert counts["mnist"].to_dict() == {12: 6, 24: 3, 36: 2, 72: 1}
+    assert counts[POOLED].to_dict() == {24: 6, 48: 3, 72: 2, 144: 1}
+    for (_, trainings), part in rows.groupby(["scope", "trainings"]):
+        assert part["repeat"].tolist() == list(range(len(part))), trainings
+    whole = rows[(rows["scope"] == "mnist") & (rows["trainings"] == 72)]["scores"].item()
+    assert COMPARED[int(np.argmax(whole))] == "lr"
+
+
+def test_the_screen_of_one_data_set_is_not_pooled() -> None:
+    assert {row["scope"] for row in cost.screens(screened(("mnist",)))} == {"mnist"}
+
+
+# --- agreement -----------------------------------------------------------------------------------
+
+
+def test_the_table_compares_with_the_whole_and_with_the_reference() -> None:
+    trials = recorded(40, ("mnist",))
+    up, down = list(range(10)), list(range(10))[::-1]
+    rows = [ranking("mnist", method, 40, up) for method in cost.SAMPLED]
+    rows += [ranking("mnist", "fanova", 20, down), ranking("mnist", "fanova", 20, up, repeat=1)]
+    rows += [ranking("mnist", SCREEN, 72, down), ranking("mnist", SCREEN, 12, up)]
+    found = cost.table(rows, trials).set_index(["method", "trainings", "repeat"])
+    assert found.loc[("fanova", 20, 0), ["tau_own", "tau_reference"]].tolist() == [-1, -1]
+    assert found.loc[("fanova", 20, 1), ["tau_own", "tau_reference"]].tolist() == [1, 1]
+    assert found.loc[(SCREEN, 12, 0), ["tau_own", "tau_reference"]].tolist() == [-1, 1]
+    assert found.loc[found["whole"], "tau_own"].eq(1).all()
+    assert found["whole"].sum() == len(cost.SAMPLED) + 1
+
+
+def test_without_the_whole_there_is_nothing_to_agree_with() -> None:
+    found = cost.table([ranking("mnist", "fanova", 20, list(range(10)))], recorded(40, ("mnist",)))
+    assert found[["tau_own", "tau_reference"]].isna().all(axis=None)
+
+
+def test_the_reference_is_the_mean_rank() -> None:
+    first, second = [3.0, 2.0, 1.0, *[0.0] * 7], [30.0, 10.0, 20.0, *[0.0] * 7]
+    wholes = {
+        ("a", method): {"scores": scores}
+        for method, scores in zip(cost.REFERENCE, (first, second, second), strict=True)
+    }
+    found = cost.reference(wholes, "a")
+    assert found is not None
+    np.testing.assert_allclose(found[:3], [-1, -8 / 3, -7 / 3])
+    assert len(set(found[3:])) == 1
+    assert cost.reference({}, "a") is None
+
+
+def test_how_many_are_needed() -> None:
+    rows = [("a", "fanova", n, tau, n == 400) for n, tau in ((25, 0.9), (50, 0.5), (100, 0.8))]
+    rows += [("a", "fanova", 100, 0.9, False), ("a", "fanova", 400, 1.0, True)]
+    rows += [("a", SCREEN, 12, 0.85, False), ("a", SCREEN, 72, 0.3, True)]
+    table = pd.DataFrame(rows, columns=["scope", "method", "trainings", "tau_own", "whole"])
+    table["tau_reference"] = table["tau_own"]
+    own = cost.needed(table, "tau_own", 0.8)
+    assert own["a", "fanova"] == 100
+    assert own["a", SCREEN] == 12
+    reference = cost.needed(table, "tau_reference", 0.8)
+    assert reference["a", "fanova"] == 100
+    assert np.isnan(reference["a", SCREEN])
+    assert cost.needed(table, "tau_reference", 0.95)["a", "fanova"] == 400

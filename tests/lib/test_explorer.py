@@ -1,0 +1,302 @@
+"""The page to explore all trials, used as a reader does and compared with pandas."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from chromium import needs_browser
+from hia_book import explorer
+from playwright.sync_api import Browser, Page
+
+from hia.space import HYPERPARAMETERS
+from hia.trials import load
+
+ROOT = Path(__file__).parents[2]
+ROWS = load(ROOT / "data" / "trials.parquet")
+CURVES = {"lr": {"value": [1e-6, 1e-3, 1e-1], "mean": [0.1, 0.6, 0.3], "std": [0.01, 0.05, 0.02]}}
+NUMPY = {"u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "f64": np.float64}
+
+
+def unpacked(packed: dict) -> list:
+    values = np.frombuffer(base64.b64decode(packed["data"]), NUMPY[packed["kind"]]).tolist()
+    if "choices" in packed:
+        return [packed["choices"][value] for value in values]
+    return [None if value == packed.get("missing") else value for value in values]
+
+
+@pytest.mark.parametrize("name", explorer.COLUMNS)
+def test_a_packed_column_is_the_column(name: str) -> None:
+    packed = json.loads(json.dumps(explorer.pack(ROWS[name])))
+    assert unpacked(packed) == [None if pd.isna(value) else value for value in ROWS[name]]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([0, 255], "u8"),
+        ([0, 256], "u16"),
+        ([0, 65536], "u32"),
+        ([0, 2**32], "f64"),
+        ([-1, 1], "f64"),
+        ([0.5, 1e-300], "f64"),
+        (pd.array([255, None], "Int64"), "u16"),  # 256 is what is missing
+        (["b", "a", "b"], "u8"),
+    ],
+)
+def test_a_column_takes_as_few_bytes_as_hold_it(values: list, kind: str) -> None:
+    packed = explorer.pack(pd.Series(values, name="x"))
+    assert packed["kind"] == kind
+    assert unpacked(packed) == [None if pd.isna(value) else value for value in values]
+
+
+def test_marginals_have_every_hyperparameter_that_varies() -> None:
+    rows = ROWS[ROWS["dataset"] == ROWS["dataset"].iloc[0]]
+    found = explorer.marginals(rows, n_trees=2, random_state=0)
+    assert list(found) == [name for name in HYPERPARAMETERS if name != "in_channel_num"]
+    assert found["optimizer"]["value"] == [0, 1]
+    assert found["kernel"]["value"] == [2, 3]
+    low, high = rows["accuracy"].min(), rows["accuracy"].max()
+    for curve in found.values():
+        assert len(curve["value"]) == len(curve["mean"]) == len(curve["std"])
+        assert all(low <= mean <= high for mean in curve["mean"])
+
+
+def test_no_text_can_end_the_script() -> None:
+    page = explorer.markup(ROWS.head(20), {}, "</script><b>")
+    assert page.count("</script>") == 2
+    assert "<b>" not in page
+
+
+def test_the_page_stays_small() -> None:
+    many = pd.concat([ROWS] * (11_150 // len(ROWS) + 1)).head(11_150)
+    assert len(explorer.markup(many, CURVES, "x")) < 1_500_000
+
+
+# In the browser --------------------------------------------------------------------------------
+
+
+def in_browser(test: Callable[..., None]) -> Callable[..., None]:
+    return needs_browser(pytest.mark.browser(test))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("explorer") / "page.html"
+    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Explorer</title>'
+    path.write_text(head + explorer.markup(ROWS, CURVES, "a model"), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 900, "height": 900})
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    opened.on(
+        "request",
+        lambda request: (
+            None
+            if request.url == address or request.url.startswith("blob:")
+            else faults.append(request.url)
+        ),
+    )
+    opened.goto(address)
+    yield opened
+    opened.close()
+    assert not faults
+
+
+def counted(page: Page) -> int:
+    """How many CNNs the page says that it shows."""
+    words = page.get_by_role("status").inner_text()
+    shown, of = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+", words))
+    assert of == len(ROWS)
+    return shown
+
+
+def column(page: Page, name: str) -> list[str]:
+    """The cells of a column of the table, this page of it."""
+    position = explorer.COLUMNS.index(name) + 1
+    return page.locator(f"tr[data-row] td:nth-child({position})").all_inner_texts()
+
+
+def averaged(page: Page) -> pd.DataFrame:
+    """The table under the curve."""
+    cells = page.locator("details table").evaluate(
+        "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    found = pd.DataFrame(cells[1:], columns=cells[0])
+    return found.apply(lambda texts: pd.to_numeric(texts) if texts.name != cells[0][0] else texts)
+
+
+def tick(page: Page, name: str, *values: object) -> None:
+    for value in values:
+        page.locator(f"input[name='{name}'][value='{value}']").click()
+
+
+def pixels(page: Page) -> str:
+    return str(page.locator("canvas.plot").evaluate("canvas => canvas.toDataURL()"))
+
+
+@in_browser
+def test_it_starts_with_all_rows_best_first(page: Page) -> None:
+    assert counted(page) == len(ROWS)
+    best = ROWS["accuracy"].nlargest(20)
+    assert [float(cell) for cell in column(page, "accuracy")] == pytest.approx(best, rel=1e-3)
+    assert page.locator("th[data-name='accuracy']").get_attribute("aria-sort") == "descending"
+
+
+@in_browser
+@pytest.mark.parametrize("name", explorer.CHOICES)
+def test_unticking_leaves_what_pandas_leaves(page: Page, name: str) -> None:
+    before = pixels(page)
+    for value in sorted(ROWS[name].unique())[:-1]:
+        tick(page, name, value)
+    left = ROWS[ROWS[name] == ROWS[name].max()]
+    assert counted(page) == len(left) < len(ROWS)
+    assert set(column(page, name)) == {str(ROWS[name].max())}
+    assert averaged(page)["CNNs"].sum() == len(left)
+    assert pixels(page) != before
+
+
+@in_browser
+def test_filters_work_together_and_show_all_ends_them(page: Page) -> None:
+    tick(page, "source", "bohb")
+    tick(page, "num_conv_layers", 1, 2)
+    page.get_by_label("x from").fill("0.001")
+    page.get_by_label("y to").fill("0.5")
+    page.get_by_label("y to").press("Enter")
+    page.get_by_label("y to").blur()
+    left = ROWS[(ROWS["source"] == "random") & (ROWS["num_conv_layers"] == 3)]
+    left = left[(left["lr"] >= 0.001) & (left["accuracy"] <= 0.5)]
+    assert counted(page) == len(left)
+    page.get_by_role("button", name="show all").click()
+    assert counted(page) == len(ROWS)
+    assert page.get_by_label("x from").input_value() == ""
+
+
+@in_browser
+def test_all_or_none_of_the_data_sets(page: Page) -> None:
+    page.get_by_role("button", name="all / none").click()
+    assert counted(page) == 0
+    assert column(page, "trial") == []
+    tick(page, "dataset", "usps")
+    assert counted(page) == (ROWS["dataset"] == "usps").sum()
+    page.get_by_role("button", name="all / none").click()
+    assert counted(page) == len(ROWS)
+
+
+@in_browser
+def test_the_curve_is_the_mean_with_its_interval(page: Page) -> None:
+    tick(page, "optimizer", "SGD")
+    page.locator("select[name='mean accuracy by']").select_option("num_conv_layers")
+    found = averaged(page).set_index("num_conv_layers")
+    adam = ROWS[ROWS["optimizer"] == "Adam"].groupby("num_conv_layers")["accuracy"]
+    assert found["CNNs"].to_dict() == adam.size().rename(index=str).to_dict()
+    np.testing.assert_allclose(found["mean accuracy"], adam.mean(), atol=6e-5)
+    np.testing.assert_allclose(found["± 95 %"], 1.96 * adam.sem(), atol=6e-5)
+
+
+@in_browser
+def test_parts_of_the_learning_rates_are_even_on_the_logarithm(page: Page) -> None:
+    lr = np.log10(ROWS["lr"])
+    parts = pd.cut(lr, np.linspace(lr.min(), lr.max(), 11), labels=False, include_lowest=True)
+    expected = ROWS["accuracy"].groupby(parts).agg(["size", "mean"])
+    found = averaged(page)
+    assert found["CNNs"].tolist() == expected["size"].tolist()
+    np.testing.assert_allclose(found["mean accuracy"], expected["mean"], atol=6e-5)
+
+
+@in_browser
+def test_missing_filters_are_left_out_and_sorted_last(page: Page) -> None:
+    page.locator("select[name='mean accuracy by']").select_option("num_filters_3")
+    assert averaged(page)["CNNs"].sum() == ROWS["num_filters_3"].notna().sum()
+    head = page.locator("th[data-name='num_filters_3'] button")
+    for order in (ROWS["num_filters_3"].max(), ROWS["num_filters_3"].min()):
+        head.click()
+        assert column(page, "num_filters_3")[0] == str(order)
+    while page.get_by_role("button", name="next").is_enabled():
+        page.get_by_role("button", name="next").click()
+    assert set(column(page, "num_filters_3")) == {""}
+
+
+@in_browser
+def test_the_table_sorts_and_turns_pages_with_the_keyboard(page: Page) -> None:
+    head = page.locator("th[data-name='lr']")
+    head.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    page.keyboard.press("Enter")  # the focus has stayed
+    assert head.get_attribute("aria-sort") == "ascending"
+    expected = ROWS["lr"].sort_values()
+    first = [float(cell) for cell in column(page, "lr")]
+    assert first == pytest.approx(expected[:20], rel=5e-3)
+    page.get_by_role("button", name="next").press("Enter")
+    second = [float(cell) for cell in column(page, "lr")]
+    assert second == pytest.approx(expected[20:40], rel=5e-3)
+
+
+@in_browser
+def test_a_row_is_found_in_the_plot_and_a_dot_in_the_table(page: Page) -> None:
+    before = pixels(page)
+    first = page.locator("tr[data-row] button").first
+    first.press("Enter")
+    assert page.locator("tr.picked").count() == 1
+    assert first.get_attribute("aria-pressed") == "true"
+    assert pixels(page) != before
+    first.press("Enter")
+    assert page.locator("tr.picked").count() == 0
+    # One CNN only: its dot is where lr and accuracy say.
+    page.get_by_label("y from").fill(str(ROWS["accuracy"].max()))
+    page.get_by_label("y from").blur()
+    assert counted(page) == (ROWS["accuracy"] == ROWS["accuracy"].max()).sum()
+    best = ROWS.loc[ROWS["accuracy"].idxmax()]
+    box = page.locator("canvas.plot").bounding_box()
+    lr = np.log10(ROWS["lr"])
+    across = 0.02 + 0.96 * (np.log10(best["lr"]) - lr.min()) / (lr.max() - lr.min())
+    x = 52 + across * (box["width"] - 64)
+    page.locator("canvas.plot").click(position={"x": x, "y": 12 + 0.02 * (340 - 56)})
+    assert page.locator("tr.picked td").nth(1).inner_text() == str(best["trial"])
+
+
+@in_browser
+def test_a_rectangle_sets_the_limits(page: Page) -> None:
+    canvas = page.locator("canvas.plot")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + 200)
+    page.mouse.up()
+    x, y = (
+        [float(page.get_by_label(f"{axis} {end}").input_value()) for end in ("from", "to")]
+        for axis in ("x", "y")
+    )
+    assert ROWS["lr"].min() < x[0] < x[1] < ROWS["lr"].max()
+    inside = ROWS["lr"].between(*x) & ROWS["accuracy"].between(*y)
+    assert counted(page) == inside.sum()
+    assert 0 < inside.sum() < len(ROWS)
+
+
+@in_browser
+def test_what_is_shown_can_be_downloaded(page: Page) -> None:
+    tick(page, "dataset", *sorted(set(ROWS["dataset"]) - {"svhn"}))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="download shown").click()
+    found = pd.read_csv(download.value.path()).sort_values("trial", ignore_index=True)
+    expected = ROWS.loc[ROWS["dataset"] == "svhn", list(explorer.COLUMNS)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+@in_browser
+def test_without_javascript_it_says_so(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    assert "needs JavaScript" in page.locator("noscript p").inner_text()
+    context.close()

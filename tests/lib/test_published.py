@@ -1,0 +1,83 @@
+"""The published tables are the paper's: what is odd about them in print is odd here too."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hia_book import published
+
+from hia.space import FILTERS, HYPERPARAMETERS, SPACE
+
+FOLDER = Path(__file__).parents[2] / "data" / "published"
+
+
+def table(number: int) -> pd.DataFrame:
+    return published.table(number, FOLDER)
+
+
+@pytest.mark.parametrize(("number", "total"), [(3, 1.000001), (4, 1.026492), (6, 1.0), (7, 1.0)])
+def test_sums_of_weights(number: int, total: float) -> None:
+    assert table(number)["weight"].sum() == pytest.approx(total, abs=5e-8)
+
+
+def test_rows_are_in_the_order_of_their_printed_ranks() -> None:
+    for number in (3, 4, 5, 6, 7):
+        assert table(number)["rank"].tolist() == list(range(1, len(table(number)) + 1))
+
+
+def test_names_are_those_of_the_space() -> None:
+    assert set(table(1)["hyperparameter"]) == set(SPACE)
+    for number in (3, 4):
+        assert tuple(table(number)["hyperparameter"]) == HYPERPARAMETERS
+    assert set(table(5)["second"]) == set(HYPERPARAMETERS[1:])
+    assert tuple(table(6)["hyperparameter"]) == FILTERS[:2]
+    assert tuple(table(7)["hyperparameter"]) == FILTERS
+
+
+def test_table_1_is_the_space() -> None:
+    for row in table(1).itertuples():
+        hyperparameter = SPACE[row.hyperparameter]
+        assert row.label == hyperparameter.label
+        assert row.type == hyperparameter.kind
+        if row.space.startswith("["):
+            low, high = map(float, row.space.strip("[]").split(","))
+            assert (low, high) == (hyperparameter.low, hyperparameter.high)
+        elif hyperparameter.choices is not None:
+            assert row.space == ", ".join(map(str, hyperparameter.choices))
+        else:
+            assert row.space == f"{hyperparameter.low}, {hyperparameter.high}"
+        assert type(hyperparameter.default)(row.default) == hyperparameter.default
+
+
+def test_table_4_prints_two_weights_in_the_wrong_order() -> None:
+    weights = table(4)["weight"]
+    assert [i for i in range(10) if weights[i] < weights[i + 1]] == [8]
+
+
+def test_table_5_is_equation_11_under_shifted_labels() -> None:
+    single = table(3).set_index("hyperparameter")["weight"]
+    pairs = table(5)
+    joint = [math.exp(single["num_conv_layers"] + single[name] - 1) for name in single.index[1:]]
+    assert pairs["weight"].tolist() == pytest.approx(joint, abs=1e-6)
+    assert pairs["second"].tolist()[:2] == ["dropout_rate", "optimizer"]
+    assert pairs.set_index("second")["rank"]["lr"] == 7
+
+
+def test_table_2_and_figure_2_have_the_same_data_sets() -> None:
+    assert set(table(2)["dataset"]) == set(published.figure2(FOLDER)["dataset"])
+    assert (table(2)["channels"] == 3).sum() == 6
+    assert published.figure2(FOLDER)["models"].sum() == 11_150
+
+
+def test_values() -> None:
+    assert published.value("icc", FOLDER) == 0.9889
+    with pytest.raises(ValueError, match="no published value 'ic'; there are: icc, subsets"):
+        published.value("ic", FOLDER)
+
+
+def test_a_table_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Tables 1 to 7, no Table 8"):
+        published.table(8)
+    with pytest.raises(FileNotFoundError, match=r"table3\.csv is missing: run in the root"):
+        published.table(3, tmp_path)

@@ -1,0 +1,653 @@
+"""hia_book.screening: designs of every size, levels, and effects against closed forms."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hia_book import screening
+from hia_book.screening import code, configs, design, effects, levels, pooled, rank_sum, screen
+
+from hia import space
+
+# The first rows of Plackett and Burman's cyclic designs, by number of runs (1946, pages 323-324).
+PUBLISHED = {
+    8: "+++-+--",
+    12: "++-+++---+-",
+    20: "++--++++-+-+----++-",
+    24: "+++++-+-++--++--+-+----",
+}
+NAMES = list("abcdefghijk")
+
+
+def folded(names: list[str] = NAMES) -> pd.DataFrame:
+    return pd.DataFrame(design(len(names)), columns=names)
+
+
+@pytest.fixture(autouse=True)
+def _designs_anew():
+    """Every test builds its own: what an earlier one left in the cache would pass for it."""
+    screening._hadamard.cache_clear()
+
+
+# Designs --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fold_over", [False, True])
+def test_designs_of_all_sizes_are_orthogonal_and_balanced(fold_over):
+    for n in range(1, 121):
+        runs = design(n, fold_over).astype(int)
+        assert runs.shape[1] == n
+        assert set(np.unique(runs)) == {-1, 1}
+        np.testing.assert_array_equal(runs.T @ runs, len(runs) * np.eye(n, dtype=int))
+        np.testing.assert_array_equal(runs.sum(axis=0), 0)
+
+
+def test_up_to_111_factors_no_design_could_be_smaller():
+    """Orthogonal columns need a multiple of 4 runs, and one run more than there are factors."""
+    for n in range(3, 112):
+        assert len(design(n, fold_over=False)) == 4 * (n // 4 + 1)
+        assert len(design(n)) == 8 * (n // 4 + 1)
+
+
+def test_where_no_construction_reaches_a_size_the_next_is_taken():
+    assert screening._hadamard(116) is None
+    assert {len(design(n, fold_over=False)) for n in range(112, 120)} == {120}
+
+
+def test_eleven_factors_take_12_runs_and_24_folded():
+    assert design(11, fold_over=False).shape == (12, 11)
+    assert design(11).shape == (24, 11)
+
+
+@pytest.mark.parametrize(("runs", "row"), PUBLISHED.items())
+def test_designs_are_those_that_plackett_and_burman_printed(runs, row):
+    """All cyclic shifts of the printed row, and a run with all factors at their low level."""
+    signs = np.array([1 if sign == "+" else -1 for sign in row])
+    printed = {tuple(np.roll(signs, shift)) for shift in range(len(row))} | {(-1,) * len(row)}
+    ours = design(runs - 1, fold_over=False)
+    assert len(ours) == runs
+    assert {tuple(run) for run in ours} == printed
+    np.testing.assert_array_equal(ours[0], signs)
+
+
+@pytest.mark.parametrize("order", [28, 36, 52, 92, 100, 164, 244])
+def test_hadamard_matrices_from_every_construction(order):
+    """Prime powers (27, 25, 49, 81, 243) and primes, first and second kind, and order 92."""
+    matrix = screening._hadamard(order).astype(int)
+    np.testing.assert_array_equal(matrix @ matrix.T, order * np.eye(order, dtype=int))
+    assert (matrix[:, 0] == 1).all()
+
+
+def test_prime_powers_are_told_from_other_numbers():
+    primes = [p for p in range(2, 400) if all(p % d for d in range(2, p))]
+    expected = {p**k: (p, k) for p in primes for k in range(1, 9)}
+    for q in range(400):
+        assert screening._prime_power(q) == expected.get(q), q
+
+
+FIELDS = [(3, 1), (5, 1), (7, 1), (23, 1), (3, 2), (3, 3), (5, 2), (7, 2), (3, 5)]
+
+
+@pytest.mark.parametrize(("p", "k"), FIELDS)
+def test_powers_of_a_generator_are_all_elements_of_the_field_but_0(p, k):
+    powers = screening._powers_of_a_generator(p, k)
+    assert powers.shape == (p**k - 1, k)
+    assert (powers[0] == [1] + [0] * (k - 1)).all()
+    assert {tuple(power) for power in powers} == set(itertools.product(range(p), repeat=k)) - {
+        (0,) * k
+    }
+    # Each is x times the one before: coefficients move up, and the last one counts x^k's.
+    x_to_the_k = powers[k] if k > 1 else powers[1 % len(powers)]
+    for power, following in zip(powers, np.roll(powers, -1, axis=0), strict=True):
+        moved = np.array([0, *power[:-1]]) + power[-1] * x_to_the_k
+        np.testing.assert_array_equal(following, moved % p)
+
+
+@pytest.mark.parametrize(("p", "k"), FIELDS)
+def test_characters_tell_squares_from_other_elements(p, k):
+    chi = screening._characters(p, k).astype(int)
+    q = p**k
+    assert chi.shape == (q, q)
+    np.testing.assert_array_equal(np.diag(chi), 0)
+    np.testing.assert_array_equal(chi.sum(axis=1), 0)
+    np.testing.assert_array_equal(chi @ chi.T, q * np.eye(q, dtype=int) - 1)
+    np.testing.assert_array_equal(chi, chi.T * (1 if q % 4 == 1 else -1))  # chi(-1)
+    if k == 1:  # numbers mod p, row a, column b: Euler's criterion
+        euler = [pow(b - a, (p - 1) // 2, p) for a in range(p) for b in range(p)]
+        signs = [-1 if sign == p - 1 else sign for sign in euler]
+        np.testing.assert_array_equal(chi, np.reshape(signs, (p, p)))
+    # Elements are numbered by their coefficients, the lowest first: 1 - 0 is a square.
+    assert chi[0, 1] == 1
+
+
+@pytest.mark.parametrize(("p", "k"), [(3, 1), (7, 1), (3, 3)])
+def test_paleys_first_construction(p, k):
+    """Paley 1933: characters with 1 on the diagonal, bordered."""
+    matrix = screening._paley_first(p, k)
+    q = p**k
+    assert matrix.dtype == np.int8
+    np.testing.assert_array_equal(matrix[:q, 1:], screening._characters(p, k) + np.eye(q))
+    np.testing.assert_array_equal(matrix[:, 0], 1)
+    np.testing.assert_array_equal(matrix[q, 1:], -1)
+
+
+@pytest.mark.parametrize(("p", "k"), [(5, 1), (13, 1), (3, 2)])
+def test_paleys_second_construction(p, k):
+    """Paley 1933: the bordered characters with a block of four for each, rows starting with +1."""
+    matrix = screening._paley_second(p, k)
+    bordered = np.pad(screening._characters(p, k), (1, 0), constant_values=1)
+    bordered[0, 0] = 0
+    blocks = {1: [[1, 1], [1, -1]], -1: [[-1, -1], [-1, 1]], 0: [[1, -1], [-1, -1]]}
+    expected = np.block([[np.array(blocks[int(sign)]) for sign in row] for row in bordered])
+    assert matrix.dtype == np.int8
+    np.testing.assert_array_equal(matrix, expected * expected[:, :1])
+
+
+def test_the_matrix_of_order_92_is_made_of_four_symmetric_circulants():
+    matrix = screening._williamson()
+    assert matrix.dtype == np.int8
+    np.testing.assert_array_equal(matrix.astype(int) @ matrix.T, 92 * np.eye(92, dtype=int))
+    np.testing.assert_array_equal(matrix[:, 0], 1)
+    # Williamson's array, whose rows may have changed sign: the first of each block is its row.
+    rows = [matrix[0, 23 * block : 23 * block + 23].astype(int) for block in range(4)]
+    a, b, c, d = ([np.roll(row, shift) for shift in range(23)] for row in rows)
+    for circulant in (a, b, c, d):
+        np.testing.assert_array_equal(circulant, np.transpose(circulant))
+    a, b, c, d = (np.array(circulant) for circulant in (a, b, c, d))
+    array = np.block([[a, b, c, d], [-b, a, -d, c], [-c, d, a, -b], [-d, -c, b, a]])
+    np.testing.assert_array_equal(matrix, array * array[:, :1])
+
+
+def test_a_circulant_moves_its_row():
+    np.testing.assert_array_equal(
+        screening._circulant([1, 2, 3]), [[1, 2, 3], [3, 1, 2], [2, 3, 1]]
+    )
+
+
+def test_twice_the_order_is_four_copies():
+    four = screening._hadamard(20)
+    np.testing.assert_array_equal(screening._hadamard(40), np.kron([[1, 1], [1, -1]], four))
+
+
+@pytest.mark.parametrize("n", [3, 11, 27, 51, 91, 111])
+def test_a_design_is_the_same_every_time(n):
+    first = design(n)
+    screening._hadamard.cache_clear()
+    np.testing.assert_array_equal(design(n), first)
+    assert first.dtype == np.int8
+
+
+def test_the_second_half_is_the_first_with_levels_exchanged():
+    runs = design(11)
+    np.testing.assert_array_equal(runs[:12], design(11, fold_over=False))
+    np.testing.assert_array_equal(runs[12:], -runs[:12])
+
+
+@pytest.mark.parametrize("n", [3, 11, 19, 28])
+def test_folded_over_main_effects_are_free_of_two_factor_interactions(n):
+    runs = design(n).astype(int)
+    for one, other in itertools.combinations(range(n), 2):
+        assert not (runs.T @ (runs[:, one] * runs[:, other])).any()
+
+
+def test_not_folded_each_main_effect_is_mixed_with_a_third_of_interactions():
+    runs = design(11, fold_over=False).astype(int)
+    for one, other in itertools.combinations(range(11), 2):
+        mixed = runs.T @ (runs[:, one] * runs[:, other]) / 12
+        assert not mixed[[one, other]].any()
+        np.testing.assert_allclose(np.abs(np.delete(mixed, [one, other])), 1 / 3)
+
+
+@pytest.mark.parametrize("pair", [("a", "b"), ("c", "k")])
+def test_aliases_are_what_an_interaction_adds_to_the_main_effects(pair):
+    runs = pd.DataFrame(design(11, fold_over=False), columns=NAMES)
+    y = 0.5 + 0.1 * (runs[pair[0]] * runs[pair[1]])  # an interaction of 0.2 and nothing else
+    found = effects(runs, np.column_stack([y, y]))["effect"]
+    mixed = screening.aliases(runs)
+    assert mixed.shape == (11, 55)
+    np.testing.assert_allclose(found, 0.2 * mixed[pair], atol=1e-12)
+    assert found.abs().max() > 0.05
+    assert mixed.index.name == "hyperparameter"
+    assert list(mixed.index) == NAMES
+    assert mixed.columns.names == ["first", "second"]
+    assert list(mixed.columns) == list(itertools.combinations(NAMES, 2))
+    unnamed = screening.aliases(runs.to_numpy())
+    assert list(unnamed.index) == list(range(11))
+    assert list(unnamed.columns) == list(itertools.combinations(range(11), 2))
+    np.testing.assert_array_equal(unnamed, mixed)
+    assert (screening.aliases(folded()) == 0).all(axis=None)
+
+
+def test_aliases_of_what_is_no_design():
+    with pytest.raises(ValueError, match="factors 0 and 1 are not orthogonal"):
+        screening.aliases([[1, 1], [-1, -1]])
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, "11", True, None])
+def test_a_wrong_number_of_factors_is_named(n):
+    with pytest.raises(ValueError, match=rf"n_factors must be a whole number .*, not {n!r}"):
+        design(n)
+
+
+@pytest.mark.parametrize("fold_over", [False, True])
+def test_a_design_is_the_callers_own(fold_over):
+    before = design(7, fold_over).copy()
+    design(7, fold_over)[:] = 0
+    np.testing.assert_array_equal(design(7, fold_over), before)
+
+
+# Levels ---------------------------------------------------------------------------------------
+
+
+def test_levels_are_stated():
+    at = levels()
+    assert list(at.index) == list(space.HYPERPARAMETERS)
+    assert at.index.name == "hyperparameter"
+    assert {name: (row["low"], row["high"]) for name, row in at.iterrows()} == {
+        "num_conv_layers": (1, 3),
+        "lr": (pytest.approx(10**-4.75), pytest.approx(10**-2.25)),
+        "dropout_rate": (pytest.approx(0.225), pytest.approx(0.675)),
+        "optimizer": ("Adam", "SGD"),
+        "epoch": (3, 8),
+        "stride": (1, 2),
+        "in_channel_num": (1, 3),
+        "padding": (0, 1),
+        "kernel": (2, 3),
+        "num_fc_units": (70, 194),
+        "batch_size": (32, 256),
+    }
+    assert at["drawn"]["lr"] == "log-uniform from 1e-06 to 0.1"
+    assert at["drawn"]["dropout_rate"] == "uniform from 0 to 0.9"
+    assert at["drawn"]["epoch"] == "a whole number from 1 to 10"
+    assert at["drawn"]["optimizer"] == "one of Adam, SGD"
+    assert list(at["label"]) == [space.SPACE[name].label for name in at.index]
+
+
+def test_levels_are_the_quartiles_of_what_is_drawn():
+    """A quarter of the draws lie at or beyond each, and no more than that strictly beyond."""
+    rng = np.random.default_rng(0)
+    drawn = pd.DataFrame([space.sample(rng) for _ in range(4000)])
+    for name, row in levels().drop(index=["optimizer", "in_channel_num"]).iterrows():
+        for values, level in ((drawn[name], row["low"]), (-drawn[name], -row["high"])):
+            assert (values <= level).mean() > 0.23
+            assert (values < level).mean() < 0.27
+
+
+def test_quartiles_of_a_range_that_does_not_start_at_0():
+    row = space.Hyperparameter("momentum", "Momentum", "float", 0.5, low=0.5, high=0.9)
+    assert screening._quartiles(row) == (pytest.approx(0.6), pytest.approx(0.8))
+
+
+def test_configurations_are_in_the_space_and_at_the_levels():
+    coded = design(11)
+    made = configs(coded)
+    at = levels()
+    assert len(made) == 24
+    for run, config in zip(coded, made, strict=True):
+        assert space.validate(config) == config
+        for name, sign in zip(space.HYPERPARAMETERS, run, strict=True):
+            assert config[name] == at.loc[name, "high" if sign > 0 else "low"]
+        present = space.FILTERS[: config["num_conv_layers"]]
+        assert {name for name in config if name in space.FILTERS} == set(present)
+        assert all(config[name] == space.SPACE[name].default for name in present)
+
+
+def test_the_design_is_found_again_in_a_table():
+    coded = design(11)
+    table = pd.DataFrame(configs(coded), index=range(5, 29))
+    found = code(table)
+    np.testing.assert_array_equal(found, coded)
+    assert list(found.columns) == list(space.HYPERPARAMETERS)
+    assert list(found.index) == list(table.index)
+
+
+@pytest.mark.parametrize(("column", "value"), [("lr", 0.001), ("optimizer", "adam"), ("epoch", 5)])
+def test_a_value_that_is_no_level_is_named(column, value):
+    table = pd.DataFrame(configs(design(11))).astype({column: object})
+    table.at[7, column] = value
+    with pytest.raises(ValueError, match=f"column '{column}', row 7: {value!r} is neither level"):
+        code(table)
+
+
+def test_configurations_of_another_number_of_factors():
+    with pytest.raises(ValueError, match="10 columns, not 11"):
+        configs(design(10))
+
+
+# Effects --------------------------------------------------------------------------------------
+
+
+def test_additive_effects_come_out_exactly():
+    x = folded()
+    y = 0.5 + 0.1 * x["a"] - 0.04 * x["d"] + 0.02 * x["k"]
+    found = effects(x, y)
+    expected = pd.Series(0.0, index=NAMES)
+    expected[["a", "d", "k"]] = 0.2, -0.08, 0.04  # from -1 to +1: twice the coefficient
+    np.testing.assert_allclose(found["effect"], expected, atol=1e-15)
+    assert found.index.name == "hyperparameter"
+    assert list(found.index) == NAMES
+    np.testing.assert_allclose(found["share"][["a", "d", "k"]], [20 / 32, 8 / 32, 4 / 32])
+    np.testing.assert_allclose(found["variance"][["a", "d", "k"]], [100 / 120, 16 / 120, 4 / 120])
+    assert found["share"].sum() == pytest.approx(1)
+    assert found["variance"].sum() == pytest.approx(1)
+    assert found["rank"].to_dict() == {"a": 1, "d": 2, "k": 3} | dict.fromkeys("bcefghij", 7.5)
+
+
+def test_an_effect_is_a_difference_of_two_means():
+    rng = np.random.default_rng(0)
+    x, y = folded(), rng.uniform(size=24)
+    found = effects(x, y)
+    for name in NAMES:
+        difference = y[x[name] == 1].mean() - y[x[name] == -1].mean()
+        assert found.at[name, "effect"] == pytest.approx(difference)
+
+
+def test_interactions_leave_the_main_effects_alone_only_when_folded():
+    for fold_over, moved in ((True, 0), (False, 2 / 3)):
+        x = pd.DataFrame(design(11, fold_over), columns=NAMES)
+        found = effects(x.iloc[:, :10], 0.3 * x["a"] + x["a"] * x["b"])["effect"]
+        assert found["a"] == pytest.approx(0.6)
+        np.testing.assert_allclose(np.abs(found[list("cdefghij")]), moved, atol=1e-12)
+
+
+def test_contrasts_give_the_standard_errors_of_a_regression():
+    rng = np.random.default_rng(1)
+    x = folded()
+    y = rng.normal(size=24) + 2 * x["b"] + x["c"] * x["d"]
+    found = effects(x, y, error="contrasts")
+    fit = sm.OLS(y, sm.add_constant(x)).fit()
+    np.testing.assert_allclose(found["effect"], 2 * fit.params[1:])
+    np.testing.assert_allclose(found["se"], 2 * fit.bse[1:])
+    np.testing.assert_allclose(found["t"], fit.tvalues[1:])
+    np.testing.assert_allclose(found["p"], fit.pvalues[1:])
+    np.testing.assert_allclose(found[["low", "high"]], 2 * fit.conf_int()[1:])
+    assert (found["df"] == fit.df_resid).all()
+    assert found["variance"].sum() == pytest.approx(fit.rsquared)
+
+
+def test_replicates_of_equal_spread_give_the_standard_error_of_a_regression_on_all_runs():
+    """Two replicates at the run's mean +- d in all runs: the pure error is known exactly."""
+    rng = np.random.default_rng(2)
+    x, d = folded(), 0.03
+    means = rng.uniform(size=24)
+    found = effects(x, np.column_stack([means - d, means + d]))
+    # Variance in a run 2 d^2; an effect is the difference of two means of 24 trainings each.
+    np.testing.assert_allclose(found["se"], np.sqrt(2 * d**2 * (1 / 24 + 1 / 24)))
+    np.testing.assert_allclose(found["df"], 24)
+    np.testing.assert_allclose(found["effect"], effects(x, means)["effect"])
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_replicates_of_unequal_spread_have_the_degrees_of_freedom_of_satterthwaite(unit):
+    """Three replicates at the run's mean and +- d: variance d^2, of which half are 9 times those
+    of the others; (sum v)^2 / sum v^2 = (12 + 12 * 9)^2 / (12 + 12 * 81) of 24 runs."""
+    d = unit * np.where(np.arange(24) % 2, 1.0, 3.0)
+    means = np.random.default_rng(9).uniform(size=24)
+    found = effects(folded(), np.column_stack([means - d, means, means + d]))
+    np.testing.assert_allclose(found["df"], 2 * 120**2 / 984)
+    np.testing.assert_allclose(found["se"], unit * 2 / 24 * np.sqrt(120 / 3))
+
+
+def test_an_interval_beyond_all_numbers_is_infinite_without_a_warning():
+    y = np.random.default_rng(10).choice([-1e308, 1e308], 24)
+    found = effects(folded(), y)
+    assert np.isinf(found[["low", "high"]]).any(axis=None)
+    assert np.isfinite(found["effect"]).all()
+
+
+def test_intervals_hold_the_true_effect_as_often_as_they_say():
+    """Also where the spread differs between runs, half of which have nearly none."""
+    rng = np.random.default_rng(3)
+    x = folded()
+    truth = 0.2 * x["a"] - 0.1 * x["b"] * x["c"]
+    spread = np.where(np.arange(24) % 2, 0.001, rng.uniform(0.02, 0.1, 24))
+    held = []
+    for _ in range(200):
+        found = effects(x, truth.to_numpy()[:, None] + rng.normal(size=(24, 3)) * spread[:, None])
+        true = np.where(found.index == "a", 0.4, 0.0)
+        held.append(((found["low"] <= true) & (true <= found["high"])).mean())
+    assert 0.935 < np.mean(held) < 0.985
+    assert 4 < found["df"].iloc[0] < 24
+
+
+def test_the_source_of_the_error_is_chosen():
+    rng = np.random.default_rng(4)
+    x = folded()
+    noise = 0.01 * rng.normal(size=(24, 3))
+    y = (x["a"] + x["b"] * x["c"]).to_numpy()[:, None] + noise
+    pd.testing.assert_frame_equal(effects(x, y), effects(x, y, error="replicates"))
+    pd.testing.assert_frame_equal(
+        effects(x, y, error="contrasts"), effects(x, y.mean(axis=1), error="contrasts")
+    )
+    pd.testing.assert_frame_equal(effects(x, y[:, 0]), effects(x, y[:, 0], error="contrasts"))
+    by_seed, by_contrast = (effects(x, y, error=e)["se"].iloc[0] for e in screening.ERRORS)
+    assert by_contrast > 10 * by_seed  # the interaction
+
+
+def test_no_spread_is_certainty():
+    x = folded()
+    y = np.repeat((0.5 + 0.1 * x["a"]).to_numpy()[:, None], 3, axis=1)
+    found = effects(x, y)
+    assert (found["se"] == 0).all()
+    assert found.at["a", "p"] == 0
+    assert np.isinf(found.at["a", "t"])
+    assert (found["low"] == found["effect"]).all()
+
+
+@pytest.mark.parametrize("shape", [(24,), (24, 3)])
+def test_all_runs_alike_have_no_effects(shape):
+    found = effects(folded(), np.full(shape, 0.1))
+    np.testing.assert_allclose(found["effect"], 0, atol=1e-15)
+    assert (found["variance"] == 0).all()
+    assert (found["t"] == 0).all()
+    np.testing.assert_allclose(found["share"], 1 / 11)
+    assert (found["rank"] == 6).all()
+    assert found.notna().all(axis=None)
+
+
+def test_effects_do_not_depend_on_the_order_of_runs_or_factors():
+    rng = np.random.default_rng(5)
+    x, y = folded(), rng.uniform(size=(24, 3))
+    found = effects(x, y)
+    rows, columns = rng.permutation(24), rng.permutation(NAMES)
+    again = effects(x.iloc[rows][columns], y[rows])
+    pd.testing.assert_frame_equal(again.loc[NAMES], found)
+
+
+def test_effects_leave_their_arguments_alone():
+    x, y = folded(), np.random.default_rng(6).uniform(size=(24, 3))
+    x_before, y_before = x.copy(), y.copy()
+    effects(x, y)
+    pd.testing.assert_frame_equal(x, x_before)
+    np.testing.assert_array_equal(y, y_before)
+
+
+def test_names_are_the_columns_or_given_or_numbers():
+    y = np.arange(24.0)
+    assert list(effects(folded(), y).index) == NAMES
+    assert list(effects(design(11), y).index) == list(range(11))
+    assert list(effects(design(11), y, names=NAMES[::-1]).index) == NAMES[::-1]
+
+
+def test_rounding_is_relative_to_the_numbers_it_came_from():
+    values = np.array([0.5e-12, -0.5e-12, 2e-12, -2e-12])
+    found = screening._without_rounding(values, 100.0)
+    np.testing.assert_array_equal(found, [0, 0, 2e-12, -2e-12])
+
+
+def test_numbers_in_columns_of_objects_are_numbers():
+    y = np.random.default_rng(8).uniform(size=24)
+    found = effects(folded().astype(object), pd.Series(y, dtype=object))
+    pd.testing.assert_frame_equal(found, effects(folded(), y))
+
+
+def off_by_a_level() -> np.ndarray:
+    runs = design(11)
+    runs[4, 6] = 0
+    return runs
+
+
+def missing(y: np.ndarray) -> np.ndarray:
+    y[5] = np.nan
+    return y
+
+
+WRONG = {
+    "values": (lambda: (2 * design(11), np.ones(24)), {}, r"run 0, factor 0: 2 is not \+1 or -1"),
+    "a level": (
+        lambda: (off_by_a_level(), np.ones(24)),
+        {},
+        r"^run 4, factor 6: 0 is not \+1 or -1$",
+    ),
+    "shape of the design": (lambda: (design(11)[0], np.ones(24)), {}, r"shape \(runs, factors\)"),
+    "runs": (lambda: (design(11), np.ones(23)), {}, r"shape \(23, 1\); there are 24 runs"),
+    "dimensions": (lambda: (design(11), np.ones((24, 2, 2))), {}, r"shape \(24, 2, 2\)"),
+    "no responses": (lambda: (design(11), np.ones((24, 0))), {}, r"shape \(24, 0\)"),
+    "a missing response": (lambda: (design(11), missing(np.ones(24))), {}, "run 5: .*missing"),
+    "balance": (lambda: (design(11)[:-1], np.ones(23)), {}, "factor 0 does not have each level"),
+    "orthogonality": (
+        lambda: (design(11)[:, [0, 1, 0]], np.ones(24)),
+        {},
+        "factors 0 and 2 are not orthogonal",
+    ),
+    "names": (lambda: (design(11), np.ones(24)), {"names": ["a"]}, "1 names for 11 factors"),
+    "error": (
+        lambda: (design(11), np.ones(24)),
+        {"error": "seeds"},
+        "^error: 'seeds' is not one of replicates, contrasts$",
+    ),
+    "no replicates": (
+        lambda: (design(11), np.ones(24)),
+        {"error": "replicates"},
+        "^error: 'replicates' needs at least two responses per run$",
+    ),
+    "no contrasts": (
+        lambda: (design(11, fold_over=False), np.ones(12)),
+        {},
+        "11 factors use all of 12 runs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "options", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_arguments_are_named(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        effects(*arguments(), **options)
+
+
+# A table of trained runs ----------------------------------------------------------------------
+
+
+def recorded(**sensitivities: dict[str, float]) -> pd.DataFrame:
+    """Runs on data sets whose accuracy moves by so much per hyperparameter, three seeds each."""
+    rng = np.random.default_rng(7)
+    coded = pd.DataFrame(design(11), columns=space.HYPERPARAMETERS)
+    tables = []
+    for name, moves in sensitivities.items():
+        accuracy = 0.5 + sum(move * coded[of] for of, move in moves.items())
+        for replicate in (1, 2, 3):
+            table = pd.DataFrame(configs(coded)).assign(dataset=name, run=range(24))
+            noise = 0.001 * rng.normal(size=24)
+            tables.append(table.assign(replicate=replicate, accuracy=accuracy + noise))
+    return pd.concat(tables, ignore_index=True).sample(frac=1, random_state=0)
+
+
+@pytest.fixture
+def table():
+    return recorded(
+        mnist={"lr": 0.2, "optimizer": -0.1, "epoch": 0.05},
+        usps={"lr": 0.1, "optimizer": -0.2, "epoch": 0.05},
+    )
+
+
+def test_each_data_set_is_screened(table):
+    screened = screen(table)
+    assert screened.index.names == ["dataset", "hyperparameter"]
+    assert len(screened) == 22
+    assert set(screened.index.unique("dataset")) == {"mnist", "usps"}
+    assert list(screened.index.unique("dataset")) == list(table["dataset"].unique())
+    ascending = screen(table.sort_values("dataset", ascending=False))
+    assert list(ascending.index.unique("dataset")) == ["usps", "mnist"]
+    assert list(screened.loc["usps"].index) == list(space.HYPERPARAMETERS)
+    mnist = screened.loc["mnist"]
+    np.testing.assert_allclose(mnist["effect"][["lr", "optimizer"]], [0.4, -0.2], atol=0.002)
+    assert mnist["rank"][["lr", "optimizer", "epoch"]].tolist() == [1, 2, 3]
+    assert (mnist["p"][["lr", "optimizer", "epoch"]] < 1e-6).all()
+    by_contrast = screen(table, error="contrasts")
+    assert (by_contrast["df"] == 12).all()
+    np.testing.assert_allclose(by_contrast["effect"], screened["effect"])
+
+
+def test_pooled_effects_are_means_over_data_sets(table):
+    screened = screen(table)
+    found = pooled(screened)
+    assert list(found.index) == list(space.HYPERPARAMETERS)
+    both = np.array([screened.loc[name, "effect"] for name in ("mnist", "usps")])
+    np.testing.assert_allclose(found["effect"], both.mean(axis=0))
+    np.testing.assert_allclose(found["se"], both.std(axis=0, ddof=1) / np.sqrt(2))
+    assert (found["df"] == 1).all()
+    assert found["rank"][["lr", "optimizer", "epoch"]].max() == 3
+    assert found["share"].sum() == pytest.approx(1)
+    of_both = [screened.loc[name, "variance"] for name in ("mnist", "usps")]
+    np.testing.assert_allclose(found["variance"], np.mean(of_both, axis=0))
+    assert set(found.columns) == set(screened.columns)
+
+
+def test_one_data_set_cannot_be_pooled(table):
+    with pytest.raises(ValueError, match="effects on 1 data set cannot be pooled"):
+        pooled(screen(table[table["dataset"] == "usps"]))
+
+
+def test_runs_that_are_not_there_are_named(table):
+    gone = (table["dataset"] == "usps") & (table["run"] == 9)
+    with pytest.raises(ValueError, match="usps: run 9 lacks replicates"):
+        screen(table[~(gone & (table["replicate"] == 2))])
+    with pytest.raises(ValueError, match="usps: factor 0 does not have each level in half"):
+        screen(table[~gone])
+    with pytest.raises(ValueError, match=r"(mnist|usps): a replicate of a run occurs twice"):
+        screen(pd.concat([table, table.head(1).assign(accuracy=0.5)]))
+
+
+def test_ranks_are_summed_over_data_sets():
+    scores = pd.DataFrame(
+        {"mnist": [0.1, -0.5, 0.3], "usps": [-0.2, 0.2, 0.4], "svhn": [0.0, 0.9, 0.1]},
+        index=["epoch", "lr", "stride"],
+    )
+    found = rank_sum(scores)
+    assert list(found.index) == ["lr", "stride", "epoch"]
+    assert found.loc["lr"].to_dict() == {
+        "mnist": 1,
+        "usps": 2.5,  # a tie with epoch, of the other sign
+        "svhn": 1,
+        "rank_sum": 4.5,
+        "rank": 1,
+    }
+    assert found["rank_sum"].to_dict() == {"lr": 4.5, "stride": 5, "epoch": 8.5}
+    assert (found[["mnist", "usps", "svhn"]].sum() == 6).all()
+
+
+def test_equal_rank_sums_share_a_rank():
+    found = rank_sum(pd.DataFrame({"mnist": [2.0, 1.0, 0.0], "usps": [1.0, 2.0, 0.0]}))
+    assert found["rank"].to_dict() == {0: 1.5, 1: 1.5, 2: 3}
+
+
+def test_many_equal_rank_sums_stay_in_their_order():
+    names = [f"h{i}" for i in range(40)]
+    scores = np.arange(40) % 2
+    found = rank_sum(pd.DataFrame({"mnist": scores}, index=names))
+    assert list(found.index) == names[1::2] + names[::2]
+
+
+def test_ranks_are_of_sizes_relative_to_the_largest():
+    found = rank_sum(pd.DataFrame({"mnist": [1e-13, 2e-13, 2e-13 * (1 + 1e-14)]}))
+    assert found["rank"].to_dict() == {1: 1.5, 2: 1.5, 0: 3}
+
+
+def test_a_score_that_is_missing_is_named():
+    scores = pd.DataFrame({"mnist": [1.0, 2.0], "usps": [1.0, np.nan]}, index=["lr", "epoch"])
+    with pytest.raises(ValueError, match="epoch has no score on usps"):
+        rank_sum(scores)

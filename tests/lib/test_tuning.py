@@ -1,0 +1,525 @@
+"""hia_book.tuning: what is tuned varies, what is not stays, and what is reported was found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from hia_book import tuning
+from hia_book.tuning import ALL, EPOCHS, LONGEST, NAMES, RANKED, TUNED, Job
+from scripts import load_script
+
+from hia import space
+
+ROOT = Path(__file__).parents[2]
+PAPER = list(space.HYPERPARAMETERS)
+RNG = np.random.default_rng
+
+
+def made(n: int, seed: int, best_lr: float = 1e-3) -> pd.DataFrame:
+    """Trials of Table 1 in which lr decides most and the optimizer some."""
+    rng = RNG(seed)
+    rows = pd.DataFrame([space.sample(rng) for _ in range(n)])
+    for layer, name in enumerate(space.FILTERS, start=1):
+        rows[name] = rows[name].astype("Int64").where(rows["num_conv_layers"] >= layer)
+    away = (np.log10(rows["lr"]) - np.log10(best_lr)).abs() / 4
+    accuracy = 0.8 - 0.6 * away.clip(upper=1) + 0.1 * (rows["optimizer"] == "Adam")
+    accuracy += rng.uniform(0, 0.02, n)
+    return rows.assign(in_channel_num=1, source="random", accuracy=accuracy)
+
+
+@pytest.fixture(scope="module")
+def trials() -> pd.DataFrame:
+    return pd.concat(made(120, seed).assign(dataset=f"set{seed}") for seed in range(3))
+
+
+@pytest.fixture(scope="module")
+def experiment(trials: pd.DataFrame) -> tuning.Experiment:
+    return tuning.Experiment(trials, PAPER)
+
+
+@pytest.fixture(scope="module")
+def surrogate() -> tuning.Surrogate:
+    return tuning.Surrogate(made(200, 0))
+
+
+class Flat:
+    """A surrogate that knows what it was asked, and whose accuracy is a given column."""
+
+    def __init__(self, name: str) -> None:
+        self.place = NAMES.index(name)
+        self.asked: list[np.ndarray] = []
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        self.asked.append(X)
+        return X[:, self.place]
+
+
+# --- configurations ------------------------------------------------------------------------------
+
+
+def test_filters_that_do_not_exist_are_0() -> None:
+    rows = made(200, 0)
+    X = tuning.encode(rows)
+    assert X.shape == (200, 13)
+    for layer, name in enumerate(space.FILTERS, start=1):
+        values = X[:, NAMES.index(name)]
+        assert ((values > 0) == (rows["num_conv_layers"] >= layer)).all()
+    np.testing.assert_allclose(10 ** X[:, NAMES.index("lr")], rows["lr"])
+    drawn = tuning.draw(500, RNG(0))
+    assert (drawn[:, [NAMES.index(name) for name in space.FILTERS]] >= 4).all()
+    assert (tuning.without_absent(drawn) == 0).sum() > 100
+    assert not (drawn == 0)[:, [NAMES.index(name) for name in space.FILTERS]].any()
+
+
+def test_random_configurations_are_of_table_1() -> None:
+    for x in tuning.draw(300, RNG(0)):
+        config = tuning.decode(x)
+        assert config["lr"] == pytest.approx(min(max(config["lr"], 1e-6), 1e-1))
+        config["lr"] = min(max(config["lr"], 1e-6), 1e-1)  # rounding of the logarithm
+        kept = space.validate(config)
+        assert len(kept) == 10 + config["num_conv_layers"]
+
+
+def test_the_default_is_table_1s() -> None:
+    config = tuning.decode(tuning.table1_default())
+    expected = {name: space.SPACE[name].default for name in NAMES}
+    assert config.pop("lr") == pytest.approx(expected.pop("lr"))
+    assert config == expected
+
+
+def test_only_what_can_be_chosen_is_tuned() -> None:
+    assert tuning.mask(["lr", "epoch"]).sum() == 2
+    with pytest.raises(ValueError, match="'in_channel_num' cannot be tuned; num_conv_layers"):
+        tuning.mask(["in_channel_num"])
+    assert "in_channel_num" not in RANKED
+    assert len(RANKED) == 10
+
+
+def test_epoch_is_tuned_in_one_arm_only() -> None:
+    assert tuning.tunable(TUNED) == NAMES
+    assert tuning.ranked(TUNED) == RANKED
+    assert set(NAMES) - set(tuning.tunable()) == set(RANKED) - set(tuning.ranked()) == {"epoch"}
+    assert tuning.everything() == (ALL, 12)
+    assert tuning.everything(TUNED, filters=False) == (ALL, 10)
+    X = tuning.draw(50, RNG(0))
+    longest = tuning.trained(X, LONGEST)
+    place = NAMES.index("epoch")
+    assert (longest[:, place] == space.SPACE["epoch"].high).all()
+    np.testing.assert_array_equal(np.delete(longest, place, 1), np.delete(X, place, 1))
+    np.testing.assert_array_equal(tuning.trained(X, TUNED), X)
+    assert len(set(X[:, place])) > 1
+    assert tuning.trained(X[0], LONGEST)[place] == space.SPACE["epoch"].high
+
+
+# --- surrogates ----------------------------------------------------------------------------------
+
+
+def test_the_surrogate_predicts(surrogate: tuning.Surrogate) -> None:
+    new = made(200, 1)
+    X = tuning.encode(new)
+    assert np.corrcoef(surrogate(X), new["accuracy"])[0, 1] > 0.9
+    np.testing.assert_allclose(surrogate(X), surrogate._forest.predict(X))
+    other = X.copy()
+    other[X[:, NAMES.index("num_conv_layers")] < 3, NAMES.index("num_filters_3")] = 64
+    np.testing.assert_array_equal(surrogate(other), surrogate(X))
+
+
+def test_quality_is_of_trials_not_seen() -> None:
+    rows = made(200, 0)
+    found = tuning.quality(rows)
+    assert found["r2"] == found["random"] > 0.7
+    assert found["spearman"] > 0.8
+    assert 0 < found["error"] < 0.1
+    twice = pd.concat([rows, rows.assign(source="bohb")])  # seen all but itself
+    assert tuning.quality(twice)["r2"] > found["r2"]
+    rough = pd.concat([rows, made(100, 1).assign(source="bohb", accuracy=0.1)])
+    assert tuning.quality(rough)["random"] != tuning.quality(rough)["r2"]
+    shuffled = rows.assign(accuracy=RNG(0).permutation(rows["accuracy"]))
+    assert tuning.quality(shuffled)["r2"] < 0.2
+
+
+def test_the_learned_default_is_that_of_the_others() -> None:
+    """Two data sets want a large learning rate, one a small one: it learns from the others."""
+    parts = {"a": made(300, 0, 1e-2), "b": made(300, 1, 1e-2), "c": made(300, 2, 1e-5)}
+    found = tuning.learned_defaults({name: tuning.Surrogate(rows) for name, rows in parts.items()})
+    assert tuning.decode(found["c"])["lr"] == pytest.approx(1e-2, rel=0.7)
+    assert tuning.decode(found["c"])["optimizer"] == "Adam"
+    assert tuning.decode(found["c"])["epoch"] == space.SPACE["epoch"].high
+
+
+# --- rankings ------------------------------------------------------------------------------------
+
+
+def test_rankings_find_what_decides(trials: pd.DataFrame) -> None:
+    found = tuning.rankings(trials, PAPER)
+    for method in tuning.COMPUTED:
+        assert found[method][0] == "lr"
+        assert found[method].index("optimizer") < 4
+        assert sorted(found[method]) == sorted(RANKED)
+    assert found["reversed"] == found["nrrelieff"][::-1]
+    assert found["paper"] == tuple(name for name in PAPER if name != "in_channel_num")
+
+
+def test_only_random_search_has_a_say_in_rankings(trials: pd.DataFrame) -> None:
+    again = trials.assign(source="bohb", accuracy=RNG(0).permutation(trials["accuracy"]))
+    assert tuning.rankings(pd.concat([trials, again]), PAPER) == tuning.rankings(trials, PAPER)
+    with pytest.raises(ValueError, match="source: no trials of random search"):
+        tuning.rankings(again, PAPER)
+
+
+def test_random_orders_differ_and_can_be_had_again() -> None:
+    orders = [tuning.random_order("mnist", repetition) for repetition in range(20)]
+    assert len(set(orders)) == 20
+    assert orders[3] == tuning.random_order("mnist", 3) != tuning.random_order("svhn", 3)
+    assert sorted(orders[0]) == sorted(RANKED)
+
+
+def test_the_left_out_data_set_has_no_say(trials: pd.DataFrame) -> None:
+    def everything(table: pd.DataFrame) -> tuple[object, ...]:
+        experiment = tuning.Experiment(table, PAPER)
+        learned = [experiment.defaults[epochs]["learned"]["set0"].tolist() for epochs in EPOCHS]
+        return experiment.rankings["set0"], learned
+
+    changed = trials.copy()
+    own = changed["dataset"] == "set0"
+    changed.loc[own, "accuracy"] = 1 - changed.loc[own, "accuracy"]
+    assert everything(trials) == everything(changed)
+
+
+# --- searches ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("search", [tuning.random_search, tuning.tpe])
+def test_what_is_not_tuned_stays_at_the_default(search) -> None:
+    flat, default = Flat("epoch"), tuning.table1_default()
+    free = np.array([tuning.mask(["epoch", "lr"]), tuning.mask(["epoch", "num_filters_3"])])
+    best = search(flat, free, default, 30, RNG(0))
+    assert best.shape == (2, 30)
+    assert (best[:, 0] == space.SPACE["epoch"].default).all()
+    assert (np.diff(best, axis=1) >= 0).all()
+    asked = np.concatenate(flat.asked)
+    varied = {NAMES[place] for place in np.flatnonzero(np.ptp(asked, axis=0) > 0)}
+    # The default has two layers: TPE does not ask for the filters of a third.
+    assert varied - {"num_filters_3"} == {"epoch", "lr"}
+    assert ("num_filters_3" in varied) == (search is tuning.random_search)
+    for x in asked:
+        assert 1 <= x[NAMES.index("epoch")] <= 10
+    np.testing.assert_array_equal(best, search(Flat("epoch"), free, default, 30, RNG(0)))
+    assert not np.array_equal(best, search(Flat("epoch"), free, default, 30, RNG(1)))
+
+
+def test_tpe_asks_for_filters_that_exist() -> None:
+    flat = Flat("num_conv_layers")
+    free = np.array([tuning.mask(NAMES)])
+    tuning.tpe(flat, free, tuning.table1_default(), 40, RNG(0))
+    asked = np.concatenate(flat.asked)
+    deep = asked[:, NAMES.index("num_conv_layers")] == 3
+    third = asked[:, NAMES.index("num_filters_3")]
+    assert deep.any()
+    assert (third[~deep] == space.SPACE["num_filters_3"].default).all()
+    assert len(set(third[deep])) > 3
+    for x in asked:
+        config = tuning.decode(x)
+        space.validate({**config, "lr": min(max(config["lr"], 1e-6), 1e-1)})
+
+
+def test_tpe_is_better_than_random(surrogate: tuning.Surrogate) -> None:
+    free = np.tile(tuning.mask(NAMES), (3, 1))
+    default = tuning.table1_default()
+    ends = [
+        search(surrogate, free, default, 40, RNG(0))[:, -1].mean()
+        for search in (tuning.tpe, tuning.random_search)
+    ]
+    assert ends[0] > ends[1]
+
+
+def test_optunas_verbosity_is_left_as_it_was(surrogate: tuning.Surrogate) -> None:
+    before = optuna.logging.get_verbosity()
+    tuning.tpe(surrogate, np.array([tuning.mask(["lr"])]), tuning.table1_default(), 2, RNG(0))
+    assert optuna.logging.get_verbosity() == before
+
+
+def test_the_ceiling_of_a_known_function() -> None:
+    default = tuning.table1_default()
+    assert tuning.ceiling(Flat("epoch"), tuning.mask(["epoch"]), default, RNG(0)) == 10
+    assert tuning.ceiling(Flat("epoch"), tuning.mask(["lr"]), default, RNG(0)) == 2
+    assert tuning.ceiling(Flat("lr"), tuning.mask(NAMES), default, RNG(0)) == pytest.approx(-1)
+
+
+def test_tuning_more_reaches_more(surrogate: tuning.Surrogate) -> None:
+    default = tuning.table1_default()
+    names = ("lr", "optimizer", "epoch", "num_fc_units")
+    reached = [tuning.ceiling(surrogate, tuning.mask(names[:k]), default, RNG(0)) for k in range(5)]
+    assert reached[0] == pytest.approx(surrogate(default[None])[0])
+    assert reached == sorted(reached)
+
+
+# --- the experiment ------------------------------------------------------------------------------
+
+
+def test_jobs() -> None:
+    found = tuning.jobs(["a", "b"])
+    assert len(set(found)) == len(found)
+    assert {job.search for job in found if job.default == "learned"} == {"random"}
+    assert not [job for job in found if job.search == "tpe" and job.ranking == "random"]
+    for epochs, counts in ((LONGEST, {9, 12}), (TUNED, {10, 13})):
+        own = [job for job in found if job.epochs == epochs]
+        assert {job.k for job in own if job.ranking == ALL} == counts
+    assert {job.epochs for job in found if job.search == "tpe"} == {LONGEST}
+    assert len(tuning.jobs(["a"], ["random"])) == 2 * 2 * (6 * 4 + 2)
+
+
+def test_what_a_job_tunes(experiment: tuning.Experiment) -> None:
+    def tuned(ranking: str, k: int, repetition: int = 0, epochs: str = TUNED) -> tuple[str, ...]:
+        return experiment.tuned(Job("set0", epochs, "table1", "random", ranking, k), repetition)
+
+    assert tuned(ALL, 13) == NAMES
+    assert set(tuned(ALL, 10)) == set(RANKED)
+    assert set(NAMES) - set(tuned(ALL, 12, epochs=LONGEST)) == {"epoch"}
+    assert set(RANKED) - set(tuned(ALL, 9, epochs=LONGEST)) == {"epoch"}
+    order = experiment.rankings["set0"]["nrrelieff"]
+    place = order.index("epoch")
+    assert set(tuned("nrrelieff", place)) == set(order[:place])
+    assert "epoch" in tuned("nrrelieff", place + 1)
+    without = tuned("nrrelieff", place + 1, epochs=LONGEST)
+    assert set(without) == {*order[:place], *order[place + 1 : place + 2]}
+    for repetition in range(10):
+        drawn = tuned("random", 9, repetition, LONGEST)
+        assert len(drawn) == 9
+        assert "epoch" not in drawn
+    assert set(tuned("paper", 2)) == {"num_conv_layers", "lr"}
+    assert not set(tuned("nrrelieff", 5)) & set(tuned("reversed", 5))
+    assert tuned("random", 3) != tuned("random", 3, 1)
+    assert set(tuned("random", 2)) < set(tuned("random", 3))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "REPETITIONS", {"random": 20, "tpe": 2})
+    monkeypatch.setattr(tuning, "CHECKPOINTS", {"random": (1, 5, 20), "tpe": (1, 5, 12)})
+    monkeypatch.setattr(tuning, "TOP", (1, 2))
+    monkeypatch.setattr(tuning, "_POINTS", 64)
+    monkeypatch.setattr(tuning, "_CANDIDATES", 200)
+
+
+@pytest.mark.usefixtures("quick")
+def test_measuring(experiment: tuning.Experiment) -> None:
+    rows = [experiment.measure(job) for job in tuning.jobs(sorted(experiment.surrogates))]
+    found = tuning.table(rows)
+    assert (found["best"] >= found["found"]).all()
+    assert (found["best"] >= found["ceiling"]).all()
+    single = found[found["ranking"] != "random"]
+    assert (single["ceiling"] >= single["found"] - 1e-12).all()
+    one = found.query("dataset == 'set0' & default == 'table1' & search == 'random'")
+    for epochs in EPOCHS:
+        own = one[one["epochs"] == epochs]
+        start = [mean[0] for mean in own["mean"]]
+        default = tuning.trained(tuning.table1_default(), epochs)
+        assert start == pytest.approx([experiment.surrogates["set0"](default[None])[0]] * len(own))
+        assert len(set(own["best"])) == 1
+        again = experiment.measure(Job("set0", epochs, "table1", "random", "nrrelieff", 1))
+        same = own.query("ranking == 'nrrelieff' & k == 1").iloc[0]
+        np.testing.assert_array_equal(np.float32(again["mean"]), same["mean"])
+    assert len(set(one["best"])) == 2
+    assert (np.array(found["error"].tolist())[:, 0] < 1e-12).all()
+    # What matters is lr: with it alone nearly everything can be had, without it little.
+    right = tuning.regrets(found, "table1", "random", "nrrelieff", 1).at(20)[0]
+    wrong = tuning.regrets(found, "table1", "random", "reversed", 1).at(20)[0]
+    assert wrong > 2 * right
+    lost = tuning.losses(found, "table1", "random", "reversed", 2)
+    assert lost.at(20)[1] > 0
+    assert tuning.wins_from(lost) is not None
+    assert tuning.unreachable(found, "table1", "reversed", 1)[0] > 0.05
+
+
+def test_one_data_set_cannot_be_left_out(trials: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match=r"trials of 1 data set\(s\)"):
+        tuning.Experiment(trials[trials["dataset"] == "set0"], PAPER)
+
+
+def test_fingerprints_tell_tables_apart(
+    trials: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tuning.fingerprint(trials, PAPER)
+    assert mark == tuning.fingerprint(trials.copy(), PAPER)
+    assert mark != tuning.fingerprint(trials.head(300), PAPER)
+    assert mark != tuning.fingerprint(trials, PAPER[::-1])
+    monkeypatch.setattr(tuning, "REPETITIONS", {"random": 3})
+    assert mark != tuning.fingerprint(trials, PAPER)
+
+
+# --- what it says --------------------------------------------------------------------------------
+
+
+def invented(ranking: str, k: int, regret: dict[str, list[float]], error: float = 0.0):
+    """Rows of a table whose checkpoints are 1, 2 and 4."""
+    return [
+        {
+            "dataset": name,
+            "epochs": LONGEST,
+            "default": "table1",
+            "search": "random",
+            "ranking": ranking,
+            "k": k,
+        }
+        | {"mean": [0.9 - r for r in values], "error": [error] * 3, "trials": [1, 2, 4]}
+        | {"best": 0.9, "ceiling": 0.9 - values[-1] / 2, "found": 0.8, "tuned": []}
+        for name, values in regret.items()
+    ]
+
+
+@pytest.fixture
+def few() -> pd.DataFrame:
+    rows = invented("paper", 1, {"a": [0.3, 0.2, 0.2], "b": [0.5, 0.3, 0.3]})
+    return pd.DataFrame(rows + invented(ALL, 12, {"b": [0.5, 0.4, 0.1], "a": [0.3, 0.2, 0.1]}))
+
+
+def test_regrets_and_losses(few: pd.DataFrame) -> None:
+    regret = tuning.regrets(few, "table1", "random", "paper", 1)
+    np.testing.assert_allclose(regret.mean, [0.4, 0.25, 0.25])
+    assert regret.at(4) == pytest.approx((0.25, 0.2, 0.3))
+    loss = tuning.losses(few, "table1", "random", "paper", 1)
+    np.testing.assert_allclose(loss.mean, [0, -0.05, 0.15])
+    assert loss.at(4) == pytest.approx((0.15, 0.1, 0.2))
+    itself = tuning.losses(few, "table1", "random", "paper", 1, against=("paper", 1))
+    np.testing.assert_allclose(itself.mean, 0, atol=1e-12)
+    with pytest.raises(ValueError, match="the table has no searches with"):
+        tuning.regrets(few, "table1", "random", "paper", 1, TUNED)
+    other = pd.concat([few, few.query("k == 1").assign(epochs=TUNED, best=1.0)])
+    assert tuning.regrets(other, "table1", "random", "paper", 1, TUNED).at(4)[0] == pytest.approx(
+        0.35
+    )
+    assert tuning.unreachable(few, "table1", "paper", 1) == pytest.approx((0.125, 0.1, 0.15))
+    with pytest.raises(ValueError, match=r"trials=3 is none of 1, 2, 4"):
+        regret.at(3)
+    with pytest.raises(ValueError, match="the table has no searches with"):
+        tuning.regrets(few, "table1", "tpe", "paper", 1)
+
+
+def test_what_of_a_loss_is_training(few: pd.DataFrame) -> None:
+    rows = invented("paper", 1, {"a": [0.3, 0.3, 0.3], "b": [0.5, 0.5, 0.5]}, error=0.01)
+    rows += invented(ALL, 13, {"a": [0.3, 0.1, 0.0], "b": [0.5, 0.4, 0.4]})
+    both = pd.concat([few, pd.DataFrame(rows).assign(epochs=TUNED)])
+    found = tuning.by_training(both, "table1", "random", "paper", 1)
+    free = tuning.losses(both, "table1", "random", "paper", 1, TUNED)
+    fixed = tuning.losses(both, "table1", "random", "paper", 1)
+    np.testing.assert_allclose(found.mean, [0, 0.2, 0.05], atol=1e-12)
+    np.testing.assert_allclose(found.mean, free.mean - fixed.mean, atol=1e-12)
+    # By data set 0.2 and 0.2: the width is that of the repetitions only.
+    assert found.high[1] - found.low[1] == pytest.approx(2 * 1.96 * 0.01 / np.sqrt(2), rel=0.1)
+    with pytest.raises(ValueError, match="the table has no searches with"):
+        tuning.by_training(few, "table1", "random", "paper", 1)
+
+
+def test_errors_of_repetitions_widen_the_interval() -> None:
+    same = {name: [0.3, 0.3, 0.3] for name in "abcd"}
+    found = pd.DataFrame(invented("paper", 1, same, error=0.1))
+    mean, low, high = tuning.regrets(found, "table1", "random", "paper", 1).at(2)
+    assert mean == pytest.approx(0.3)
+    assert high - low == pytest.approx(2 * 1.96 * 0.1 / 2, rel=0.1)
+
+
+def test_from_when_on_everything_wins() -> None:
+    def curve(mean: list[float], width: float = 0.05) -> tuning.Curve:
+        values = np.array(mean)
+        return tuning.Curve(np.array([1, 2, 4, 8]), values, values - width, values + width)
+
+    assert tuning.wins_from(curve([-1, 1, -1, 1])) == 8
+    assert tuning.wins_from(curve([-1, 0.01, 1, 1])) == 2
+    assert tuning.wins_from(curve([-1, 0.01, 1, 1]), surely=True) == 4
+    assert tuning.wins_from(curve([1, 1, 1, -1])) is None
+    assert tuning.wins_from(curve([0.01] * 4), surely=True) is None
+
+
+def test_only_complete_data_sets_count() -> None:
+    rows = [vars(job) for job in tuning.jobs(["a", "b"])]
+    whole = pd.DataFrame(rows)
+    assert len(tuning.complete(whole)) == len(whole)
+    part = tuning.complete(whole.drop(index=whole.index[-1]))
+    assert set(part.loc[part["search"] == "tpe", "dataset"]) == {"a"}
+    assert set(part.loc[part["search"] == "random", "dataset"]) == {"a", "b"}
+
+
+def test_load_says_what_is_wrong(tmp_path: Path, few: pd.DataFrame) -> None:
+    path = tmp_path / "tuning.parquet"
+    with pytest.raises(FileNotFoundError, match=r"record_tuning\.py makes it"):
+        tuning.load(path)
+    few.to_parquet(path)
+    assert len(tuning.load(path)) == 4
+    few.drop(columns="best").to_parquet(path)
+    with pytest.raises(ValueError, match="column 'best' is missing"):
+        tuning.load(path)
+    few.assign(best=0.5).to_parquet(path)
+    with pytest.raises(ValueError, match="row 0 is better on average than `best`"):
+        tuning.load(path)
+    few.assign(error=[[0.0]] * 4).to_parquet(path)
+    with pytest.raises(ValueError, match="row 0 has means of other numbers"):
+        tuning.load(path)
+
+
+# --- the recording -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load_script("record_tuning")
+
+
+@pytest.mark.usefixtures("quick")
+def test_recording_can_be_cut_short_and_goes_on(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    rows = pd.read_parquet(ROOT / "data" / "trials.parquet")
+    some = rows[rows["dataset"].isin(["mnist", "svhn"])].groupby("dataset").head(40)
+    some.to_parquet(tmp_path / "trials.parquet")
+    (tmp_path / "published").symlink_to(ROOT / "data" / "published")
+    given = ["--to", str(tmp_path), "--data", str(tmp_path)]
+    given += ["--journal", str(tmp_path / "journal.jsonl"), "--searches", "random"]
+    whole = tuning.Experiment.measure
+    calls = []
+
+    def cut_short(self, job):
+        calls.append(job)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return whole(self, job)
+
+    monkeypatch.setattr(tuning.Experiment, "measure", cut_short)
+    assert script.main(given) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    first = tuning.load(tmp_path / "tuning.parquet")
+    assert len(first) == 5
+    monkeypatch.setattr(tuning.Experiment, "measure", whole)
+    assert script.main(given) == 0
+    assert "5 of 112 jobs are there" in capsys.readouterr().out
+    found = tuning.load(tmp_path / "tuning.parquet")
+    assert len(found) == 112
+    key = ["dataset", "epochs", "default", "search", "ranking", "k"]
+    before = first.iloc[0]
+    again = found.set_index(key).sort_index().loc[tuple(before[key])]
+    assert list(again["mean"]) == list(before["mean"])
+    notes = json.loads((tmp_path / "tuning.json").read_text())
+    assert notes["jobs"] == notes["asked"] == 112
+    assert set(notes["surrogates"]) == {"mnist", "svhn"}
+    assert notes["surrogates"]["mnist"]["rows"] == 40
+    assert len(notes["rankings"]["svhn"]["fanova"]) == 10
+    epochs = [notes["defaults"][arm]["table1"]["mnist"]["epoch"] for arm in (LONGEST, TUNED)]
+    assert epochs == [10, 2]
+    # The table alone is enough, and a changed study is another one.
+    (tmp_path / "journal.jsonl").unlink()
+    assert script.main(given) == 0
+    assert "112 of 112 jobs are there" in capsys.readouterr().out
+    some.groupby("dataset").head(35).to_parquet(tmp_path / "trials.parquet")
+    monkeypatch.setattr(tuning.Experiment, "measure", cut_short)
+    calls.clear()
+    assert script.main(given) == 130
+    assert "0 of 112 jobs are there" in capsys.readouterr().out

@@ -1,0 +1,130 @@
+"""Several machines at one database server: started here, joined, one of them killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import mariadb
+import postgres
+import pytest
+from chapters import ROOT, names, page
+from faults import Disturbed, ended, until, workers
+
+from hia import cli
+from hia.study import run as study
+from hia.study.storage import StorageError, opened, shown
+
+needs_postgres = pytest.mark.skipif(postgres.missing() is not None, reason=str(postgres.missing()))
+
+
+needs_mariadb = pytest.mark.skipif(mariadb.missing() is not None, reason=str(mariadb.missing()))
+
+
+@pytest.fixture
+def postgresql_url():
+    with postgres.server(durable=False) as running:
+        yield running.url
+
+
+@pytest.fixture
+def mariadb_url():
+    with mariadb.server() as url:
+        yield url
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("postgresql_url", marks=needs_postgres),
+        pytest.param("mariadb_url", marks=needs_mariadb),
+    ],
+)
+def test_machines_join_by_the_url_and_may_die(url, request, tmp_path):
+    """The same command twice, as on two machines; a worker of one dies, then all of the other."""
+    disturbed = Disturbed(tmp_path, 60, request.getfixturevalue(url))
+    with ended(disturbed.start()) as first, ended(disturbed.start()) as second:
+        until(lambda: len(workers_of(disturbed)) >= 4, first, disturbed.output)
+        workers(first)[0].kill()
+        disturbed.wait(first, more=2)
+        os.killpg(second.pid, signal.SIGKILL)
+        assert first.wait(timeout=900) == 0, disturbed.output()
+    assert "Traceback" not in disturbed.output()
+    assert disturbed.output().count("a worker was killed (SIGKILL)") == 1
+    disturbed.assert_whole()
+    with opened(disturbed.url) as storage:
+        assert [session["workers"] for session in storage.sessions()] == [2, 2]
+
+
+def workers_of(disturbed: Disturbed) -> set[str]:
+    """The worker processes that have taken a trial of the study."""
+    with opened(disturbed.url) as storage:
+        return {
+            trial.user_attrs["worker"]
+            for key in study._studies(disturbed.plan)
+            for trial in study._study(storage, *key).get_trials(deepcopy=False)
+            if "worker" in trial.user_attrs
+        }
+
+
+@needs_postgres
+def test_a_server_that_does_not_answer_is_said_without_the_password(tmp_path, monkeypatch):
+    monkeypatch.setattr("hia.study.storage.PATIENCE", (0.1,))
+    disturbed = Disturbed(tmp_path, 3, f"postgresql://me:secret@/hia?host={tmp_path}")
+    with pytest.raises(StorageError, match=r"me:\*\*\*@.*No such file.*once this is") as error:
+        disturbed.run()
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://me:secret@host/hia", "postgresql://me:***@host/hia"),
+        ("sqlite:///runs/first.db", "sqlite:///runs/first.db"),
+        ("me:secret@host", "host"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url, expected):
+    assert shown(url) == expected
+
+
+def test_the_commands_of_the_chapter_are_those_of_the_program():
+    """What the chapter tells to type is what `hia` takes."""
+    text = Path(__file__).parents[2].joinpath("notebooks", "cluster.py").read_text()
+    commands = re.findall(r"^(?:# )?(?:exec )?(hia (?:study|export) .*)$", text, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        options = cli._parser().parse_args(command.split()[1:])
+        assert options.storage.startswith("postgresql://")
+        assert (Path(__file__).parents[2] / options.plan).is_file()
+
+
+def test_what_a_storage_carries_is_there_only_once_measured(tmp_path, monkeypatch):
+    """The section and all that leads to it, or nothing."""
+    monkeypatch.chdir(tmp_path)
+    given = {"trials": str(ROOT / "data" / "trials.parquet"), "storage": "storage.json"}
+    assert page("cluster", **given) == ""
+    trial = {"worker_ms": 30.0, "writes_ms": 5.0, "poll_ms": 1.0, "first_poll_s": 0.1, "kB": 4.0}
+    measured = {
+        "processor": "a processor, AVX512",
+        "cores": 4,
+        "trial": [
+            trial | {"storage": kind, "finished": finished, "server_ms": server}
+            for kind, server in (("sqlite", None), ("postgresql", 8.0))
+            for finished in (0, 1000)
+        ],
+        "together": [{"storage": "sqlite", "workers": 2, "per_second": 40.0}],
+        "proposal": [{"finished": 1000, "proposal_ms": 100.0}],
+    }
+    Path("storage.json").write_text(json.dumps(measured))
+    shown = page("cluster", **given)
+    assert shown.startswith("## How far a storage carries\n\nWhat follows was measured")
+    assert names(shown) == {"table-storage", "table-limits"}
+    assert "| PostgreSQL | 1,000 |" in shown  # 8 cores of 8 ms a trial
+    assert "| SQLite | 200 |" in shown  # one at a time, 5 ms
+    assert "What this leaves out" in shown
+    assert "nan" not in shown

@@ -1,0 +1,150 @@
+"""The pages on extending and citing, followed to the letter in a copy of the repository."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "book" / "extend.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```\{code-block\} (\w+)\n(?::caption: (\S+)\n)?(.*?)^```$", re.M | re.S)
+# What the steps need of the repository. Images and trainings of this machine stay here.
+NEEDED = ("hia", "tests", "notebooks", "book", "studies", "data", "_config.yml", "pyproject.toml")
+
+
+def sections() -> dict[str, list[tuple[str, str, str]]]:
+    """By heading: kind, path and content of the blocks below it."""
+    headed = re.split(r"^## (.+)$", PAGE, flags=re.M)[1:]
+    pairs = zip(headed[::2], headed[1::2], strict=True)
+    return {heading: BLOCK.findall(text) for heading, text in pairs}
+
+
+def change(path: Path, diff: str) -> None:
+    """Apply the lines of a diff, which must be in the file exactly once."""
+    lines = diff.splitlines()
+    assert all(line[:1] in ("+", "-", " ", "") for line in lines), f"{path}: no diff:\n{diff}"
+    before = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
+    after = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
+    text = path.read_text(encoding="utf-8")
+    assert text.count(before) == 1, f"{path.name} has {text.count(before)} times:\n{before}"
+    path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for name in NEEDED:
+        source = ROOT / name
+        if source.is_dir():
+            skipped = shutil.ignore_patterns("__pycache__", "*.ipynb")
+            shutil.copytree(source, tmp_path / name, ignore=skipped)
+        else:
+            shutil.copy(source, tmp_path / name)
+    return tmp_path
+
+
+def test_every_section_has_steps() -> None:
+    assert list(sections()) == [
+        "Your own trials",
+        "A data set",
+        "A hyperparameter",
+        "A method",
+    ]
+    assert PAGE.count("```{") == sum(map(len, sections().values()))
+    for blocks in sections().values():
+        assert "console" in [kind for kind, _, _ in blocks]
+        assert all(path or kind == "console" for kind, path, _ in blocks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("heading", sections())
+def test_the_steps_of_a_section_can_be_followed(heading: str, copy: Path) -> None:
+    commands = ["set -eu"]
+    for kind, path, content in sections()[heading]:
+        if kind == "diff":
+            change(copy / path, content)
+        elif kind == "console":
+            assert all(line.startswith("$ ") for line in content.splitlines())
+            commands += [line[2:] for line in content.splitlines()]
+        else:
+            assert not (copy / path).exists(), f"{path} is there already"
+            (copy / path).write_text(content, encoding="utf-8")
+    script = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{script}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(copy),  # this copy of the package, not the one that is installed
+    }
+    environment.pop("HIA_DATA", None)
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(commands)],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    for line in RESULTS[heading]:
+        assert re.search(line, done.stdout, re.M), f"no {line!r} in:\n{done.stdout}"
+
+
+# What has to be in the output of a section's commands.
+RESULTS = {
+    "Your own trials": [
+        r"300 trials of my_trials.csv, to explain score",
+        r"lr +1 +0\.\d{3}",
+        r"share +share_low +share_high",
+        r"\{'l\w+': 0\.\d+, 'l\w+': 0\.\d+\}",
+    ],
+    "A data set": [
+        r"12 rows written to mine",
+        r"nrrelieff|N-RReliefF",
+        r"page: +\S+explorer\.html",
+    ],
+    "A hyperparameter": [r"12 rows written to decay", r"weight_decay +\d+ +\d\.\d+"],
+    "A method": [r"\d+ passed", r"rank correlation: squared rank correlation"],
+}
+
+
+def test_a_change_that_does_not_fit_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("a = 1\nb = 2\n")
+    change(path, " a = 1\n-b = 2\n+b = 3\n")
+    assert path.read_text() == "a = 1\nb = 3\n"
+    with pytest.raises(AssertionError, match=r"module\.py has 0 times"):
+        change(path, "-b = 2\n+b = 3\n")
+
+
+# Citing ----------------------------------------------------------------------------------------
+
+CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+
+
+def test_the_citation_has_what_a_reader_of_it_needs() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert CITATION["cff-version"] == "1.2.0"
+    assert f'version = "{CITATION["version"]}"' in project
+    assert f'license = "{CITATION["license"]}"' in project
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert CITATION["title"] == config["title"]
+    assert CITATION["authors"] == [{"name": config["author"]}]
+    assert {"message", "abstract", "keywords", "references", "type"} <= set(CITATION)
+
+
+def test_references_of_the_citation_are_in_the_bibliography() -> None:
+    bibliography = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    plain = re.sub(r"[{}]", "", bibliography).lower()
+    for reference in CITATION["references"]:
+        assert reference["title"].lower() in plain
+        assert re.fullmatch(r"10\.\d{4,}/\S+", reference["doi"])
+        assert all(author["family-names"] for author in reference["authors"])
+
+
+def test_the_page_on_citing_says_the_same() -> None:
+    page = (ROOT / "book" / "cite.md").read_text(encoding="utf-8")
+    for text in (CITATION["title"], CITATION["version"], CITATION["license"]):
+        assert text in page
+    assert all(reference["doi"] in page for reference in CITATION["references"])

@@ -1,0 +1,74 @@
+"""Numbers of figures and tables: the paper's for the paper's, S1, S2, ... for the others."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "book" / "_ext"))
+
+from hia_numbers import renumber  # noqa: E402
+from hia_whole import parted  # noqa: E402
+
+DOT = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
+
+
+def test_the_papers_keep_their_numbers_and_the_others_are_counted() -> None:
+    numbers = {
+        "b": {"figure": {"fig-x": (3,), "fig-2": (4,)}, "table": {"table-5-check": (2,)}},
+        "a": {"figure": {"fig-y": (1,), "fig-4": (2,)}, "table": {"table-5": (1,)}},
+        "c": {"displaymath": {"equation-eq-1": (1,)}},
+        "d": {"figure": {"id1": (10,)}},
+    }
+    renumber(numbers)
+    assert numbers == {
+        "b": {"figure": {"fig-x": ("S2",), "fig-2": (2,)}, "table": {"table-5-check": ("S1",)}},
+        "a": {"figure": {"fig-y": ("S1",), "fig-4": (4,)}, "table": {"table-5": (5,)}},
+        "c": {"displaymath": {"equation-eq-1": (1,)}},
+        "d": {"figure": {"id1": ("S3",)}},
+    }
+
+
+def test_names_and_numbers_are_parted_from_their_text_and_keep_their_letters() -> None:
+    text = "N-RReliefF on CIFAR-100, with lr from 1e-06: 95 % of a 3-fold test."
+    found = parted(text)
+    whole = [node.astext() for node in found if isinstance(node, nodes.inline)]
+    assert whole == ["N-RReliefF", "CIFAR-100", "1e-06", "95 %"]
+    assert "".join(node.astext() for node in found) == text
+
+
+def figure(name: str) -> str:
+    return f"~~~{{figure}} {DOT}\n:name: {name}\n:alt: a dot\n\nA caption.\n~~~\n\n"
+
+
+@pytest.mark.slow
+def test_captions_and_references_of_a_built_book_agree(tmp_path: Path) -> None:
+    names = ["fig-a", "fig-4", "fig-b", "table-3", "table-c"]
+    references = " ".join(f"{{numref}}`{name}`" for name in names) + " {eq}`eq-1`\n\n"
+    table = "~~~{table} A caption.\n:name: NAME\n\n| a |\n|:--|\n| 1 |\n~~~\n\n"
+    equation = "~~~{math}\n:label: eq-1\nx\n~~~\n\n"
+    pages = {
+        "one": figure("fig-a") + figure("fig-4") + table.replace("NAME", "table-c"),
+        "two": figure("fig-b") + table.replace("NAME", "table-3") + equation,
+    }
+    for name, text in pages.items():
+        (tmp_path / f"{name}.md").write_text(f"# Page {name}\n\n{text}{references}")
+    toc = tmp_path / "_toc.yml"
+    toc.write_text("format: jb-book\nroot: one\nchapters:\n  - file: two\n")
+    (tmp_path / "references.bib").write_text("")
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(tmp_path), "-q"]
+    command += ["--config", str(ROOT / "_config.yml"), "--toc", str(toc)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    numbered = r'caption-number">((?:Fig|Table)[^<]+?) *</span>'
+    expected = {"one": ["Fig. S1", "Fig. 4", "Table S1"], "two": ["Fig. S2", "Table 3"]}
+    for name, captions in expected.items():
+        html = (tmp_path / "_build" / "html" / f"{name}.html").read_text(encoding="utf-8")
+        assert re.findall(numbered, html) == captions
+        found = re.findall(r'std-numref">([^<]+)</span>', html)
+        assert found == ["Fig. S1", "Fig. 4", "Fig. S2", "Table 3", "Table S1"]
+        assert 'href="#equation-eq-1">(1)</a>' in html.replace("two.html", "")

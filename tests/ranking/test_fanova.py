@@ -1,0 +1,850 @@
+"""Functional ANOVA against hand computation, enumeration of all cells, and other programs."""
+
+import itertools
+import pickle
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from hia import space
+from hia.ranking import fanova, fanova_package
+from hia.ranking.fanova import FAnova, measure_options
+
+SEEDS = st.integers(0, 2**32 - 1)
+UNIT = fanova._Interval("column 'x' of X", 0.0, 1.0, False)
+
+
+# --- By hand: trees ------------------------------------------------------------------------------
+
+
+def five_nodes(feature, threshold, leaves):
+    """A tree whose root and whose right child are cut, as scikit-learn stores it."""
+    return SimpleNamespace(
+        node_count=5,
+        children_left=np.array([1, -1, 3, -1, -1]),
+        children_right=np.array([2, -1, 4, -1, -1]),
+        feature=np.array([feature[0], -2, feature[1], -2, -2]),
+        threshold=np.array([threshold[0], -2.0, threshold[1], -2.0, -2.0]),
+        value=np.array([np.nan, leaves[0], np.nan, leaves[1], leaves[2]])[:, None, None],
+    )
+
+
+def test_five_nodes_two_columns():
+    # x ≤ 1/4: 4. Else y ≤ 1/2: 0, y > 1/2: 8.
+    # Mean 1/4·4 + 3/8·0 + 3/8·8 = 4, variance 3/8·16 + 3/8·16 = 12.
+    # By x: 4, 4: nothing. By y: 1/4·4 + 3/4·0 = 1 and 7: −3 and 3 from the mean, variance 9.
+    # The pair has the rest, 3.
+    tree = fanova._read_tree(five_nodes((0, 1), (0.25, 0.5), (4, 0, 8)), [UNIT, UNIT, UNIT])
+    assert tree.mean == 4
+    assert tree.variance == 12
+    assert [cuts.tolist() for cuts in tree.cuts] == [[0, 0.25, 1], [0, 0.5, 1], [0, 1]]
+    assert [effect.tolist() for effect in tree.effects] == [[0, 0], [-3, 3], [0]]
+    assert tree.interaction(0, 1) == tree.interaction(1, 0) == 3
+    assert tree.interaction(0, 2) == tree.interaction(2, 1) == 0
+
+
+def test_five_nodes_one_column():
+    # x ≤ 1/4: 4, x ≤ 1/2: 0, x > 1/2: 6. Mean 1 + 0 + 3 = 4, variance 1/4·16 + 1/2·4 = 6.
+    tree = fanova._read_tree(five_nodes((1, 1), (0.25, 0.5), (4, 0, 6)), [UNIT, UNIT])
+    assert (tree.mean, tree.variance) == (4, 6)
+    assert [effect.tolist() for effect in tree.effects] == [[0], [0, -4, 2]]
+    assert tree.interaction(0, 1) == 0
+
+
+def test_five_nodes_on_levels():
+    # Five levels, codes 0 to 4: up to 1.5 are two fifths, up to 3 (between 2 and 4) are four.
+    levels = fanova._Levels("column 'x' of X", pd.Index([1.0, 2.0, 4.0, 8.0, 16.0]))
+    tree = fanova._read_tree(five_nodes((0, 0), (1.5, 3.0), (1, 2, 6)), [levels])
+    np.testing.assert_allclose(tree.cuts[0], [0, 0.4, 0.8, 1], rtol=1e-15)
+    # Mean (1 + 1 + 2 + 2 + 6)/5 = 2.4, variance (2·1.96 + 2·0.16 + 12.96)/5 = 3.44.
+    np.testing.assert_allclose([tree.mean, tree.variance], [2.4, 3.44], rtol=1e-14)
+    np.testing.assert_allclose(tree.effects[0], [-1.4, -0.4, 3.6], rtol=1e-14)
+
+
+def test_a_constant_tree_has_no_variance():
+    tree = fanova._read_tree(five_nodes((0, 1), (0.25, 0.5), (0.1, 0.1, 0.1)), [UNIT, UNIT])
+    assert tree.variance == 0
+    np.testing.assert_allclose(np.concatenate(tree.effects), 0, atol=1e-16)
+
+
+@pytest.mark.parametrize(("apart", "varies"), [(2e-16, False), (5e-13, False), (2e-12, True)])
+def test_a_tree_that_is_constant_but_for_rounding_has_no_variance(apart, varies):
+    leaves = (0.1, 0.1 + apart, 0.1)
+    tree = fanova._read_tree(five_nodes((0, 1), (0.25, 0.5), leaves), [UNIT, UNIT])
+    # Shares 1/4, 3/8 and 3/8.
+    assert tree.variance == pytest.approx(15 / 64 * apart**2 if varies else 0, rel=1e-3, abs=0)
+
+
+# --- By hand: functions of few values, which every full tree finds -------------------------------
+
+
+def factorial(columns, times=40):
+    """Every combination of the values, so many times that no bootstrap sample misses one."""
+    rows = list(itertools.product(*columns.values())) * times
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def shares(X, y, **options):
+    fitted = FAnova(n_trees=4, random_state=0, **options).fit(X, y)
+    pairs = fitted.pair_importances().set_index(["first", "second"])["weight"]
+    return fitted.importances_, pairs
+
+
+def test_shares_of_a_sum():
+    X = factorial({"a": [0, 1], "b": [0, 1], "c": [0, 1]})
+    single, pairs = shares(X, 3 * X["a"] - X["b"])
+    np.testing.assert_allclose(single, [0.9, 0.1, 0], atol=1e-15)  # Var(3a) : Var(b) = 9 : 1
+    np.testing.assert_allclose(pairs, 0, atol=1e-15)
+
+
+def test_an_interaction_is_nobodys_own():
+    X = factorial({"a": [0, 1], "b": [0, 1], "c": [0, 1]})
+    single, pairs = shares(X, X["a"] != X["b"])
+    np.testing.assert_allclose(single, 0, atol=1e-15)
+    assert pairs.index[0] == ("a", "b")
+    np.testing.assert_allclose(pairs, [1, 0, 0], atol=1e-15)
+
+
+def test_a_product_has_both():
+    # a·b of two coins: mean 1/4, variance 3/16. Of each alone 1/2·b: variance 1/16; rest 1/16.
+    X = factorial({"a": [0, 1], "b": [0, 1]})
+    single, pairs = shares(X, X["a"] * X["b"])
+    np.testing.assert_allclose([*single, *pairs], 1 / 3, rtol=1e-13)
+
+
+def test_three_columns_can_share_what_no_pair_explains():
+    X = factorial({"a": [-1, 1], "b": [-1, 1], "c": [-1, 1]})
+    single, pairs = shares(X, X.prod(axis=1))
+    np.testing.assert_allclose([*single, *pairs], 0, atol=1e-15)
+
+
+def test_categories_are_uniform_and_may_interact_in_any_order():
+    X = factorial({"optimizer": ["SGD", "Adam", "LBFGS", "Lion"], "flag": [0, 1]})
+    # Means 0, 1, 5, 2 by optimizer: variance (0 + 1 + 25 + 4)/4 − 4 = 3.5; flag 1/4·4 = 1.
+    y = X["optimizer"].map({"SGD": 0, "Adam": 1, "LBFGS": 5, "Lion": 2}) + 2 * X["flag"]
+    single, pairs = shares(X, y)
+    np.testing.assert_allclose(single, [3.5 / 4.5, 1 / 4.5], rtol=1e-13)
+    np.testing.assert_allclose(pairs, 0, atol=1e-15)
+    # A good category with the flag, another one without: no order of the four shows it.
+    single, pairs = shares(X, (X["optimizer"].isin(["Adam", "Lion"])) ^ (X["flag"] == 1))
+    np.testing.assert_allclose(single, 0, atol=1e-15)
+    np.testing.assert_allclose(pairs, 1, rtol=1e-13)
+
+
+def test_levels_are_uniform_whatever_their_distances():
+    X = factorial({"batch_size": [32, 64, 128, 256], "kernel": [2, 3]})
+    y = X["batch_size"].map({32: 0, 64: 0, 128: 0, 256: 4}) + X["kernel"]
+    # Variance of the first 16·3/16 = 3, of the second 1/4.
+    levels = {"batch_size": (256, 32, 64, 128), "kernel": (2, 3)}
+    single, _ = shares(X, y, levels=levels)
+    np.testing.assert_allclose(single, [3 / 3.25, 0.25 / 3.25], rtol=1e-13)
+    # As numbers, the cut at 192 leaves 64 of 224 above: variance 16·2/7·5/7 = 160/49.
+    single, _ = shares(X, y)
+    np.testing.assert_allclose(single[0], 160 / 49 / (160 / 49 + 0.25), rtol=1e-6)
+
+
+def test_levels_that_were_not_seen_have_their_weight():
+    # The second of five levels is half-way between the first and the third, where the cut is, and
+    # belongs below like any value on a cut; the last two belong to the third: {1, 3}, {4, 5, 6}.
+    X = factorial({"epoch": [1, 4], "kernel": [2, 3]})
+    single, _ = shares(X, X["epoch"] + X["kernel"], levels={"epoch": (1, 3, 4, 5, 6)})
+    variance = 9 * 0.4 * 0.6
+    np.testing.assert_allclose(single, np.array([variance, 0.25]) / (variance + 0.25), rtol=1e-6)
+
+
+def test_bounds_give_the_interval():
+    # Cut at 0.25: a quarter below, so 9·3/16 of variance; unbounded, the cut is in the middle.
+    X = factorial({"a": [0.125, 0.375], "b": [0, 1]})
+    y = 3 * (X["a"] > 0.25) + X["b"]
+    single, _ = shares(X, y, bounds={"a": (0, 1)})
+    np.testing.assert_allclose(single, np.array([27 / 16, 1 / 4]) / (31 / 16), rtol=1e-13)
+    single, _ = shares(X, y)
+    np.testing.assert_allclose(single, [0.9, 0.1], rtol=1e-13)
+
+
+def test_a_logarithmic_scale():
+    # From 1e-6 to 1e-2, values at 1e-5 and 1e-3: cut at 1e-4, half-way on the logarithm.
+    X = factorial({"lr": [1e-5, 1e-3], "b": [0, 1]})
+    y = 3 * (X["lr"] > 1e-4) + X["b"]
+    single, _ = shares(X, y, bounds={"lr": (1e-6, 1e-2)}, log=["lr"])
+    np.testing.assert_allclose(single, [0.9, 0.1], rtol=1e-6)  # codes of the forest: 24 bits
+    single, _ = shares(X, y, bounds={"lr": (1e-6, 1e-2)})
+    below = (0.5 * (1e-5 + 1e-3) - 1e-6) / (1e-2 - 1e-6)
+    variance = 9 * below * (1 - below)
+    np.testing.assert_allclose(single, np.array([variance, 0.25]) / (variance + 0.25), rtol=1e-6)
+
+
+def test_marginals_of_a_step():
+    X = factorial({"lr": [1e-5, 1e-3], "kernel": [2, 3], "optimizer": ["SGD", "Adam"]})
+    y = 10 + 3 * (X["lr"] > 1e-4) + X["kernel"] + (X["optimizer"] == "SGD")
+    options = {"levels": {"kernel": (2, 3)}, "bounds": {"lr": (1e-6, 1e-2)}, "log": ["lr"]}
+    fitted = FAnova(n_trees=4, random_state=0, **options).fit(X, y)
+    curve = fitted.marginal("lr", [1e-6, 9e-5, 1.1e-4, 1e-2])
+    assert list(curve.columns) == ["value", "mean", "std"]
+    np.testing.assert_allclose(curve["mean"], [13, 13, 16, 16], rtol=1e-6)
+    np.testing.assert_allclose(curve["std"], 0, atol=1e-6)
+    default = fitted.marginal(0)["value"]
+    np.testing.assert_allclose(default, np.geomspace(1e-6, 1e-2, 101), rtol=1e-12)
+    kernel = fitted.marginal("kernel")
+    assert kernel["value"].tolist() == [2, 3]
+    np.testing.assert_allclose(kernel["mean"], [14, 15], rtol=1e-6)
+    optimizer = fitted.marginal("optimizer")
+    assert optimizer["value"].tolist() == ["Adam", "SGD"]  # the worse one first
+    np.testing.assert_allclose(optimizer["mean"], [14, 15], rtol=1e-6)
+    again = fitted.marginal("optimizer", ["SGD"])
+    np.testing.assert_array_equal(again["mean"], optimizer["mean"][1:])
+
+
+def test_points_of_a_curve_are_even_on_the_scale_and_within_the_bounds():
+    linear = fanova._Interval("column 'x' of X", 0.5, 2.5, False)
+    np.testing.assert_allclose(linear.grid(), np.linspace(0.5, 2.5, 101), rtol=1e-15)
+    for low in np.random.default_rng(16).uniform(1e-7, 1e-3, 100):
+        points = fanova._Interval("column 'x' of X", low, 1e3 * low, True).grid()
+        assert points[0] >= low  # a logarithm taken and back may be less
+        assert points[-1] <= 1e3 * low
+        np.testing.assert_allclose(points, np.geomspace(low, 1e3 * low, 101), rtol=1e-12)
+
+
+def test_categories_are_in_the_order_of_their_means_and_equal_ones_of_their_names():
+    X = pd.DataFrame({"optimizer": ["SGD"] * 6 + ["LBFGS", "Lion", "Adam", "Adam", "Lion"]})
+    y = [0.25] * 6 + [0.0, 0.75, 0.5, 1.0, 0.75]  # SGD is there more often, but not the worst
+    for order in (slice(None), slice(None, None, -1)):
+        fitted = FAnova(n_trees=2, random_state=0).fit(X[order], y[order])
+        assert fitted.marginal("optimizer")["value"].tolist() == ["LBFGS", "SGD", "Adam", "Lion"]
+
+
+def test_the_spread_of_a_marginal_is_over_the_trees():
+    rng = np.random.default_rng(1)
+    X, y = rng.random((60, 2)), rng.random(60)
+    fitted = FAnova(n_trees=5, random_state=0).fit(X, y)
+    curve = fitted.marginal(1, [0.2, 0.7])
+    by_tree = []
+    for estimator in fitted._forest.estimators_:
+        # By enumeration, in the code of the forest: shares of the ranges of the columns.
+        first = cells_of(estimator, fitted, 0)
+        second = (np.array([0.2, 0.7]) - X[:, 1].min()) / np.ptp(X[:, 1])
+        grid = np.array(list(itertools.product(second, first["points"])))
+        predicted = estimator.predict(grid[:, ::-1].astype(np.float32)).reshape(2, -1)
+        by_tree.append(fitted._middle + fitted._spread * (predicted @ first["weights"]))
+    np.testing.assert_allclose(curve["mean"], np.mean(by_tree, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(curve["std"], np.std(by_tree, axis=0), rtol=1e-10)
+    assert (curve["std"] > 0).all()
+
+
+# --- By enumeration ------------------------------------------------------------------------------
+
+
+def cells_of(estimator, fitted, k):
+    """A point in every cell of one column of one tree, and the share of the measure it has."""
+    tree, scale = estimator.tree_, fitted._scales[k]
+    if isinstance(scale, fanova._Levels):
+        n = len(scale.values)
+        return {"points": np.arange(n), "weights": np.full(n, 1 / n)}
+    cuts = np.unique([0, *tree.threshold[tree.feature == k], 1])
+    return {"points": (cuts[1:] + cuts[:-1]) / 2, "weights": np.diff(cuts)}
+
+
+def enumerated(estimator, fitted):
+    """Variance of a tree: all of it, of single columns, and of pairs, from all cells."""
+    n_columns = fitted.n_features_in_
+    cells = [cells_of(estimator, fitted, k) for k in range(n_columns)]
+    grid = np.array(list(itertools.product(*(c["points"] for c in cells))))
+    values = estimator.predict(grid.astype(np.float32))
+    values = values.reshape([len(c["points"]) for c in cells])
+    weights = [c["weights"] for c in cells]
+
+    def mean_over_all_but(kept):
+        marginal = values
+        for k in reversed(range(n_columns)):
+            if k not in kept:
+                marginal = np.tensordot(marginal, weights[k], axes=(k, 0))
+        return marginal
+
+    mean = mean_over_all_but([])
+    total = (values - mean) ** 2
+    for w in reversed(weights):
+        total = total @ w
+    single = [(mean_over_all_but([k]) - mean) ** 2 @ weights[k] for k in range(n_columns)]
+    pairs = {
+        (a, b): weights[a] @ (mean_over_all_but([a, b]) - mean) ** 2 @ weights[b]
+        - single[a]
+        - single[b]
+        for a, b in itertools.combinations(range(n_columns), 2)
+    }
+    return total, np.array(single), pairs
+
+
+def mixed(seed, n=40):
+    """Continuous, logarithmic, integer and categorical columns; performance without a rule."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(
+        {
+            "dropout_rate": rng.uniform(0, 0.9, n),
+            "lr": 10 ** rng.uniform(-6, -1, n),
+            "batch_size": rng.choice([32, 64, 128, 256], n),
+            "activation": rng.choice(["relu", "tanh", "gelu"], n),
+        }
+    )
+    X.loc[:2, "activation"] = ["relu", "tanh", "gelu"]
+    return X, rng.uniform(0, 0.9, n)
+
+
+MIXED = {
+    "log": ["lr"],
+    "bounds": {"lr": (1e-6, 1e-1), "dropout_rate": (0, 1)},
+    "levels": {"batch_size": (16, 32, 64, 128, 256)},
+}
+
+
+@pytest.mark.parametrize("cells", [1, 50, fanova._CELLS])
+@pytest.mark.parametrize("min_samples_leaf", [1, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_equals_the_enumeration_of_all_cells(monkeypatch, seed, min_samples_leaf, cells):
+    monkeypatch.setattr(fanova, "_CELLS", cells)  # rows of a pair's grid taken at once
+    X, y = mixed(seed)
+    options = {"n_trees": 3, "min_samples_leaf": min_samples_leaf, "random_state": seed}
+    fitted = FAnova(**options, **MIXED).fit(X, y)
+    pair_shares = []
+    for estimator, shares_of_tree in zip(
+        fitted._forest.estimators_, fitted.tree_importances_, strict=True
+    ):
+        total, single, pairs = enumerated(estimator, fitted)
+        np.testing.assert_allclose(shares_of_tree, single / total, rtol=0, atol=1e-13)
+        pair_shares.append({pair: value / total for pair, value in pairs.items()})
+    np.testing.assert_allclose(
+        fitted.importances_, fitted.tree_importances_.mean(axis=0), rtol=1e-14
+    )
+    columns = list(X.columns)
+    found = fitted.pair_importances()
+    assert len(found) == 6
+    assert found["weight"].is_monotonic_decreasing
+    for first, second, weight in found.itertuples(index=False):
+        pair = (columns.index(first), columns.index(second))
+        expected = np.mean([of_tree[pair] for of_tree in pair_shares])
+        assert weight == pytest.approx(expected, abs=1e-13)
+
+
+# --- Other programs ------------------------------------------------------------------------------
+
+
+def test_optuna_finds_the_same_in_the_same_trees():
+    trees = pytest.importorskip("optuna.importance._fanova._tree")
+    rng = np.random.default_rng(2)
+    X = rng.random((150, 4))
+    y = X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(0, 0.1, 150)
+    fitted = FAnova(n_trees=3, random_state=0).fit(X, y)
+    pair_shares = []
+    for estimator, found in zip(fitted._forest.estimators_, fitted.tree_importances_, strict=True):
+        tree = trees._FanovaTree(estimator.tree_, np.array([[0.0, 1.0]] * 4))
+        parts = [tree.get_marginal_variance(np.array([k])) for k in range(4)]
+        np.testing.assert_allclose(found, np.array(parts) / tree.variance, rtol=1e-10)
+        of_both = tree.get_marginal_variance(np.array([1, 2]))
+        pair_shares.append((of_both - parts[1] - parts[2]) / tree.variance)
+    pairs = fitted.pair_importances().set_index(["first", "second"])["weight"]
+    assert pairs["x1", "x2"] == pytest.approx(np.mean(pair_shares), rel=1e-8)
+
+
+def synthetic_trials(seed, n):
+    """Configurations of Table 1 and an accuracy that follows some of the hyperparameters."""
+    rng = np.random.default_rng(seed)
+    channels = space.SPACE["in_channel_num"]
+    rows = [{**space.sample(rng), "in_channel_num": channels.sample(rng)} for _ in range(n)]
+    X = pd.DataFrame(rows)[list(space.HYPERPARAMETERS)]
+    y = (
+        0.5
+        - 0.03 * (np.log10(X["lr"]) + 3) ** 2
+        - 0.2 * X["dropout_rate"] * (X["optimizer"] == "SGD")
+        + 0.01 * X["epoch"]
+        + 0.1 * (X["batch_size"] == 256)
+        + rng.normal(0, 0.02, n)
+    )
+    return X, y
+
+
+@pytest.mark.skipif(
+    not fanova_package.available(), reason="the fanova package could not be compiled here"
+)
+def test_agrees_with_the_authors_package():
+    X, y = synthetic_trials(3, 400)
+    continuous = ["lr", "dropout_rate", "num_fc_units"]
+    discrete = [name for name in X.columns if name not in continuous]
+    theirs = fanova_package.importances(X, y, categorical=discrete, min_samples_leaf=3)
+    ours = FAnova(min_samples_leaf=3, categorical=discrete, log=["lr"], random_state=0).fit(X, y)
+    # Given the rows, trees are drawn independently, so a mean over 16 of them has a standard error
+    # of a quarter of their standard deviation. What else differs: their nodes choose from 70 % of
+    # the columns, ours from all.
+    error = np.hypot(theirs["std"], ours.tree_importances_.std(axis=0)) / 4
+    assert (np.abs(theirs["weight"] - ours.importances_) < 4 * error + 0.02).all()
+    relevant = {"lr", "dropout_rate", "optimizer", "epoch", "batch_size"}
+    for found in (theirs["weight"], pd.Series(ours.importances_, X.columns)):
+        assert set(found.nlargest(5).index) == relevant
+        assert found.idxmax() == "lr"
+        assert found.drop(list(relevant)).max() < 0.01
+    # The six irrelevant columns may come in any order: turned round, they leave 0.68.
+    assert spearmanr(theirs["weight"], ours.importances_).statistic > 0.65
+
+
+# --- Properties ----------------------------------------------------------------------------------
+
+
+@given(seed=SEEDS, min_samples_leaf=st.integers(1, 6))
+@settings(max_examples=30, deadline=None)
+def test_shares_are_within_0_and_1_and_sum_to_at_most_1(seed, min_samples_leaf):
+    X, y = mixed(seed, n=25)
+    options = {"n_trees": 3, "min_samples_leaf": min_samples_leaf, "random_state": seed}
+    fitted = FAnova(**options, **MIXED).fit(X, y)
+    pairs = fitted.pair_importances()["weight"]
+    assert np.all((fitted.importances_ >= 0) & (fitted.importances_ <= 1))
+    assert pairs.between(0, 1).all()
+    assert fitted.importances_.sum() + pairs.sum() <= 1 + 1e-12
+    of_trees = fitted.tree_importances_.sum(axis=1)
+    assert (of_trees[~np.isnan(of_trees)] <= 1 + 1e-12).all()  # NaN: a tree that is constant
+
+
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_two_columns_and_their_pair_are_all_there_is(seed):
+    X, y = mixed(seed)
+    single, pairs = shares(X[["lr", "activation"]], y, log=["lr"])
+    assert single.sum() + pairs.sum() == pytest.approx(1, abs=1e-12)
+    single, _ = shares(X[["lr"]], y)
+    assert single[0] == pytest.approx(1, abs=1e-12)
+
+
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_row_order_does_not_matter(seed):
+    X, y = mixed(seed)
+    y = y.round(1)  # with ties
+    order = np.random.default_rng(seed).permutation(len(y))
+    model = FAnova(n_trees=3, random_state=1, **MIXED)
+    expected = model.fit(X, y)
+    shuffled = clone(model).fit(X.iloc[order], y[order])
+    np.testing.assert_array_equal(shuffled.tree_importances_, expected.tree_importances_)
+    pd.testing.assert_frame_equal(shuffled.pair_importances(), expected.pair_importances())
+
+
+def test_column_order_matters_no_more_than_the_seed():
+    X, y = synthetic_trials(4, 1000)
+    options = {"random_state": 0, **measure_options(space.SPACE, X.columns)}
+    expected = FAnova(**options).fit(X, y)
+    turned = FAnova(**options).fit(X[X.columns[::-1]], y)
+    errors = np.hypot(
+        expected.tree_importances_.std(axis=0), turned.tree_importances_.std(axis=0)[::-1]
+    )
+    assert (np.abs(turned.importances_[::-1] - expected.importances_) <= errors).all()
+
+
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_names_of_categories_do_not_matter(seed):
+    X, y = mixed(seed)
+    model = FAnova(n_trees=3, random_state=1, **MIXED)
+    expected = model.fit(X, y).tree_importances_
+    X["activation"] = X["activation"].map({"relu": "z", "tanh": "a", "gelu": "m"})
+    np.testing.assert_array_equal(clone(model).fit(X, y).tree_importances_, expected)
+
+
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_a_logarithm_declared_is_a_logarithm_taken(seed):
+    X, y = mixed(seed)
+    model = FAnova(n_trees=3, random_state=1)
+    taken = model.fit(X.assign(lr=np.log(X["lr"])), y)
+    declared = clone(model).set_params(log=["lr"]).fit(X, y)
+    np.testing.assert_array_equal(declared.tree_importances_, taken.tree_importances_)
+
+
+@pytest.mark.parametrize(("factor", "shift"), [(2.0**-40, 0.0), (2.0**40, 0.0), (1.0, 2.0**20)])
+def test_unit_and_mean_of_the_target_do_not_matter(factor, shift):
+    X, y = mixed(5)
+    y = np.round(y * 2**20) / 2**20  # all sums and products here are exact
+    model = FAnova(n_trees=3, random_state=1, **MIXED)
+    expected = model.fit(X, y)
+    marginal = expected.marginal("lr")
+    scaled = clone(model).fit(X, factor * y + shift)
+    np.testing.assert_array_equal(scaled.tree_importances_, expected.tree_importances_)
+    curve = scaled.marginal("lr")
+    np.testing.assert_allclose(curve["mean"], factor * marginal["mean"] + shift, rtol=1e-15)
+    np.testing.assert_allclose(curve["std"], factor * marginal["std"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+@pytest.mark.parametrize("spread", [1e-12, 1e12])
+def test_very_small_and_very_large_targets(spread, offset):
+    X = factorial({"a": [0, 1], "b": [0, 1], "c": [0, 1]})
+    single, pairs = shares(X, (offset + 3 * X["a"] - X["b"] + X["b"] * X["c"]) * spread)
+    # b alone: −1/2 on average over c; c alone 1/2; variances 9/4, 1/16, 1/16 and b·c's own 1/16.
+    np.testing.assert_allclose(single, np.array([36, 1, 1]) / 39, rtol=1e-9)
+    np.testing.assert_allclose(pairs, np.array([1, 0, 0]) / 39, rtol=1e-9, atol=1e-15)
+    assert pairs.index[0] == ("b", "c")
+
+
+def test_irrelevant_columns_are_near_zero_and_the_rest_is_right():
+    rng = np.random.default_rng(6)
+    X = rng.random((3000, 6))
+    y = 3 * X[:, 4] + X[:, 1]
+    single, pairs = shares(X, y)
+    np.testing.assert_allclose(single[[4, 1]], [0.9, 0.1], atol=0.02)
+    assert (single[[0, 2, 3, 5]] < 1e-3).all()
+    # (a − 1/2)(b − 1/2) has no single effects.
+    single, pairs = shares(X, (X[:, 4] - 0.5) * (X[:, 1] - 0.5))
+    assert pairs.index[0] == ("x1", "x4")
+    assert pairs.iloc[0] > 0.9
+    assert (single < 0.02).all()
+
+
+def test_same_seed_same_shares():
+    X, y = mixed(7)
+    model = FAnova(random_state=5, **MIXED)
+    first = model.fit(X, y)
+    pairs = first.pair_importances()
+    again = clone(model).fit(X, y)
+    np.testing.assert_array_equal(again.importances_, first.importances_)
+    pd.testing.assert_frame_equal(again.pair_importances(), pairs)
+    other = clone(model).set_params(random_state=6).fit(X, y)
+    assert not np.array_equal(other.importances_, first.importances_)
+
+
+# --- The estimator -------------------------------------------------------------------------------
+
+
+def test_defaults():
+    assert FAnova().get_params() == {
+        "n_trees": 16,
+        "min_samples_leaf": 1,
+        "categorical": None,
+        "log": None,
+        "bounds": None,
+        "levels": None,
+        "random_state": None,
+    }
+
+
+@parametrize_with_checks([FAnova(n_trees=3)])
+def test_is_a_scikit_learn_estimator(estimator, check):
+    check(estimator)
+
+
+def test_what_it_tells_scikit_learn():
+    tags = get_tags(FAnova())
+    assert tags.target_tags.required is True
+    assert tags.input_tags.categorical is True
+    assert tags.input_tags.string is True
+
+
+def test_dataframe_array_clone_and_pickle_agree():
+    rng = np.random.default_rng(8)
+    X, y = rng.random((60, 3)), rng.random(60)
+    frame = pd.DataFrame(X, columns=["lr", "dropout_rate", "epoch"])
+    by_name = FAnova(random_state=0).fit(frame, pd.Series(y, index=range(100, 160)))
+    by_position = FAnova(random_state=0).fit(X.tolist(), y.tolist())
+    np.testing.assert_array_equal(by_name.importances_, by_position.importances_)
+    copy = pickle.loads(pickle.dumps(by_name))
+    pd.testing.assert_frame_equal(copy.pair_importances(), by_name.pair_importances())
+    pd.testing.assert_frame_equal(copy.marginal("epoch"), by_position.marginal(2))
+    assert list(by_name.feature_names_in_) == list(frame.columns)
+    assert by_name.n_features_in_ == by_position.n_features_in_ == 3
+    pairs = by_position.pair_importances()
+    assert set(pairs["first"]) | set(pairs["second"]) == {"x0", "x1", "x2"}
+    # A second fit, on other columns, leaves nothing of the first.
+    assert by_name.fit(X[:, :2], y).importances_.shape == (2,)
+    assert not hasattr(by_name, "feature_names_in_")
+    assert len(by_name.pair_importances()) == 1
+
+
+def test_all_ways_to_give_a_categorical_column_agree():
+    rng = np.random.default_rng(9)
+    codes = rng.integers(0, 4, 80)
+    names = np.array(["tanh", "gelu", "relu", "elu"])[codes]
+    lr = rng.random(80)
+    y = 0.3 * (codes == 1) + 0.2 * (codes == 3) + 0.5 * lr
+    found = [
+        FAnova(n_trees=3, categorical=categorical, random_state=0).fit(X, y).importances_
+        for X, categorical in [
+            (pd.DataFrame({"act": names, "lr": lr}), None),
+            (pd.DataFrame({"act": names.astype(object), "lr": lr}), None),
+            (pd.DataFrame({"act": pd.Categorical(names), "lr": lr}), ["act"]),
+            (pd.DataFrame({"act": codes, "lr": lr}), ["act"]),
+            (pd.DataFrame({"act": codes, "lr": lr}), [0]),
+            (np.column_stack([codes, lr]), [np.int64(0)]),
+            (np.column_stack([-100 * codes, lr]), (0,)),
+            (np.array([names, lr], dtype=object).T, None),
+        ]
+    ]
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+    as_number = FAnova(n_trees=3, random_state=0).fit(np.column_stack([codes, lr]), y)
+    assert not np.allclose(as_number.importances_, found[0])
+
+
+def test_two_values_are_the_same_as_number_level_and_category():
+    rng = np.random.default_rng(10)
+    X = pd.DataFrame({"flag": rng.integers(0, 2, 50).astype(bool), "lr": rng.random(50)})
+    y = X["lr"] + X["flag"] * rng.random(50)  # the mean is higher with the flag
+    expected = FAnova(n_trees=3, random_state=0).fit(X, y).tree_importances_
+    for options in (
+        {"categorical": ["flag"]},
+        {"levels": {"flag": (0, 1)}},
+        {"levels": {0: (1, 0)}},
+    ):
+        found = FAnova(n_trees=3, random_state=0, **options).fit(X.astype({"flag": "Int64"}), y)
+        np.testing.assert_array_equal(found.tree_importances_, expected)
+
+
+def test_options_of_the_papers_space():
+    options = measure_options(space.SPACE, space.HYPERPARAMETERS)
+    assert options["categorical"] == ["optimizer"]
+    assert options["log"] == ["lr"]
+    assert options["bounds"] == {"lr": (1e-6, 1e-1), "dropout_rate": (0.0, 0.9)}
+    assert options["levels"]["batch_size"] == (32, 64, 128, 256)
+    assert options["levels"]["epoch"] == range(1, 11)
+    assert sum(map(len, options.values())) == len(space.HYPERPARAMETERS) + 1  # lr is there twice
+    X, y = synthetic_trials(11, 400)
+    fitted = FAnova(random_state=0, **options).fit(X, y)
+    assert fitted.feature_names_in_[np.argmax(fitted.importances_)] == "lr"
+    assert fitted.marginal("num_fc_units")["value"].tolist() == list(range(8, 257))
+
+
+def test_options_of_other_spaces():
+    unit = SimpleNamespace(kind="integer", low=1, high=1024, choices=None, log=True)
+    rate = SimpleNamespace(kind="float", low=None, high=None, choices=(0.1, 0.5), log=False)
+    assert measure_options({"unit": unit, "rate": rate}, ["rate", "unit"]) == {
+        "categorical": [],
+        "log": ["unit"],
+        "bounds": {"unit": (1, 1024)},
+        "levels": {"rate": (0.1, 0.5)},
+    }
+    with pytest.raises(ValueError, match="'momentum' is not in the space, which has unit, rate"):
+        measure_options({"unit": unit, "rate": rate}, ["momentum"])
+
+
+def test_input_is_not_changed():
+    X, y = mixed(12)
+    X_before, y_before = X.copy(deep=True), y.copy()
+    FAnova(n_trees=2, **MIXED).fit(X, y)
+    pd.testing.assert_frame_equal(X, X_before)
+    np.testing.assert_array_equal(y, y_before)
+    array = np.random.default_rng(12).random((30, 2))
+    array.setflags(write=False)
+    FAnova(n_trees=2).fit(array, array[:, 0])
+
+
+def test_constant_trees_are_left_out_of_the_average():
+    X, y = [[0.0], [1.0], [2.0]], [1.0, 1.0, 2.0]  # the third row is in 19 of 27 samples
+    fitted = FAnova(n_trees=40, random_state=0).fit(X, y)
+    constant = np.isnan(fitted.tree_importances_[:, 0])
+    assert 0 < constant.sum() < 40
+    np.testing.assert_allclose(fitted.tree_importances_[~constant], 1, rtol=1e-13)
+    assert fitted.importances_[0] == pytest.approx(1, rel=1e-13)
+    assert (fitted.marginal(0)["std"] > 0).any()
+
+
+def test_pairs_of_constant_trees_are_left_out_of_the_average():
+    X, y = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [1.0, 1.0, 2.0]
+    fitted = FAnova(n_trees=40, random_state=0).fit(X, y)
+    assert np.isnan(fitted.tree_importances_).any()
+    pairs = fitted.pair_importances()["weight"]
+    assert fitted.importances_.sum() + pairs.sum() == pytest.approx(1, rel=1e-12)
+
+
+def test_no_pair_explains_more_than_everything(monkeypatch):
+    """Rounding can make an interaction larger than the variance."""
+    X = np.random.default_rng(18).random((40, 2))
+    fitted = FAnova(n_trees=3, random_state=0).fit(X, X[:, 0] * X[:, 1])
+    monkeypatch.setattr(fanova._Tree, "interaction", lambda tree, a, b: 1.001 * tree.variance)
+    assert fitted.pair_importances()["weight"].tolist() == [1.0]
+
+
+def test_no_column_explains_more_than_everything():
+    """A single column explains all, and by rounding up to 4e-16 more."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        found = FAnova(n_trees=4, random_state=seed).fit(rng.random((50, 1)), rng.random(50))
+        assert found.tree_importances_.max() <= 1
+
+
+def test_equal_pairs_stay_in_the_order_of_the_columns():
+    names = [f"h{i}" for i in range(8)]
+    rng = np.random.default_rng(17)
+    X = pd.DataFrame(rng.random((40, 8)), columns=names)
+    X[names[:6]] = 0.5
+    options = {"bounds": dict.fromkeys(names, (0, 1)), "random_state": 0}
+    found = FAnova(n_trees=2, **options).fit(X, X["h6"] * X["h7"]).pair_importances()
+    assert list(found.index) == list(range(28))
+    pairs = list(zip(found["first"], found["second"], strict=True))
+    assert pairs == [("h6", "h7"), *itertools.combinations(names, 2)][:28]
+    assert (found["weight"][1:] == 0).all()
+
+
+@pytest.mark.parametrize("option", [{"bounds": {"epoch": (1, 10)}}, {"levels": {"epoch": [1, 2]}}])
+def test_a_constant_column_of_declared_range_has_no_importance(option):
+    rng = np.random.default_rng(13)
+    X = pd.DataFrame({"lr": rng.random(40), "epoch": 1})
+    fitted = FAnova(n_trees=3, random_state=0, **option).fit(X, X["lr"])
+    assert fitted.importances_[1] == 0
+    assert fitted.pair_importances()["weight"].tolist() == [0]
+    assert np.ptp(fitted.marginal("epoch")["mean"]) == 0
+
+
+def test_results_need_a_fit():
+    with pytest.raises(NotFittedError):
+        FAnova().pair_importances()
+    with pytest.raises(NotFittedError):
+        FAnova().marginal(0)
+
+
+# --- Errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_trees": 0}, "n_trees=0 is not a whole number"),
+        ({"n_trees": 2.5}, "n_trees=2.5"),
+        ({"min_samples_leaf": 0}, "min_samples_leaf=0"),
+        ({"min_samples_leaf": 0.1}, "min_samples_leaf=0.1"),
+        ({"min_samples_leaf": 40}, "^every tree is constant: .* min_samples_leaf=40"),
+        ({"categorical": ["optimiser"]}, "categorical: 'optimiser' is not a column.*: dropout"),
+        ({"categorical": "lr"}, r"categorical='lr' is not a list; \['lr'\] is"),
+        ({"log": ["lrr"]}, "log: 'lrr' is not a column of X; there are 4 columns: dropout_rate"),
+        ({"log": [4]}, "log: 4 is not a column"),
+        ({"log": [-1]}, "log: -1 is not a column"),
+        ({"bounds": {"lrr": (0, 1)}}, "bounds: 'lrr' is not a column"),
+        ({"bounds": ["lr"]}, r"bounds=\['lr'\] is not a mapping"),
+        ({"bounds": {"lr": 1}}, "bounds of column 'lr' of X: 1 is not a pair of numbers"),
+        ({"bounds": {"lr": ("a", 1)}}, "is not a pair of numbers"),
+        ({"bounds": {"lr": (1, 0)}}, r"bounds of column 'lr' of X: 1 and 0 are no \(low, high\)"),
+        ({"bounds": {"lr": (1, 1)}}, r"bounds of column 'lr' of X: 1 and 1 are no \(low, high\)"),
+        ({"bounds": {"lr": (0, np.inf)}}, "0 and inf are no"),
+        ({"bounds": {"lr": (-1e308, 1e308)}}, "are no"),
+        (
+            {"bounds": {"lr": (0, 1e-9)}},
+            "'lr' of X has .*, which is outside its bounds 0 and 1e-09",
+        ),
+        ({"bounds": {"lr": (0, 1)}, "log": ["lr"]}, "has a lower bound of 0: a logarithm needs"),
+        ({"levels": {"batch_size": 32}}, "levels of column 'batch_size' of X: 32 is not a list"),
+        ({"levels": {"batch_size": ("a", "b")}}, "is not a list of numbers"),
+        ({"levels": {"batch_size": ()}}, "are not finite and different numbers"),
+        ({"levels": {"batch_size": (32, 32, 64)}}, "are not finite and different numbers"),
+        ({"levels": {"batch_size": (32, 64, 128)}}, "has 256.0, which is none of 32.0, 64.0, 128"),
+        ({"levels": {"batch_size": range(1, 9)}}, r"none of 1\.0, (\d\.0, ){6}8\.0$"),
+        ({"levels": ["batch_size"]}, r"^levels=\['batch_size'\] is not a mapping"),
+        ({"levels": {"batch_size": range(1, 10)}}, r"none of 1\.0, .*, 4\.0, \.\.\., 8\.0, 9\.0$"),
+        ({"levels": {"batch_size": range(32, 200)}}, r"none of 32.0, .*, 35.0, \.\.\., 198.0, 199"),
+        (
+            {"bounds": {"activation": (0, 1)}},
+            "'activation' of X is categorical, and cannot be in bo",
+        ),
+        ({"levels": {"activation": (0, 1)}}, "cannot be in levels"),
+        ({"log": ["activation"]}, "cannot be in log"),
+        ({"levels": {"lr": (0, 1)}, "log": ["lr"]}, "'lr' of X is in levels, and cannot be in log"),
+        (
+            {"levels": {"lr": (0, 1)}, "bounds": {"lr": (0, 1)}},
+            "'lr' of X is in levels, and cannot be in bounds too",
+        ),
+    ],
+)
+def test_wrong_options(options, message):
+    X, y = mixed(14)
+    with pytest.raises(ValueError, match=message):
+        FAnova(**{"n_trees": 2, **options}).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, 2.0, np.nan, 4.0], "column 'lr' of X contains NaN"),
+        ([1.0, 2.0, np.inf, 4.0], "column 'lr' of X contains infinity"),
+        ([-1e308, 2.0, 3.0, 1e308], "column 'lr' of X has a range too large"),
+        ([0.1, 0.1, 0.1, 0.1], "'lr' of X has one value only: leave it out, or declare its bounds"),
+        (["a", "a", "a", "a"], "column 'lr' of X has one value only: leave it out"),
+        (["a", None, "b", "a"], "column 'lr' of X contains NaN"),
+        (pd.array([1, 2, None, 4], dtype="Int64"), "column 'lr' of X contains NaN"),
+        (["a", 1, "b", 2], r"column 'lr' of X \(object\) is neither all numbers nor all text"),
+        ([1j, 2.0, 3.0, 4.0], r"column 'lr' of X \(complex128\) is neither"),
+        (pd.date_range("2024", periods=4), r"column 'lr' of X \(datetime64.* is neither"),
+    ],
+)
+def test_wrong_column(values, message):
+    X = pd.DataFrame({"epoch": [1, 2, 3, 4], "lr": values})
+    with pytest.raises(ValueError, match=message):
+        FAnova(n_trees=2).fit(X, [0.1, 0.2, 0.3, 0.4])
+
+
+def test_wrong_values_of_a_declared_column():
+    X = pd.DataFrame({"epoch": [1, 2, 3, 4], "lr": [0.0, 0.1, 0.2, 0.3]})
+    y = [0.1, 0.2, 0.3, 0.4]
+    with pytest.raises(ValueError, match="column 'lr' of X has 0: a logarithm needs values above"):
+        FAnova(log=["lr"]).fit(X, y)
+    X["lr"] = [0.1, 0.2, np.inf, 0.3]
+    with pytest.raises(ValueError, match="has inf, which is outside its bounds 0 and 1"):
+        FAnova(bounds={"lr": (0, 1)}).fit(X, y)
+    with pytest.raises(ValueError, match=r"has inf, which is none of 0\.1, 0\.2, 0\.3"):
+        FAnova(levels={"lr": (0.1, 0.2, 0.3)}).fit(X, y)
+
+
+def test_wrong_column_of_an_array_is_named_by_position():
+    with pytest.raises(ValueError, match="column 1 of X has one value only"):
+        FAnova().fit([[1.0, 5.0], [2.0, 5.0]], [0.1, 0.2])
+    with pytest.raises(ValueError, match=r"'lr' is not a column of X; there are 2 columns$"):
+        FAnova(log=["lr"]).fit([[1.0, 5.0], [2.0, 5.0]], [0.1, 0.2])
+
+
+def test_mixed_column_passes_once_declared():
+    X = pd.DataFrame({"epoch": [1, 2, 3, 4], "lr": ["a", 1, "b", 2]})
+    fitted = FAnova(n_trees=8, categorical=["lr"], random_state=0).fit(X, [0.1, 0.2, 0.3, 0.4])
+    assert fitted.marginal("lr")["value"].tolist() == ["a", 1, "b", 2]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([0.5, 0.5, 0.5, 0.5], "y has one value only: no column can explain it$"),
+        ([0.5, np.nan, 0.5, 0.1], "y contains NaN"),
+        ([0.5, np.inf, 0.5, 0.1], "y contains inf"),
+        ([-1e308, 0.0, 0.0, 1e308], "y has a range too large"),
+        ([0.1, 0.2, 0.3], r"inconsistent numbers of samples: \[4, 3\]"),
+        ([[0.1, 0.2]] * 4, "1d array"),
+        (["a", "b", "c", "d"], "could not convert"),
+        (None, "y is None"),
+    ],
+)
+def test_wrong_target(y, message):
+    with pytest.raises(ValueError, match=message):
+        FAnova(n_trees=2).fit([[1.0], [2.0], [3.0], [4.0]], y)
+
+
+def test_too_few_rows():
+    with pytest.raises(ValueError, match=r"X has 1 sample\(s\), a minimum of 2 is required"):
+        FAnova().fit([[1.0, 2.0]], [0.1])
+
+
+def test_wrong_questions_to_a_marginal():
+    X, y = mixed(15)
+    fitted = FAnova(n_trees=2, random_state=0, **MIXED).fit(X, y)
+    with pytest.raises(ValueError, match="column: 'lrr' is not a column of X; there are 4 columns"):
+        fitted.marginal("lrr")
+    with pytest.raises(ValueError, match="column: 4 is not a column"):
+        fitted.marginal(4)
+    with pytest.raises(ValueError, match="'lr' of X has 1, which is outside its bounds 1e-06 and"):
+        fitted.marginal("lr", [1e-3, 1.0])
+    with pytest.raises(ValueError, match="has nan, which is outside its bounds"):
+        fitted.marginal("lr", [np.nan])
+    with pytest.raises(ValueError, match=r"'batch_size' of X has 48\.0, which is none of 16\.0"):
+        fitted.marginal("batch_size", [48])
+    with pytest.raises(ValueError, match="'activation' of X has elu, which is none of"):
+        fitted.marginal("activation", ["elu"])
+    with pytest.raises(ValueError, match=r"'lr' of X \(str\) is neither all numbers nor all text"):
+        fitted.marginal("lr", ["a"])
+    with pytest.raises(ValueError, match=r"'batch_size' of X \(str\) is neither all numbers nor"):
+        fitted.marginal("batch_size", ["a"])

@@ -1,0 +1,265 @@
+"""Whatever an estimator is given: a clear error, or numbers that can be right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from fuzz import TIMES, clear, examples, finite, floats
+from hia_book import agreement, screening
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hia.ranking import methods
+from hia.ranking.fanova import FAnova
+from hia.relief import NRReliefF
+
+# --- tables of any kind --------------------------------------------------------------------------
+
+KINDS = {
+    "floats": floats,
+    "finite": finite,
+    "unit": st.floats(0, 1),
+    "levels": st.sampled_from([1, 2, 4]),
+    "same": st.just(0.5),
+    "integers": st.integers(-(2**63), 2**63 - 1),
+    "large": st.integers(-(2**80), 2**80),
+    "truths": st.booleans(),
+    "text": st.text(max_size=3),
+    "missing": st.one_of(st.none(), st.floats(0, 1)),
+    "mixed": st.one_of(st.none(), st.integers(0, 3), st.text(max_size=1), st.booleans()),
+    "lists": st.lists(st.integers(0, 2), max_size=1),
+    "complex": st.complex_numbers(max_magnitude=2),
+    "dates": st.datetimes().map(pd.Timestamp),
+}
+NAMES = st.one_of(st.sampled_from(["lr", "x", "é\n", "", "y"]), st.integers(0, 2))
+
+
+@st.composite
+def tables(draw, kinds=tuple(KINDS), heights=(0, 12), widths=(0, 4)):
+    """Of columns of any kind, under any names."""
+    height = draw(st.integers(*heights))
+    parts = []
+    for _ in range(draw(st.integers(*widths))):
+        values = KINDS[draw(st.sampled_from(kinds))]
+        column = draw(st.lists(values, min_size=height, max_size=height))
+        try:
+            series = pd.Series(column)
+        except (OverflowError, ValueError):  # of pandas, for what no table can have
+            series = pd.Series(column, dtype=object)
+        if draw(st.booleans()):
+            series = series.astype(object)
+        parts.append(series.rename(draw(NAMES)))
+    return pd.concat(parts, axis=1) if parts else pd.DataFrame(index=range(height))
+
+
+@st.composite
+def good_tables(draw, heights=(6, 12)):
+    """Of columns as they should be, with a few numbers that are very large or small."""
+    height = draw(st.integers(*heights))
+    table = {}
+    for name in draw(st.lists(st.text(max_size=3), min_size=1, max_size=3, unique=True)):
+        kind = draw(st.sampled_from(["unit"] * 4 + ["finite", "levels", "truths", "text"]))
+        table[f"h{name}"] = draw(st.lists(KINDS[kind], min_size=height, max_size=height))
+    return pd.DataFrame(table)
+
+
+@st.composite
+def targets(draw, height: int):
+    length = draw(st.sampled_from([height] * 6 + [height + 1, 0]))
+    kinds = ["unit"] * 4 + ["floats", "finite", "finite", "same", "mixed"]
+    kind = KINDS[draw(st.sampled_from(kinds))]
+    return draw(st.lists(kind, min_size=length, max_size=length))
+
+
+reached = []  # what was not an error
+
+
+@examples(60)
+@given(
+    X=st.one_of(tables(), good_tables(), good_tables()),
+    data=st.data(),
+    n_neighbors=st.integers(0, 5),
+    options=st.fixed_dictionaries(
+        {
+            "metric": st.sampled_from(["euclidean", "manhattan"]),
+            "scale": st.sampled_from(["range", "none"]),
+            "target_scale": st.sampled_from(["none", "range", "range"]),
+            "sigma": st.sampled_from([20.0, 1e-300, 1e300, -1.0, float("nan")]),
+        }
+    ),
+)
+def test_relief(X, data, n_neighbors, options):
+    y = data.draw(targets(len(X)))
+    model = NRReliefF(n_neighbors=n_neighbors, **options)
+    with clear(ValueError, TypeError):
+        weights = model.fit(X, y).weights_
+        reached.append("relief")
+        assert np.isfinite(weights).all()
+        assert (np.abs(weights) <= 1 + 1e-9).all()
+        resampled = model.bootstrap(X, y, 3, random_state=0)
+        assert np.isfinite(resampled).all()
+        tested = model.permutation_test(X, y, 3, random_state=0)
+        assert tested["p_value"].between(0.25, 1).all()
+
+
+@examples(60)
+@given(
+    X=st.one_of(tables(), good_tables(), good_tables()),
+    data=st.data(),
+    min_samples_leaf=st.integers(0, 3),
+    bounds=st.one_of(st.none(), st.tuples(floats, floats)),
+    log=st.booleans(),
+)
+def test_fanova(X, data, min_samples_leaf, bounds, log):
+    y = data.draw(targets(len(X)))
+    options = {} if bounds is None else {"bounds": {0: bounds}}
+    options |= {"log": [0]} if log else {}
+    model = FAnova(n_trees=2, min_samples_leaf=min_samples_leaf, random_state=0, **options)
+    with clear(ValueError, TypeError):
+        model.fit(X, y)
+        reached.append("fanova")
+        shares = [*model.importances_, *model.pair_importances()["weight"]]
+        assert all(0 <= share <= 1 for share in shares)
+        assert sum(shares) <= 1 + 1e-9
+        marginal = model.marginal(0)
+        rounding = max(map(abs, y)) * 1e-9
+        assert (marginal["mean"] >= min(y) - rounding).all()
+        assert (marginal["mean"] <= max(y) + rounding).all()
+
+
+def test_some_tables_were_good_ones():
+    """Fuzz that never gets through tests the errors alone."""
+    assert reached.count("relief") >= TIMES
+    assert reached.count("fanova") >= TIMES
+
+
+def ranked(table, method, **options):
+    with clear(ValueError):
+        found = methods.rank(table, "y", method=method, n_bootstrap=1, **options)
+        reached.append(method)
+        assert np.isfinite(found.table[["score", "share", "rank"]]).all(axis=None)
+        assert found.table["share"].between(0, 1).all()
+        assert not [note for note in found.notes if "encountered" in note], found.notes
+
+
+@pytest.mark.parametrize(
+    ("method", "count"),
+    [("nrrelieff", 25), ("fanova", 25), ("ped_anova", 25), ("forward_selection", 10)],
+)
+def test_methods(method, count):
+    @examples(count)
+    @given(
+        X=st.one_of(tables(heights=(8, 16)), good_tables((10, 16)), good_tables((10, 16))),
+        data=st.data(),
+        missing=st.sampled_from(methods.MISSING),
+        maximize=st.booleans(),
+    )
+    def run(X, data, missing, maximize):
+        kind = data.draw(st.sampled_from(["floats", "finite", "unit", "unit", "mixed"]))
+        values = st.lists(KINDS[kind], min_size=len(X), max_size=len(X))
+        X = X.drop(columns=[name for name in X if name == "y"])
+        table = pd.concat([X, pd.Series(data.draw(values), name="y")], axis=1)
+        ranked(table, method, missing=missing, maximize=maximize)
+
+    run()
+    assert reached.count(method)  # fuzz that never gets through tests errors alone
+
+
+# --- agreement and screening ---------------------------------------------------------------------
+
+
+@st.composite
+def lists(draw, values=floats):
+    shape = draw(st.tuples(st.integers(0, 5), st.integers(0, 5)))
+    few = st.sampled_from([0.0, 1.0, draw(finite)])
+    drawn = st.lists(
+        st.one_of(values, few) if draw(st.booleans()) else few,
+        min_size=shape[0] * shape[1],
+        max_size=shape[0] * shape[1],
+    )
+    names = [f"h{number}" for number in range(shape[1])]
+    return pd.DataFrame(np.array(draw(drawn), dtype=float).reshape(shape), columns=names)
+
+
+@examples(80)
+@given(weights=lists())
+def test_agreement_of_any_lists(weights):
+    with clear(ValueError):
+        found = agreement.icc(weights)
+        assert (found["icc"] <= 1 + 1e-9).all()  # of the mean list it can be -inf
+    with clear(ValueError):
+        assert -1e-9 <= agreement.kendalls_w(weights, 5).w <= 1 + 1e-9
+    with clear(ValueError):
+        found = agreement.friedman(weights)
+        assert 0 <= found.p <= 1
+        assert 0 <= found.f_p <= 1
+    if len(weights) > 1:
+        with clear(ValueError):
+            one = agreement.rank_agreement(weights.iloc[0], weights.iloc[1])
+            assert -1 <= one.low <= one.tau <= one.high <= 1
+
+
+@examples(60)
+@given(distances=lists(), others=lists())
+def test_mantel_of_any_tables(distances, others):
+    with clear(ValueError):
+        found = agreement.mantel(distances, others, 3)
+        assert -1 - 1e-9 <= found.correlation <= 1 + 1e-9
+        assert 0.25 <= found.p <= 1
+
+
+@examples(60)
+@given(
+    first=st.lists(st.one_of(finite, st.floats(0, 1)), min_size=6, max_size=6),
+    second=st.lists(st.floats(0, 1), min_size=6, max_size=6),
+)
+def test_mantel_of_distances(first, second):
+    above = np.triu_indices(4, 1)
+    tables = []
+    for values in (first, second):
+        table = np.zeros((4, 4))
+        table[above] = values
+        tables.append(table + table.T)
+    with clear(ValueError):
+        found = agreement.mantel(*tables, 5)
+        assert -1 - 1e-9 <= found.correlation <= 1 + 1e-9
+
+
+@examples(50)
+@given(
+    y=st.lists(floats, max_size=14),
+    n_intervals=st.one_of(st.integers(-1, 20), st.floats(), st.booleans()),
+    cap=st.integers(-1, 5),
+)
+def test_subsamples_of_any_accuracies(y, n_intervals, cap):
+    with clear(ValueError):
+        subsets = agreement.balanced_subsamples(y, 2, cap, n_intervals)
+        assert len(subsets) == 2
+        assert all(0 <= value <= 1 for value in y)
+        counts = np.bincount(agreement.intervals(y, n_intervals)[subsets[0]])
+        assert counts.max() <= cap
+
+
+@examples(50)
+@given(
+    factors=st.integers(1, 6),
+    fold_over=st.booleans(),
+    data=st.data(),
+    error=st.sampled_from([None, "replicates", "contrasts", "other"]),
+)
+def test_screening_of_any_responses(factors, fold_over, data, error):
+    design = screening.design(factors, fold_over)
+    replicates = data.draw(st.integers(0, 3))
+    values = data.draw(
+        st.sampled_from([floats, finite, st.floats(0, 1), st.sampled_from([0.0, 1])])
+    )
+    count = len(design) * replicates
+    drawn = data.draw(st.lists(values, min_size=count, max_size=count))
+    responses = np.array(drawn, dtype=float).reshape(len(design), replicates)
+    with clear(ValueError):
+        found = screening.effects(design, responses, error=error)
+        assert found["share"].sum() == pytest.approx(1)
+        assert found["variance"].sum() <= 1 + 1e-6
+        assert found["p"].dropna().between(0, 1).all()
+        assert sorted(found["rank"]) == sorted(found["rank"].dropna())

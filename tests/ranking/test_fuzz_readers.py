@@ -1,0 +1,262 @@
+"""Whatever is in a recorded table, in the paper's tables or on the command line of a notebook: a
+clear error, or what it says. Nothing of it is ever run."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import papermill.translators
+import pytest
+import run_notebooks as notebooks
+from fuzz import examples, floats, says
+from hia_book import published
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hia.ranking import report as ranking
+from hia.study import records
+from hia.trials import TrialsError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+# --- recorded tables -----------------------------------------------------------------------------
+
+
+def _one_group(name: str) -> pd.DataFrame:
+    """A few rows of a recorded table, all with one configuration where there are such."""
+    table = records.load(name, ROOT / "data" / f"{name}.parquet")
+    of = list(records.TABLES[name].of)
+    return table[(table[of] == table[of].iloc[0]).all(axis=1)].reset_index(drop=True)
+
+
+TABLES = {name: _one_group(name) for name in records.TABLES}
+anything = st.one_of(
+    st.none(), floats, st.integers(), st.booleans(), st.text(max_size=8), st.binary(max_size=4),
+    st.lists(floats, max_size=3), st.sampled_from([2**63, "Adam", "cifar10", 0.5, 1, 2]),
+)  # fmt: skip
+
+
+@examples(120)
+@given(name=st.sampled_from(list(TABLES)), data=st.data(), value=anything)
+def test_any_value_in_a_record_is_right_or_an_error(name, data, value):
+    table = TABLES[name].astype(object)
+    column = data.draw(st.sampled_from(list(table)))
+    row = data.draw(st.integers(0, len(table) - 1))
+    table.at[row, column] = value
+    try:
+        checked = records.check(name, table)
+    except TrialsError as error:
+        says(error, "column")
+        return
+    there = checked[column].tolist()
+    missing = value is None or (isinstance(value, float) and np.isnan(value))
+    assert any(pd.isna(v) for v in there) if missing else value in there
+
+
+@examples(60)
+@given(
+    name=st.sampled_from(list(TABLES)),
+    place=st.floats(0, 1, exclude_max=True),
+    new=st.binary(max_size=20),
+    cut=st.booleans(),
+)
+def test_a_damaged_record_is_an_error(folder, name, place, new, cut):
+    path = folder / f"{name}.parquet"
+    TABLES[name].to_parquet(path, index=False)
+    content = bytearray(path.read_bytes())
+    at = int(place * len(content))
+    if cut:
+        del content[at:]
+    content[at : at + len(new)] = new
+    path.write_bytes(content)
+    try:
+        table = records.load(name, path)
+    except TrialsError as error:
+        says(error, path)
+    else:
+        assert list(table) == list(records.TABLES[name].columns)
+
+
+# --- tables of anyone ----------------------------------------------------------------------------
+
+
+@examples(80)
+@given(
+    names=st.lists(st.text(max_size=4), min_size=1, max_size=4, unique=True),
+    data=st.data(),
+    ending=st.sampled_from(["csv", "parquet", "CSV", "csv.gz"]),
+)
+def test_what_is_written_is_read(folder, names, data, ending):
+    """Unicode names, texts and numbers come back, or an error names the file."""
+    height = data.draw(st.integers(1, 4))
+    kinds = st.sampled_from([st.floats(allow_nan=False), st.integers(-(2**60), 2**60)])
+    table = pd.DataFrame(
+        {
+            name: data.draw(st.lists(data.draw(kinds), min_size=height, max_size=height))
+            for name in names
+        }
+    )
+    path = folder / f"any.{ending}"
+    try:
+        if ending == "parquet":
+            table.to_parquet(path)
+        else:
+            table.to_csv(path, index=False)
+    except (UnicodeEncodeError, ValueError):  # half a character
+        return
+    try:
+        source = ranking.load(str(path), names[-1])
+    except (ValueError, OSError) as error:
+        says(error, path)
+        return
+    assert source.target in source.table
+    if set(names) == set(source.table):
+        for name in names:
+            assert source.table[name].tolist() == table[name].tolist()
+
+
+# --- the paper's tables --------------------------------------------------------------------------
+
+
+@examples(80)
+@given(
+    number=st.integers(-1, 9),
+    place=st.floats(0, 1, exclude_max=True),
+    new=st.one_of(st.binary(max_size=6), st.sampled_from([b"\n", b",", b'"', b"\xff", b"nan"])),
+    cut=st.booleans(),
+)
+def test_a_damaged_table_of_the_paper(folder, number, place, new, cut):
+    copy = folder / "published"
+    shutil.copytree(ROOT / published.FOLDER, copy, dirs_exist_ok=True)
+    path = copy / f"table{number}.csv"
+    if path.is_file():
+        content = bytearray(path.read_bytes())
+        at = int(place * len(content))
+        content[at : len(content) if cut else at + len(new)] = new
+        path.write_bytes(content)
+    try:
+        table = published.table(number, copy)
+    except ValueError as error:
+        says(error, path, "Tables 1 to 7")
+        return
+    assert list(table) == list(published.table(number, ROOT / published.FOLDER))
+    if "weight" in table:
+        assert np.isfinite(table["weight"].to_numpy(dtype=float)).all()
+
+
+# --- parameters of notebooks ---------------------------------------------------------------------
+
+marks = st.text(alphabet="ab\"'\\`$(){}[]!&*|<>:;,#%@~-+=. \n\t\0é😀019eE_", max_size=25)
+TAGS = [
+    "!!python/object/apply:os.system [exit]", "!!python/name:os.system", "!!python/module:os",
+    "!!python/object/new:type [x, [], {}]", "&a [1, *a]", "[&a [1], *a]", "!!int x", "!!float ''",
+    "!!bool x", "!!timestamp x", "2024-13-45", "[" * 1000, "9" * 5000, "1e400", '"\\ud800"',
+    "&a [x, x]\n--- *a", "<<", "!!merge x", "!!binary aGk=", "!!set {a}", "? a", "{a: 1}",
+]  # fmt: skip
+
+
+def is_data(value: object) -> bool:
+    if isinstance(value, list):
+        return all(map(is_data, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def as_code(value: object) -> object:
+    """What a notebook gets, by the way of the code that papermill writes into it."""
+    code = papermill.translators.translate_parameters("python3", "python", {"x": value}, "")
+    (assigned,) = ast.parse(code).body
+    assert isinstance(assigned, ast.Assign)
+    if "float(" in code:  # of nan and inf: nothing else is called
+        calls = [node for node in ast.walk(assigned.value) if isinstance(node, ast.Call)]
+        assert all(
+            ast.unparse(call) in ("float('nan')", "float('inf')", "float('-inf')") for call in calls
+        )
+        return value
+    return ast.literal_eval(assigned.value)
+
+
+@examples(200)
+@given(text=st.one_of(st.text(max_size=20), marks, st.sampled_from(TAGS)))
+def test_a_parameter_is_data_and_nothing_else(text):
+    try:
+        value = notebooks.parse([f"x={text}"])["x"]
+    except notebooks.NotebookError as error:
+        says(error, "is not a number, text")
+        return
+    assert is_data(value)
+    found = as_code(value)
+    assert repr(found) == repr(value)
+    if isinstance(value, str | float | int):
+        json.dumps(value).encode()
+
+
+@examples(100)
+@given(text=st.one_of(st.text(max_size=20), marks))
+def test_a_line_of_parameters(text):
+    try:
+        found = notebooks.parse(notebooks.split(text))
+    except notebooks.NotebookError:
+        return
+    assert all(name.isidentifier() and is_data(value) for name, value in found.items())
+
+
+@pytest.mark.parametrize("text", TAGS[:-6])
+def test_tags_anchors_and_what_no_file_can_hold_are_errors(text):
+    with pytest.raises(notebooks.NotebookError, match=r"x: .*is not a number, text"):
+        notebooks.parse([f"x={text}"])
+
+
+def test_an_open_quote_is_one_line(capsys):
+    assert notebooks.main(["rerun", "importance", "sigma='1"]) == 1
+    assert capsys.readouterr().err == 'error: "sigma=\'1": No closing quotation\n'
+
+
+SHELL = [
+    "x=$(touch made)", "x=`touch made`", "x=1; touch made", "x=1 && touch made", "x=a|touch made",
+    "x='a b' y=\"c d\"", "x=$HOME", "x=${HOME}", "x=$(shell touch made)", "x=$$", "x=\\$x", "x=#1",
+    "x=*", "x=> made", "x=é😀", "x=a\\ b", "x=%s",
+    "x=!!python/object/apply:os.system ['touch made']", "-x", "--help", "$(error stop)",
+    "x=$@ $<",
+]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="make and a shell")
+def test_make_hands_parameters_over_as_they_are(tmp_path):
+    """Neither make nor the shell looks inside what stands after P= and NB=."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    stub = tmp_path / "stub"
+    stub.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    stub.chmod(0o755)
+    ready = tmp_path / ".venv"
+    ready.mkdir()
+    for name in ("requirements.lock", "requirements-fanova.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    for name in (".ready", ".fanova"):
+        (ready / name).touch()
+    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
+    environment.pop("CONDA_DEFAULT_ENV", None)
+    before = sorted(tmp_path.iterdir())
+    for text in SHELL:
+        command = ["make", "-s", "notebook", f"PY={stub}", f"NB={text}", f"P={text}"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == ["-m", "run_notebooks", "rerun", text, text]
+    assert sorted(tmp_path.iterdir()) == before

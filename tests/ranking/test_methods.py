@@ -1,0 +1,365 @@
+"""One contract for every importance method, and what `rank` does around them."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hia.ranking import measures, methods
+from hia.ranking.columns import Column, ColumnError, infer
+from hia.ranking.fanova import FAnova
+from hia.ranking.methods import METHODS, MIN_TRIALS, rank
+from hia.relief import NRReliefF
+
+N = 160
+# Slow methods have to do with less of everything.
+OPTIONS = {
+    "fanova": {"n_trees": 8},
+    "forward_selection": {"n_trees": 2, "n_splits": 2},
+    "impurity": {"n_trees": 8},
+    "optuna_fanova": {"n_trees": 2},
+    "fanova_package": {"n_trees": 8},
+}
+
+
+def table(seed: int = 0, n: int = N) -> pd.DataFrame:
+    """`lr` matters most, on its logarithm, then `optimizer`; `idle` and `spare` do not."""
+    rng = np.random.default_rng(seed)
+    found = pd.DataFrame(
+        {
+            "lr": 10 ** rng.uniform(-5, -1, n),
+            "optimizer": rng.choice(["sgd", "adam"], n),
+            "idle": rng.integers(1, 65, n),
+            "spare": rng.uniform(0, 0.9, n),
+        }
+    )
+    score = np.log10(found["lr"]) / 5 + 0.25 * (found["optimizer"] == "adam")
+    return found.assign(accuracy=0.9 + 0.7 * score + rng.uniform(-0.02, 0.02, n))
+
+
+TABLE = table()
+
+
+@pytest.fixture(params=METHODS)
+def method(request: pytest.FixtureRequest) -> str:
+    if not METHODS[request.param].available():
+        pytest.skip(f"what {request.param} needs is not installed here")
+    return str(request.param)
+
+
+def ranked(given: pd.DataFrame, method: str, target: str = "accuracy", **options) -> pd.DataFrame:
+    options = {"n_bootstrap": 0, **OPTIONS.get(method, {}), **options}
+    return rank(given, target, method=method, **options).table
+
+
+# The contract ----------------------------------------------------------------------------------
+
+
+def test_what_matters_comes_first_and_what_does_not_is_near_0(method: str) -> None:
+    found = ranked(TABLE, method)
+    assert found["rank"].idxmin() == "lr"
+    if method != "nrrelieff":  # two categories of equal size: hardly a neighbour has the other
+        assert found["rank"].nsmallest(2).index.tolist() == ["lr", "optimizer"]
+    assert (found.loc[["idle", "spare"], "share"] < 0.1).all()
+
+
+def test_the_table_of_a_ranking(method: str) -> None:
+    found = ranked(TABLE, method, n_bootstrap=3)
+    assert found.index.tolist() == ["lr", "optimizer", "idle", "spare"]
+    assert found.index.name == "hyperparameter"
+    assert found["share"].sum() == pytest.approx(1)
+    assert (found["share"] >= 0).all()
+    positive = found["score"] > 0
+    ratios = found.loc[positive, "share"] / found.loc[positive, "score"]
+    np.testing.assert_allclose(ratios, ratios.iloc[0])
+    assert (found.loc[~positive, "share"] == 0).all()
+    assert found["rank"].tolist() == found["score"].rank(ascending=False, method="min").tolist()
+    for what in ("score", "share"):
+        assert (found[f"{what}_low"] <= found[what] + 1e-12).all()
+        assert (found[f"{what}_high"] >= found[what] - 1e-12).all()
+    assert found[["rank_low", "rank_high"]].isin(range(1, 5)).all(axis=None)
+    assert (found["rank_low"] <= found["rank_high"]).all()
+    assert (found["note"] == "").all()
+
+
+def test_the_order_of_rows_and_columns_does_not_matter(method: str) -> None:
+    expected = ranked(TABLE, method, n_bootstrap=2)
+    shuffled = TABLE.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(ranked(shuffled, method, n_bootstrap=2), expected)
+    backwards = TABLE[TABLE.columns[::-1]]
+    found = ranked(backwards, method, n_bootstrap=2)
+    assert found.index.tolist() == ["spare", "idle", "optimizer", "lr"]
+    pd.testing.assert_frame_equal(found.loc[expected.index], expected)
+
+
+def test_the_same_seed_gives_the_same(method: str) -> None:
+    first = ranked(TABLE, method, n_bootstrap=2, random_state=4)
+    pd.testing.assert_frame_equal(ranked(TABLE, method, n_bootstrap=2, random_state=4), first)
+    other = ranked(TABLE, method, n_bootstrap=2, random_state=5)
+    assert not other["score_low"].equals(first["score_low"])
+
+
+def test_the_table_is_not_changed(method: str) -> None:
+    given = TABLE.assign(extra=TABLE["spare"].where(TABLE["idle"] > 30))
+    before = given.copy(deep=True)
+    ranked(given, method, n_bootstrap=2)
+    pd.testing.assert_frame_equal(given, before)
+
+
+def test_what_a_ranking_says_of_itself(method: str) -> None:
+    options = OPTIONS.get(method, {})
+    found = rank(TABLE, "accuracy", method=method, n_bootstrap=2, level=0.9, **options)
+    assert (found.method, found.target) == (method, "accuracy")
+    assert (found.level, found.n_bootstrap, found.n_rows) == (0.9, 2, N)
+    assert found.seconds > 0
+    assert found.bootstrap_seconds > 0
+    assert found.notes == ()
+
+
+def test_scales_and_kinds_are_those_that_are_declared(method: str) -> None:
+    """Numbers that are declared categories have no order and no distances that could matter."""
+    codes = TABLE["optimizer"].map({"sgd": 0, "adam": 1}).astype(int)
+    declared = [*infer(TABLE, "accuracy").columns]
+    declared[1] = Column("optimizer", "categorical", choices=(0, 1))
+    expected = ranked(TABLE.assign(optimizer=codes), method, columns=declared)
+    declared[1] = Column("optimizer", "categorical", choices=(-7, 1000))
+    far = TABLE.assign(optimizer=codes.map({0: -7, 1: 1000}))
+    pd.testing.assert_frame_equal(ranked(far, method, columns=declared), expected)
+
+
+def test_one_value_only_is_importance_0_with_a_note(method: str) -> None:
+    expected = ranked(TABLE, method)
+    found = ranked(TABLE.assign(constant=3, a="x"), method, n_bootstrap=2)
+    assert found.index.tolist() == ["lr", "optimizer", "idle", "spare", "constant", "a"]
+    assert (found.loc[["constant", "a"], ["score", "share"]] == 0).all(axis=None)
+    assert (found.loc[["constant", "a"], "rank"] == 5).all()
+    assert (found.loc[["constant", "a"], "note"] == "one value only").all()
+    assert found.loc[["constant", "a"], "score_low"].isna().all()
+    pd.testing.assert_frame_equal(
+        found.loc[expected.index, ["score", "share", "rank"]],
+        expected[["score", "share", "rank"]],
+    )
+
+
+def test_a_single_hyperparameter_has_all_of_the_importance(method: str) -> None:
+    found = ranked(TABLE[["lr", "accuracy"]], method, n_bootstrap=2)
+    assert found["share"].tolist() == [1.0]
+    assert found["rank"].tolist() == [1]
+
+
+def test_trials_without_the_target_are_left_out_visibly(method: str) -> None:
+    given = TABLE.copy()
+    given.loc[[3, 77], "accuracy"] = np.nan
+    given.loc[100, "accuracy"] = np.inf
+    options = {"n_bootstrap": 0, **OPTIONS.get(method, {})}
+    found = rank(given, "accuracy", method=method, **options)
+    assert "3 trials without accuracy are left out" in found.notes
+    assert found.n_rows == min(N - 3, METHODS[method].max_rows or N)
+    described = infer(given, "accuracy").columns  # the bounds are those of all rows
+    without = rank(given.drop(index=[3, 77, 100]), "accuracy", described, method, **options)
+    pd.testing.assert_frame_equal(found.table, without.table)
+
+
+def test_a_hyperparameter_that_does_not_exist_everywhere(method: str) -> None:
+    rng = np.random.default_rng(6)
+    given = TABLE.assign(second=np.where(TABLE["optimizer"] == "adam", rng.random(N), np.nan))
+    options = {"n_bootstrap": 0, **OPTIONS.get(method, {})}
+    found = rank(given, "accuracy", method=method, **options)
+    # Without effect where it exists, it must not take over the effect of what it depends on.
+    assert found.table.loc["second", "share"] < 0.1
+    assert any(note.startswith("second is missing in") for note in found.notes)
+    dropped = rank(given, "accuracy", method=method, missing="drop", **options)
+    assert dropped.n_rows == (TABLE["optimizer"] == "adam").sum()
+    assert dropped.table.loc["optimizer", "note"] == "one value only"
+    assert "trials that miss a hyperparameter are left out" in dropped.notes[0]
+
+
+def test_the_unit_of_the_target_does_not_change_the_ranking(method: str) -> None:
+    options = {"target_scale": "range"} if method == "nrrelieff" else {}
+    expected = ranked(TABLE, method, **options)
+    larger = ranked(TABLE.assign(accuracy=64 * TABLE["accuracy"]), method)
+    np.testing.assert_allclose(larger["share"], expected["share"], atol=1e-9)
+
+
+def test_at_most_so_many_trials(method: str) -> None:
+    found = rank(TABLE, "accuracy", method=method, n_bootstrap=0, max_rows=60)
+    assert found.n_rows == 60
+    assert found.notes[0] == "60 of 160 trials, drawn at random"
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "error", "message"),
+    [
+        ({"accuracy": "high"}, {}, ColumnError, "'accuracy' has 'high', which is no number"),
+        ({"accuracy": 0.5}, {}, ValueError, "accuracy is 0.5 in all trials"),
+        ({"lr": np.inf}, {}, ColumnError, "'lr' has an infinite value"),
+        ({}, {"target": "loss"}, ColumnError, "no column 'loss'; there are lr, optimizer"),
+        ({}, {"columns": ["rl"]}, ColumnError, "no column 'rl'; there are lr, optimizer"),
+        ({}, {"columns": ["lr", "lr"]}, ColumnError, "'lr' is there twice"),
+        ({}, {"columns": "lr"}, ValueError, r"columns='lr' is not a list; \['lr'\] is"),
+        ({}, {"columns": []}, ColumnError, "there is no hyperparameter to rank"),
+        ({}, {"columns": ["lr", "accuracy"]}, ColumnError, "'accuracy' is the target and a hyper"),
+        ({}, {"level": 95}, ValueError, "level=95 is not between 0 and 1"),
+        ({}, {"n_bootstrap": -1}, ValueError, "n_bootstrap=-1 is not a whole number"),
+        ({}, {"n_permutations": 1.5}, ValueError, r"n_permutations=1\.5 is not a whole number"),
+        ({}, {"missing": "mean"}, ValueError, "missing='mean' is not one of draw, drop"),
+        (
+            {"lr": 1.0, "optimizer": "a", "idle": 1, "spare": 1},
+            {},
+            ValueError,
+            "all of lr, optimizer, idle, spare have one value only",
+        ),
+    ],
+)
+def test_errors(method: str, change, options, error, message) -> None:
+    with pytest.raises(error, match=message):
+        ranked(TABLE.assign(**change), method, **options)
+
+
+def test_too_few_trials(method: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"9 trials with accuracy are too few; at least {MIN_TRIALS}"
+    ):
+        ranked(TABLE[: MIN_TRIALS - 1], method)
+    assert len(ranked(TABLE[:MIN_TRIALS], method, n_bootstrap=1)) == 4
+
+
+# What each method is ---------------------------------------------------------------------------
+
+
+def test_the_first_two_are_this_package_s() -> None:
+    found = ranked(TABLE, "nrrelieff")["score"]
+    X = TABLE.assign(lr=np.log10(TABLE["lr"])).drop(columns="accuracy")
+    expected = NRReliefF().fit(X, TABLE["accuracy"]).weights_
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    found = ranked(TABLE, "fanova", n_trees=200)["score"]
+    model = FAnova(200, log=["lr"], levels={"idle": range(1, 65)}, random_state=1)
+    expected = model.fit(TABLE.drop(columns="accuracy"), TABLE["accuracy"]).importances_
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_three_ways_to_compute_one_functional_anova_agree() -> None:
+    names = ["fanova", "optuna_fanova", *["fanova_package"] * METHODS["fanova_package"].available()]
+    found = [ranked(TABLE, name, n_trees=16)["score"] for name in names]
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], atol=0.08)
+
+
+def test_forward_selection_takes_the_gains_of_a_greedy_path() -> None:
+    found = ranked(TABLE, "forward_selection")["score"]
+    # Shares of the variance: 0.7² 0.8² / 12 and 0.175² / 4.
+    assert found["lr"] == pytest.approx(0.77, abs=0.1)
+    assert found["optimizer"] == pytest.approx(0.23, abs=0.1)
+    assert found.sum() < 1
+
+
+def test_copies_of_a_trial_are_in_one_fold(monkeypatch) -> None:
+    folds = []
+    split = measures.GroupKFold.split
+
+    def spy(self, X, y=None, groups=None):
+        for train, test in split(self, X, y, groups):
+            folds.append((set(groups[train]), set(groups[test])))
+            yield train, test
+
+    monkeypatch.setattr(measures.GroupKFold, "split", spy)
+    ranked(TABLE[:40], "forward_selection", n_bootstrap=1)
+    assert len(folds) == 4
+    assert not any(train & test for train, test in folds)
+
+
+def test_ped_anova_asks_what_is_good() -> None:
+    rng = np.random.default_rng(7)
+    x, z = rng.random(300), rng.random(300)
+    # Only x makes a small value, only z a large one.
+    y = np.where(x < 0.1, -1.0, np.where(z > 0.9, 1.0, 0.001 * rng.random(300)))
+    given = pd.DataFrame({"x": x, "z": z, "y": y})
+    assert ranked(given, "ped_anova", "y", maximize=True)["rank"].tolist() == [2, 1]
+    assert ranked(given, "ped_anova", "y", maximize=False)["rank"].tolist() == [1, 2]
+
+
+def test_what_a_method_warns_of_is_a_note() -> None:
+    # The best tenth is everything, as all others tie with it.
+    given = TABLE.assign(accuracy=(np.arange(N) < 5).astype(float))
+    found = rank(given, "accuracy", method="ped_anova", n_bootstrap=2)
+    assert any("select the same set of trials" in note for note in found.notes)
+    assert (found.table["share"] == 0).all()
+
+
+def test_wide_whole_numbers_and_levels_are_all_the_same_to_every_method() -> None:
+    rng = np.random.default_rng(8)
+    x = rng.choice([32, 64, 128, 256], 200)
+    given = pd.DataFrame({"x": x, "wide": rng.integers(1, 10**9, 200), "y": np.log2(x)})
+    for name, method in METHODS.items():
+        if method.available():
+            found = ranked(given, name, "y")
+            assert found["rank"].tolist() == [1, 2], name
+            assert found.loc["wide", "share"] < 0.15, name
+
+
+# Intervals and p-values ------------------------------------------------------------------------
+
+
+def test_resamples_and_p_values_are_those_that_were_asked_for() -> None:
+    found = rank(TABLE, "accuracy", n_bootstrap=40, n_permutations=19, level=0.8)
+    assert (found.n_bootstrap, found.level) == (40, 0.8)
+    assert found.table.loc["lr", "p_value"] == 0.05
+    assert found.table["p_value"].between(0.05, 1).all()
+    assert found.seconds > 0
+    narrow = found.table["score_high"] - found.table["score_low"]
+    wide = rank(TABLE, "accuracy", n_bootstrap=40, level=0.99).table
+    assert (wide["score_high"] - wide["score_low"] >= narrow).all()
+    assert (wide["score_high"] - wide["score_low"] > narrow).any()
+    slow = rank(TABLE, "accuracy", method="impurity", n_bootstrap=100, n_trees=1)
+    assert slow.n_bootstrap == METHODS["impurity"].max_bootstrap
+    assert slow.table["p_value"].isna().all()
+    none = rank(TABLE, "accuracy", n_bootstrap=0).table
+    assert none[["score_low", "share_high", "rank_low", "p_value"]].isna().all(axis=None)
+
+
+def test_intervals_are_centred_on_what_was_found() -> None:
+    resamples = np.array([[0.1, -0.3, 0.0], [0.2, -0.2, 0.1], [0.6, 0.2, 0.2]])
+    found = np.array([0.25, 0.0, 0.02])
+    low, high = methods._centred(resamples.min(axis=0), resamples.max(axis=0), found, resamples)
+    np.testing.assert_allclose(high, [0.65, 0.4, 0.12])
+    # Below 0 only where something was below 0.
+    np.testing.assert_allclose(low, [0.15, -0.1, 0.0])
+
+
+def test_intervals_hold_what_other_trials_give() -> None:
+    truth = np.mean([ranked(table(seed), "fanova")["score"] for seed in range(20, 30)], axis=0)
+    held = []
+    for seed in range(5):
+        found = ranked(table(seed), "fanova", n_bootstrap=15)
+        held.append((found["score_low"] <= truth) & (truth <= found["score_high"]))
+    assert np.mean(held) > 0.75
+
+
+# Columns ---------------------------------------------------------------------------------------
+
+
+def test_columns_are_inferred_named_or_declared() -> None:
+    expected = ranked(TABLE, "nrrelieff")
+    names = ["lr", "optimizer", "idle", "spare"]
+    pd.testing.assert_frame_equal(ranked(TABLE, "nrrelieff", columns=names), expected)
+    declared = infer(TABLE, "accuracy").columns
+    pd.testing.assert_frame_equal(ranked(TABLE, "nrrelieff", columns=declared), expected)
+    linear = [dataclasses.replace(declared[0], log=False), *names[1:]]
+    changed = ranked(TABLE, "nrrelieff", columns=linear)
+    assert changed.loc["lr", "score"] < expected.loc["lr", "score"]
+
+
+def test_values_outside_of_what_is_declared_are_refused() -> None:
+    with pytest.raises(ColumnError, match=r"'idle' has \d+, which is not integer: 1 to 8"):
+        ranked(TABLE, "nrrelieff", columns=["lr", Column("idle", "integer", 1, 8)])
+
+
+def test_unknown_method() -> None:
+    with pytest.raises(ValueError, match="there is no method 'anova'; there are nrrelieff, fanova"):
+        rank(TABLE, "accuracy", method="anova")
+
+
+def test_unknown_option_of_a_method() -> None:
+    with pytest.raises(TypeError, match="n_tree"):
+        rank(TABLE, "accuracy", method="fanova", n_tree=3)

@@ -1,0 +1,274 @@
+"""Evaluators and tables from Optuna's own studies."""
+
+import math
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.importance import get_param_importances
+
+from hia.ranking.columns import Column
+from hia.ranking.fanova import FAnova
+from hia.ranking.optuna import FAnovaEvaluator, NRReliefFEvaluator, columns, table
+
+EVALUATORS = [NRReliefFEvaluator(), FAnovaEvaluator(n_trees=8)]
+each = pytest.mark.parametrize("evaluator", EVALUATORS, ids=["nrrelieff", "fanova"])
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+def study_of(objective, n_trials: int = 150, **options) -> optuna.Study:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0), **options)
+    study.optimize(objective, n_trials=n_trials, catch=(ZeroDivisionError,))
+    return study
+
+
+def train(trial: optuna.Trial) -> float:
+    """Has every kind of parameter, and of trial."""
+    lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
+    optimizer = trial.suggest_categorical("optimizer", ["adam", "sgd"])
+    layers = trial.suggest_int("layers", 1, 3)
+    trial.suggest_float("constant", 0.5, 0.5)
+    if layers > 1:
+        trial.suggest_int("units_2", 16, 64, step=16)
+    if trial.number % 10 == 3:
+        raise optuna.TrialPruned
+    if trial.number % 10 == 5:
+        return 1 / 0
+    if trial.number % 10 == 7:
+        return math.inf if trial.number % 20 == 7 else math.nan
+    loss = (math.log10(lr) + 5) / 4 + (0.4 if optimizer == "sgd" else 0.0)
+    trial.set_user_attr("minutes", float(layers))
+    return 10 + loss
+
+
+@pytest.fixture(scope="module")
+def study() -> optuna.Study:
+    return study_of(train, 300)
+
+
+# Evaluators ------------------------------------------------------------------------------------
+
+
+@each
+def test_importances_of_a_study_with_everything_in_it(study, evaluator) -> None:
+    found = get_param_importances(study, evaluator=evaluator)
+    assert set(found) == {"lr", "optimizer", "layers", "constant", "units_2"}
+    assert next(iter(found)) == "lr"
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["constant"] == 0
+    assert found["layers"] < 0.1
+    assert found["units_2"] < 0.1
+    assert {type(value) for value in found.values()} == {float}
+
+
+def test_shares_of_variance_are_those_of_the_search_space(study) -> None:
+    # Var(lr's term) : Var(optimizer's term) = 1/12 : 0.2² = 0.68 : 0.32, on the logarithm of lr.
+    found = FAnovaEvaluator(seed=1).evaluate(study)
+    assert found["lr"] == pytest.approx(0.68, abs=0.05)
+    assert found["optimizer"] == pytest.approx(0.32, abs=0.05)
+
+
+@each
+def test_failed_and_pruned_trials_do_not_count(study, evaluator) -> None:
+    kept = optuna.create_study()
+    kept.add_trials(
+        trial
+        for trial in study.trials
+        if trial.state == optuna.trial.TrialState.COMPLETE and math.isfinite(trial.value)
+    )
+    assert len(kept.trials) == 210  # one in ten pruned, one failed, one NaN (failed) or infinite
+    assert evaluator.evaluate(kept) == evaluator.evaluate(study)
+
+
+@each
+def test_only_the_named_parameters_are_assessed(study, evaluator) -> None:
+    found = get_param_importances(study, evaluator=evaluator, params=["optimizer", "layers"])
+    assert set(found) == {"optimizer", "layers"}
+    assert get_param_importances(study, evaluator=evaluator, params=[]) == {}
+    assert get_param_importances(study, evaluator=evaluator, params=["constant"]) == {
+        "constant": 1.0  # as Optuna normalises what has no importance
+    }
+
+
+@each
+def test_a_target_replaces_the_objective(study, evaluator) -> None:
+    found = get_param_importances(
+        study, evaluator=evaluator, target=lambda trial: trial.user_attrs.get("minutes", math.nan)
+    )
+    assert next(iter(found)) == "layers"
+    assert found["layers"] > 0.9
+
+
+@each
+def test_two_objectives_need_a_target(evaluator) -> None:
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        x, value = trial.suggest_float("x", 0, 1), trial.suggest_float("value", 0, 1)
+        return x, value
+
+    study = study_of(objective, 60, directions=["minimize", "maximize"])
+    with pytest.raises(ValueError, match=r"2 objectives: say which one .* trial\.values\[0\]"):
+        get_param_importances(study, evaluator=evaluator)
+    for number, name in enumerate(["x", "value"]):
+        found = get_param_importances(
+            study,
+            evaluator=evaluator,
+            target=lambda trial, number=number: trial.values[number],  # noqa: PD011
+        )
+        assert found[name] > 0.9
+
+
+@each
+def test_the_same_seed_gives_the_same(study, evaluator) -> None:
+    assert evaluator.evaluate(study) == evaluator.evaluate(study)
+    assert type(evaluator)(seed=3).evaluate(study) != type(evaluator)(seed=4).evaluate(study)
+
+
+@each
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        (["rl"], ValueError, "no completed trial has the parameter 'rl'; they have lr, optimizer"),
+        ("lr", TypeError, "params='lr' is not a list of names"),
+        ([1], TypeError, r"params=\[1\] is not a list of names"),
+    ],
+)
+def test_wrong_parameters(study, evaluator, params, error, message) -> None:
+    with pytest.raises(error, match=message):
+        get_param_importances(study, evaluator=evaluator, params=params)
+
+
+@each
+def test_studies_that_say_nothing(evaluator) -> None:
+    assert get_param_importances(optuna.create_study(), evaluator=evaluator) == {}
+    with pytest.raises(ValueError, match="value is 1 in all trials"):
+        evaluator.evaluate(study_of(lambda trial: trial.suggest_float("x", 0, 1) * 0 + 1, 20))
+    with pytest.raises(ValueError, match="9 trials with value are too few"):
+        evaluator.evaluate(study_of(lambda trial: trial.suggest_float("x", 0, 1), 9))
+    constant = study_of(lambda trial: trial.suggest_float("x", 2, 2) + trial.number, 20)
+    assert evaluator.evaluate(constant) == {"x": 0.0}
+
+
+def test_options_reach_the_methods(study) -> None:
+    weights = NRReliefFEvaluator().evaluate(study)
+    for options in ({"n_neighbors": 5}, {"sigma": 2.0}, {"metric": "manhattan"}):
+        assert NRReliefFEvaluator(**options).evaluate(study) != weights
+    shares = FAnovaEvaluator().evaluate(study)
+    for options in ({"n_trees": 2}, {"min_samples_leaf": 20}):
+        assert FAnovaEvaluator(**options).evaluate(study) != shares
+
+
+def test_as_many_neighbours_as_there_are() -> None:
+    few = study_of(lambda trial: trial.suggest_float("x", 0, 1) + trial.suggest_int("n", 0, 9), 20)
+    assert set(NRReliefFEvaluator().evaluate(few)) == {"x", "n"}
+    with pytest.raises(ValueError, match="20 sample"):
+        NRReliefFEvaluator(n_neighbors=30).evaluate(few)
+
+
+def test_agrees_with_optuna_s_own_on_its_own_ground() -> None:
+    """No logarithm, no category, no condition: there the two forests measure the same."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y, z = (trial.suggest_float(name, 0, 1) for name in "xyz")
+        return 3 * x + y + 0 * z
+
+    study = study_of(objective, 300)
+    ours = FAnovaEvaluator(seed=0).evaluate(study)
+    theirs = optuna.importance.FanovaImportanceEvaluator(n_trees=16, seed=0).evaluate(study)
+    assert list(ours) == list(theirs) == ["x", "y", "z"]
+    for name, share in ours.items():
+        assert share == pytest.approx(theirs[name], abs=0.03)
+
+
+# Tables ----------------------------------------------------------------------------------------
+
+
+def test_columns_are_as_the_distributions_say(study) -> None:
+    assert columns(study) == [
+        Column("lr", "float", 1e-5, 1e-1, log=True, origin="study"),
+        Column("optimizer", "categorical", choices=("adam", "sgd"), origin="study"),
+        Column("layers", "integer", 1, 3, origin="study"),
+        Column("constant", "float", 0.5, 0.5, origin="study"),
+        Column("units_2", "integer", 16, 64, (16, 32, 48, 64), origin="study"),
+    ]
+    assert [column.name for column in columns(study, ["layers", "lr"])] == ["layers", "lr"]
+
+
+def test_table_of_a_study(study) -> None:
+    found = table(study)
+    completed = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
+    assert list(found) == ["lr", "optimizer", "layers", "constant", "units_2", "value"]
+    assert len(found) == len(completed) == 225
+    assert found["lr"].tolist() == [trial.params["lr"] for trial in completed]
+    assert found["value"].tolist() == [trial.value for trial in completed]
+    assert (found["units_2"].isna() == (found["layers"] == 1)).all()
+    minutes = table(study, lambda trial: trial.user_attrs.get("minutes", 0.0), "minutes")
+    assert minutes["minutes"].isin([0, 1, 2, 3]).all()
+    with pytest.raises(ValueError, match="a parameter is called 'lr': give the target another"):
+        table(study, name="lr")
+
+
+def added(*trials: tuple[dict, dict]) -> optuna.Study:
+    study = optuna.create_study()
+    for number, (params, distributions) in enumerate(trials):
+        study.add_trial(
+            optuna.create_trial(params=params, distributions=distributions, value=float(number))
+        )
+    return study
+
+
+def test_a_parameter_with_several_distributions_has_the_bounds_of_all() -> None:
+    study = added(
+        (
+            {"x": 1, "y": 0.1},
+            {"x": IntDistribution(1, 5), "y": FloatDistribution(0.1, 1, log=True)},
+        ),
+        ({"x": 9, "y": 0.0}, {"x": IntDistribution(3, 9, step=2), "y": FloatDistribution(-1, 0.5)}),
+    )
+    assert columns(study) == [
+        Column("x", "integer", 1, 9, origin="study"),
+        Column("y", "float", -1, 1, origin="study"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choices", "texts"),
+    [
+        ((None, True, "a"), ["None", "True", "a"]),
+        ((1, "1"), ["1", "'1'"]),
+        ((2.5, 3), ["2.5", "3"]),
+    ],
+)
+def test_categories_are_text(choices, texts) -> None:
+    distribution = {"c": CategoricalDistribution(choices)}
+    study = added(*(({"c": choice}, distribution) for choice in choices))
+    assert table(study)["c"].tolist() == texts
+    assert columns(study)[0].choices == tuple(texts)
+
+
+def test_none_is_a_category_and_no_missing_value() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        return float(trial.suggest_categorical("schedule", [None, "cosine"]) is None)
+
+    found = FAnovaEvaluator(n_trees=4).evaluate(study_of(objective, 40))
+    assert found == {"schedule": 1.0}
+
+
+def test_a_table_of_a_study_serves_every_method(study) -> None:
+    found = table(study)
+    found = found[np.isfinite(found["value"])]
+    X = found[["lr", "optimizer", "layers"]]
+    by_hand = FAnova(8, log=["lr"], levels={"layers": (1, 2, 3)}, random_state=0)
+    shares = pd.Series(by_hand.fit(X, found["value"]).importances_, X.columns)
+    evaluated = FAnovaEvaluator(n_trees=8).evaluate(study, list(X.columns))
+    for name, share in shares.items():
+        assert evaluated[name] == pytest.approx(share, abs=0.05)

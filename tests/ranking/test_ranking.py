@@ -1,0 +1,318 @@
+"""`hia rank`: what it reads, prints and writes, and its errors."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from sqlalchemy import create_engine, text
+
+from hia.cli import main
+from hia.ranking import report as ranking
+from hia.ranking.columns import Column
+from hia.ranking.methods import METHODS
+from hia.ranking.report import load, read_kinds, run
+
+RNG = np.random.default_rng(0)
+N = 120
+QUICK = {"n_bootstrap": 3, "n_permutations": 9}
+QUICK_OPTIONS = ["--bootstrap", "3", "--permutations", "9"]
+
+
+def table() -> pd.DataFrame:
+    found = pd.DataFrame(
+        {
+            "run": [f"run-{number}" for number in range(N)],
+            "lr": 10 ** RNG.uniform(-5, -1, N),
+            "depth": RNG.choice([2, 4, 8], N),
+            "schedule": RNG.choice(["None", "cosine"], N),
+            "nesterov": RNG.random(N) < 0.5,
+        }
+    )
+    found["accuracy"] = 0.9 + np.log10(found["lr"]) / 10 + 0.2 * (found["schedule"] == "None")
+    return found
+
+
+TABLE = table()
+
+
+@pytest.fixture
+def csv(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "trials.csv"
+    TABLE.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory) -> str:
+    """Two studies; in the second, losses of two objectives."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    url = f"sqlite:///{tmp_path_factory.mktemp('storage')}/trials.db"
+
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("lr", 1e-4, 1e-1, log=True) + trial.suggest_int("epoch", 1, 9)
+
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    draft = optuna.create_study(sampler=sampler)
+    draft.optimize(objective, n_trials=40)
+    kept = optuna.storages.RDBStorage(url)
+    one = optuna.create_study(storage=kept, study_name="one", direction="maximize")
+    one.add_trials(draft.trials)
+    two = optuna.create_study(
+        storage=kept, study_name="two", directions=["minimize", "maximize"], sampler=sampler
+    )
+    two.optimize(lambda trial: (objective(trial), -objective(trial)), n_trials=12)
+    kept.engine.dispose()
+    optuna.logging.set_verbosity(before)
+    return url
+
+
+# Command ---------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_columns_and_rankings_and_writes_files(csv, capsys) -> None:
+    assert main(["rank", "trials.csv", "--target", "accuracy", *QUICK_OPTIONS]) == 0
+    printed = capsys.readouterr().out
+    assert "120 trials of trials.csv, to explain accuracy" in printed
+    assert "float, log" in printed
+    assert "inferred: true or false" in printed
+    assert "Left out (text, different in every row): run" in printed
+    assert "To change this: --columns NAME..., --drop NAME..., --kind NAME=KIND" in printed
+    for method in ("nrrelieff", "fanova"):
+        assert METHODS[method].label in printed
+        assert METHODS[method].source in printed
+    assert "95% interval" in printed
+    assert "percentiles of 3 resamples" in printed
+    found = pd.read_csv("trials-importance.csv")
+    assert found["method"].unique().tolist() == ["nrrelieff", "fanova"]
+    assert len(found) == 2 * 4
+    assert {"score", "share", "share_low", "share_high", "rank", "p_value", "seconds"} < set(found)
+    first = found[found["rank"] == 1].set_index("method")["hyperparameter"]
+    assert first["fanova"] == "lr"
+    assert Path("trials-importance.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_everything_can_be_said_on_the_command_line(csv, capsys, tmp_path) -> None:
+    arguments = "--target accuracy --method fanova ped_anova --drop nesterov --kind depth=float "
+    arguments += "--log depth --linear lr --missing drop --minimize --seed 3 --out there/mine"
+    assert main(["rank", str(csv), *arguments.split(), *QUICK_OPTIONS]) == 0
+    printed = capsys.readouterr().out
+    assert "Left out (dropped): nesterov" in printed
+    assert printed.count("declared") == 2
+    found = pd.read_csv(tmp_path / "there" / "mine.csv")
+    assert found["method"].unique().tolist() == ["fanova", "ped_anova"]
+    assert found["hyperparameter"].unique().tolist() == ["lr", "depth", "schedule"]
+    assert (tmp_path / "there" / "mine.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("nothing.csv --target accuracy", "nothing.csv: there is no such file"),
+        ("trials.csv", "trials.csv: say which column to explain by --target; there are run, lr"),
+        ("trials.csv --target loss", "trials.csv: there is no column 'loss'; there are run, lr"),
+        ("trials.csv --target schedule", "trials.csv: column 'schedule' has 'cosine', which is no"),
+        ("trials.csv --target accuracy --drop x", "trials.csv: there is no column 'x'; there are"),
+        ("trials.csv --target accuracy --columns run", "'run' is no hyperparameter: text, diff"),
+        (
+            "trials.csv --target accuracy --columns lr --drop lr",
+            "'lr' cannot be chosen and dropped",
+        ),
+        ("trials.csv --target accuracy --log schedule", "schedule: categories have no logarithm"),
+        ("trials.csv --target accuracy --log x", "trials.csv: 'x' is none of the hyperparameters"),
+        ("trials.csv --target accuracy --kind depth", "--kind depth: is not NAME=KIND, with one"),
+        ("trials.csv --target accuracy --kind depth=int", "--kind depth=int: is not NAME=KIND"),
+        ("trials.csv --target accuracy --method anova", "no method 'anova'; there are all, nrre"),
+        ("trials.csv --target accuracy --bootstrap -1", "n_bootstrap=-1 is not a whole number"),
+        ("trials.csv --target accuracy --study one", "trials.csv: a file has no studies"),
+        ("notes.txt --target a", "notes.txt: cannot be read"),
+        ("trials.pkl --target accuracy", "trials.pkl: is neither .csv nor .parquet"),
+        ("broken.parquet --target accuracy", "broken.parquet: not a readable Parquet file"),
+        ("sqlite:///no.db", "sqlite:///no.db: there is no such file"),
+        ("sqlite:///other.db", "sqlite:///other.db: is no Optuna storage"),
+        ("sqlite:///trials.csv", "sqlite:///trials.csv: cannot be read (DatabaseError)"),
+        ("nosuch://host/db", "nosuch://host/db: cannot be read (NoSuchModuleError)"),
+        ("://", "://: is no URL of a database"),
+    ],
+)
+def test_errors_are_one_line(csv, tmp_path, capsys, arguments, message) -> None:
+    Path("notes.txt").write_text("")
+    Path("trials.pkl").write_bytes(pickle.dumps(TABLE))
+    Path("broken.parquet").write_bytes(b"PAR1 but not really")
+    engine = create_engine("sqlite:///other.db")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE something (x INTEGER)"))
+    engine.dispose()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert main(["rank", *arguments.split()]) == 1
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.startswith("hia rank: ")
+    assert printed.err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_help_names_the_methods(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["rank", "--help"])
+    printed = capsys.readouterr().out
+    for method in METHODS:
+        assert method in printed
+
+
+# Files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.csv", {}),
+        ("a.tsv", {"sep": "\t"}),
+        ("a.csv", {"sep": ";"}),
+        ("a.csv.gz", {}),
+        ("A.CSV", {}),
+    ],
+)
+def test_all_ways_to_write_a_csv_agree(tmp_path, name, options) -> None:
+    path = tmp_path / name
+    TABLE.to_csv(path, index=False, **options)
+    found = load(str(path), "accuracy")
+    pd.testing.assert_frame_equal(found.table, TABLE, check_exact=False, rtol=1e-15)
+    assert found.columns is None
+
+
+def test_parquet(tmp_path) -> None:
+    path = tmp_path / "a.parquet"
+    TABLE.to_parquet(path)
+    pd.testing.assert_frame_equal(load(str(path), "accuracy").table, TABLE)
+
+
+def test_none_is_a_choice_among_text_and_missing_among_numbers(tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c,y\nNone,None,1,0.1\ncosine,4,,0.2\nNone,8.5,NaN,0.3\n,2,null,0.4\n")
+    found = load(str(path), "y").table
+    assert found["a"].tolist()[:3] == ["None", "cosine", "None"]
+    assert pd.isna(found["a"][3])
+    np.testing.assert_array_equal(found["b"], [np.nan, 4, 8.5, 2])
+    np.testing.assert_array_equal(found["c"], [1, np.nan, np.nan, np.nan])
+
+
+def test_our_own_table_is_read_by_table_1(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorded = Path(__file__).parents[2] / "data" / "trials.parquet"
+    run(str(recorded), "accuracy", methods=["nrrelieff"], n_bootstrap=0, n_permutations=0)
+    printed = capsys.readouterr().out
+    assert printed.count("Table 1") == 11 + 1
+    assert "Left out (not in Table 1): dataset, source, trial, num_filters_1" in printed
+    assert "interval" not in printed
+    assert Path("trials-importance.png").is_file()
+
+
+# Storages --------------------------------------------------------------------------------------
+
+
+def test_a_study_is_read_with_its_distributions_and_direction(storage) -> None:
+    found = load(storage, study="one")
+    assert found.target == "value"
+    assert found.maximize is True
+    assert found.columns == [
+        Column("lr", "float", 1e-4, 1e-1, log=True, origin="study"),
+        Column("epoch", "integer", 1, 9, origin="study"),
+    ]
+    assert len(found.table) == 40
+    losses = load(storage, "values_0", "two")
+    gains = load(storage, "values_1", "two")
+    assert (losses.maximize, gains.maximize) == (False, True)
+    assert (losses.table["values_0"] > 0).all()
+    assert (gains.table["values_1"] < 0).all()
+
+
+def test_a_study_is_ranked(storage, capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--study", "one", "--method", "fanova", "--columns", "lr", "epoch", *QUICK_OPTIONS]
+    assert main(["rank", storage, *options]) == 0
+    printed = capsys.readouterr().out
+    assert "40 trials of study 'one' of sqlite:///" in printed
+    found = pd.read_csv("trials-importance.csv").set_index("hyperparameter")
+    assert found.loc["epoch", "rank"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "has 2 studies; name one by --study: one, two"),
+        (["--study", "three"], "there is no study 'three'; there are one, two"),
+        (["--study", "two"], "study 'two': name an objective by --target: values_0, values_1"),
+        (["--study", "one", "--target", "x"], "study 'one': name an objective by --target: value"),
+        (["--study", "one", "--drop", "rl"], "there is no column 'rl'; there are lr, epoch"),
+        (["--study", "one", "--drop", "lr", "epoch"], "no column is left to rank"),
+    ],
+)
+def test_wrong_studies(storage, capsys, options, message) -> None:
+    assert main(["rank", storage, *options]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_password_is_not_printed(capsys) -> None:
+    url = "postgresql://me:" + "sesame" + "@localhost/trials"
+    assert main(["rank", url]) == 1
+    printed = capsys.readouterr().err
+    assert "postgresql://me:***@localhost/trials" in printed
+    assert "sesame" not in printed
+
+
+# Parts -----------------------------------------------------------------------------------------
+
+
+def test_all_methods_are_those_that_are_installed(csv, monkeypatch) -> None:
+    result = run(str(csv), "accuracy", methods=["nrrelieff"], **QUICK)[0]
+    asked = []
+
+    def rank(table, target, columns, method, **options):
+        asked.append(method)
+        return result
+
+    monkeypatch.setattr(ranking, "rank", rank)
+    monkeypatch.setattr(ranking, "draw", lambda rankings, path: None)
+    run(str(csv), "accuracy", methods=["all"])
+    assert asked == [name for name, method in METHODS.items() if method.available()]
+    asked.clear()
+    run(str(csv), "accuracy", methods=["fanova", "nrrelieff", "fanova"])
+    assert asked == ["fanova", "nrrelieff"]
+
+
+def test_a_method_that_is_not_installed(csv, capsys, monkeypatch) -> None:
+    def missing(*arguments, **options):
+        raise ImportError("it cannot be used here")
+
+    monkeypatch.setattr(ranking, "rank", missing)
+    assert main(["rank", str(csv), "--target", "accuracy", "--method", "fanova_package"]) == 1
+    assert capsys.readouterr().err == "hia rank: it cannot be used here\n"
+
+
+def test_without_matplotlib_the_table_is_there(csv, capsys, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["rank", "trials.csv", "--target", "accuracy", *QUICK_OPTIONS]) == 1
+    assert "drawing needs matplotlib: pip install matplotlib" in capsys.readouterr().err
+    assert Path("trials-importance.csv").is_file()
+
+
+def test_kinds() -> None:
+    assert read_kinds(["a=integer", "b=c=float"]) == {"a": "integer", "b=c": "float"}
+
+
+def test_nothing_here_needs_torch_or_draws_before_it_has_to() -> None:
+    code = (
+        "import sys; import hia.ranking.columns, hia.ranking.measures, hia.ranking.methods; "
+        "import hia.ranking.optuna, hia.ranking.report; "
+        "sys.exit(sorted({'torch', 'matplotlib'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.returncode == 0

@@ -1,0 +1,292 @@
+"""hia.study.records: what the tables of the experiments have to be, and that files are whole."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hia_book import screening
+
+from hia import space, trials
+from hia.study.records import TABLES, check, load, save
+from hia.trials import TrialsError
+
+GROUPED = [name for name in TABLES if name != "precision"]  # rows that share a configuration
+ROW = 5  # the row that the tests spoil: not the first of its group in any of the tables
+
+
+def trained(config: dict, rng: np.random.Generator) -> dict:
+    """What a training adds to its configuration."""
+    accuracies = rng.uniform(0.1, 0.9, config["epoch"]).tolist()
+    return {
+        **dict.fromkeys(space.FILTERS),
+        "in_channel_num": 1,
+        **config,
+        "accuracy": accuracies[-1],
+        "accuracy_per_epoch": accuracies,
+        "loss": float(rng.uniform(0, 2)),
+        "seconds": 1.5,
+        "cpu_seconds": 1.25,
+        "parameters": 1000,
+        "flops": 10_000,
+        "images": 160,
+        "val_images": 40,
+        "seed": int(rng.integers(2**32)),
+        "diverged": False,
+        "precision": "float32",
+        "processor": "a processor",
+    }
+
+
+def rows(name: str) -> list[dict]:
+    rng = np.random.default_rng(0)
+    found = []
+    for dataset in ("usps", "digits"):
+        if name == "screening":
+            for run, config in enumerate(screening.configs(screening.design(11))):
+                key = {"dataset": dataset, "run": run}
+                found += [key | {"replicate": one} | trained(config, rng) for one in (1, 2, 3)]
+            continue
+        for trial in (8, 2, 5) if name == "precision" else (8, 2):
+            key = {"dataset": dataset, "source": "random", "trial": trial}
+            config = space.validate(space.sample(rng))
+            if name == "replicates":
+                found += [key | {"replicate": one} | trained(config, rng) for one in (3, 1, 2)]
+            elif name == "precision":
+                found.append(key | trained(config, rng) | {"precision": "bf16"})
+            else:
+                found += [
+                    key | {"fraction": one} | trained(config, rng) | {"images": n, "seed": 7}
+                    for one, n in ((0.25, 40), (1.0, 160), (0.5, 80), (2.0, 250))
+                ]
+    return found
+
+
+@pytest.fixture(params=TABLES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def raw(name):
+    """As it is put together from rows: unsorted, with the types that pandas guesses."""
+    return pd.DataFrame(rows(name))[list(reversed(TABLES[name].columns))]
+
+
+@pytest.fixture
+def table(name, raw):
+    return check(name, raw)
+
+
+def a_table(name: str) -> pd.DataFrame:
+    return check(name, pd.DataFrame(rows(name)))
+
+
+def spoilt(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
+    table = table.astype({column: object})
+    table.at[ROW, column] = value
+    return table
+
+
+def refuses(name: str, column: str, value: object, right: str) -> None:
+    message = rf"^column '{column}', row {ROW}: .*{re.escape(repr(value))}.*{right}"
+    with pytest.raises(TrialsError, match=message):
+        check(name, spoilt(a_table(name), column, value))
+
+
+def equal(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    for frame in (one, other):
+        frame["accuracy_per_epoch"] = frame["accuracy_per_epoch"].map(list)
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+# Types and order ------------------------------------------------------------------------------
+
+
+def test_columns_are_those_of_the_trials_as_far_as_they_apply(name):
+    columns = TABLES[name].columns
+    gone = {"lr_scale"} | ({"source", "trial"} if name == "screening" else set())
+    assert set(columns) == set(trials.COLUMNS) - gone | set(TABLES[name].key)
+    shared = [column for column in columns if column in trials.COLUMNS]
+    assert shared == [column for column in trials.COLUMNS if column in columns]
+    assert all(text for _, text in columns.values())
+
+
+def test_check_sets_types_and_order(name, raw):
+    before = raw.copy()
+    table = check(name, raw)
+    assert table.dtypes.astype(str).to_dict() == {
+        column: dtype for column, (dtype, _) in TABLES[name].columns.items()
+    }
+    keys = list(zip(*(table[column] for column in ("dataset", *TABLES[name].key)), strict=True))
+    assert keys == sorted(keys)
+    assert len(keys) == len(raw)
+    pd.testing.assert_frame_equal(raw, before)
+    equal(check(name, table), table)
+
+
+def test_check_keeps_every_row_together(name, raw):
+    key = ["dataset", *TABLES[name].key]
+    table = check(name, raw).set_index(key)
+    for _, given in raw.iterrows():
+        kept = table.loc[tuple(given[key])]
+        assert kept["accuracy"] == given["accuracy"]
+        assert kept["seed"] == given["seed"]
+        assert kept["lr"] == given["lr"]
+
+
+def test_no_rows_are_a_table_too(name, table):
+    assert len(check(name, table.head(0))) == 0
+
+
+def test_part_of_a_table_is_a_table_too(name, table):
+    """As an interrupted recording leaves it."""
+    assert len(check(name, table.sample(5, random_state=0))) == 5
+
+
+def test_an_unknown_table_is_named(tmp_path):
+    with pytest.raises(ValueError, match="unknown table 'scale'; known are replicates, scaling"):
+        check("scale", pd.DataFrame())
+
+
+# Every check ----------------------------------------------------------------------------------
+
+
+def test_missing_and_unknown_columns_are_named(name, table):
+    for column in TABLES[name].columns:
+        with pytest.raises(TrialsError, match=f"^column '{column}' is missing"):
+            check(name, table.drop(columns=column))
+    with pytest.raises(TrialsError, match=r"^unknown column 'lrate'; known are dataset"):
+        check(name, table.assign(lrate=0.1))
+
+
+@pytest.mark.parametrize("column", ["lr", "accuracy", "seed", "images", "processor"])
+def test_what_is_shared_with_the_trials_is_checked_as_there(name, table, column):
+    with pytest.raises(TrialsError, match=rf"^column '{column}', row {ROW}: .*must not be missing"):
+        check(name, spoilt(table, column, None))
+
+
+def test_ranges_are_checked(name):
+    refuses(name, "accuracy", 1.5, r"must lie in \[0, 1\]")
+    refuses(name, "lr", 5.0, "must lie in")
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [(name, column) for name, kind in TABLES.items() for column in kind.key],
+)
+@pytest.mark.parametrize("value", [-1, None, math.nan, "1", True, math.inf])
+def test_wrong_keys_are_named(name, column, value):
+    with pytest.raises(TrialsError, match=rf"^column '{column}', row {ROW}: .*must be a .*number"):
+        check(name, spoilt(a_table(name), column, value))
+
+
+@pytest.mark.parametrize("name", ["replicates", "screening"])
+def test_replicates_are_whole_numbers_from_1(name):
+    refuses(name, "replicate", 0, "must be a whole number from 1")
+    refuses(name, "replicate", 1.5, "must be a whole number from 1")
+
+
+def test_the_fractions_are_those_of_the_experiment():
+    refuses("scaling", "fraction", 0.75, "is none of")
+
+
+def test_a_training_occurs_once(name, raw):
+    last = list(TABLES[name].key)[-1]
+    again = pd.concat([raw, raw.iloc[[2]]], ignore_index=True)
+    with pytest.raises(TrialsError, match=f"column '{last}', row {len(raw)}: .* must occur once"):
+        check(name, again)
+
+
+def another(table: pd.DataFrame, column: str) -> object:
+    """A value that is allowed, and that the row does not have."""
+    value = table[column][ROW]
+    if column == "optimizer":
+        return "SGD" if value == "Adam" else "Adam"
+    choices = space.SPACE[column].choices or space.SPACE[column].bounds
+    kind = float if space.SPACE[column].kind == "float" else int
+    return kind(next(choice for choice in choices if choice != value))
+
+
+@pytest.mark.parametrize(
+    "column", [column for column in space.HYPERPARAMETERS if column not in ("epoch",)]
+)
+@pytest.mark.parametrize("name", GROUPED)
+def test_rows_of_one_configuration_share_it(name, column):
+    table = a_table(name)
+    table = table.assign(num_filters_1=8, num_filters_2=8, num_filters_3=8, num_conv_layers=3)
+    value = another(table, column)
+    with pytest.raises(TrialsError, match=r"must be the same in all rows|if its"):
+        check(name, spoilt(table, column, value))
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("replicates", "images"), ("screening", "images"), ("scaling", "seed")]
+    + [(name, "val_images") for name in GROUPED],
+)
+def test_what_else_has_to_be_the_same(name, column):
+    # Another number in the second row of a group is what differs.
+    refuses(name, column, 123456, "must be the same in all rows of dataset and")
+
+
+@pytest.mark.parametrize("name", ["replicates", "screening"])
+def test_replicates_differ_in_their_seed(name):
+    table = a_table(name)
+    table["seed"] = table["replicate"].where(table.index != 1, 1)
+    with pytest.raises(TrialsError, match=r"column 'seed', row 1: .* must occur once among"):
+        check(name, table)
+
+
+def test_more_images_are_more():
+    table = a_table("scaling")
+    table["images"] = [40, 80, 160, 160] * 4
+    with pytest.raises(TrialsError, match=r"column 'images', row 3: .*160.* must grow with"):
+        check("scaling", table)
+
+
+# Files ----------------------------------------------------------------------------------------
+
+
+def test_save_and_load_change_nothing(name, raw, tmp_path):
+    path = tmp_path / "new" / f"{name}.parquet"
+    save(name, raw, str(path))
+    equal(load(name, str(path)), check(name, raw))
+    assert [file.name for file in path.parent.iterdir()] == [f"{name}.parquet"]
+
+
+def test_no_file_is_an_error_that_says_what_to_do(name, tmp_path):
+    with pytest.raises(FileNotFoundError, match=rf"no\.parquet: .* `hia record {name}` writes one"):
+        load(name, tmp_path / "no.parquet")
+
+
+def test_broken_files_are_named(name, table, tmp_path):
+    path = tmp_path / "some.parquet"
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(TrialsError, match=rf"^{re.escape(str(path))}: not a readable Parquet"):
+        load(name, path)
+    table.assign(seconds=-1.0).to_parquet(path)
+    with pytest.raises(TrialsError, match=rf"^{re.escape(str(path))}: column 'seconds', row 0"):
+        load(name, path)
+
+
+def test_a_bad_table_is_not_written(name, table, tmp_path):
+    path = tmp_path / "some.parquet"
+    save(name, table, path)
+    content = path.read_bytes()
+    with pytest.raises(TrialsError, match="column 'lr'"):
+        save(name, table.assign(lr=1.0), path)
+    assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_tables_of_today_can_be_read_where_they_are_recorded(name):
+    """What is in data/ is what the code expects; a table that is not recorded yet is no failure."""
+    path = Path(__file__).parents[2] / "data" / f"{name}.parquet"
+    if not path.is_file():
+        pytest.skip(f"{name} is not recorded")
+    assert len(load(name, path))
