@@ -24,13 +24,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import colophon
 import jupytext
 import nbformat
 import papermill
 import yaml
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
+
+import colophon
 
 SOURCES = Path("notebooks")
 RERUNS = Path("_build/notebooks")

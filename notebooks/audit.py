@@ -25,10 +25,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from hia_book import audit
-from hia_book.figures import look, show_figure, show_table, show_text, use_style
 
 from hia import datasets
+from hia_book import audit
+from hia_book.figures import look, show_figure, show_table, show_text, use_style
 
 use_style()
 paper = audit.load(Path(folder))

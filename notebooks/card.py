@@ -22,12 +22,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hia_book.figures import show_table, show_text, use_style
 
 from hia.datasets import FACTS
 from hia.space import SPACE
 from hia.study import records
 from hia.trials import COLUMNS, load
+from hia_book.figures import show_table, show_text, use_style
 
 use_style()
 table = load(trials)

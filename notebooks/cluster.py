@@ -105,9 +105,9 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from hia_book.figures import show_table, show_text, use_style
 
 from hia.trials import load
+from hia_book.figures import show_table, show_text, use_style
 
 use_style()
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}

@@ -23,11 +23,11 @@ early = [1, 3]  # the epochs after which BOHB stops CNNs, compared with the last
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book.agreement import mean_agreement, rank_agreement
-from hia_book.figures import WIDTH, shades, show_figure, show_table, show_text, use_style
 
 from hia.datasets import FACTS
 from hia.trials import load, select
+from hia_book.agreement import mean_agreement, rank_agreement
+from hia_book.figures import WIDTH, shades, show_figure, show_table, show_text, use_style
 
 use_style()
 everything = select(load(trials), datasets)

@@ -26,9 +26,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from hia_book import published
-from hia_book.bimodality import UNIFORM, modes, sarle, thirds
-from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from matplotlib.patches import Patch
 from PIL import Image
 
@@ -36,6 +33,9 @@ from hia import datasets
 from hia.space import SPACE
 from hia.study.records import FRACTIONS
 from hia.trials import SOURCES, load
+from hia_book import published
+from hia_book.bimodality import UNIFORM, modes, sarle, thirds
+from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 
 use_style()
 rows = load(trials)

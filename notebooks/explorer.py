@@ -24,12 +24,12 @@ random_state = 0  # seed of the forest
 # %%
 import matplotlib.pyplot as plt
 import pandas as pd
-from hia_book import explorer
-from hia_book.figures import LOOKS, show_figure, show_table, show_text, use_style
 from IPython.display import display
 
 from hia.space import SPACE
 from hia.trials import load, select
+from hia_book import explorer
+from hia_book.figures import LOOKS, show_figure, show_table, show_text, use_style
 
 use_style()
 rows = select(load(trials), datasets, sources)

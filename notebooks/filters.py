@@ -32,13 +32,13 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import published
-from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from scipy.stats import kendalltau, t
 
 from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
 from hia.trials import design, load, select
+from hia_book import published
+from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 
 use_style()
 rows = select(load(trials), datasets, sources)

@@ -36,9 +36,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import published, truth
-from hia_book.agreement import rank_agreement
-from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 from scipy.stats import kendalltau
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_score
@@ -49,6 +46,9 @@ from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, load, select
+from hia_book import published, truth
+from hia_book.agreement import rank_agreement
+from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 
 use_style()
 rows = select(load(trials), datasets, sources)

@@ -37,9 +37,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import yaml
-from hia_book import audit, multiverse, noise, published, truth, tuning
-from hia_book.agreement import rank_agreement
-from hia_book.figures import WIDTH, look, show_figure, show_text, use_style
 
 from hia import datasets
 from hia.ranking.fanova import FAnova, measure_options
@@ -47,6 +44,9 @@ from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.study import records
 from hia.trials import design, load
+from hia_book import audit, multiverse, noise, published, truth, tuning
+from hia_book.agreement import rank_agreement
+from hia_book.figures import WIDTH, look, show_figure, show_text, use_style
 
 use_style()
 N_NEIGHBORS = 30  # the paper's

@@ -25,6 +25,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import yaml
+
 from hia_book.figures import show_table, show_text, use_style
 
 use_style()

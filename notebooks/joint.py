@@ -32,6 +32,13 @@ random_state = 0  # seed of these and of the forest
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from scipy.stats import kendalltau
+
+from hia.ranking.fanova import FAnova, measure_options
+from hia.relief import NRReliefF, joint_importance
+from hia.space import HYPERPARAMETERS, SPACE
+from hia.trials import design, load, select
 from hia_book import published
 from hia_book.figures import (
     WIDTH,
@@ -42,13 +49,6 @@ from hia_book.figures import (
     show_text,
     use_style,
 )
-from matplotlib.colors import LinearSegmentedColormap
-from scipy.stats import kendalltau
-
-from hia.ranking.fanova import FAnova, measure_options
-from hia.relief import NRReliefF, joint_importance
-from hia.space import HYPERPARAMETERS, SPACE
-from hia.trials import design, load, select
 
 use_style()
 rows = select(load(trials), datasets, sources)

@@ -27,9 +27,9 @@ device = "cpu"  # cpu, cuda or auto; the digits are too few to keep a GPU busy
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book.figures import WIDTH, shades, show_figure, show_table, show_text, use_style
 
 from hia import datasets, space, trainer
+from hia_book.figures import WIDTH, shades, show_figure, show_table, show_text, use_style
 
 use_style()
 digits = datasets.load("digits", device=trainer.resolve_device(device))

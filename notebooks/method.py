@@ -310,9 +310,9 @@ sigma = 2.0  # decay of a neighbour's influence with its rank; small, so that th
 # %% tags=["show-input"]
 import numpy as np
 import pandas as pd
-from hia_book.figures import show_table, show_text
 
 from hia.relief import NRReliefF, joint_importance
+from hia_book.figures import show_table, show_text
 
 rows = pd.DataFrame(
     {

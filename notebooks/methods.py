@@ -29,10 +29,11 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import cost, mixed, surfaces, truth
-from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from scipy.stats import t
+
+from hia_book import cost, mixed, surfaces, truth
+from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 
 use_style()
 LABELS = {name: contender.label for name, contender in truth.CONTENDERS.items()}

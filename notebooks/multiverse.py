@@ -31,14 +31,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import multiverse, published
-from hia_book.figures import look, show_figure, show_table, show_text, use_style
 from matplotlib.colors import LinearSegmentedColormap
 
 from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, load
+from hia_book import multiverse, published
+from hia_book.figures import look, show_figure, show_table, show_text, use_style
 
 use_style()
 rows = load(trials)

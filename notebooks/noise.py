@@ -28,9 +28,6 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import noise
-from hia_book.agreement import mean_agreement, rank_agreement, typical_agreement
-from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 from sklearn.ensemble import RandomForestRegressor
 
 from hia.datasets import FACTS
@@ -38,6 +35,9 @@ from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
 from hia.study import records
 from hia.trials import design, load
+from hia_book import noise
+from hia_book.agreement import mean_agreement, rank_agreement, typical_agreement
+from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 
 use_style()
 study = load(trials)

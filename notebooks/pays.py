@@ -45,12 +45,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import tuning
-from hia_book.figures import look, shades, show_figure, show_table, show_text, use_style
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from hia import space
 from hia.datasets import FACTS
+from hia_book import tuning
+from hia_book.figures import look, shades, show_figure, show_table, show_text, use_style
 
 use_style()
 ALL, RANKED = tuning.everything(), tuning.everything(filters=False)

@@ -40,9 +40,6 @@ from itertools import combinations, permutations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import screening as design_of_screen
-from hia_book.agreement import friedman, kendalls_w, mantel, rank_agreement
-from hia_book.figures import look, show_figure, show_table, show_text, use_style
 from matplotlib.colors import LinearSegmentedColormap
 from scipy import stats
 
@@ -52,6 +49,9 @@ from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.study import records
 from hia.trials import design, load, select
+from hia_book import screening as design_of_screen
+from hia_book.agreement import friedman, kendalls_w, mantel, rank_agreement
+from hia_book.figures import look, show_figure, show_table, show_text, use_style
 
 use_style()
 recorded = load(trials)

@@ -30,13 +30,13 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import published
-from hia_book.agreement import REPORTED, balanced_subsamples, icc, intervals
-from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
 from hia.trials import design, load
+from hia_book import published
+from hia_book.agreement import REPORTED, balanced_subsamples, icc, intervals
+from hia_book.figures import look, show_agreement, show_figure, show_table, show_text, use_style
 
 use_style()
 rows = load(trials)

@@ -48,10 +48,6 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import screening as qim
-from hia_book import truth
-from hia_book.agreement import rank_agreement, typical_agreement
-from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 
 from hia.datasets import FACTS
 from hia.ranking import columns
@@ -59,6 +55,10 @@ from hia.ranking.fanova import FAnova, measure_options
 from hia.space import HYPERPARAMETERS, SAMPLED, SPACE
 from hia.study import records
 from hia.trials import load, select
+from hia_book import screening as qim
+from hia_book import truth
+from hia_book.agreement import rank_agreement, typical_agreement
+from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
 
 use_style()
 ELEVEN = list(HYPERPARAMETERS)

@@ -30,14 +30,14 @@ random_state = 0  # seed of these
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from hia_book import published
-from hia_book.figures import WIDTH, show_agreement, show_figure, show_table, show_text, use_style
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from hia import cnn
 from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
 from hia.trials import load
+from hia_book import published
+from hia_book.figures import WIDTH, show_agreement, show_figure, show_table, show_text, use_style
 
 use_style()
 rows = load(trials)

@@ -14,10 +14,9 @@ from datetime import timedelta
 # Before NumPy is there: more threads would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from hia_book import multiverse
-
 from hia import trials
 from hia.study import processes, recording
+from hia_book import multiverse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

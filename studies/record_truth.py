@@ -26,12 +26,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from hia_book import cost, mixed, truth
-from hia_book.surfaces import Surface
 
 from hia import trials
 from hia.study import processes, recording, records
 from hia.study.recording import Journal, Row
+from hia_book import cost, mixed, truth
+from hia_book.surfaces import Surface
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

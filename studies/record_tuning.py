@@ -20,11 +20,11 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pandas as pd
-from hia_book import published, tuning
 
 from hia import trials
 from hia.study import processes, recording
 from hia.study.recording import Journal, Row
+from hia_book import published, tuning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nbformat
+
 from run_notebooks import run
 
 ROOT = Path(__file__).parents[1]

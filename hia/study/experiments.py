@@ -37,12 +37,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from hia_book import screening
 
 from hia import cnn, datasets, space, trainer
 from hia.files import write_json
 from hia.study import plans, processes, records
 from hia.study.recording import Journal, Row
+from hia_book import screening
 
 CONFIGURATIONS = 12  # of each data set, in replicates and scaling
 FIRST = 100  # trials of a data set, among which these are chosen

@@ -2,8 +2,8 @@
 
 Each method of `hia.ranking.methods` ranks the hyperparameters of trials drawn from surfaces whose
 importances are known (`hia_book.surfaces`), with its own options (`CONTENDERS`). One fit is one
-method on one draw; all methods get the same draws. Its agreement is measured with both truths, main and
-total shares (see there which method estimates which).
+method on one draw; all methods get the same draws. Its agreement is measured with both truths, main
+and total shares (see there which method estimates which).
 
 N-RReliefF takes part twice: with the paper's 30 neighbours, and with a twentieth of the trials.
 The 30 come ever nearer with more trials, until they differ from their trial in no hyperparameter of

@@ -13,12 +13,12 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import agreement, screening
 
 from hia.ranking import methods
 from hia.ranking.columns import ColumnError, infer
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
+from hia_book import agreement, screening
 
 N = 200
 RNG = np.random.default_rng(11)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hia_book import published
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -16,6 +15,7 @@ from scipy import stats
 from hia import space, trials
 from hia.space import FILTERS, HYPERPARAMETERS, SAMPLED, SPACE, Hyperparameter, sample, validate
 from hia.study import plans
+from hia_book import published
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "published"
 NUMERIC = [name for name in SPACE if SPACE[name].kind != "categorical"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pingouin
 import pytest
+
 from hia_book.agreement import (
     REPORTED,
     RankAgreement,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import agreement, audit
-from hia_book.audit import AGREES, DIFFERS, NOT_SAID, NOT_SHOWN, Check, Paper
 
 from hia import cnn, datasets, relief, space
+from hia_book import agreement, audit
+from hia_book.audit import AGREES, DIFFERS, NOT_SAID, NOT_SHOWN, Check, Paper
 
 FOLDER = Path(__file__).parents[2] / "data" / "published"
 FACTS = datasets.table2()

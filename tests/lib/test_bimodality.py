@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hia_book.bimodality import UNIFORM, modes, sarle, thirds
 from scipy import stats
+
+from hia_book.bimodality import UNIFORM, modes, sarle, thirds
 
 QUANTILES = (np.arange(20_000) + 0.5) / 20_000
 NORMAL = stats.norm.ppf(QUANTILES)

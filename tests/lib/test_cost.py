@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import cost, screening
-from hia_book.cost import COMPARED, POOLED, SCREEN, Job
 
 from hia import space
+from hia_book import cost, screening
+from hia_book.cost import COMPARED, POOLED, SCREEN, Job
 
 
 def invented(config: dict) -> float:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from chromium import needs_browser
-from hia_book import explorer
 from playwright.sync_api import Browser, Page
 
 from hia.space import HYPERPARAMETERS
 from hia.trials import load
+from hia_book import explorer
 
 ROOT = Path(__file__).parents[2]
 ROWS = load(ROOT / "data" / "trials.parquet")

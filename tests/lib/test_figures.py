@@ -10,13 +10,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import figures
-from hia_book.figures import look, shades, show_agreement, show_figure, show_table, show_text
 from matplotlib.colors import to_rgb
 
 from hia import datasets, space
 from hia.ranking import methods
 from hia.trials import SOURCES
+from hia_book import figures
+from hia_book.figures import look, shades, show_agreement, show_figure, show_table, show_text
 
 TABLE = pd.DataFrame({"name": ["a|b", "c"], "x": [1 / 3, np.nan], "n": [1000, 2]})
 

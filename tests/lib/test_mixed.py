@@ -5,9 +5,10 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
+from scripts import load_script
+
 from hia_book import mixed, surfaces, truth
 from hia_book.surfaces import TARGET
-from scripts import load_script
 
 MADE = surfaces.synthetic()
 TRUE = {name: surface.truth() for name, surface in MADE.items()}

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import multiverse, published
-from hia_book.multiverse import CHOICES, RECORDED
 from scipy import stats
 
 from hia import space
@@ -17,6 +15,8 @@ from hia.relief import NRReliefF
 from hia.trials import design
 from hia.trials import load as load_trials
 from hia.trials import save as save_trials
+from hia_book import multiverse, published
+from hia_book.multiverse import CHOICES, RECORDED
 
 ROOT = Path(__file__).parents[2]
 

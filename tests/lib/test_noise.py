@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from hia_book import agreement
 from hia_book.noise import (
     beside_full,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hia_book import published
 
 from hia.space import FILTERS, HYPERPARAMETERS, SPACE
+from hia_book import published
 
 FOLDER = Path(__file__).parents[2] / "data" / "published"
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from hia_book import screening
-from hia_book.screening import code, configs, design, effects, levels, pooled, rank_sum, screen
 
 from hia import space
+from hia_book import screening
+from hia_book.screening import code, configs, design, effects, levels, pooled, rank_sum, screen
 
 # The first rows of Plackett and Burman's cyclic designs, by number of runs (1946, pages 323-324).
 PUBLISHED = {

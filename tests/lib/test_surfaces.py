@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import surfaces
-from hia_book.surfaces import Products, hump, jansen, places_of, standard, values_at
 from scipy import stats
 
 from hia import space
 from hia.ranking import columns
 from hia.ranking.columns import Column
+from hia_book import surfaces
+from hia_book.surfaces import Products, hump, jansen, places_of, standard, values_at
 
 MADE = surfaces.synthetic()
 

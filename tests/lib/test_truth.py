@@ -9,10 +9,11 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import surfaces, truth
-from hia_book.truth import CONTENDERS, Job, agreement, recall
 from scipy import stats
 from scripts import load_script
+
+from hia_book import surfaces, truth
+from hia_book.truth import CONTENDERS, Job, agreement, recall
 
 ROOT = Path(__file__).parents[2]
 MADE = surfaces.synthetic()

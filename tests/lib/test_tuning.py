@@ -10,11 +10,11 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from hia_book import tuning
-from hia_book.tuning import ALL, EPOCHS, LONGEST, NAMES, RANKED, TUNED, Job
 from scripts import load_script
 
 from hia import space
+from hia_book import tuning
+from hia_book.tuning import ALL, EPOCHS, LONGEST, NAMES, RANKED, TUNED, Job
 
 ROOT = Path(__file__).parents[2]
 PAPER = list(space.HYPERPARAMETERS)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from chromium import needs_browser
 from playwright.sync_api import Browser, Page
+
 from run_notebooks import picture
 
 pytestmark = pytest.mark.slow

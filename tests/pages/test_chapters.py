@@ -7,11 +7,11 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from run_notebooks import run
 
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
 from hia.trials import design
+from run_notebooks import run
 
 ROOT = Path(__file__).parents[2]
 

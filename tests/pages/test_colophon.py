@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-import colophon
 import pandas as pd
 import pytest
+
+import colophon
 from colophon import Parameter
 from run_notebooks import parse
 

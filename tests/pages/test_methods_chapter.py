@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from chapters import names, page
-from hia_book import cost, mixed, screening, surfaces, truth
 
 from hia import space
 from hia.ranking import columns
+from hia_book import cost, mixed, screening, surfaces, truth
 
 FAST = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
 

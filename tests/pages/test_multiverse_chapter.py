@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from chapters import ROOT, names, page
-from hia_book import multiverse, screening
-from run_notebooks import NotebookError
 
 from hia import trials
 from hia.space import HYPERPARAMETERS
 from hia.study import records
+from hia_book import multiverse, screening
+from run_notebooks import NotebookError
 
 SETS = ("cifar10", "mnist", "svhn", "usps")
 ALWAYS = {"table-multiverse-planted", "table-multiverse-units"}

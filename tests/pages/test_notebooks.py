@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
+
 from run_notebooks import NotebookError, declared, find, main, parse, read, rerun, run
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from chapters import ROOT, names, page
-from hia_book import audit, tuning
 
 from hia import space
+from hia_book import audit, tuning
 
 SETS = ["mnist", "svhn"]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import audit, published, truth
-from hia_book.agreement import rank_agreement
 from scipy.stats import t
 
 from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, load, select
+from hia_book import audit, published, truth
+from hia_book.agreement import rank_agreement
 
 ROOT = Path(__file__).parents[2]
 

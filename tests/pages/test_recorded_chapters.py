@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from chapters import ROOT, names, page
-from run_notebooks import NotebookError
 
 from hia import trials
 from hia.study import records
+from run_notebooks import NotebookError
 
 SETS = ("semeion", "usps")
 

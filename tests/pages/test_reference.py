@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import hia_book
 import pytest
 import yaml
 from docstrings import _names, _process, _sign, to_rst, to_signature
 from docutils.core import publish_doctree
-from hia_book import screening
 from numpy.typing import ArrayLike
 
 import hia
+import hia_book
 from hia import datasets, relief
 from hia.ranking import fanova, methods, optuna
+from hia_book import screening
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "book" / "_ext"))

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from chapters import ROOT, names, page
-from hia_book import screening
 
 from hia import space, trials
 from hia.study import records
+from hia_book import screening
 
 SETS = ("semeion", "svhn")  # grey and colour
 ALWAYS = {"table-pb-design", "table-pb-levels"}

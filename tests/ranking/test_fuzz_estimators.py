@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from fuzz import TIMES, clear, examples, finite, floats
-from hia_book import agreement, screening
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hia.ranking import methods
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
+from hia_book import agreement, screening
 
 # --- tables of any kind --------------------------------------------------------------------------
 

@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 import papermill.translators
 import pytest
-import run_notebooks as notebooks
 from fuzz import examples, floats, says
-from hia_book import published
 from hypothesis import given
 from hypothesis import strategies as st
 
+import run_notebooks as notebooks
 from hia.ranking import report as ranking
 from hia.study import records
 from hia.trials import TrialsError
+from hia_book import published
 
 ROOT = Path(__file__).parents[2]
 

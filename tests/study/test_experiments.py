@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from hia_book import screening
 
 from hia import datasets, space, trainer, trials
 from hia.cli import main
 from hia.study import experiments, plans, processes, records
 from hia.study.experiments import Journal, chosen, jobs, record
+from hia_book import screening
 
 HIA = [sys.executable, "-c", "import sys; from hia.cli import main; sys.exit(main())"]
 IMAGES, VAL_IMAGES = 160, 40  # a CNN takes some hundredths of a second

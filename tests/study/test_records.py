@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hia_book import screening
 
 from hia import space, trials
 from hia.study.records import TABLES, check, load, save
 from hia.trials import TrialsError
+from hia_book import screening
 
 GROUPED = [name for name in TABLES if name != "precision"]  # rows that share a configuration
 ROW = 5  # the row that the tests spoil: not the first of its group in any of the tables
