@@ -1,5 +1,6 @@
 """What several tests share: the built book, and how cases are drawn."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -32,13 +33,24 @@ def heeding() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the built book is slow, and comes first: other processes do the rest meanwhile."""
+    book = [item for item in items if "html" in getattr(item, "fixturenames", ())]
+    for item in book:
+        item.add_marker("slow")
+    items.sort(key=book.__contains__, reverse=True)
+
+
 @pytest.fixture(scope="session")
 def html() -> Path:
-    """The book, built."""
+    """The book, built: once, by the first of several processes that needs it."""
     environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
-    done = subprocess.run(
-        ["make", "book"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with (ROOT / "_build" / "tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            ["make", "book"], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return ROOT / "_build" / "html"
 

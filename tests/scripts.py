@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+ROOT = Path(__file__).parents[1]
 
 
-def load_script(script: str, folder: Path = BENCHMARKS) -> ModuleType:
-    """The script FOLDER/SCRIPT.py as a module that is called as the file."""
-    path = folder / f"{script}.py"
+def load_script(script: str) -> ModuleType:
+    """The script SCRIPT.py of benchmarks/ or studies/ as a module that is called as the file."""
+    paths = [ROOT / folder / f"{script}.py" for folder in ("benchmarks", "studies")]
+    path = next(path for path in paths if path.is_file())
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

@@ -208,7 +208,7 @@ def test_the_recorder_writes_the_table_and_what_it_was_made_with(
     monkeypatch.setattr(
         multiverse, "universes", lambda table, report: found(table, FEW, report=report)
     )
-    record = runpy.run_path(str(ROOT / "benchmarks" / "record_multiverse.py"))["main"]
+    record = runpy.run_path(str(ROOT / "studies" / "record_multiverse.py"))["main"]
     assert record(["--data", str(tmp_path), "--to", str(tmp_path / "to")]) == 0
     again = multiverse.load(tmp_path / "to" / "multiverse.parquet")
     note = json.loads((tmp_path / "to" / "multiverse.json").read_text())

@@ -96,8 +96,8 @@ def test_every_package_asked_for_is_used() -> None:
         "codespell": "codespell_lib",
     }
     # Papermill starts the first, mypy reads the second, pandas opens Parquet files with the third,
-    # SQLAlchemy finds the last two by a storage's URL.
-    silent = {"ipykernel", "pandas-stubs", "pyarrow", "psycopg", "pymysql"}
+    # SQLAlchemy finds the next two by a storage's URL, the last is pytest's -n.
+    silent = {"ipykernel", "pandas-stubs", "pyarrow", "psycopg", "pymysql", "pytest-xdist"}
     unused = []
     for name in {canonicalize_name(one.name) for one in requirements("requirements.in")} - silent:
         imported = rf"^\s*(import|from) {modules.get(name, name)}\b"
