@@ -351,7 +351,7 @@ def _suggest(trial: optuna.Trial, tuned: Bools, default: Floats) -> Floats:
             continue
         if row.choices is not None:
             value = trial.suggest_categorical(name, row.choices)
-            x[place] = row.choices.index(value) if row.kind == "categorical" else float(value)  # type: ignore[arg-type]
+            x[place] = row.choices.index(value) if row.kind == "categorical" else float(value)
         elif row.kind == "integer":
             x[place] = trial.suggest_int(name, int(row.bounds[0]), int(row.bounds[1]))
         else:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from scipy import stats
 
 from hia import space, trials
-from hia.space import FILTERS, HYPERPARAMETERS, SAMPLED, SPACE, Hyperparameter, sample, validate
+from hia.space import (
+    FILTERS,
+    HYPERPARAMETERS,
+    SAMPLED,
+    SPACE,
+    Hyperparameter,
+    from_distribution,
+    sample,
+    to_distribution,
+    validate,
+)
 from hia.study import plans
 from hia_book import published
 
@@ -92,7 +105,7 @@ def test_only_lr_is_logarithmic():
 
 
 def test_a_category_has_no_bounds():
-    with pytest.raises(ValueError, match="optimizer is categorical"):
+    with pytest.raises(ValueError, match="optimizer is categorical: it has no bounds"):
         _ = SPACE["optimizer"].bounds
 
 
@@ -156,7 +169,7 @@ def test_what_is_drawn_does_not_shift_the_stream():
 
 
 def test_a_hyperparameter_more_changes_nothing_that_was_drawn(monkeypatch):
-    more = Hyperparameter("momentum", "momentum", "float", 0.9, low=0.0, high=0.99)
+    more = Hyperparameter("momentum", "float", 0.0, 0.99)
     before = samples(1)[0]
     monkeypatch.setitem(SPACE, "momentum", more)
     monkeypatch.setattr(space, "SAMPLED", (*SAMPLED, "momentum"))
@@ -230,37 +243,86 @@ def test_an_unknown_field_is_named(config):
 
 @pytest.mark.parametrize("name", NUMERIC)
 @pytest.mark.parametrize("step", [-1, 1])
-def test_a_value_out_of_range_is_named(config, name, step):
+def test_a_value_out_of_range_is_refused(config, name, step):
     low, high = SPACE[name].bounds
     outside = math.nextafter(low, -1) if step < 0 else math.nextafter(high, math.inf)
     if SPACE[name].kind == "integer":
         outside = int(low if step < 0 else high) + step
-    with pytest.raises(ValueError, match=rf"^{name}: {re.escape(repr(outside))} is not in [\[{{]"):
-        validate(config | {name: outside})
+    refused(config, name, outside)
 
 
 @pytest.mark.parametrize("name", NUMERIC)
-@pytest.mark.parametrize("value", [True, np.True_, "3", [3], math.nan, math.inf, 2 + 0j])
-def test_a_wrong_type_or_no_number_is_named(config, name, value):
-    with pytest.raises(ValueError, match=f"^{name}: {re.escape(repr(value))} is not "):
+@pytest.mark.parametrize("value", [True, False, np.True_, "3", [3], math.nan, math.inf, 2 + 0j])
+def test_what_is_no_number_is_refused(config, name, value):
+    refused(config, name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, SPACE[name].bounds[0] + 0.5) for name in NUMERIC if SPACE[name].kind == "integer"]
+    + [("batch_size", 33), ("in_channel_num", 2)]
+    + [("optimizer", value) for value in ["adam", "", "RMSprop", 0, True, math.nan, ["Adam"]]],
+)
+def test_a_value_that_is_none_of_its_own_is_refused(config, name, value):
+    refused(config, name, value)
+
+
+def refused(config: dict, name: str, value: object) -> None:
+    row = SPACE[name]
+    message = f"{name}: {value!r} is not a value it can have ({row.scale}: {row.values})"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         validate(config | {name: value})
 
 
-@pytest.mark.parametrize("name", [name for name in NUMERIC if SPACE[name].kind == "integer"])
-def test_a_fraction_is_not_an_integer(config, name):
-    value = SPACE[name].bounds[0] + 0.5
-    with pytest.raises(ValueError, match=rf"^{name}: {value} is not an integer; allowed"):
-        validate(config | {name: value})
+# Any hyperparameter ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["batch_size", "in_channel_num"])
-def test_a_value_between_the_choices_is_named(config, name):
-    between = int(SPACE[name].choices[0]) + 1
-    with pytest.raises(ValueError, match=rf"^{name}: {between} is not in \{{.*\}}"):
-        validate(config | {name: between})
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kind": "int", "low": 1, "high": 2}, "x: 'int' is no kind; there are integer, float, ca"),
+        ({"kind": "integer"}, "x: numbers need low and high, or choices"),
+        ({"kind": "categorical"}, "x: categories need choices"),
+        ({"kind": "categorical", "choices": ("a",), "log": True}, "categories have no logarithm"),
+        ({"kind": "float", "choices": (2, 1)}, r"choices \(2, 1\) are not different and ascending"),
+        ({"kind": "float", "choices": (1, 1)}, r"choices \(1, 1\) are not different and ascending"),
+        ({"kind": "float", "low": 0.0, "high": 1.0, "log": True}, "x has 0: a logarithm needs"),
+        ({"kind": "float", "low": -1e308, "high": 1e308}, r"from -1e\+308 to 1e\+308, too far"),
+    ],
+)
+def test_wrong_descriptions(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Hyperparameter("x", **arguments)
 
 
-@pytest.mark.parametrize("value", ["adam", "", "RMSprop", 0, True, math.nan, ["Adam"]])
-def test_an_unknown_optimizer_is_named(config, value):
-    with pytest.raises(ValueError, match=r"^optimizer: .* is not one of \{Adam, SGD\}"):
-        validate(config | {"optimizer": value})
+def test_values_in_words():
+    assert SPACE["lr"].values == "1e-06 to 0.1"
+    assert SPACE["batch_size"].values == "32, 64, 128, 256"
+    many = Hyperparameter("x", "categorical", choices=tuple(f"c{i}" for i in range(50)))
+    assert many.values.endswith("c9, ... (50 in all)")
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        Hyperparameter("x", "float", -1.0, 3.0),
+        Hyperparameter("x", "float", 1e-6, 1e-1, log=True),
+        Hyperparameter("x", "integer", 1, 100),
+        Hyperparameter("x", "integer", 1, 1024, log=True),
+        Hyperparameter("x", "categorical", choices=("Adam", None, 3)),
+    ],
+)
+def test_to_optuna_and_back(one):
+    written = to_distribution(one)
+    assert from_distribution("x", written) == replace(one, origin="study")
+    study = optuna.create_study()
+    value = study.ask({"x": written}).params["x"]
+    assert value in one.choices if one.choices else one.check(value) == value
+
+
+def test_steps_and_choices_of_numbers_in_optuna():
+    assert to_distribution(SPACE["batch_size"]) == CategoricalDistribution((32, 64, 128, 256))
+    steps = from_distribution("x", IntDistribution(16, 64, step=16))
+    assert (steps.kind, steps.choices) == ("integer", (16, 32, 48, 64))
+    many = from_distribution("x", IntDistribution(0, 10**6, step=2))
+    assert (many.choices, many.bounds) == (None, (0, 10**6))

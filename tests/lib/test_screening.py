@@ -278,7 +278,7 @@ def test_levels_are_the_quartiles_of_what_is_drawn():
 
 
 def test_quartiles_of_a_range_that_does_not_start_at_0():
-    row = space.Hyperparameter("momentum", "Momentum", "float", 0.5, low=0.5, high=0.9)
+    row = space.Hyperparameter("momentum", "float", 0.5, 0.9, default=0.5)
     assert screening._quartiles(row) == (pytest.approx(0.6), pytest.approx(0.8))
 
 
