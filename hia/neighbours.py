@@ -14,9 +14,10 @@ from scipy.spatial.distance import cdist
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 # Rows (m,), their nearest others (m, k), ascending, and which of these are further than the one
 # before (m, k).
-Found = tuple[Ints, Ints, NDArray[np.bool_]]
+Piece = tuple[Ints, Ints, Bools]
 
 # Distances that differ by less than this, relatively, are equal: the same distance computed from
 # other columns of a grid differs in the last bits.
@@ -53,7 +54,7 @@ def layout(coordinates: Floats) -> tuple[Ints, Ints]:
 
 def search(
     coordinates: Floats, cells: Ints, rows: Ints, metric: str, n_neighbors: int
-) -> Iterator[Found]:
+) -> Iterator[Piece]:
     """The nearest others of the rows, in pieces.
 
     coordinates: (n, D). cells: of `layout`; where there are none, all rows go to the tree. rows:
@@ -119,6 +120,7 @@ def _put_first(rows: Ints, others: Ints) -> None:
     its k nearest has more than k duplicates: all its distances are 0, a tie that is cut off.
     """
     behind = np.flatnonzero(others[:, 0] != rows)
-    found, position = np.nonzero(others[behind] == rows[behind, None])
-    others[behind[found], position] = others[behind[found], 0]
-    others[behind[found], 0] = rows[behind[found]]
+    place, position = np.nonzero(others[behind] == rows[behind, None])
+    behind = behind[place]
+    others[behind, position] = others[behind, 0]
+    others[behind, 0] = rows[behind]

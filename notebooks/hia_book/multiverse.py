@@ -8,7 +8,7 @@ single choices (`variance_shares`), and each of the paper's findings can be look
 (`findings`, `judge`).
 
 One search for neighbours serves many universes: how far apart the j-th nearest neighbours are, on
-average over the rows, depends on the distance and on nothing else (`hia.relief.profile`). The
+average over the rows, depends on the distance and on nothing else (`hia_book.profile`). The
 number of neighbours, sigma, the rank base and the scale of the target are weights of these
 averages.
 
@@ -44,10 +44,10 @@ from scipy import stats
 
 from hia import space
 from hia.files import read_parquet, whole
-from hia.relief import Profile, profile
 from hia.trials import design
 from hia_book import published
 from hia_book.agreement import balanced_subsamples
+from hia_book.profile import Profile, profile
 
 Floats = NDArray[np.float64]
 Report = Callable[[int, int], None]

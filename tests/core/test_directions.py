@@ -14,12 +14,14 @@ CORE = [
     "trainer",
     "trials",
     "relief",
+    "equations",
+    "certainty",
     "neighbours",
     "inputs",
     "files",
 ]
 TRAINING = {"hia.datasets", "hia.cpu", "hia.cnn", "hia.trainer", "torch"}
-ANALYSIS = {"hia.relief", "hia.neighbours", "hia.ranking"}
+ANALYSIS = {"hia.relief", "hia.equations", "hia.certainty", "hia.neighbours", "hia.ranking"}
 
 
 def imports(path: Path) -> set[str]:
@@ -58,7 +60,7 @@ def test_imports_go_one_way() -> None:
 
 def test_analysis_never_trains_and_training_never_analyses() -> None:
     found = rooms()
-    for room in ("ranking", "relief", "neighbours", "trials"):
+    for room in ("ranking", "relief", "equations", "certainty", "neighbours", "trials"):
         assert not found[room] & TRAINING, room
     for room in ("study", "trainer", "cnn", "cpu", "datasets"):
         assert not found[room] & ANALYSIS, room

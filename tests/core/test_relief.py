@@ -8,129 +8,29 @@ from unittest.mock import Mock
 import numpy as np
 import pandas as pd
 import pytest
+from algorithm1 import (
+    continuous,
+    eq_10,
+    mixed_rows,
+    on_grid,
+    reference_means,
+    reference_weights,
+    tied_rows,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hia import neighbours, relief
-from hia.relief import NRReliefF, joint_importance, profile
+from hia import neighbours
+from hia.relief import NRReliefF, joint_importance
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 # --- Algorithm 1, line by line -------------------------------------------------------------------
-
-
-def reference_means(
-    rows,
-    p,
-    n_neighbors=30,
-    sigma=20.0,
-    metric="euclidean",
-    scale="range",
-    rank_base=1,
-    weighting="exp_rank",
-    target_scale="none",
-    sampled=None,
-    order_ties=None,
-):
-    """Means of Eqs. 12 to 14 from `rows`, a list of tuples of numbers and strings (categories).
-
-    `order_ties(m, candidates)` may put the neighbours of row m in an order of its own; by default
-    those at the same distance share the weights of the ranks they occupy.
-    """
-    n, k_all = len(rows), len(rows[0])
-    ranges = [
-        1.0 if isinstance(column[0], str) else max(column) - min(column)
-        for column in zip(*rows, strict=True)
-    ]
-    p_range = max(p) - min(p) if target_scale == "range" else 1.0
-
-    def raw_diff(a, b):
-        return float(a != b) if isinstance(a, str) else abs(a - b)
-
-    def distance(a, b):
-        parts = [raw_diff(a[k], b[k]) for k in range(k_all)]
-        if scale == "range":
-            parts = [part / r for part, r in zip(parts, ranges, strict=True)]
-        return sum(parts) if metric == "manhattan" else math.sqrt(sum(x * x for x in parts))
-
-    d = [
-        1.0 if weighting == "uniform" else math.exp(-(((rank + rank_base) / sigma) ** 2))
-        for rank in range(n_neighbors)
-    ]
-    d = [x / sum(d) for x in d] + [0.0] * n
-
-    n_p, n_theta, n_both = 0.0, [0.0] * k_all, [0.0] * k_all
-    sampled = range(n) if sampled is None else sampled
-    for m in sampled:
-        others = sorted((distance(rows[m], rows[j]), j) for j in range(n) if j != m)
-        if order_ties is None:
-            influence = {}
-            start = 0
-            while start < len(others):
-                stop = start + 1
-                while stop < len(others) and math.isclose(
-                    others[stop][0], others[stop - 1][0], rel_tol=1e-9
-                ):
-                    stop += 1
-                for _, j in others[start:stop]:
-                    influence[j] = sum(d[start:stop]) / (stop - start)
-                start = stop
-        else:
-            influence = {j: d[rank] for rank, j in enumerate(order_ties(m, others))}
-        for j, weight in influence.items():
-            dp = abs(p[m] - p[j]) / p_range
-            n_p += dp * weight
-            for k in range(k_all):
-                diff = raw_diff(rows[m][k], rows[j][k]) / ranges[k]
-                n_theta[k] += diff * weight
-                n_both[k] += dp * diff * weight
-    size = len(sampled)
-    return n_p / size, [x / size for x in n_theta], [x / size for x in n_both]
-
-
-def eq_10(n_p, n_theta, n_both):
-    return [b / n_p - (t - b) / (1 - n_p) for t, b in zip(n_theta, n_both, strict=True)]
-
-
-def reference_weights(rows, p, **options):
-    return eq_10(*reference_means(rows, p, **options))
-
-
-def mixed_rows(seed, n=24):
-    """Configurations with continuous, integer and categorical columns, a few rows twice."""
-    rng = np.random.default_rng(seed)
-    rows = [
-        (
-            float(rng.uniform(-6, -1)),
-            float(rng.integers(8, 257)),
-            str(rng.choice(["Adam", "SGD"])),
-            str(rng.choice(["relu", "tanh", "gelu"])),
-            float(rng.integers(1, 4)),
-        )
-        for _ in range(n)
-    ]
-    rows += rows[:3]
-    return rows, list(rng.uniform(0, 0.9, len(rows)))
-
-
-def tied_rows(seed, n=30):
-    """Configurations on a coarse grid: nearly every distance is there more than once."""
-    rng = np.random.default_rng(seed)
-    rows = [
-        (
-            float(rng.integers(1, 4)),
-            float(rng.integers(0, 2)),
-            str(rng.choice(["a", "b", "c"])),
-        )
-        for _ in range(n)
-    ]
-    return rows, list(rng.uniform(0, 0.9, n))
 
 
 @pytest.mark.parametrize("target_scale", ["none", "range"])
@@ -139,7 +39,7 @@ def tied_rows(seed, n=30):
 @pytest.mark.parametrize("scale", ["range", "none"])
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
 @pytest.mark.parametrize("make_rows", [mixed_rows, tied_rows])
-@pytest.mark.parametrize(("n_neighbors", "sigma"), [(1, 20.0), (7, 3.0), (18, 20.0)])
+@pytest.mark.parametrize(("n_neighbors", "sigma"), [(1, 20.0), (7, 3.0), (26, 20.0)])
 def test_equals_algorithm_1_in_plain_loops(
     make_rows, n_neighbors, sigma, metric, scale, rank_base, weighting, target_scale
 ):
@@ -157,13 +57,6 @@ def test_equals_algorithm_1_in_plain_loops(
     np.testing.assert_allclose(
         fitted.weights_, reference_weights(rows, p, **options), rtol=0, atol=1e-12
     )
-
-
-def test_all_other_rows_can_be_neighbours():
-    rows, p = mixed_rows(seed=4)
-    fitted = NRReliefF(n_neighbors=len(rows) - 1).fit(pd.DataFrame(rows), p)
-    expected = reference_weights(rows, p, n_neighbors=len(rows) - 1)
-    np.testing.assert_allclose(fitted.weights_, expected, rtol=0, atol=1e-12)
 
 
 def test_a_row_with_more_duplicates_than_neighbours_leaves_out_only_itself():
@@ -201,17 +94,6 @@ def test_ties_count_as_the_mean_over_all_orders_they_could_be_put_in():
     np.testing.assert_allclose(fitted.weights_, expected, rtol=0, atol=1e-14)
 
 
-def test_without_ties_every_neighbour_has_the_influence_of_its_rank():
-    rng = np.random.default_rng(6)
-    rows = [tuple(row) for row in rng.uniform(size=(25, 3)).tolist()]
-    p = list(rng.uniform(0, 0.9, 25))
-    literal = reference_weights(
-        rows, p, n_neighbors=5, order_ties=lambda m, others: [j for _, j in others]
-    )
-    fitted = NRReliefF(n_neighbors=5).fit(np.array(rows), p)
-    np.testing.assert_allclose(fitted.weights_, literal, rtol=0, atol=1e-12)
-
-
 # --- By hand -------------------------------------------------------------------------------------
 
 # x: 0, 1, 3 (range 3). z: A, B, A. Distances: ac = 1, ab = √(1/9 + 1), bc = √(4/9 + 1), so the
@@ -244,12 +126,6 @@ def test_three_rows_two_neighbours(rank_base, sigma):
     np.testing.assert_allclose(fitted.weights_, [-25 / 198, 5 / 33], rtol=1e-13)
 
 
-def test_two_rows_tell_nothing():
-    # N_dp = q, N_dθ = 1, N_dpdθ = q: W = 1 − (1 − q)/(1 − q) = 0.
-    fitted = NRReliefF(n_neighbors=1).fit([[5.0], [7.0]], [0.25, 0.5])
-    np.testing.assert_array_equal(fitted.weights_, [0.0])
-
-
 def test_raw_distance_lets_the_largest_unit_choose_the_neighbour():
     # p follows `small`, in the rows that are neighbours by `large`; scaled, `small` decides.
     X = pd.DataFrame({"small": [0.0, 1.0, 0.1, 0.9], "large": [0.0, 1.0, 1000.0, 1001.0]})
@@ -265,19 +141,6 @@ def test_raw_distance_lets_the_largest_unit_choose_the_neighbour():
 
 
 # --- Properties ----------------------------------------------------------------------------------
-
-
-def continuous(seed, n=60, k=4):
-    rng = np.random.default_rng(seed)
-    X = rng.uniform(size=(n, k))
-    return X, np.clip(X[:, 0] * 0.6 + X[:, 1] * 0.2 + rng.uniform(0, 0.2, n), 0, 1)
-
-
-def on_grid(seed, n=60):
-    rng = np.random.default_rng(seed)
-    X = rng.integers(0, 4, (n, 3)).astype(float)
-    X[:4, :] = np.arange(4)[:, None]  # every value occurs, so that no range depends on chance
-    return X, rng.uniform(0, 0.9, n)
 
 
 both_kinds = pytest.mark.parametrize("make", [continuous, on_grid])
@@ -477,6 +340,7 @@ def test_sampling_draws_distinct_rows_and_searches_all_for_neighbours():
         hits = [i for i, w in enumerate(possible) if np.allclose(w, weights, rtol=0, atol=1e-12)]
         assert hits
         drawn.add(hits[0])
+        np.testing.assert_array_equal(clone(model).fit(pd.DataFrame(rows), p).weights_, weights)
     assert len(drawn) > 5
 
 
@@ -488,422 +352,13 @@ def test_sampling_every_row_is_using_every_row():
     )
 
 
-def test_same_seed_same_weights():
-    X, y = continuous(10)
-    model = NRReliefF(n_neighbors=8, n_iterations=20, random_state=5)
-    first = model.fit(X, y).weights_
-    np.testing.assert_array_equal(clone(model).fit(X, y).weights_, first)
-    other = clone(model).set_params(random_state=6).fit(X, y).weights_
-    assert not np.array_equal(other, first)
-
-
 # --- One search, many weights --------------------------------------------------------------------
-
-
-def spread(rng):
-    return pd.DataFrame(rng.random((90, 3)) * [1, 100, 5], columns=list("abc"))
-
-
-def tied(rng):
-    """Few values: rows that are equal, and many at the same distance."""
-    X = pd.DataFrame(rng.integers(3, size=(90, 3)), columns=list("abc"))
-    return X.assign(d=rng.choice(["x", "y", "z"], 90))
-
-
-@pytest.mark.parametrize("columns", [spread, tied])
-@pytest.mark.parametrize(
-    ("metric", "scale"),
-    [("euclidean", "none"), ("euclidean", "range"), ("manhattan", "range"), ("manhattan", "none")],
-)
-def test_one_profile_gives_the_weights_of_every_choice(columns, metric, scale):
-    rng = np.random.default_rng(0)
-    X = columns(rng)
-    y = 0.3 * rng.random(90) + 0.1 * X["a"] / X["a"].max()
-    found = profile(X, y, 89, metric, scale)
-    choices = itertools.product((1, 5, 30, 89), (0.5, 5, 100), (0, 1), ("none", "range"))
-    for n_neighbors, sigma, rank_base, target_scale in choices:
-        model = NRReliefF(
-            n_neighbors,
-            sigma=sigma,
-            rank_base=rank_base,
-            target_scale=target_scale,
-            metric=metric,
-            scale=scale,
-        )
-        expected = model.fit(X, y).weights_
-        of_profile = found.weights(n_neighbors, sigma, rank_base, target_scale)
-        np.testing.assert_allclose(of_profile, expected, rtol=1e-9, atol=1e-12)
-
-
-def test_ties_with_the_last_neighbour_of_a_short_profile_share():
-    X = tied(np.random.default_rng(1))
-    y = np.random.default_rng(2).random(90)
-    expected = NRReliefF(2).fit(X, y).weights_
-    np.testing.assert_allclose(profile(X, y, 2).weights(2), expected, rtol=1e-9)
-
-
-def test_the_profile_of_three_rows_by_hand():
-    """At 0, 1 and 3: the nearest are 1, 1 and 2 of 3 away, the others 3, 2 and 3."""
-    found = profile(pd.DataFrame({"x": [0, 1, 3]}), [0.0, 0.2, 0.8], 2)
-    np.testing.assert_allclose(found.theta[:, 0], [4 / 9, 8 / 9])
-    np.testing.assert_allclose(found.p, [(0.2 + 0.2 + 0.6) / 3, (0.8 + 0.6 + 0.8) / 3])
-    np.testing.assert_allclose(found.both[0, 0], (0.2 / 3 + 0.2 / 3 + 0.6 * 2 / 3) / 3)
-    assert found.target_range == 0.8
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"n_neighbors": 6}, "n_neighbors=6: the profile has 5"),
-        ({"n_neighbors": 0}, "n_neighbors=0"),
-        ({"n_neighbors": 5, "sigma": -1.0}, "sigma=-1.0"),
-        ({"n_neighbors": 5, "rank_base": 2}, "rank_base=2"),
-        ({"n_neighbors": 2.5}, "n_neighbors=2.5 is not a whole number"),
-        ({"n_neighbors": 5, "target_scale": "log"}, "target_scale='log'"),
-    ],
-)
-def test_options_of_weights_are_checked(options, message):
-    rng = np.random.default_rng(0)
-    found = profile(spread(rng), rng.random(90), 5)
-    with pytest.raises(ValueError, match=message):
-        found.weights(**options)
-
-
-def test_a_profile_has_200_neighbours_and_its_weights_are_of_30():
-    rng = np.random.default_rng(3)
-    X = rng.random((210, 2))
-    y = rng.random(210)
-    found = profile(X, y)
-    assert len(found.p) == 200
-    np.testing.assert_allclose(found.weights(), NRReliefF().fit(X, y).weights_, rtol=1e-9)
 
 
 # --- How sure the weights are --------------------------------------------------------------------
 
 
-def frequency_weights(X, p, counts, n_neighbors, by=None, rows=None):
-    """W where row i of X (n, K), numbers without ties, is there counts[i] times and never a
-    neighbour of itself; neighbours are found in the columns `by`."""
-    ranges = np.ptp(X, axis=0)
-    scaled = X / ranges
-    near = scaled if by is None else scaled[:, by]
-    d = np.exp(-((np.arange(1, n_neighbors + 1) / 20.0) ** 2))
-    n_p, n_theta, n_both, total = 0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]), 0.0
-    for m in range(len(X)) if rows is None else rows:
-        others = np.argsort(np.square(near - near[m]).sum(axis=1))[1 : n_neighbors + 1]
-        influence = d * counts[others]
-        influence = influence / influence.sum()
-        dp, diffs = np.abs(p[others] - p[m]), np.abs(scaled[others] - scaled[m])
-        n_p += counts[m] * influence @ dp
-        n_theta += counts[m] * influence @ diffs
-        n_both += counts[m] * (influence * dp) @ diffs
-        total += counts[m]
-    return np.array(eq_10(n_p / total, n_theta / total, n_both / total))
-
-
-@pytest.mark.parametrize("n_iterations", [None, 20])
-def test_influences_are_derivatives_by_the_frequency_of_a_row(n_iterations):
-    X, y = continuous(31, n=40, k=3)
-    model = NRReliefF(n_neighbors=6, n_iterations=n_iterations, random_state=0)
-    trials = model._read(X, y)
-    search = trials.search()
-    means = relief._means(search)
-    order = np.array([np.flatnonzero(y == target)[0] for target in search.target])
-    rows = np.sort(trials.rows)
-    ones = np.ones(len(y))
-    whole = frequency_weights(X, y, ones, 6, rows=rows)
-    np.testing.assert_allclose(relief._eq_10(*means), whole, rtol=1e-12)
-    step = 1e-6
-    slopes = [
-        (frequency_weights(X, y, ones + step * (np.arange(40) == i), 6, rows=rows) - whole) / step
-        for i in order
-    ]
-    influences = relief._influences(trials.search(), *means)
-    np.testing.assert_allclose(influences.T / len(y), slopes, rtol=0, atol=2e-7)
-    np.testing.assert_allclose(influences.sum(axis=1), 0, atol=1e-10)
-
-
-@pytest.mark.parametrize("pairs", [1, 100])
-def test_influences_in_pieces_are_the_same(monkeypatch, pairs):
-    X, y = continuous(41, n=50)
-    monkeypatch.setattr(neighbours, "_CELL", 0)
-    trials = NRReliefF(n_neighbors=6)._read(X, y)
-    means = relief._means(trials.search())
-    expected = relief._influences(trials.search(), *means)
-    monkeypatch.setattr(neighbours, "_PAIRS", pairs)
-    again = relief._influences(trials.search(), *means)
-    np.testing.assert_allclose(again, expected, rtol=0, atol=1e-12)
-
-
-def test_a_resample_has_nearly_the_weights_of_the_rows_it_counts():
-    X, y = continuous(42, n=80)
-    model = NRReliefF(n_neighbors=20)
-    resamples = model.bootstrap(X, y, 30, random_state=7)
-    target = model._read(X, y).search().target  # in the order of the search, as the counts
-    back = np.array([np.flatnonzero(target == p)[0] for p in y])
-    random = np.random.RandomState(7)
-    counts = [np.bincount(random.randint(80, size=80), minlength=80)[back] for _ in resamples]
-    exact = np.array([frequency_weights(X, y, of_row, 20) for of_row in counts])
-    spread = exact.std(axis=0)
-    assert np.all(np.abs(resamples - exact) < 2 * spread)
-    for k in range(4):
-        assert np.corrcoef(resamples[:, k], exact[:, k])[0, 1] > 0.5
-
-
-def test_bootstrap_spreads_as_much_as_new_rows_do():
-    def draw(rng, n=300):
-        X = rng.uniform(size=(n, 4))
-        return X, 0.5 * X[:, 0] + 0.3 * X[:, 1] + rng.uniform(0, 0.2, n)
-
-    rng = np.random.default_rng(32)
-    fresh = np.std([NRReliefF().fit(*draw(rng)).weights_ for _ in range(150)], axis=0)
-    found = np.mean([NRReliefF().bootstrap(*draw(rng), 400, 0).std(axis=0) for _ in range(6)], 0)
-    ratio = found / fresh
-    assert np.all(ratio[:2] > 0.85)
-    assert np.all(ratio[:2] < 1.35)
-    # Without influence: too wide rather than too narrow.
-    assert np.all(ratio[2:] > 0.95)
-    assert np.all(ratio[2:] < 1.7)
-
-
-def test_bootstrap_is_centred_on_the_weights():
-    X, y = on_grid(33, n=80)
-    model = NRReliefF(n_neighbors=8)
-    resamples = model.bootstrap(X, y, 2000, random_state=1)
-    assert resamples.shape == (2000, 3)
-    assert not hasattr(model, "weights_")
-    error = resamples.std(axis=0) / math.sqrt(2000)
-    assert np.all(np.abs(resamples.mean(axis=0) - model.fit(X, y).weights_) < 5 * error)
-
-
-@pytest.mark.parametrize("counts", [1, 1 << 22])
-def test_bootstrap_in_pieces_with_the_same_seed_is_the_same(monkeypatch, counts):
-    X, y = continuous(34)
-    expected = NRReliefF(n_neighbors=8).bootstrap(X, y, 5, random_state=3)
-    monkeypatch.setattr(relief, "_COUNTS", counts)
-    again = NRReliefF(n_neighbors=8).bootstrap(X, y, 5, random_state=3)
-    np.testing.assert_allclose(again, expected, rtol=0, atol=1e-14)
-    other = NRReliefF(n_neighbors=8).bootstrap(X, y, 5, random_state=4)
-    assert not np.allclose(other, expected)
-
-
-@both_kinds
-@pytest.mark.parametrize("factor", [1, 2])
-def test_weights_of_permuted_targets_are_those_of_a_fit(make, factor):
-    X, y = make(35)
-    y = factor * y  # differences above 1 count in full
-    model = NRReliefF(n_neighbors=8)
-    trials = model._read(X, y)
-    random = np.random.default_rng(0)
-    copies = np.column_stack([random.permutation(y) for _ in range(4)]).astype(np.float32)
-    found = relief._permute_target(trials, "none", copies)
-    np.testing.assert_allclose(found[0], model.fit(X, y).weights_, rtol=0, atol=1e-12)
-    # Copies are in the order of the search.
-    back = np.array([np.flatnonzero(trials.search().target == p)[0] for p in y])
-    for weights, permuted in zip(found[1:], copies.T, strict=True):
-        expected = model.fit(X, permuted[back]).weights_
-        np.testing.assert_allclose(weights, expected, rtol=0, atol=relief._SINGLE)
-
-
-def test_a_target_far_from_0_is_permuted_without_loss():
-    X, y = continuous(44)
-    y = np.round(y * 2**20) / 2**20  # so that nothing is lost in the data
-    model = NRReliefF(n_neighbors=8)
-    near, far = (
-        model._permuted(model._read(X, y + shift), 9, "target", np.random.RandomState(0))
-        for shift in (0, 2**20)
-    )
-    np.testing.assert_allclose(far, near, rtol=0, atol=relief._SINGLE)
-
-
-def test_p_values_count_the_permutations_that_weigh_at_least_as_much(monkeypatch):
-    columns = {
-        "less": [0.5, 0.4, 0.3, 0.5 - 2e-6],
-        "one is equal but for rounding": [0.5, 0.5 - 1e-7, 0.3, 0.2],
-        "one more": [0.5, 0.6, 0.4, 0.2],
-        "without a weight": [0.5, np.nan, 0.1, 0.1],
-        "all": [-0.1, 0.6, 0.4, 0.2],
-    }
-    weights = np.array(list(columns.values())).T
-    monkeypatch.setattr(NRReliefF, "_permuted", lambda *_: weights)
-    X, y = continuous(45, k=5)
-    found = NRReliefF(n_neighbors=8).permutation_test(pd.DataFrame(X, columns=list(columns)), y, 3)
-    assert found["p_value"].tolist() == [1 / 4, 2 / 4, 2 / 4, 2 / 4, 1]
-    assert found["weight"].tolist() == [0.5, 0.5, 0.5, 0.5, -0.1]
-
-
-def test_weights_that_permuted_targets_are_compared_with_are_those_of_a_fit():
-    X, y = continuous(46)
-    model = NRReliefF(n_neighbors=8)
-    found = model.permutation_test(X, y, 2, null="target")["weight"]
-    np.testing.assert_allclose(found, model.fit(X, y).weights_, rtol=0, atol=1e-12)
-
-
-def test_permuted_categories_are_equal_or_not():
-    column = relief._Column(np.array([0.0, 1.0, 2.0]), 2.0, True)
-    np.testing.assert_array_equal(column.scaled(), [0, 1, 2])
-    rows, others = np.arange(3), np.array([[1, 2], [0, 2], [0, 1]])
-    np.testing.assert_array_equal(column.diff(rows, others), np.ones((3, 2)))
-
-
-def test_how_many_by_default():
-    X, y = continuous(47, n=12, k=2)
-    model = NRReliefF(n_neighbors=8)
-    assert model.bootstrap(X, y, random_state=0).shape == (1000, 2)
-    default = model.permutation_test(X, y, random_state=0)
-    pd.testing.assert_frame_equal(default, model.permutation_test(X, y, 999, random_state=0))
-    p_values = default["p_value"].to_numpy() * 1000
-    np.testing.assert_allclose(p_values, np.round(p_values), rtol=0, atol=1e-9)
-
-
-def test_weight_of_a_column_by_the_neighbours_of_the_others():
-    X, y = continuous(36, n=50)
-    found = NRReliefF(n_neighbors=7).permutation_test(X, y, 1)
-    for k, weight in enumerate(found["weight"]):
-        others = [other for other in range(4) if other != k]
-        expected = frequency_weights(X, y, np.ones(50), 7, by=others)[k]
-        assert weight == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize("differences", [1, 1 << 16])
-def test_permuting_a_column_leaves_the_others_and_the_target(monkeypatch, differences):
-    monkeypatch.setattr(relief, "_DIFFERENCES", differences)
-    rows, p = mixed_rows(seed=37)
-    trials = NRReliefF(n_neighbors=5)._read(pd.DataFrame(rows), p)
-    for k in (0, 3):  # numbers, and three categories
-        column, random = trials.columns[k], np.random.default_rng(5)
-        copies = np.column_stack([random.permutation(column.scaled()) for _ in range(3)])
-        found = relief._permute_column(trials, "none", k, copies.astype(np.float32))
-        for weight, permuted in zip(found[1:, 0], copies.T, strict=True):
-            span = column.range if column.categorical else 1.0
-            in_its_place = [relief._Column(permuted, span, column.categorical)]
-            means = relief._means(relief.replace(trials.search(without=k), columns=in_its_place))
-            assert weight == pytest.approx(relief._eq_10(*means)[0], abs=relief._SINGLE)
-
-
-@pytest.mark.parametrize("null", ["column", "target"])
-def test_permutations_in_pieces_with_the_same_seed_are_the_same(monkeypatch, null):
-    X, y = continuous(43)
-    model = NRReliefF(n_neighbors=8)
-    expected = model.permutation_test(X, y, 9, null, random_state=3)
-    for copies in (1, 2 * len(y)):
-        monkeypatch.setattr(relief, "_COPIES", copies)
-        again = model.permutation_test(X, y, 9, null, random_state=3)
-        pd.testing.assert_frame_equal(again, expected)
-
-
-def test_p_values_of_columns_without_influence_are_uniform_and_of_others_small():
-    found = []
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        X = rng.uniform(size=(100, 4))
-        X[:, 3] = X[:, 3] > 0.5
-        y = np.where(X[:, 0] > 0.5, X[:, 1], 1 - X[:, 1])
-        found.append(NRReliefF(n_neighbors=10).permutation_test(X, y, 19, random_state=seed))
-    p_values = np.array([table["p_value"] for table in found])
-    assert np.all(p_values[:, :2] == 1 / 20)
-    # Uniform on 1/20, 2/20, ..., 1: the mean of 60 is 0.525 ± 0.037.
-    assert np.all(np.abs(p_values[:, 2:].mean(axis=0) - 0.525) < 4 * 0.037)
-
-
-def test_permuting_the_target_is_the_null_of_no_relation_at_all():
-    def p_values(seed, effect):
-        rng = np.random.default_rng(seed)
-        X = rng.uniform(size=(100, 3))
-        y = 0.9 * effect * X[:, 0] + rng.uniform(0, 0.1, 100)
-        model = NRReliefF(n_neighbors=10)
-        return model.permutation_test(X, y, 19, null="target", random_state=seed)["p_value"]
-
-    unrelated = np.mean([p_values(seed, 0) for seed in range(60)], axis=0)
-    assert np.all(np.abs(unrelated - 0.525) < 4 * 0.037)
-    related = np.mean([p_values(seed, 1) for seed in range(30)], axis=0)
-    assert related[0] < 0.1
-    assert np.all(related[1:] > 0.7)
-
-
-def test_permutation_test_names_columns_in_their_order():
-    rows, p = mixed_rows(seed=38)
-    frame = pd.DataFrame(rows, columns=list("abcde"))
-    before = frame.copy(deep=True)
-    model = NRReliefF(n_neighbors=5)
-    for null in ("column", "target"):
-        found = model.permutation_test(frame, p, 9, null, random_state=2)
-        assert list(found.index) == list("abcde")
-        assert found.index.name == "hyperparameter"
-        assert found["p_value"].between(0.1, 1).all()
-        pd.testing.assert_frame_equal(found, model.permutation_test(frame, p, 9, null, 2))
-    pd.testing.assert_frame_equal(frame, before)
-    assert not hasattr(model, "weights_")
-    assert list(model.permutation_test(np.array(rows)[:, :2].astype(float), p, 1).index) == [
-        "x0",
-        "x1",
-    ]
-
-
-def test_a_single_column_is_tested_by_permuting_the_target():
-    X, y = continuous(39, k=2)
-    model = NRReliefF(n_neighbors=8)
-    by_column = model.permutation_test(X[:, :1], y, 19, random_state=0)
-    by_target = model.permutation_test(X[:, :1], y, 19, null="target", random_state=0)
-    pd.testing.assert_frame_equal(by_column, by_target)
-    assert by_column["weight"].iloc[0] == pytest.approx(model.fit(X[:, :1], y).weights_[0])
-
-
-def test_how_sure_refuses_wrong_options():
-    X, y = continuous(40)
-    model = NRReliefF(n_neighbors=8)
-    with pytest.raises(ValueError, match="n_resamples=0 is not a whole number"):
-        model.bootstrap(X, y, 0)
-    with pytest.raises(ValueError, match=r"n_permutations=1\.5 is not a whole number"):
-        model.permutation_test(X, y, 1.5)
-    with pytest.raises(ValueError, match=r"null='both' is not one of \('column', 'target'\)"):
-        model.permutation_test(X, y, 9, "both")
-    with pytest.raises(ValueError, match="y has one value only"):
-        model.bootstrap(X, np.ones(len(y)))
-    with pytest.raises(ValueError, match="metric='cosine'"):
-        NRReliefF(metric="cosine").permutation_test(X, y)
-
-
-@pytest.mark.parametrize("null", ["column", "target"])
-def test_how_sure_where_eq_10_is_undefined(null):
-    X, y = [[1.0, 1.0], [2.0, 2.0]], [3.0, 4.0]
-    model = NRReliefF(n_neighbors=1, target_scale="range")
-    with pytest.raises(ValueError, match=r"needs less than 1: use more neighbours$"):
-        model.bootstrap(X, y, 5)
-    with pytest.raises(ValueError, match=r"needs less than 1: use more neighbours$"):
-        model.permutation_test(X, y, 5, null)
-
-
-@pytest.mark.parametrize("y", [[0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 0, 1]])
-def test_a_permutation_that_leaves_eq_10_undefined_is_not_less_and_no_warning(y):
-    """Three pairs of rows. Of three that succeed one may come into every pair, and all neighbours
-    differ by 1; two may come into the same pair, and none differ."""
-    X, y = [[0.0], [0.01], [1.0], [1.01], [2.2], [2.21]], np.array(y, dtype=float)
-    model = NRReliefF(n_neighbors=1)
-    copies = model._permuted(model._read(X, y), 40, "target", np.random.RandomState(0))
-    undefined = ~np.isfinite(copies[:, 0])
-    assert 2 < undefined.sum() < 40
-    at_least = undefined | (copies[:, 0] >= copies[0, 0] - relief._SINGLE)
-    found = model.permutation_test(X, y, 40, "target", random_state=0)
-    assert found["p_value"].tolist() == [at_least.sum() / 41]
-
-
 # --- The estimator -------------------------------------------------------------------------------
-
-
-def test_defaults_are_the_papers_where_it_states_them():
-    assert NRReliefF().get_params() == {
-        "n_neighbors": 30,
-        "sigma": 20.0,
-        "n_iterations": None,
-        "metric": "euclidean",
-        "scale": "range",
-        "rank_base": 1,
-        "weighting": "exp_rank",
-        "target_scale": "none",
-        "categorical": None,
-        "random_state": None,
-    }
 
 
 # Their targets are classes far apart, so all neighbours of a row have its class.
@@ -918,13 +373,6 @@ SAME_FOR_ALL_NEIGHBOURS = dict.fromkeys(
 )
 def test_is_a_scikit_learn_estimator(estimator, check):
     check(estimator)
-
-
-def test_what_it_tells_scikit_learn():
-    tags = get_tags(NRReliefF())
-    assert tags.target_tags.required is True
-    assert tags.input_tags.categorical is True
-    assert tags.input_tags.string is True
 
 
 def test_dataframe_array_clone_and_pickle_agree():
@@ -993,32 +441,26 @@ def test_input_is_not_changed():
     NRReliefF(n_neighbors=5).fit(array, array[:, 0])
 
 
-def test_small_sigma_leaves_the_nearest_neighbour():
+@pytest.mark.parametrize(
+    ("sigma", "same_as"),
+    [(1e-200, {"n_neighbors": 1}), (1e9, {"n_neighbors": 8, "weighting": "uniform"})],
+)
+def test_sigma_goes_from_the_nearest_neighbour_to_equal_influence(sigma, same_as):
     X, y = continuous(15)
-    nearest = NRReliefF(n_neighbors=1).fit(X, y).weights_
-    for sigma in (1e-3, 1e-200):
-        few = NRReliefF(n_neighbors=8, sigma=sigma).fit(X, y).weights_
-        np.testing.assert_allclose(few, nearest, rtol=0, atol=1e-12)
-
-
-def test_large_sigma_is_uniform():
-    X, y = continuous(16)
-    uniform = NRReliefF(n_neighbors=8, weighting="uniform").fit(X, y).weights_
-    wide = NRReliefF(n_neighbors=8, sigma=1e9).fit(X, y).weights_
-    np.testing.assert_allclose(wide, uniform, rtol=0, atol=1e-12)
+    expected = NRReliefF(**same_as).fit(X, y).weights_
+    fitted = NRReliefF(n_neighbors=8, sigma=sigma).fit(X, y)
+    np.testing.assert_allclose(fitted.weights_, expected, rtol=0, atol=1e-12)
 
 
 def test_results_need_a_fit():
-    with pytest.raises(NotFittedError):
-        _ = NRReliefF().importances_
     with pytest.raises(NotFittedError):
         NRReliefF().joint_importances()
 
 
 def test_no_shares_where_no_weight_is_above_zero():
+    # N_dp = q, N_dθ = 1, N_dpdθ = q: W = 1 − (1 − q)/(1 − q) = 0.
     fitted = NRReliefF(n_neighbors=1).fit([[5.0, 1.0], [7.0, 3.0]], [0.25, 0.5])
-    with pytest.raises(ValueError, match="no weight is above 0"):
-        _ = fitted.importances_
+    np.testing.assert_array_equal(fitted.weights_, [0.0, 0.0])
     with pytest.raises(ValueError, match="no weight is above 0"):
         fitted.joint_importances()
 
@@ -1028,34 +470,15 @@ def test_no_shares_where_no_weight_is_above_zero():
 
 def test_joint_importances_are_eq_11_on_the_shares():
     X, y = continuous(17)
-    frame = pd.DataFrame(X, columns=["lr", "dropout_rate", "epoch", "kernel"])
-    fitted = NRReliefF(n_neighbors=8).fit(frame, y)
+    names = ["lr", "dropout_rate", "epoch", "kernel"]
+    fitted = NRReliefF(n_neighbors=8).fit(pd.DataFrame(X, columns=names), y)
     pairs = fitted.joint_importances()
-    share = dict(zip(frame.columns, fitted.importances_, strict=True))
+    share = dict(zip(names, fitted.importances_, strict=True))
     assert list(pairs.columns) == ["first", "second", "weight"]
-    assert {frozenset(pair) for pair in zip(pairs["first"], pairs["second"], strict=True)} == {
-        frozenset(pair) for pair in itertools.combinations(frame.columns, 2)
-    }
-    assert len(pairs) == 6
     for first, second, weight in pairs.itertuples(index=False):
         assert weight == pytest.approx(math.exp(share[first] + share[second] - 1), rel=1e-12)
-    assert pairs["weight"].is_monotonic_decreasing
-    assert list(pairs.index) == list(range(6))
     unnamed = NRReliefF(n_neighbors=8).fit(X, y).joint_importances()
     assert set(unnamed["first"]) | set(unnamed["second"]) == {"x0", "x1", "x2", "x3"}
-
-
-def test_joint_importance_closed_form():
-    pairs = joint_importance(pd.Series({"lr": 0.25, "epoch": 0.5, "kernel": 0.25}))
-    # lr and kernel are equal, so two pairs are: they stay in the order of the shares.
-    assert pairs[["first", "second"]].to_numpy().tolist() == [
-        ["lr", "epoch"],
-        ["epoch", "kernel"],
-        ["lr", "kernel"],
-    ]
-    np.testing.assert_allclose(
-        pairs["weight"], [math.exp(-0.25), math.exp(-0.25), math.exp(-0.5)], rtol=1e-15
-    )
 
 
 def test_equal_pairs_stay_in_the_order_of_the_shares():
@@ -1079,6 +502,7 @@ def test_joint_importance_is_within_0_and_1_and_follows_the_sums(raw):
 @pytest.mark.parametrize(
     ("shares", "message"),
     [
+        (pd.Series([0.5, 0.5], index=["lr", "lr"]), "'lr' is there twice"),
         ({"lr": 0.5, "epoch": 0.6}, "sum to 1.1"),
         ({"lr": 0.5, "epoch": 0.499}, "sum to 0.999"),
         ({"lr": 1.5, "epoch": -0.5}, "'epoch' is -0.5"),
@@ -1089,11 +513,6 @@ def test_joint_importance_is_within_0_and_1_and_follows_the_sums(raw):
 def test_joint_importance_refuses_what_are_no_shares(shares, message):
     with pytest.raises(ValueError, match=message):
         joint_importance(pd.Series(shares))
-
-
-def test_joint_importance_refuses_a_name_twice():
-    with pytest.raises(ValueError, match="'lr' is there twice"):
-        joint_importance(pd.Series([0.5, 0.5], index=["lr", "lr"]))
 
 
 def test_joint_importance_accepts_rounded_shares():
@@ -1139,12 +558,6 @@ def test_wrong_options(options, message):
         NRReliefF(**{"n_neighbors": 8, **options}).fit(frame, y)
 
 
-def test_a_name_is_unknown_in_an_array():
-    X, y = continuous(19)
-    with pytest.raises(ValueError, match=r"'lr' is not a column of X; there are 4 columns$"):
-        NRReliefF(n_neighbors=8, categorical=["lr"]).fit(X, y)
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -1166,21 +579,10 @@ def test_wrong_column(values, message):
         NRReliefF(n_neighbors=2).fit(X, [0.1, 0.2, 0.3, 0.4])
 
 
-def test_wrong_column_of_an_array_is_named_by_position():
-    with pytest.raises(ValueError, match="column 1 of X has one value only"):
-        NRReliefF(n_neighbors=1).fit([[1.0, 5.0], [2.0, 5.0]], [0.1, 0.2])
-
-
 def test_mixed_column_passes_once_declared():
     X = pd.DataFrame({"epoch": [1, 2, 3, 4], "lr": ["a", 1, "b", 2]})
     fitted = NRReliefF(n_neighbors=2, categorical=["lr"]).fit(X, [0.1, 0.2, 0.3, 0.4])
     assert fitted.weights_.shape == (2,)
-
-
-def test_column_name_twice():
-    X = pd.DataFrame([[1.0, 2.0], [2.0, 3.0], [3.0, 1.0]], columns=["lr", "lr"])
-    with pytest.raises(ValueError, match="'lr' of X is there twice"):
-        NRReliefF(n_neighbors=1).fit(X, [0.1, 0.2, 0.3])
 
 
 @pytest.mark.parametrize(
@@ -1193,7 +595,7 @@ def test_column_name_twice():
         ([[0.1, 0.2]] * 4, "1d array"),
         (["a", "b", "c", "d"], "could not convert"),
         (None, "y is None"),
-        ([0.0, 90.0, 20.0, 60.0], "needs less than 1: scale y, or target_scale='range'"),
+        ([0.0, 90.0, 20.0, 60.0], "needs less than 1: scale y, as target_scale='range' does"),
         (
             [0.0, 1e-26, 0.0, 0.0],
             r"^y has a range of 1e-26, too small for Eq\. 10: scale y, or target_scale='range'$",
@@ -1204,18 +606,6 @@ def test_column_name_twice():
 def test_wrong_target(y, message):
     with pytest.raises(ValueError, match=message):
         NRReliefF(n_neighbors=2).fit([[1.0], [2.0], [3.0], [4.0]], y)
-
-
-def test_neighbours_that_all_differ_by_the_range_of_the_target():
-    with pytest.raises(ValueError, match="use more neighbours"):
-        NRReliefF(n_neighbors=1, target_scale="range").fit([[1.0], [2.0]], [3.0, 4.0])
-
-
-def test_percentages_pass_with_target_range():
-    fitted = NRReliefF(n_neighbors=2, target_scale="range").fit(
-        [[1.0], [2.0], [3.0], [4.0]], [0.0, 90.0, 20.0, 60.0]
-    )
-    assert fitted.weights_.shape == (1,)
 
 
 def test_raw_distances_have_room_for_their_squares():
@@ -1241,6 +631,8 @@ def test_too_few_rows():
         ([1.0, 2.0, 3.0], "2D array"),
         (pd.DataFrame(index=range(3)), "0 feature"),
         (np.empty((3, 0)), "0 feature"),
+        (pd.DataFrame([[1.0, 2.0]] * 3, columns=["lr", "lr"]), "'lr' of X is there twice"),
+        ([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], "column 1 of X has one value only"),
     ],
 )
 def test_wrong_shape(X, message):

@@ -1,0 +1,162 @@
+"""How sure the weights of N-RReliefF are: resampled rows, and permuted columns and performances.
+
+The paper does not ask. `NRReliefF.bootstrap` and `NRReliefF.permutation_test` are made of this:
+
+- A resample does not search for neighbours: copies of a row would be its neighbours at distance 0,
+  which lifts all weights by about as much as an important column weighs. The neighbours stay, and
+  what a row adds to W counts as often as the row is drawn.
+- To permute a column changes all distances, unless it has no part in them. So neighbours are found
+  in the other columns, and one search serves all permutations of a column.
+- To permute the performance is the null that nothing matters at all, and wrong for the rest where
+  something does: among near rows, those that differ in a column that matters differ less in the
+  others, so that columns without influence weigh less than if no column had any.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from hia.equations import Column, Search, Trials, eq_10, weights
+from hia.neighbours import Floats, Ints
+
+Singles = NDArray[np.float32]
+
+# Weights of permuted values are this near: the differences are of single precision, for speed.
+SINGLE = 1e-6
+# Differences of permuted values worked on at once, in cache; permuted values, and counts of
+# resampled rows, held at once.
+_DIFFERENCES = 1 << 16
+_COPIES = 1 << 25
+_COUNTS = 1 << 22
+
+
+def resample(trials: Trials, n_resamples: int, random: np.random.RandomState) -> Floats:
+    """Weights of resampled rows, (n_resamples, K): W + Σ (c_i - 1) ψ_i / n, where row i is drawn
+    c_i times and ψ_i is the derivative of W by its frequency (Efron and Stein 1981)."""
+    search = trials.search()
+    means = search.means()
+    observed = weights(*means)
+    derivatives = influences(search, *means)
+    n = len(search.target)
+    resamples = np.empty((n_resamples, len(observed)))
+    at_once = max(1, _COUNTS // n)
+    with threadpool_limits(1, "blas"):  # more threads would add up in another order
+        for start in range(0, n_resamples, at_once):
+            block = resamples[start : start + at_once]
+            drawn = [np.bincount(random.randint(n, size=n), minlength=n) for _ in block]
+            block[:] = observed + (np.array(drawn) - 1.0) @ derivatives.T / n
+    return resamples
+
+
+def influences(search: Search, n_p: float, n_theta: Floats, n_both: Floats) -> Floats:
+    """(K, n): derivative of W, from `Search.means`, by the frequency of each row.
+
+    The derivative of Eq. 10 by the three means makes a change of them a mean over pairs of a row
+    and a neighbour. A row takes part as the one that is sampled, and as a neighbour by what it
+    changes in the means of others, whose neighbours have influence 1 together with or without it.
+    """
+    by_p = -n_both / n_p**2 - (n_theta - n_both) / (1 - n_p) ** 2
+    by_theta = -1 / (1 - n_p)
+    by_both = 1 / n_p + 1 / (1 - n_p)
+    means = by_p * n_p + by_theta * n_theta + by_both * n_both
+    result = np.zeros((len(search.columns), len(search.target)))
+    for rows, others, influence in search.pairs():
+        p_diff = search.p_diff(rows, others)
+        for k, column in enumerate(search.columns):
+            pairs = column.diff(rows, others)
+            pairs *= by_theta + by_both * p_diff
+            pairs += by_p[k] * p_diff
+            of_rows = np.einsum("mj,mj->m", influence, pairs)
+            result[k, rows] += of_rows - means[k]
+            pairs -= of_rows[:, None]
+            pairs *= influence
+            np.add.at(result[k], others.ravel(), pairs.ravel())
+    return np.asarray(result * (len(search.target) / len(search.rows)))
+
+
+def permute(trials: Trials, count: int, null: str, random: np.random.RandomState) -> Floats:
+    """(1 + count, K): the weights that are tested, and those of permutations.
+
+    null: "target", or "column", which needs two columns at least.
+    """
+    with threadpool_limits(1, "blas"):  # more threads would add up in another order
+        if null == "target" or len(trials.columns) == 1:
+            search = trials.search()
+            # From 0, as the columns: single precision has no digits to lose.
+            target = trials.target - trials.target.min()
+            return _permute(target, count, random, partial(of_targets, search))
+        parts = []
+        for k, column in enumerate(trials.columns):
+            search = trials.search(without=k)
+            weigh = partial(of_columns, search, search.columns[k])
+            parts.append(_permute(column.scaled(), count, random, weigh))
+        return np.hstack(parts)
+
+
+def of_targets(search: Search, copies: Singles) -> Floats:
+    """(1 + m, K): the weights, and those with copies (n, m) of the target in its place."""
+    sums = np.zeros((1 + len(search.columns), copies.shape[1]))
+
+    def visit(rows: Ints, others: Ints, influence: Floats) -> None:
+        diffs = [influence * column.diff(rows, others) for column in search.columns]
+        sums[:] += _sum_differences(copies, False, rows, others, np.stack([influence, *diffs]))
+
+    means = search.means(visit=visit)
+    sums /= len(search.rows)
+    return np.vstack([weights(*means), eq_10(sums[0][:, None], means[1], sums[1:].T)])
+
+
+def of_columns(search: Search, column: Column, copies: Singles) -> Floats:
+    """(1 + m, 1): the weight of a column, and those with copies (n, m) of it in its place.
+
+    search: without the column; copies: of its scaled values.
+    """
+    sums = np.zeros((2, copies.shape[1]))
+
+    def visit(rows: Ints, others: Ints, influence: Floats) -> None:
+        factors = np.stack([influence, influence * search.p_diff(rows, others)])
+        sums[:] += _sum_differences(copies, column.categorical, rows, others, factors)
+
+    means = search.means([column], visit)
+    sums /= len(search.rows)
+    return np.concatenate([weights(*means), eq_10(means[0], sums[0], sums[1])])[:, None]
+
+
+def _permute(
+    values: Floats, count: int, random: np.random.RandomState, weigh: Callable[[Singles], Floats]
+) -> Floats:
+    """(1 + count, ...): `weigh` of permutations of values (n,), so many at once as memory allows.
+
+    It returns the weight of the original first, for every piece.
+    """
+    at_once = max(1, _COPIES // len(values))
+    parts: list[Floats] = []
+    for start in range(0, count, at_once):
+        copies = [random.permutation(values) for _ in range(start, min(start + at_once, count))]
+        part = weigh(np.column_stack(copies).astype(np.float32))
+        parts.append(part[1:] if parts else part)
+    return np.concatenate(parts)
+
+
+def _sum_differences(
+    copies: Singles, categorical: bool, rows: Ints, others: Ints, factors: Floats
+) -> Floats:
+    """Σ factor · difference over all pairs, for each factor and each copy, (F, m).
+
+    copies: (n, m) numbers, or codes of categories. factors: (F, rows, neighbours).
+    """
+    factors = factors.astype(np.float32)
+    total = np.zeros((len(factors), copies.shape[1]))
+    step = max(1, _DIFFERENCES // (others.shape[1] * copies.shape[1]))
+    for start in range(0, len(rows), step):
+        piece = slice(start, start + step)
+        differences = copies[others[piece]]
+        differences -= copies[rows[piece], None]
+        np.abs(differences, out=differences)
+        if categorical:
+            np.minimum(differences, 1.0, out=differences)
+        total += np.tensordot(factors[:, piece], differences, 2)
+    return total

@@ -1,0 +1,78 @@
+"""hia_book.profile: one search gives the weights of every choice."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hia.relief import NRReliefF
+from hia_book.profile import profile
+
+
+def spread(rng):
+    return pd.DataFrame(rng.random((90, 3)) * [1, 100, 5], columns=list("abc"))
+
+
+def tied(rng):
+    """Few values: rows that are equal, and many at the same distance."""
+    X = pd.DataFrame(rng.integers(3, size=(90, 3)), columns=list("abc"))
+    return X.assign(d=rng.choice(["x", "y", "z"], 90))
+
+
+@pytest.mark.parametrize("columns", [spread, tied])
+@pytest.mark.parametrize(
+    ("metric", "scale"),
+    [("euclidean", "none"), ("euclidean", "range"), ("manhattan", "range"), ("manhattan", "none")],
+)
+def test_one_profile_gives_the_weights_of_every_choice(columns, metric, scale):
+    rng = np.random.default_rng(0)
+    X = columns(rng)
+    y = 0.3 * rng.random(90) + 0.1 * X["a"] / X["a"].max()
+    found = profile(X, y, 89, metric, scale)
+    choices = itertools.product((1, 5, 30, 89), (0.5, 5, 100), (0, 1), ("none", "range"))
+    for n_neighbors, sigma, rank_base, target_scale in choices:
+        model = NRReliefF(
+            n_neighbors,
+            sigma=sigma,
+            rank_base=rank_base,
+            target_scale=target_scale,
+            metric=metric,
+            scale=scale,
+        )
+        expected = model.fit(X, y).weights_
+        of_profile = found.weights(n_neighbors, sigma, rank_base, target_scale)
+        np.testing.assert_allclose(of_profile, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_ties_with_the_last_neighbour_of_a_short_profile_share():
+    X = tied(np.random.default_rng(1))
+    y = np.random.default_rng(2).random(90)
+    expected = NRReliefF(2).fit(X, y).weights_
+    np.testing.assert_allclose(profile(X, y, 2).weights(2), expected, rtol=1e-9)
+
+
+def test_the_profile_of_three_rows_by_hand():
+    """At 0, 1 and 3: the nearest are 1, 1 and 2 of 3 away, the others 3, 2 and 3."""
+    found = profile(pd.DataFrame({"x": [0, 1, 3]}), [0.0, 0.2, 0.8], 2)
+    np.testing.assert_allclose(found.theta[:, 0], [4 / 9, 8 / 9])
+    np.testing.assert_allclose(found.p, [(0.2 + 0.2 + 0.6) / 3, (0.8 + 0.6 + 0.8) / 3])
+    np.testing.assert_allclose(found.both[0, 0], (0.2 / 3 + 0.2 / 3 + 0.6 * 2 / 3) / 3)
+    assert found.target_range == 0.8
+
+
+@pytest.mark.parametrize("n_neighbors", [0, 6])
+def test_it_has_so_many_neighbours_and_no_more(n_neighbors):
+    rng = np.random.default_rng(0)
+    found = profile(spread(rng), rng.random(90), 5)
+    with pytest.raises(ValueError, match=f"n_neighbors={n_neighbors}: the profile has 5"):
+        found.weights(n_neighbors)
+
+
+def test_a_profile_has_200_neighbours_and_its_weights_are_of_30():
+    rng = np.random.default_rng(3)
+    X = rng.random((210, 2))
+    y = rng.random(210)
+    found = profile(X, y)
+    assert len(found.p) == 200
+    np.testing.assert_allclose(found.weights(), NRReliefF().fit(X, y).weights_, rtol=1e-9)
