@@ -9,6 +9,7 @@ SHELL := bash
 PYTHON ?= python3
 PORT ?= 8000
 PLAN ?= studies/first.toml
+JOBS ?= 2
 # What is written after these is data: neither make nor the shell looks inside.
 override NB := $(value NB)
 override P := $(value P)
@@ -55,7 +56,9 @@ PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n logical --maxprocesses 4 --dist w
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
-book: $(BOOK) ## build the book
+book: $(READY_TOO) ## build the book, JOBS=2 pages at a time
+	@stale=$$($(MAKE) -n --no-print-directory $(BOOK) | grep -c 'run_notebooks.py run ' || true); \
+	$(MAKE) --no-print-directory -j$(JOBS) STALE=$$stale $(BOOK)
 	@echo "The book is at $(BOOK)"
 
 check: lint ## check style and types and run all quick tests: after every edit
@@ -108,7 +111,7 @@ study: $(READY) ## train the CNNs of a plan, or go on with it: PLAN=studies/firs
 bench: $(READY_TOO) ## measure how long things take
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
 
-serve: $(BOOK) ## show the built book on localhost: PORT=8000
+serve: book ## show the built book on localhost: PORT=8000
 	@echo "http://localhost:$$PORT/ (Ctrl-C ends)"
 	@(sleep 1; $(PY) -m webbrowser "http://localhost:$$PORT/" > /dev/null 2>&1 || true) &
 	@$(PY) -m http.server "$$PORT" --bind 127.0.0.1 --directory _build/html
@@ -186,12 +189,13 @@ $(FANOVA): requirements-fanova.lock $(READY)
 
 # The book's own copies. A notebook runs again when it, the package or the recorded data changed.
 book/%.ipynb: notebooks/%.py $(wildcard hia/*.* hia/*/*.* notebooks/hia_book/*.* data/*.* data/*/*.*) $(READY_TOO)
-	@echo "Running $<"
+	@$(eval STARTED += $*)echo "Running $< ($(words $(STARTED))$(if $(STALE), of $(STALE)))"
 	@$(PY) book/run_notebooks.py run $< -o $@
 
 # These look at the other pages.
-book/items.ipynb: $(filter-out book/items.ipynb,$(EXECUTED)) $(wildcard book/*.md)
-book/items.ipynb book/intro.ipynb: book/_toc.yml
+LISTS := book/items.ipynb book/claims.ipynb
+$(LISTS): $(filter-out $(LISTS),$(EXECUTED)) $(wildcard book/*.md)
+$(LISTS) book/intro.ipynb: book/_toc.yml
 
 # Always all pages: a warning is an error only on pages that are read again, and it takes seconds.
 $(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/* book/_ext/*.py) $(EXECUTED)

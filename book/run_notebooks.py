@@ -4,23 +4,22 @@
     python book/run_notebooks.py rerun importance "n_neighbors=50 sigma=10"
     python book/run_notebooks.py picture book/importance.ipynb fig-importance -o picture.svg
 
-`run` makes the book's copy. `rerun` leaves that copy alone: notebook and page go to
-`_build/notebooks/`. `picture` copies a figure, such as the README's. Parameters are data (YAML
-scalars or lists), never code, and only those which the notebook's cell tagged "parameters" assigns
-are accepted. Notebooks run in the current directory, the root of the repository. Every page ends
-with a box that says what it was made with (`colophon`).
+`run` makes the book's copy, and fails where a claim of the page does not hold. `rerun` leaves that
+copy alone: notebook and page go to `_build/notebooks/`, and the page begins with what was changed
+and which claims no longer hold. `picture` copies a figure, such as the README's. Parameters are
+data, never code, checked before anything runs (`parameters`). Notebooks run in the current
+directory, the root of the repository. Every page ends with what it was made with (`colophon`).
 """
 
 import argparse
 import base64
-import math
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,115 +28,96 @@ import nbformat
 import papermill
 import yaml
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 from papermill.exceptions import PapermillExecutionError
 
 import colophon
+import references
+from parameters import Parameter, ParameterError, declared, parse, written
 
 SOURCES = Path("notebooks")
 RERUNS = Path("_build/notebooks")
 
-# YAML 1.1 reads 1e-3 as text: it wants a point and a signed exponent.
-_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
-
-Parameters = Mapping[str, Any]
+Progress = Callable[[int, int], None]
 
 
 class NotebookError(Exception):
-    """A notebook that does not exist, a parameter that it does not have, or a cell that failed."""
+    """A notebook that does not exist, a cell that failed, or a claim that does not hold."""
 
 
 def find(name: str, folder: Path = SOURCES) -> Path:
     """The notebook of this name. Raises NotebookError, with the names there are."""
-    path = folder / f"{name}.py"
-    if not path.is_file():
-        known = ", ".join(sorted(source.stem for source in folder.glob("*.py"))) or "none"
-        raise NotebookError(f"no notebook {name!r} in {folder}/; there are: {known}")
-    return path
+    paths = {path.stem: path for path in sorted(folder.glob("*.py"))}
+    if name not in paths:
+        raise NotebookError(
+            f"no notebook {name!r} in {folder}/; there are: {', '.join(paths) or 'none'}"
+        )
+    return paths[name]
 
 
 def read(path: Path) -> NotebookNode:
     """The notebook in a py:percent file. Raises NotebookError where the file does not exist."""
-    if not path.is_file():
-        return read(find(path.stem, path.parent))
-    notebook: NotebookNode = jupytext.read(path, fmt="py:percent")
+    notebook: NotebookNode = jupytext.read(find(path.stem, path.parent), fmt="py:percent")
     return notebook
 
 
-def declared(notebook: NotebookNode) -> list[colophon.Parameter]:
-    """What the cells tagged "parameters" assign, in their order."""
+def parameters(notebook: NotebookNode) -> list[Parameter]:
+    """What the cells tagged "parameters" declare, in their order."""
     return [
         parameter
         for cell in notebook.cells
         if "parameters" in cell.metadata.get("tags", [])
-        for parameter in colophon.parameters(cell.source)
+        for parameter in declared(cell.source)
     ]
 
 
-def split(text: str) -> list[str]:
-    """The `name=value` texts of a line, which a shell's quotes hold together.
-
-    Raises NotebookError where a quote is not closed.
-    """
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise NotebookError(f"{text!r}: {error}") from None
-
-
-def parse(assignments: Sequence[str]) -> dict[str, Any]:
-    """Parameters from `name=value` texts; a value is a YAML scalar or list.
-
-    Raises NotebookError naming the text that is neither.
-    """
-    parameters = {}
-    for text in assignments:
-        name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier():
-            raise NotebookError(f"{text!r} is not of the form name=value")
-        try:
-            # An alias could stand for a list that has itself in it, or grow beyond all bounds.
-            if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(value)):
-                raise TypeError
-            parameters[name] = _plain(yaml.safe_load(value))
-        except Exception:  # PyYAML raises all kinds of things on values that their tags do not fit
-            raise NotebookError(
-                f"{name}: {value!r} is not a number, text, true, false, null or a [list, of, them]"
-            ) from None
-    return parameters
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, str):
-        if _EXPONENT.fullmatch(value):
-            value = float(value)
-            if not math.isfinite(value):
-                raise ValueError
-            return value
-        value.encode()  # half a character cannot be written to a file
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        str(value)  # nor can a whole number of thousands of digits
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    raise TypeError
-
-
-def run(source: Path, output: Path, parameters: Parameters | None = None) -> None:
+def run(
+    source: Path,
+    output: Path,
+    given: Mapping[str, Any] | None = None,
+    *,
+    strict: bool = False,
+    progress: Progress = lambda cell, of: None,
+) -> None:
     """Executes the py:percent notebook `source` and writes it, with its outputs, to `output`.
 
     `output` appears when everything has run, never before. Code is folded away, one click from its
     result, except in cells tagged "show-input" and in the one with the parameters given.
-    Raises NotebookError where a parameter is unknown or a cell fails.
+    strict: every claim must hold. progress: is called before each cell, with its number and how
+    many there are.
+    Raises NotebookError where a parameter is unknown, a cell fails or a claim must hold and does
+    not.
     """
-    notebook = read(source)
-    known = [one.name for one in declared(notebook)]
-    for name in parameters or {}:
-        if name not in known:
-            raise NotebookError(
-                f"{source} has no parameter {name!r}; it has: {', '.join(known) or 'none'}"
-            )
+    notebook, given = read(source), dict(given or {})
+    known = parameters(notebook)
+    if unknown := sorted(set(given) - {one.name for one in known}):
+        names = ", ".join(one.name for one in known) or "none"
+        raise NotebookError(f"{source} has no parameter {unknown[0]!r}; it has: {names}")
+    started = time.monotonic()
+    executed = _execute(source, notebook, given, progress)
+    seconds = time.monotonic() - started
+    claims = _take_claims(executed)
+    failed = [f"{one['text']} (cell {one['cell']})" for one in claims if not one["holds"]]
+    if strict and failed:
+        raise NotebookError(f"{source}: these claims do not hold: {'; '.join(failed)}")
+    for cell in executed.cells:
+        cell.metadata.pop("papermill", None)
+        _fold(cell)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    facts = colophon.facts(source.stem, known, given, code, seconds)
+    executed.metadata["hia"] = facts | {"claims": claims}
+    if not strict:
+        _begin(executed, known, given)
+    executed.cells.append(_markdown(colophon.markdown(facts), "colophon"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = output.with_suffix(".unfinished")
+    nbformat.write(executed, unfinished)  # type: ignore[no-untyped-call]
+    unfinished.replace(output)
+
+
+def _execute(
+    source: Path, notebook: NotebookNode, given: dict[str, Any], progress: Progress
+) -> NotebookNode:
     # The kernel of this environment, not one of that name in the user's home; no chatter of the
     # kernel's debugger in the outputs, nor of progress bars that the book has no use for.
     os.environ.update(
@@ -145,32 +125,78 @@ def run(source: Path, output: Path, parameters: Parameters | None = None) -> Non
         PYDEVD_DISABLE_FILE_VALIDATION="1",
         PYTHONWARNINGS="ignore:IProgress not found",
     )
+    cells = sum(cell.cell_type == "code" for cell in notebook.cells) + bool(given)
+    numbers = iter(range(1, cells + 1))
     try:
-        executed = papermill.execute_notebook(
+        executed: NotebookNode = papermill.execute_notebook(
             notebook,
             None,
-            dict(parameters or {}),
+            given,
             kernel_name="python3",
             progress_bar=False,
             extra_arguments=["--log-level=CRITICAL"],
+            on_cell_execute=lambda **_: progress(next(numbers), cells),
         )
     except PapermillExecutionError as error:
-        raise NotebookError(f"{source} failed:{error}") from None
-    # Papermill's record has paths of this machine in it; nothing but the time taken is of use.
-    seconds = executed.metadata.pop("papermill")["duration"]
-    for cell in executed.cells:
-        cell.metadata.pop("papermill", None)
-        _fold(cell)
-    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    facts = colophon.facts(source.stem, declared(notebook), parameters or {}, code, seconds)
-    executed.metadata["hia"] = facts
-    box = colophon.markdown(facts)
-    new = nbformat.v4.new_markdown_cell
-    executed.cells.append(new(box, id="colophon"))  # type: ignore[no-untyped-call]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_suffix(".unfinished")
-    nbformat.write(executed, unfinished)  # type: ignore[no-untyped-call]
-    unfinished.replace(output)
+        # What a page says itself is for its reader; anything else is for who mends it.
+        what = f" {error.evalue}" if error.ename == "PageError" else str(error)
+        raise NotebookError(f"{source} failed:{what}") from None
+    # Papermill's record has paths of this machine in it.
+    del executed.metadata["papermill"]
+    return executed
+
+
+def _take_claims(notebook: NotebookNode) -> list[dict[str, Any]]:
+    """The claims made in the cells, with their place, taken out of what the page shows."""
+    claims: list[dict[str, Any]] = []
+    section, number = "", 0
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            headings = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)
+            section = [section, *headings][-1]
+            continue
+        number += 1
+        said = [output.get("metadata", {}).get("hia", {}) for output in cell.outputs]
+        claims += [
+            {"text": one["claim"], "holds": one["holds"], "section": section, "cell": number}
+            for one in said
+            if "claim" in one
+        ]
+        cell.outputs = [
+            output for output, one in zip(cell.outputs, said, strict=True) if "claim" not in one
+        ]
+    return claims
+
+
+def _begin(notebook: NotebookNode, known: Sequence[Parameter], given: Mapping[str, Any]) -> None:
+    """Below the title: what is not as in the book, and the claims that no longer hold."""
+    changed = [
+        f"`{one.name}={written(given[one.name])}` (the book: `{written(one.value)}`)"
+        for one in known
+        if one.name in given and given[one.name] != one.value
+    ]
+    claims = notebook.metadata["hia"]["claims"]
+    failed = [f"- {one['text']} ({one['section']})" for one in claims if not one["holds"]]
+    if not changed and not failed:
+        return
+    holding = f"All {len(claims)} claims of the page hold here too." if claims else ""
+    lines = [
+        f"Changed: {', '.join(changed) or 'the data'}. Numbers, figures and tables are of this "
+        "run; the sentences are the book's.",
+        "**These claims do not hold here:**\n\n" + "\n".join(failed) if failed else holding,
+    ]
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    box = "\n\n".join(["~~~~{admonition} Not the book's run\n:class: warning", *lines]).strip()
+    notebook.cells[:1] = [
+        _markdown(title, "title"),
+        _markdown(f"{box}\n~~~~", "changed"),
+        _markdown(rest, "rest"),
+    ]
+
+
+def _markdown(text: str, identifier: str) -> NotebookNode:
+    cell: NotebookNode = new_markdown_cell(text, id=identifier)  # type: ignore[no-untyped-call]
+    return cell
 
 
 def _fold(cell: NotebookNode) -> None:
@@ -183,29 +209,78 @@ def _fold(cell: NotebookNode) -> None:
             cell.metadata["mystnb"] = prompts | {"code_prompt_hide": "Hide the parameters"}
 
 
-def rerun(name: str, parameters: Parameters) -> tuple[Path, Path]:
-    """Executes a notebook with other parameters. Returns the paths of notebook and HTML page."""
+def rerun(name: str, line: str) -> tuple[Path, Path]:
+    """Executes a notebook with other parameters, given as in `parameters.parse`.
+
+    Returns the paths of notebook and HTML page. Raises NotebookError, and ParameterError before
+    anything is removed or run.
+    """
     source = find(name)
-    given = "".join(f"-{key}={value}" for key, value in parameters.items())
-    folder = RERUNS / re.sub(r"[^\w.=-]+", "_", f"{name}{given}", flags=re.ASCII)[:100]
+    known = parameters(read(source))
+    given = parse(line, known)
+    for one in known:
+        value = given.get(one.name, one.value)
+        if isinstance(value, str) and Path(one.value).exists() and not Path(value).exists():
+            raise ParameterError(f"{one.name}={value}: there is no such file")
+    label = "".join(f"-{key}={written(value)}" for key, value in given.items())
+    folder = RERUNS / re.sub(r"[^\w.=-]+", "_", f"{name}{label}", flags=re.ASCII)[:100]
     shutil.rmtree(folder, ignore_errors=True)
     notebook = folder / f"{name}.ipynb"
-    run(source, notebook, parameters)
-    return notebook, _page(notebook)
+    tell = _Teller(name)
+    run(source, notebook, given, progress=tell)
+    tell.say("making the page")
+    page = _page(notebook)
+    tell.end()
+    return notebook, page
+
+
+class _Teller:
+    """Says on standard error how far a notebook is; on a terminal, on one line."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.started = name, time.monotonic()
+
+    def __call__(self, cell: int, of: int) -> None:
+        self.say(f"cell {cell} of {of}")
+
+    def say(self, what: str) -> None:
+        line = f"{self.name}: {what}, {time.monotonic() - self.started:.0f} s"
+        start, end = ("\r\x1b[K", "") if sys.stderr.isatty() else ("", "\n")
+        print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
 
 
 def _page(notebook: Path) -> Path:
-    """The notebook as a page in the look of the book, with other pages' numbers left out."""
+    """The notebook as a page in the look of the book, with the book's numbers and references."""
     folder = notebook.parent
-    shutil.copy("book/references.bib", folder)
-    shutil.copytree("book/_static", folder / "_static")
+    config = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8"))
+    names = references.names(SOURCES, Path("book"))
+    extensions = config["sphinx"]["local_extensions"]
+    extensions.update({name: str(Path(path).resolve()) for name, path in extensions.items()})
+    config["sphinx"]["config"]["hia_numbers"] = {name: one.number for name, one in names.items()}
+    own_config = folder / "_config.yml"
+    own_config.write_text(yaml.safe_dump(config), encoding="utf-8")
+    whole = folder / "page" / notebook.name
+    whole.parent.mkdir()
+    page = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    built = Path("_build/html")
+    book = f"{os.path.relpath(built, folder / 'html')}/" if built.is_dir() else ""
+    references.localise(page, names, book)
+    nbformat.write(page, whole)  # type: ignore[no-untyped-call]
+    shutil.copy("book/references.bib", whole.parent)
+    shutil.copytree("book/_static", whole.parent / "_static")
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "-qq"]
-    command += ["--config", "_config.yml", "--path-output", str(folder.resolve()), str(notebook)]
+    command += ["--config", str(own_config), "--path-output", str(folder.resolve()), str(whole)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise NotebookError(f"{notebook} is made, its page is not:\n{done.stdout}{done.stderr}")
-    (folder / "_build/_page" / notebook.stem / "html").rename(folder / "html")
-    shutil.rmtree(folder / "_build")
+    (folder / "_build/_page" / f"page-{notebook.stem}" / "html").rename(folder / "html")
+    for leftover in (folder / "_build", whole.parent):
+        shutil.rmtree(leftover)
+    own_config.unlink()
     return folder / "html" / f"{notebook.stem}.html"
 
 
@@ -235,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     once = commands.add_parser("run", help="execute a notebook into a file")
     once.add_argument("source", type=Path)
     once.add_argument("-o", "--output", type=Path, required=True)
-    once.add_argument("-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE")
+    once.add_argument("-p", dest="parameters", default="", metavar='"NAME=VALUE ..."')
     again = commands.add_parser("rerun", help="execute a notebook with other parameters")
     again.add_argument("name")
     again.add_argument("parameters", nargs="?", default="", metavar='"NAME=VALUE ..."')
@@ -246,15 +321,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "run":
-            run(chosen.source, chosen.output, parse(chosen.parameters))
+            given = parse(chosen.parameters, parameters(read(chosen.source)))
+            run(chosen.source, chosen.output, given, strict=not given)
         elif chosen.command == "picture":
             chosen.output.write_bytes(picture(chosen.notebook, chosen.name))
         else:
-            notebook, page = rerun(chosen.name, parse(split(chosen.parameters)))
+            notebook, page = rerun(chosen.name, chosen.parameters)
             print(f"notebook: {notebook}\npage:     {page}")
-    except NotebookError as error:
+    except (NotebookError, ParameterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was there before is as it was", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -18,7 +18,7 @@
 
 # %% tags=["parameters"]
 folder = "data/published"  # what the paper prints
-deepest = 6  # ranks that agree in the last figure, at most
+deepest = 6  # ranks that agree in the last figure, at most; 1 to 11
 
 # %%
 from pathlib import Path

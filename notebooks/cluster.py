@@ -97,8 +97,8 @@ the same file again goes on where the array ended.
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, whose times are those of the trainings
 storage = "data/storage.json"  # what a storage costs: benchmarks/bench_storage.py writes it
-models = 1_000_000  # CNNs of the study on paper
-cores = 8  # of the PostgreSQL server on paper
+models = 1_000_000  # CNNs of the study on paper; at least 1
+cores = 8  # of the PostgreSQL server on paper; at least 1
 
 # %%
 import json

@@ -15,9 +15,12 @@
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
-datasets = []  # those to use; none named: all
-epochs = 8  # how far to follow; CNNs with fewer epochs are left out
-early = [1, 3]  # the epochs after which BOHB stops CNNs, compared with the last followed
+datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
+epochs = 8  # how far to follow, CNNs with fewer epochs being left out; at least 2
+early = [
+    1,
+    3,
+]  # epochs after which BOHB stops CNNs, compared with the last; at least 1
 
 # %%
 import matplotlib.pyplot as plt

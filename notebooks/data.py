@@ -15,7 +15,7 @@
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
-bins = 20  # intervals of accuracy in the histograms
+bins = 20  # intervals of accuracy in the histograms; at least 1
 remake_samples = False  # cut data/samples.png anew from the image files, downloading missing ones
 
 # %%

@@ -15,11 +15,11 @@
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
-datasets = []  # names of data sets to use, such as [mnist, usps]; empty: all
-sources = ["random", "bohb"]  # how the configurations used were found
-n_trees = 16  # trees of the forest behind the orange curve
-min_samples_leaf = 5  # the fewest CNNs in a leaf of it
-random_state = 0  # seed of the forest
+datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
+sources = ["random", "bohb"]  # how configurations were found; choices: hia.trials.SOURCES
+n_trees = 16  # trees of the forest behind the orange curve; at least 1
+min_samples_leaf = 5  # the fewest CNNs in a leaf of it; at least 1
+random_state = 0  # seed of the forest; at least 0
 
 # %%
 import matplotlib.pyplot as plt

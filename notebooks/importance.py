@@ -15,20 +15,20 @@
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
-datasets = []  # names of data sets to use, such as [mnist, usps]; empty: all
-sources = ["random", "bohb"]  # how the configurations used were found
-n_neighbors = 30  # J, neighbours of each CNN; the paper's value
-sigma = 20.0  # decay of a neighbour's influence with its rank
-metric = "euclidean"  # distance between configurations, euclidean or manhattan; not of *Raw*
-scale = "range"  # what that is computed on: range, or none for raw values
-weighting = "exp_rank"  # influence of the neighbours: exp_rank or uniform
-rank_base = 1  # rank of the nearest neighbour: 1 or 0
+datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
+sources = ["random", "bohb"]  # how configurations were found; choices: hia.trials.SOURCES
+n_neighbors = 30  # J, neighbours of each CNN, the paper's value; at least 1
+sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
+metric = "euclidean"  # distance, but of *Raw*; choices: euclidean, manhattan
+scale = "range"  # what the distance is computed on, raw values by none; choices: range, none
+weighting = "exp_rank"  # influence of the neighbours; choices: exp_rank, uniform
+rank_base = 1  # rank of the nearest neighbour; choices: 0, 1
 log_lr = True  # take the learning rate on its logarithm
-fanova_rows = 3000  # CNNs that functional ANOVA uses at most, drawn at random
-n_trees = 16  # trees of its forest
-n_permutations = 999  # of each hyperparameter, to tell its weight from chance
-n_resamples = 200  # bootstrap samples for the intervals
-random_state = 0  # seed of these draws and of the forests
+fanova_rows = 3000  # CNNs that functional ANOVA uses at most, drawn at random; at least 1
+n_trees = 16  # trees of its forest; at least 1
+n_permutations = 999  # of each hyperparameter, to tell its weight from chance; at least 1
+n_resamples = 200  # bootstrap samples for the intervals; at least 1
+random_state = 0  # seed of these draws and of the forests; at least 0
 
 # %%
 from pathlib import Path

@@ -26,9 +26,9 @@ universes = "data/multiverse.parquet"  # rankings by all choices
 fits = "data/truth.parquet"  # rankings where the truth is known
 replicates = "data/replicates.parquet"  # configurations trained again with other seeds
 searches = "data/tuning.parquet"  # searches over fewer hyperparameters
-n_trees = 16  # trees of functional ANOVA's forest
-n_resamples = 200  # bootstrap samples for the intervals
-random_state = 0  # seed of the forest and of the samples
+n_trees = 16  # trees of functional ANOVA's forest; at least 1
+n_resamples = 200  # bootstrap samples for the intervals; at least 1
+random_state = 0  # seed of the forest and of the samples; at least 0
 
 # %%
 from pathlib import Path

@@ -26,6 +26,7 @@ import nbformat
 import pandas as pd
 import yaml
 
+from hia_book.claims import glued, resolve
 from hia_book.figures import show_table, show_text, use_style
 
 use_style()
@@ -58,6 +59,7 @@ EQUATIONS = {
     13: "estimate of Eq. 4",
     14: "estimate of Eq. 9",
 }
+PREFIX = "**Agreement with the paper.** "
 NAMED = re.compile(
     r"(?:~~~|```)\{(?:figure|table|list-table|admonition)\}[^\n]*\n(?::.*\n)*?:name: (\S+)"
 )
@@ -90,6 +92,7 @@ for path in sorted(Path(folder).glob("*.ipynb")):
     if path.stem == "items":
         continue
     notebook = nbformat.read(path, as_version=4)
+    values = glued(notebook)
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     outputs = shown(notebook)
     texts[path.stem] = [output.get("data", {}).get("text/markdown", "") for output in outputs]
@@ -98,6 +101,11 @@ for path in sorted(Path(folder).glob("*.ipynb")):
     for output in outputs:
         if said := output.get("metadata", {}).get("hia", {}):
             agreements[said["agreement"]] = said["text"]
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", []):
+            if tag.startswith("agreement-"):
+                said = resolve(" ".join(cell.source.split()), values)
+                agreements[tag.removeprefix("agreement-")] = said.replace(PREFIX, "")
     gaps[path.stem] = [text for text in texts[path.stem] if "**Missing here:**" in text]
 for path in sorted(Path(folder).glob("*.md")):
     if path.stem not in pages:

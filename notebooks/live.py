@@ -19,9 +19,9 @@
 # ```
 
 # %% tags=["parameters"]
-n_models = 20  # random configurations to train, at least 2
-seed = 0  # of the configurations and of the trainings, an integer from 0
-device = "cpu"  # cpu, cuda or auto; the digits are too few to keep a GPU busy
+n_models = 20  # random configurations to train; at least 2
+seed = 0  # of the configurations and of the trainings; at least 0
+device = "cpu"  # the digits are too few to keep a GPU busy; choices: cpu, cuda, auto
 
 # %%
 import matplotlib.pyplot as plt

@@ -304,8 +304,8 @@
 # once, as in the rest of the book.
 
 # %% tags=["parameters"]
-n_neighbors = 2  # J, neighbours of each configuration, 1 to 4
-sigma = 2.0  # decay of a neighbour's influence with its rank; small, so that the effect shows
+n_neighbors = 2  # J, neighbours of each configuration; 1 to 4
+sigma = 2.0  # decay of a neighbour's influence with its rank, small to show the effect; above 0
 
 # %% tags=["show-input"]
 import numpy as np

@@ -17,9 +17,9 @@
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded tables: truth.parquet, surfaces.parquet and cost.parquet
-shown = [100, 1000, 10000]  # numbers of trials in the tables
-enough = 0.8  # agreement from which on a ranking has settled
-hidden = []  # methods left out of the figures, such as [impurity, optuna_fanova]
+shown = [100, 1000, 10000]  # numbers of trials in the tables; at least 1
+enough = 0.8  # agreement from which on a ranking has settled; 0 to 1
+hidden: list[str] = []  # methods left out of the figures; choices: hia.ranking.methods.METHODS
 
 # %%
 import json
@@ -237,7 +237,7 @@ if fits is not None:
         ends = overall[f"tau_{kind}"].loc[sizes[-1]].dropna()
         show_figure(
             figure,
-            f"fig-truth-{kind}",
+            {"main": "fig-truth-main", "total": "fig-truth-total"}[kind],
             f"Agreement with the true shares {words}, against the number of trials: means of "
             f"{draws.min()} to {draws.max()} draws. The surfaces are those of "
             "{numref}`table-surfaces`. Lines end where a method takes too long.",

@@ -18,11 +18,11 @@
 # %% tags=["parameters"]
 universes = "data/multiverse.parquet"  # recorded weights, one row per computation
 trials = "data/trials.parquet"  # the trained CNNs, one row each
-planted = ["num_fc_units", "batch_size"]  # hyperparameters that are made to matter, as a test
-planted_part = 0.5  # part of the performance that they then are
-stretch = 100.0  # factor of a unit of measurement, as a test
-n_resamples = 500  # resamples of the CNNs, for comparison
-random_state = 0  # seed of these and of the forest
+planted = ["num_fc_units", "batch_size"]  # made to matter; choices: hia.space.HYPERPARAMETERS
+planted_part = 0.5  # part of the performance that they then are; 0 to 1
+stretch = 100.0  # factor of a unit of measurement, as a test; above 0
+n_resamples = 500  # resamples of the CNNs, for comparison; at least 1
+random_state = 0  # seed of these and of the forest; at least 0
 
 # %%
 import json

@@ -18,9 +18,9 @@ trials = "data/trials.parquet"  # the trained CNNs, one row each
 replicates = "data/replicates.parquet"  # configurations trained again with other seeds
 scaling = "data/scaling.parquet"  # configurations trained on fewer and on more images
 precision = "data/precision.parquet"  # configurations trained again in bfloat16
-n_neighbors = 10  # J of N-RReliefF on the few configurations of these experiments
-n_samples = 50  # pairs of samples of the study that show what so few configurations can tell
-random_state = 0  # seed of these samples, and of the forests
+n_neighbors = 10  # J of N-RReliefF on the few configurations of these experiments; at least 1
+n_samples = 50  # pairs of samples that show what so few can tell; at least 1
+random_state = 0  # seed of these samples, and of the forests; at least 0
 
 # %%
 from itertools import combinations

@@ -34,9 +34,9 @@
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded searches: tuning.parquet and tuning.json
-shown = [10, 50, 200]  # numbers of trials in the tables
-compared = 3  # hyperparameters tuned, where rankings are compared: 1, 2, 3 or 5
-sizeable = 0.01  # accuracy; smaller differences are called none
+shown = [10, 50, 200]  # numbers of trials in the tables; at least 1
+compared = 3  # hyperparameters tuned, where rankings are compared; choices: 1, 2, 3, 5
+sizeable = 0.01  # smaller differences of accuracy are called none; 0 to 1
 
 # %%
 import json

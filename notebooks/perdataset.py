@@ -22,17 +22,17 @@
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 screening = "data/screening.parquet"  # the recorded screen, with converted images
-datasets = []  # names of data sets to use, three at least; empty: all
-sources = ["random"]  # how the configurations used were found
-beside = ["random", "bohb"]  # and those of the second line of the tables; empty: none
-n_neighbors = 30  # J of N-RReliefF, at most all the other CNNs
-sigma = 20.0  # decay of a neighbour's influence with its rank
-n_trees = 16  # trees of functional ANOVA on each data set
-min_samples_leaf = 3  # CNNs in a leaf of them, at least
-alpha = 0.05  # level of the critical difference
-n_repeats = 4  # random halves of each data set
-n_divided = 2000  # CNNs, at most, on which all divisions of the data sets are weighed
-random_state = 0  # seed of these and of the forests
+datasets: list[str] = []  # three or more, all if empty; choices: hia.datasets.NAMES
+sources = ["random"]  # how configurations were found; choices: hia.trials.SOURCES
+beside = ["random", "bohb"]  # of the second line of tables, if any; choices: hia.trials.SOURCES
+n_neighbors = 30  # J of N-RReliefF, all the other CNNs at most; at least 1
+sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
+n_trees = 16  # trees of functional ANOVA on each data set; at least 1
+min_samples_leaf = 3  # the fewest CNNs in a leaf of them; at least 1
+alpha = 0.05  # level of the critical difference; 0 to 1
+n_repeats = 4  # random halves of each data set; at least 1
+n_divided = 2000  # the most CNNs on which all divisions are weighed; at least 1
+random_state = 0  # seed of these and of the forests; at least 0
 
 # %%
 from itertools import combinations, permutations

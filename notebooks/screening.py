@@ -36,11 +36,11 @@
 # %% tags=["parameters"]
 screening = "data/screening.parquet"  # the trainings of the design, one row each
 trials = "data/trials.parquet"  # the trained CNNs of the study, one row each
-datasets = []  # names of data sets to use, such as [mnist, usps]; empty: all
-sources = ["random", "bohb"]  # how the configurations of the study were found
-n_trees = 32  # trees of the forests that are fitted to the study
-level = 0.05  # an effect stands out if its p-value is below
-random_state = 0  # seed of the forests, and of what N-RReliefF draws
+datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
+sources = ["random", "bohb"]  # how configurations were found; choices: hia.trials.SOURCES
+n_trees = 32  # trees of the forests that are fitted to the study; at least 1
+level = 0.05  # an effect stands out if its p-value is below; 0 to 1
+random_state = 0  # seed of the forests, and of what N-RReliefF draws; at least 0
 
 # %%
 from itertools import combinations

@@ -15,16 +15,16 @@
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
-dataset = "cifar10"  # the network is drawn for images of this data set ...
-num_conv_layers = 2  # ... and these hyperparameters: Table 1's defaults
-kernel = 2
-stride = 1
-padding = 0
-dropout_rate = 0.5
-num_fc_units = 32
-num_filters = [16, 16, 16]  # per convolutional layer; those of layers that do not exist are unused
-n_configurations = 2000  # random configurations to count the networks that run out of pixels
-random_state = 0  # seed of these
+dataset = "cifar10"  # the network is drawn for its images; choices: hia.datasets.NAMES
+num_conv_layers = 2  # of the network drawn, as what follows, Table 1's defaults; 1 to 3
+kernel = 2  # at most what is left of the image; 1 to 3
+stride = 1  # of the convolutions; 1 to 3
+padding = 0  # pixels around the image; 0 to 3
+dropout_rate = 0.5  # of the units before the last layer; 0 to 1
+num_fc_units = 32  # of the layer before the last; at least 1
+num_filters = [16, 16, 16]  # per convolutional layer, as far as there are such; at least 1
+n_configurations = 2000  # drawn to count the networks that run out of pixels; at least 1
+random_state = 0  # seed of these; at least 0
 
 # %%
 import matplotlib.pyplot as plt

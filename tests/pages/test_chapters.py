@@ -1,5 +1,6 @@
 """Chapters where something can be missing or changed, and what their pages then say."""
 
+import os
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
 from hia.trials import design
-from run_notebooks import run
+from run_notebooks import NotebookError, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ def shown(notebook: Path) -> str:
     cells = nbformat.read(notebook, 4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     assert all("data" in output for output in outputs), "an output that is no figure, table or text"
-    return "\n".join(output.data["text/markdown"] for output in outputs)
+    return "\n".join(output.data.get("text/markdown", "") for output in outputs)
 
 
 def test_equations_have_the_numbers_of_the_paper() -> None:
@@ -112,8 +113,6 @@ hia.relief.NRReliefF.fit = negative
     ("name", "says"),
     [
         ("importance", "30 neighbours): no weight is above 0."),
-        ("joint", "**No pairs of ours:** none of the weights of N-RReliefF"),
-        ("filters", "No W is above 0, so there are no shares."),
         ("intro", "are by N-RReliefF with its 30 neighbours none"),
     ],
 )
@@ -124,6 +123,15 @@ def test_no_weight_above_0_is_a_result(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run(Path(f"notebooks/{name}.py"), tmp_path / "out.ipynb")
     assert says in shown(tmp_path / "out.ipynb")
+
+
+def test_without_a_weight_above_0_there_are_no_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOTHING)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    with pytest.raises(NotebookError, match="failed: no weight of N-RReliefF is above 0"):
+        run(Path("notebooks/joint.py"), tmp_path / "out.ipynb", {"n_trees": 1})
 
 
 def test_first_page_without_the_other_recordings(tmp_path: Path) -> None:

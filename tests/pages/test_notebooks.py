@@ -1,14 +1,19 @@
 """Notebooks run with the parameters given, and say what is wrong with others."""
 
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
 
-from run_notebooks import NotebookError, declared, find, main, parse, read, rerun, run
+from parameters import ParameterError
+from run_notebooks import NotebookError, find, main, parameters, read, rerun, run
 
 ROOT = Path(__file__).parents[2]
 HEADER = """\
@@ -19,10 +24,15 @@ HEADER = """\
 
 # %% [markdown]
 # # A chapter
-# See {numref}`fig-line` and {numref}`table-squares`, {glue:text}`total`.
+#
+# See {numref}`fig-line` and {numref}`table-squares`, and {numref}`fig-other` in {doc}`other`.
+# By {eq}`eq-2` the sum is {glue:text}`total` and the mean {glue:text}`mean:.2f`
+# {cite:p}`hutter2014efficient`.
+#
+# ## Counting
 
 # %% tags=["parameters"]
-upper: int = 3  # how far to count
+upper: int = 3  # how far to count; 1 to 9
 names = ["a"]
 
 """
@@ -35,9 +45,11 @@ print(Path.cwd().name, upper, names)
 # %%
 import matplotlib.pyplot as plt
 import pandas as pd
-from myst_nb import glue
 
+from hia_book.claims import claim, glue, need
 from hia_book.figures import show_figure, show_table, use_style
+
+need(upper != 9, "nine is too many")
 
 use_style()
 numbers = list(range(upper))
@@ -46,7 +58,22 @@ axes.plot(numbers)
 squares = pd.DataFrame({"n": numbers, "n | m": [n / 3 for n in numbers]})
 show_figure(figure, "fig-line", "A line, `x|y` and $x^2$.", "a rising line", squares)
 show_table(squares, "table-squares", "Thirds of `n`.", {"n | m": ".2f"})
-glue("total", sum(numbers), display=False)
+glue(total=sum(numbers), mean=pd.Series(numbers).mean())
+claim("the sum is three", sum(numbers) == 3)
+claim("there is a number", len(numbers) > 0)
+"""
+# A page before it, with a figure, so that the chapter's are not the first of the book.
+OTHER = """\
+# Another page
+
+```{figure} x.svg
+:name: fig-other
+```
+
+```{math}
+:label: eq-2
+x
+```
 """
 
 
@@ -61,12 +88,14 @@ def chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "notebooks" / "chapter.py"
     path.parent.mkdir()
     path.write_text(HEADER + BODY)
+    (tmp_path / "book" / "_toc.yml").write_text("root: other\nchapters:\n- file: chapter\n")
+    (tmp_path / "book" / "other.md").write_text(OTHER)
     monkeypatch.chdir(tmp_path)
     return path
 
 
 def test_names_of_parameters(chapter: Path) -> None:
-    assert [one.name for one in declared(read(chapter))] == ["upper", "names"]
+    assert [one.name for one in parameters(read(chapter))] == ["upper", "names"]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
@@ -77,34 +106,51 @@ def test_the_books_notebooks_have_a_kernel_and_no_outputs(path: Path) -> None:
     assert not any(cell.get("outputs") for cell in notebook.cells)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("50", 50),
-        ("1e-3", 1e-3),
-        ("0.5", 0.5),
-        ("true", True),
-        ("null", None),
-        ("manhattan", "manhattan"),
-        ("[mnist, 2, 1e3]", ["mnist", 2, 1000.0]),
-        ("__import__('os')", "__import__('os')"),
-        ("a=b", "a=b"),
-        ("", None),
-    ],
-)
-def test_values_are_data(text: str, value: object) -> None:
-    assert parse([f"name={text}"]) == {"name": value}
-
-
-@pytest.mark.parametrize("text", ["upper", "=3", "2x=3", "x={a: 1}", "x=[", "x=2024-01-01"])
-def test_what_is_no_assignment(text: str) -> None:
-    with pytest.raises(NotebookError):
-        parse([text])
-
-
 def test_unknown_notebook_names_those_there_are(chapter: Path) -> None:
     with pytest.raises(NotebookError, match="no notebook 'chaptr' in notebooks/; there are: chapt"):
         find("chaptr")
+
+
+@pytest.mark.parametrize("name", ["../hia/space", "{here}/notebooks/chapter", "./chapter", ""])
+def test_names_only_and_nothing_is_removed(chapter: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "_build" / "notebooks").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(NotebookError, match="there are: chapter"):
+        rerun(name.format(here=tmp_path), "")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_parameter_is_checked_before_anything_is_removed(
+    chapter: Path, capsys: pytest.CaptureFixture
+) -> None:
+    kept = Path("_build/notebooks/chapter-upper=5/old")
+    kept.mkdir(parents=True)
+    assert main(["rerun", "chapter", "upper=0"]) == 1
+    assert capsys.readouterr().err == (
+        "error: upper=0: give a whole number from 1 to 9, such as upper=3\n"
+    )
+    assert kept.exists()
+    chapter.write_text(HEADER.replace('names = ["a"]', 'names = "notebooks/chapter.py"') + BODY)
+    with pytest.raises(ParameterError, match=r"names=none\.csv: there is no such file"):
+        rerun("chapter", "names=none.csv")
+
+
+def test_what_a_page_cannot_do_is_one_line(chapter: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["rerun", "chapter", "upper=9"]) == 1
+    assert capsys.readouterr().err.endswith(
+        "error: notebooks/chapter.py failed: nine is too many\n"
+    )
+
+
+def test_a_claim_that_does_not_hold_fails_the_book_and_names_itself(
+    chapter: Path, capsys: pytest.CaptureFixture
+) -> None:
+    chapter.write_text((HEADER + BODY).replace("upper: int = 3", "upper: int = 4"))
+    assert main(["run", "notebooks/chapter.py", "-o", "out.ipynb"]) == 1
+    assert capsys.readouterr().err == (
+        "error: notebooks/chapter.py: these claims do not hold: the sum is three (cell 3)\n"
+    )
+    assert not Path("out.ipynb").exists()
 
 
 def test_misspelt_parameter_names_those_there_are(chapter: Path, tmp_path: Path) -> None:
@@ -121,6 +167,13 @@ def test_run_in_the_root_with_the_code_folded(chapter: Path, tmp_path: Path) -> 
     code = [cell for cell in nbformat.reads(text, 4).cells if cell.cell_type == "code"]
     assert all("hide-input" in cell.metadata.tags for cell in code)
     assert code[1].outputs[0].text == f"{tmp_path.name} 3 ['a']\n"
+    assert "no longer" not in text
+    claims = nbformat.reads(text, 4).metadata.hia.claims
+    assert [one["text"] for one in claims] == ["the sum is three", "there is a number"]
+    assert {(one["section"], one["cell"], one["holds"]) for one in claims} == {
+        ("Counting", 3, True)
+    }
+    assert "claim" not in str([cell.get("outputs") for cell in nbformat.reads(text, 4).cells])
     box = nbformat.reads(text, 4).cells[-1].source
     assert 'make notebook NB=chapter P="upper=3"\n' in box
     assert nbformat.reads(text, 4).metadata.hia.parameters == {"upper": 3, "names": ["a"]}
@@ -143,23 +196,43 @@ def test_rerun_leaves_the_books_copy_alone(
     chapter: Path, capfd: pytest.CaptureFixture, tmp_path: Path
 ) -> None:
     Path("book/chapter.ipynb").write_text("the book's")
-    assert main(["rerun", "chapter", "upper=5 names='[x, y]'"]) == 0
+    assert main(["rerun", "chapter", "upper=5 names=[x, y]"]) == 0
     assert Path("book/chapter.ipynb").read_text() == "the book's"
-    said = dict(line.split(":") for line in capfd.readouterr().out.splitlines()[-2:])
+    told = capfd.readouterr()
+    assert "chapter: cell 3 of 4, " in told.err
+    said = dict(line.split(":") for line in told.out.splitlines()[-2:])
     assert Path(said["notebook"].strip()).is_file()
     page = Path(said["page"].strip()).read_text()
-    assert page.count('<span class="caption-number">Fig. S1') == 1
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+    assert page.count('<span class="caption-number">Fig. S2') == 1
     assert page.count('<span class="caption-number">Table S1') == 1
-    assert page.count('<span class="std std-numref">Fig. S1') == 1
-    assert page.count('<span class="std std-numref">Table S1') == 1
+    assert "See Fig. S2 and Table S1, and Fig. S1 in Another page." in text
+    assert "By (2) the sum is 10 and the mean 2.00 [Hutter" in text
+    assert "An efficient approach for assessing hyperparameter importance" in text
+    assert "Changed: upper=5 (the book: 3), names=[x, y] (the book: [a])." in text
+    assert "These claims do not hold here: the sum is three (Counting)" in text
+    assert "there is a number (Counting)" not in text
     assert "5 ['x', 'y']" in page  # printed by the first cell
     assert "0.33" in page  # in the table, as formatted
     assert 'download="table-squares.csv"' in page
     assert 'download="fig-line.csv"' in page
-    assert "make notebook NB=chapter P=\"upper=5 names='[x, y]'\"" in page
-    assert "how far to count" in page  # of the parameter, in the box at the end
-    assert ">10</span>" in page  # the sum, in prose
+    assert 'make notebook NB=chapter P="upper=5 names=[x, y]"' in page.replace("&quot;", '"')
+    assert "how far to count" in page  # of the parameter, in the fold at the end
     assert "data:image/svg+xml;base64," in page
+
+
+@pytest.mark.slow
+def test_an_interrupted_rerun_ends_with_one_line(chapter: Path) -> None:
+    chapter.write_text(HEADER + "# %%\nimport time\n\ntime.sleep(60)\n")
+    command = [sys.executable, str(ROOT / "book" / "run_notebooks.py"), "rerun", "chapter"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    while "cell 2 of 2" not in process.stderr.readline():
+        pass
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert told.split("\n") == ["", "interrupted; what was there before is as it was", ""]
+    assert process.returncode == 130
 
 
 def test_rerun_without_parameters_has_the_plain_name(
@@ -167,8 +240,8 @@ def test_rerun_without_parameters_has_the_plain_name(
 ) -> None:
     monkeypatch.setattr("run_notebooks._page", lambda notebook: notebook)
     chapter.write_text(HEADER)
-    assert rerun("chapter", {})[0] == Path("_build/notebooks/chapter/chapter.ipynb")
-    folder = rerun("chapter", {"names": ["../x", "y"]})[0].parent
+    assert rerun("chapter", "")[0] == Path("_build/notebooks/chapter/chapter.ipynb")
+    folder = rerun("chapter", "names=[../x, y]")[0].parent
     assert folder.parent == Path("_build/notebooks")
 
 

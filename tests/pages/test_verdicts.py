@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from chapters import ROOT, page
+from chapters import ROOT, claims, numbers, page
 
 from hia import trials
+from run_notebooks import NotebookError
 
 
 @pytest.fixture(autouse=True)
@@ -72,70 +73,37 @@ def layered(per_filter: tuple[float, float, float], noise: float = 0.02) -> None
 
 def test_an_order_of_layers_that_is_clear() -> None:
     layered((1.1, 0.1, 0.0))
-    shown = page("filters", n_neighbors=10)
-    assert "With filters only the order of the 2 layers is the paper's" in shown
-    assert "With 6 differences, each counts as clear from 2.9 standard errors on." in shown
-    assert "so the true errors may be larger" in shown
-    (line,) = [x for x in shown.splitlines() if x.startswith("- 2 layers, filters only")]
-    assert "layer 1 above layer 2 by" in line
-    assert "(clear)" in line
-    assert "That each layer matters more than the next is clear in" in shown
-    assert "no order" not in shown
+    page("filters", n_neighbors=10)
+    assert not claims()["no difference between two layers is clear"]
+    assert not claims()["the order of two layers is not the paper's"]
+    assert 2.8 < float(str(numbers()["needed"])) < 3.0
 
 
 def test_layers_without_influence_have_no_order() -> None:
     layered((0.0, 0.0, 0.0), noise=0.5)
-    shown = page("filters", n_neighbors=10, sources=["random"])
-    assert "there is no order: no layer's W is above 0" in shown
-    assert "(clear)" not in shown
-    assert "the true errors may be larger" not in shown
-    assert "That each layer matters more than the next is not clear in any" in shown
+    page("filters", n_neighbors=10, sources=["random"])
+    assert claims()["no difference between two layers is clear"]
+    assert not claims()["with all in the distance every layer's W is above 0"]
 
 
 # lists that are independent, and others -------------------------------------------------------
 
 
-def test_intervals_are_of_random_search_s_lists_alone() -> None:
-    """BOHB's rows depend on each other: only without them are separate parts independent."""
+def test_lists_of_random_search_need_its_cnns() -> None:
     table = study(30)
-    write(table)
-    options = {"n_subsets": 4, "n_neighbors": 10}
-    said = agreement(page("reliability", **options))
-    assert said.count("95 % interval") == 1
-    assert "over 2 such parts of random search's CNNs, which are independent draws" in said
-    assert "no interval is given. Over 4 parts that share no CNN the ICC is 0." in said
-
-    write(table[table["source"] == "random"])
-    shown = page("reliability", **options)
-    assert "such parts of random search" not in shown
-    assert agreement(shown).count("95 % interval") == 1
-    assert "separate lists has an ICC(A,k)" in shown
-    assert "and owes nothing to overlap. Single" in shown
-
-    few = table[(table["source"] == "bohb") | (table.groupby("dataset").cumcount() < 10)]
-    write(few)
-    shown = page("reliability", **options)
-    assert "**Missing here:** parts of random search's CNNs" in shown
-    assert "95 % interval" not in agreement(shown)
-    assert "but something to BOHB's CNNs" in shown
+    write(table[(table["source"] == "bohb") | (table.groupby("dataset").cumcount() < 10)])
+    with pytest.raises(NotebookError, match="CNNs of random search are too few for two parts"):
+        page("reliability", n_subsets=4, n_neighbors=10)
 
 
 def test_pairs_have_an_interval_of_random_search_s_cnns_alone() -> None:
     table = study(30)
     options = {"n_neighbors": 10, "n_resamples": 20, "n_trees": 2}
     write(table)
-    said = agreement(page("joint", **options))
-    assert "From random search's 300 CNNs alone" in said
-    assert "BOHB's are not independent" in said
-    said = agreement(page("joint", **options, sources=["random"]))
-    assert "From random search's" not in said
-    assert "95 % bootstrap interval" in said
-    said = agreement(page("joint", **options, sources=["bohb"]))
-    assert "bootstrap" not in said
-    assert "BOHB's are not independent" in said
-
-
-def agreement(shown: str) -> str:
-    """What is said of the agreement with the paper."""
-    (line,) = [x for x in shown.splitlines() if x.startswith("**Agreement with the paper.**")]
-    return line
+    page("joint", **options)
+    both = numbers()
+    assert both["n_drawn"] == 300
+    page("joint", **options, sources=["random"])
+    assert (numbers()["low"], numbers()["high"]) == (both["low"], both["high"])
+    page("joint", **options, sources=["bohb"])
+    assert np.isnan(numbers()["low"])

@@ -20,7 +20,7 @@ from fuzz import examples, floats, says
 from hypothesis import given
 from hypothesis import strategies as st
 
-import run_notebooks as notebooks
+import parameters
 from hia.ranking import report as ranking
 from hia.study import records
 from hia.trials import TrialsError
@@ -163,12 +163,9 @@ def test_a_damaged_table_of_the_paper(folder, number, place, new, cut):
 # --- parameters of notebooks ---------------------------------------------------------------------
 
 marks = st.text(alphabet="ab\"'\\`$(){}[]!&*|<>:;,#%@~-+=. \n\t\0é😀019eE_", max_size=25)
-TAGS = [
-    "!!python/object/apply:os.system [exit]", "!!python/name:os.system", "!!python/module:os",
-    "!!python/object/new:type [x, [], {}]", "&a [1, *a]", "[&a [1], *a]", "!!int x", "!!float ''",
-    "!!bool x", "!!timestamp x", "2024-13-45", "[" * 1000, "9" * 5000, "1e400", '"\\ud800"',
-    "&a [x, x]\n--- *a", "<<", "!!merge x", "!!binary aGk=", "!!set {a}", "? a", "{a: 1}",
-]  # fmt: skip
+KINDS = parameters.declared(
+    "x = ''\ni = 1\nf = 1.0\nb = True\nl: list[int] = []\nw: list[str] = []"
+)
 
 
 def is_data(value: object) -> bool:
@@ -191,40 +188,18 @@ def as_code(value: object) -> object:
     return ast.literal_eval(assigned.value)
 
 
-@examples(200)
-@given(text=st.one_of(st.text(max_size=20), marks, st.sampled_from(TAGS)))
-def test_a_parameter_is_data_and_nothing_else(text):
+@examples(300)
+@given(name=st.sampled_from("xifblw"), text=st.one_of(st.text(max_size=20), marks))
+def test_a_parameter_is_data_of_its_type_and_nothing_else(name, text):
     try:
-        value = notebooks.parse([f"x={text}"])["x"]
-    except notebooks.NotebookError as error:
-        says(error, "is not a number, text")
+        values = parameters.parse(f"{name}={text}", KINDS)
+    except parameters.ParameterError as error:
+        says(error, "=")
         return
-    assert is_data(value)
-    found = as_code(value)
-    assert repr(found) == repr(value)
-    if isinstance(value, str | float | int):
+    for value in values.values():
+        assert is_data(value)
+        assert repr(as_code(value)) == repr(value)
         json.dumps(value).encode()
-
-
-@examples(100)
-@given(text=st.one_of(st.text(max_size=20), marks))
-def test_a_line_of_parameters(text):
-    try:
-        found = notebooks.parse(notebooks.split(text))
-    except notebooks.NotebookError:
-        return
-    assert all(name.isidentifier() and is_data(value) for name, value in found.items())
-
-
-@pytest.mark.parametrize("text", TAGS[:-6])
-def test_tags_anchors_and_what_no_file_can_hold_are_errors(text):
-    with pytest.raises(notebooks.NotebookError, match=r"x: .*is not a number, text"):
-        notebooks.parse([f"x={text}"])
-
-
-def test_an_open_quote_is_one_line(capsys):
-    assert notebooks.main(["rerun", "importance", "sigma='1"]) == 1
-    assert capsys.readouterr().err == 'error: "sigma=\'1": No closing quotation\n'
 
 
 SHELL = [
@@ -258,5 +233,5 @@ def test_make_hands_parameters_over_as_they_are(tmp_path):
             command, cwd=tmp_path, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == ["-m", "run_notebooks", "rerun", text, text]
+        assert json.loads(done.stdout)[1:] == ["rerun", text, text]
     assert sorted(tmp_path.iterdir()) == before

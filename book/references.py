@@ -1,0 +1,93 @@
+"""Numbers and titles of the whole book, so that a page that is made alone can refer to the rest."""
+
+import re
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+# Figures and tables: a name in the code, or the option of a directive.
+_ITEM = re.compile(r'"((?:fig|table)-[\w-]+)"|:name: ([\w-]+)')
+_EQUATION = re.compile(r":label:\s+(eq-(\d+))")
+_TITLE = re.compile(r"^(?:# )?# (.+)$", re.MULTILINE)
+_OF_THE_PAPER = re.compile(r"(?:fig|table)-(\d+)")
+_ROLE = re.compile(r"\{(numref|eq|doc|ref)\}`(?:([^`<]+) <)?([^`>]+)>?`")
+
+
+class Reference(NamedTuple):
+    """What a name stands for: the page that has it, the number or title, and the anchor there."""
+
+    page: str
+    number: str
+    anchor: str
+
+
+def pages(contents: Any) -> list[str]:
+    """The pages of a table of contents, in their order."""
+    if isinstance(contents, list):
+        return list(chain.from_iterable(map(pages, contents)))
+    here = [contents[key] for key in ("root", "file") if key in contents]
+    below = ("parts", "chapters", "sections")
+    return here + [name for key in below for name in pages(contents.get(key, []))]
+
+
+def names(sources: Path, book: Path) -> dict[str, Reference]:
+    """Every page, figure, table and equation of the book, from what it is made of."""
+    references: dict[str, Reference] = {}
+    counts = {"fig": 0, "table": 0}
+    contents = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
+    for page in pages(contents):
+        path = sources / f"{page}.py"
+        path = path if path.is_file() else book / f"{page}.md"
+        text = path.read_text(encoding="utf-8")
+        title = _TITLE.search(text)
+        references[page] = Reference(page, title[1] if title else page, "")
+        for name, number in _EQUATION.findall(text):
+            references[name] = Reference(page, number, f"#equation-{name}")
+        for name in chain.from_iterable(_ITEM.findall(text)):
+            kind = name.split("-")[0]
+            if not name or name in references:
+                continue
+            if paper := _OF_THE_PAPER.fullmatch(name):
+                number = paper[1]
+            elif kind in counts:
+                counts[kind] += 1
+                number = f"S{counts[kind]}"
+            else:
+                number = ""
+            references[name] = Reference(page, number, f"#{name}")
+    return references
+
+
+def localise(notebook: NotebookNode, references: dict[str, Reference], book: str) -> None:
+    """Makes an executed notebook a page of its own: what refers to other pages becomes a link.
+
+    book: where the other pages are, as seen from this one; empty where there are none.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = [output["data"] for output in outputs if "text/markdown" in output.get("data", {})]
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    texts += [data["text/markdown"] for data in shown]
+    here = set(re.findall(r"^:(?:name|label):\s+(\S+)", "\n".join(texts), re.MULTILINE))
+
+    def link(role: re.Match[str]) -> str:
+        kind, text, name = role.groups()
+        if name in here or name not in references:
+            return role[0]
+        page, number, anchor = references[name]
+        if kind == "numref":
+            number = f"{'Fig.' if name.startswith('fig') else 'Table'} {number}"
+        words = text or (f"({number})" if kind == "eq" else number)
+        return f'<a href="{book}{page}.html{anchor}">{words}</a>' if book else words
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _ROLE.sub(link, cell.source)
+    for data in shown:
+        data["text/markdown"] = _ROLE.sub(link, data["text/markdown"])
+    if "{cite" in "".join(texts):
+        cited = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
+        notebook.cells.append(new_markdown_cell(cited, id="cited"))  # type: ignore[no-untyped-call]

@@ -1,0 +1,50 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What the book claims
+#
+# **Every finding that a page states is checked by the code beside it, and the book is not built
+# while one of them fails.** {numref}`table-claims` lists all {glue:text}`n_claims` of them, from
+# {glue:text}`n_pages` pages, as they were checked when the pages were made.
+#
+# A page that is run again with other parameters keeps its sentences, and begins with a list of the
+# claims that no longer hold.
+
+# %% tags=["parameters"]
+folder = "book"  # of the executed pages, and of the table of contents
+
+# %%
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+
+from hia_book.claims import glue
+from hia_book.figures import show_table
+
+notebooks = {path.stem: nbformat.read(path, 4) for path in sorted(Path(folder).glob("*.ipynb"))}
+claims = pd.DataFrame(
+    [
+        {
+            "Page": f"{{doc}}`{page}`",
+            "Section": one["section"],
+            "Cell": one["cell"],
+            "Claim": one["text"][0].upper() + one["text"][1:] + ".",
+        }
+        for page, notebook in notebooks.items()
+        for one in notebook.metadata.get("hia", {}).get("claims", [])
+    ],
+    columns=["Page", "Section", "Cell", "Claim"],
+)
+glue(n_claims=len(claims), n_pages=claims["Page"].nunique())
+show_table(
+    claims,
+    "table-claims",
+    "The claims of the book, page by page: the section and the cell of code that checks each.",
+)

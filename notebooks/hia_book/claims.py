@@ -1,0 +1,77 @@
+"""What a page says, held to what its cells compute.
+
+A number in the prose is glued by the cell that computes it, `glue(tau=tau)`, and stands in Markdown
+as {glue:text}`tau:.2f`. A finding that a sentence states is a claim beside the computation. In the
+book's own run a claim that does not hold fails the build; in a rerun with other parameters the page
+begins with a list of those that no longer hold. `book/run_notebooks.py` sees to both.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import myst_nb
+import numpy as np
+from IPython.display import display
+from nbformat import NotebookNode
+
+_GLUED = re.compile(r"\{glue:text\}`(\w+)(?::([^`]+))?`")
+
+
+class PageError(Exception):
+    """What a page cannot do with the data or the parameters given, in one line."""
+
+
+def claim(text: str, holds: Any) -> None:
+    """States what a sentence of the page does, and whether it holds here.
+
+    text: the finding in words, without numbers. holds: a truth value, of NumPy or pandas as well.
+    """
+    holds = bool(holds)
+    said = f"{'Holds' if holds else 'DOES NOT HOLD'}: {text}"
+    metadata = {"hia": {"claim": text, "holds": holds}}
+    display({"text/plain": said}, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
+
+
+def glue(**values: Any) -> None:
+    """Glues numbers and words for the page's prose, by their names.
+
+    NumPy's scalars become Python's, which `{glue:text}` can format.
+    """
+    for name, value in values.items():
+        plain = value.item() if isinstance(value, np.generic) else value
+        myst_nb.glue(name, plain, display=False)
+
+
+def need(holds: Any, message: str) -> None:
+    """Ends the page at once with one line where it cannot be made. Raises PageError."""
+    if not holds:
+        raise PageError(message)
+
+
+def glued(notebook: NotebookNode) -> dict[str, Any]:
+    """The values that the cells of an executed notebook have glued."""
+    values = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
+                (text,) = (x for kind, x in output["data"].items() if kind.endswith("text/plain"))
+                values[name] = float(text) if text in ("nan", "inf", "-inf") else _literal(text)
+    return values
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+def resolve(markdown: str, values: Mapping[str, Any]) -> str:
+    """Markdown with the glued values in it, to be quoted on another page."""
+
+    def value(role: re.Match[str]) -> str:
+        return format(values[role[1]], role[2] or "")
+
+    return _GLUED.sub(value, markdown)

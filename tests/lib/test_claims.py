@@ -1,0 +1,42 @@
+"""What a page claims and glues, as a notebook's outputs have it."""
+
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from hia_book import claims
+
+
+@pytest.fixture
+def outputs(monkeypatch: pytest.MonkeyPatch) -> list:
+    """Bundles and metadata of what was displayed."""
+    displayed: list = []
+
+    def display(bundle: dict, raw: bool, metadata: dict) -> None:
+        displayed.append(new_output("display_data", bundle, metadata=metadata))
+
+    monkeypatch.setattr(claims, "display", display)
+    monkeypatch.setattr("myst_nb.ext.glue.ipy_display", display)
+    return displayed
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_claim_has_its_text_and_a_plain_truth_value(outputs: list, holds: bool) -> None:
+    claims.claim("lr ranks first", np.bool_(holds))
+    assert outputs[0]["metadata"] == {"hia": {"claim": "lr ranks first", "holds": holds}}
+    assert "lr ranks first" in outputs[0]["data"]["text/plain"]
+
+
+def test_glued_values_are_plain_and_can_be_quoted(outputs: list) -> None:
+    claims.glue(tau=np.float64(0.3149), n=np.int64(11150), first="lr", nothing=np.nan)
+    texts = [one["data"]["application/papermill.record/text/plain"] for one in outputs]
+    assert texts == ["0.3149", "11150", "'lr'", "nan"]
+    values = claims.glued(new_notebook(cells=[new_code_cell("", outputs=outputs)]))
+    markdown = "{glue:text}`first`: {glue:text}`tau:.2f` of {glue:text}`n:,d`, {glue:text}`nothing`"
+    assert claims.resolve(markdown, values) == "lr: 0.31 of 11,150, nan"
+
+
+def test_what_cannot_be_done_is_said() -> None:
+    claims.need(True, "not said")
+    with pytest.raises(claims.PageError, match="two data sets are needed"):
+        claims.need(False, "two data sets are needed")
