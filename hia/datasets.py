@@ -20,7 +20,6 @@ import json
 import math
 import os
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,21 +69,14 @@ _TEN = {
 NAMES = tuple(_TEN)
 FACTS = {**_TEN, "digits": Facts("Digits", 1_797, 10, 1, 8)}
 
-_TRAIN_FLAG: tuple[dict[str, Any], ...] = ({"train": True}, {"train": False})
-_SPLIT_NAME: tuple[dict[str, Any], ...] = ({"split": "train"}, {"split": "test"})
-_WHOLE: tuple[dict[str, Any], ...] = ({},)
-# torchvision's class, and the arguments that give each of its labelled parts.
-_TORCHVISION = {
-    "cifar10": ("CIFAR10", _TRAIN_FLAG),
-    "cifar100": ("CIFAR100", _TRAIN_FLAG),
-    "mnist": ("MNIST", _TRAIN_FLAG),
-    "emnist": ("EMNIST", tuple({"split": "balanced", **part} for part in _TRAIN_FLAG)),
-    "fashion_mnist": ("FashionMNIST", _TRAIN_FLAG),
-    "eurosat": ("EuroSAT", _WHOLE),
-    "semeion": ("SEMEION", _WHOLE),
-    "stl10": ("STL10", _SPLIT_NAME),
-    "svhn": ("SVHN", _SPLIT_NAME),
-    "usps": ("USPS", _TRAIN_FLAG),
+# torchvision's classes have the names of Table 2 without hyphens. The arguments that give the
+# labelled parts, where they are not `train`.
+_PARTS: dict[str, list[dict[str, Any]]] = {
+    "emnist": [{"split": "balanced", "train": True}, {"split": "balanced", "train": False}],
+    "eurosat": [{}],
+    "semeion": [{}],
+    "stl10": [{"split": "train"}, {"split": "test"}],
+    "svhn": [{"split": "train"}, {"split": "test"}],
 }
 
 
@@ -132,18 +124,14 @@ def load(
 ) -> Dataset:
     """Load a data set, split 8:2 into training and validation images (Section 4.4).
 
-    folder: where NAME.npz is or will be made; by default `default_folder`.
-    max_images: use this many images in all, a fifth of them (rounded up) for validation, with the
-        class proportions of the whole; None: all images.
-    n_train: train on this many images instead of the rest of `max_images`, fewer or more, with the
-        validation images left as they are.
-    channels: 1 converts colour to luma (ITU-R 601), 3 repeats grey; None: the data set's own.
-
+    folder: where NAME.npz is or will be made; by default `default_folder`. max_images: of all
+    images, a fifth of them (rounded up) for validation; None: all. n_train: training images,
+    fewer or more than the rest of `max_images`. channels: 1 converts colour to luma (ITU-R 601), 3
+    repeats grey; None: the data set's own.
     The same arguments and file always give the same images in the same order, bit for bit.
 
-    Raises DatasetError for an unknown name; a file that is missing and cannot be made, is damaged,
-    or differs from its SHA-256 in manifest.json; more images asked for than there are; so few that
-    a class is left out of a part; or a number of channels other than 1 and 3.
+    Raises DatasetError as `read`, for more images than there are, for so few that a class is left
+    out of a part, and for a number of channels other than 1 and 3.
     """
     if channels not in (None, 1, 3):
         raise DatasetError(f"{name}: channels must be 1, 3 or None, not {channels!r}")
@@ -153,9 +141,9 @@ def load(
     mean, std = _moments(train_pixels)
     return Dataset(
         name=name,
-        train_images=_standardised(train_pixels, mean, std, device),
+        train_images=_standardize(train_pixels, mean, std, device),
         train_labels=torch.from_numpy(raw.labels[train]).to(device),
-        val_images=_standardised(_pixels(raw.images[val], channels), mean, std, device),
+        val_images=_standardize(_pixels(raw.images[val], channels), mean, std, device),
         val_labels=torch.from_numpy(raw.labels[val]).to(device),
         n_classes=FACTS[name].classes,
         channels=train_pixels.shape[1],
@@ -207,15 +195,11 @@ def _select(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the training and of the validation images."""
     train, val = _split(labels)
-    total = _count(name, "max_images", max_images, len(labels), "images")
+    _check_count(name, "max_images", max_images, len(labels), "images")
+    _check_count(name, "n_train", n_train, len(train), "training images")
+    total = len(labels) if max_images is None else max_images
     n_val = -(-total // VALIDATION_EVERY)
-    if n_train is None:
-        n_train = total - n_val
-    else:
-        n_train = _count(
-            name, "n_train", n_train, len(train), f"training images (of {len(labels)} images)"
-        )
-    train, val = train[:n_train], val[:n_val]
+    train, val = train[: total - n_val if n_train is None else n_train], val[:n_val]
     for part, chosen in (("training", train), ("validation", val)):
         absent = np.setdiff1d(labels, labels[chosen])
         if absent.size:
@@ -227,14 +211,13 @@ def _select(
     return train, val
 
 
-def _count(name: str, option: str, asked: int | None, available: int, what: str) -> int:
+def _check_count(name: str, option: str, asked: int | None, available: int, what: str) -> None:
     if asked is None:
-        return available
+        return
     if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < 1:
         raise DatasetError(f"{name}: {option} must be a whole number from 1, not {asked!r}")
     if asked > available:
         raise DatasetError(f"{name}: {option}={asked} asked for, there are {available} {what}")
-    return int(asked)
 
 
 def _split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -246,10 +229,10 @@ def _split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Every fifth of a list sorted by class is a fifth of each class, and exactly a fifth of all.
     val = by_class[::VALIDATION_EVERY]
     train = np.delete(by_class, np.s_[::VALIDATION_EVERY])
-    return _interleaved(train, labels, rng), _interleaved(val, labels, rng)
+    return _interleave(train, labels, rng), _interleave(val, labels, rng)
 
 
-def _interleaved(by_class: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _interleave(by_class: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Put image k of the n of a class at the place (k + 1/2) / n, ties in random order."""
     _, first, of_class, counts = np.unique(
         labels[by_class], return_index=True, return_inverse=True, return_counts=True
@@ -281,7 +264,7 @@ def _luma(images: np.ndarray) -> np.ndarray:
 
 
 def _moments(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of each channel, (1, C, 1, 1) float32, 0 replaced by 1.
+    """Mean and standard deviation of each channel, (C, 1, 1) float32, 0 replaced by 1.
 
     In integers up to the last division: the result is the same on every machine and for every
     number of threads, which a float sum over millions of pixels would not be.
@@ -294,11 +277,10 @@ def _moments(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         squares = sum(count * value**2 for value, count in enumerate(counts))
         means.append(total / n)
         stds.append(math.sqrt((n * squares - total**2) / n**2) or 1.0)
-    shape = (1, len(means), 1, 1)
-    return torch.tensor(means).reshape(shape), torch.tensor(stds).reshape(shape)
+    return torch.tensor(means)[:, None, None], torch.tensor(stds)[:, None, None]
 
 
-def _standardised(
+def _standardize(
     pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, device: str | torch.device
 ) -> torch.Tensor:
     images = pixels.to(device).to(torch.float32, memory_format=torch.channels_last)
@@ -321,63 +303,49 @@ def _read_npz(name: str, path: Path) -> Raw:
     expected = _manifest(path.parent).get(name, {}).get("sha256")
     try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-            if expected is not None and found != expected:
-                raise DatasetError(
-                    f"{path}: SHA-256 is {found}, {MANIFEST} beside it says {expected}; the file "
-                    "was changed or damaged: put the original back, or delete it to have it made "
-                    "from the download"
-                )
-            if not zipfile.is_zipfile(file):
-                raise DatasetError(f"{path}: not an npz file, or cut short")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                missing = {"images", "labels"} - set(archive.files)
-                if missing:
-                    raise DatasetError(
-                        f"{path}: no array {' or '.join(sorted(missing))}, only "
-                        f"{', '.join(archive.files) or 'nothing'}"
-                    )
-                images, labels = archive["images"], archive["labels"]
-    except DatasetError:
-        raise
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            if expected is None or sha256 == expected:
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as archive:
+                    images, labels = archive["images"], archive["labels"]
     except Exception as error:  # whatever a damaged archive makes zipfile, zlib or NumPy raise
         raise DatasetError(
-            f"{path}: cannot be read, damaged or not made of plain arrays "
+            f"{path}: cannot be read as an npz file of the plain arrays images and labels "
             f"({type(error).__name__}: {error})"
         ) from error
+    if expected is not None and sha256 != expected:
+        raise DatasetError(
+            f"{path}: SHA-256 is {sha256}, {MANIFEST} beside it says {expected}; the file was "
+            "changed or damaged: put the original back, or delete it to have it made from the "
+            "download"
+        )
     _check(name, str(path), images, labels)
-    return Raw(images, labels, found)
+    return Raw(images, labels, sha256)
 
 
-def _check(name: str, where: str, images: Any, labels: Any) -> None:
+def _check(name: str, where: str, images: np.ndarray, labels: np.ndarray) -> None:
     """Raise DatasetError unless the arrays are those of this data set, or a sample of it."""
     facts = FACTS[name]
     shape = (facts.size, facts.size) + ((3,) if facts.channels == 3 else ())
-    wanted = f"uint8 of shape (n, {', '.join(map(str, shape))})"
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != shape:
-        raise DatasetError(f"{where}: images must be {wanted}, not {_describe(images)}")
+    if images.dtype != np.uint8 or images.shape[1:] != shape:
+        raise DatasetError(
+            f"{where}: images must be uint8 of shape (n, {', '.join(map(str, shape))}), not "
+            f"{images.dtype} of shape {images.shape}"
+        )
     n = len(images)
-    if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (n,):
+    if labels.dtype != np.int64 or labels.shape != (n,):
         raise DatasetError(
-            f"{where}: labels must be int64 of shape ({n},), one per image, not {_describe(labels)}"
+            f"{where}: labels must be int64 of shape ({n},), one per image, not {labels.dtype} of "
+            f"shape {labels.shape}"
         )
-    present = np.unique(labels)
-    wrong = present[(present < 0) | (present >= facts.classes)]
-    if wrong.size:
-        raise DatasetError(f"{where}: labels must be 0 to {facts.classes - 1}, found {wrong[0]}")
-    if present.size < facts.classes:
-        absent = np.setdiff1d(np.arange(facts.classes), present)
+    classes = np.arange(facts.classes)
+    if (wrong := np.setdiff1d(labels, classes)).size:
+        raise DatasetError(f"{where}: labels must be 0 to {classes[-1]}, found {wrong[0]}")
+    if (absent := np.setdiff1d(classes, labels)).size:
         raise DatasetError(
-            f"{where}: no image of class {absent[0]}; every class from 0 to "
-            f"{facts.classes - 1} must be there"
+            f"{where}: no image of class {absent[0]}; every class from 0 to {classes[-1]} must be "
+            "there"
         )
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} of shape {value.shape}"
-    return type(value).__name__
 
 
 def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
@@ -396,31 +364,28 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
 def _make(name: str, path: Path) -> None:
     """Make NAME.npz from torchvision's download, and note its SHA-256 in manifest.json.
 
-    Everything is written to a scratch folder first, which is removed whatever happens. The manifest
-    is replaced before the file appears: killed in between, the next call makes the file again.
+    Everything is written to a scratch folder first. The manifest is replaced before the file
+    appears: killed in between, the next call makes the file again.
     """
-    manifest = _manifest(path.parent)  # an unreadable one is better found before the download
+    _manifest(path.parent)  # an unreadable one is better found before the download
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=path.parent) as scratch:
-            images, labels, source = _download(name, Path(scratch))
+            images, labels, source = _download(name, scratch)
             _check(name, source, images, labels)
-            made = Path(scratch, path.name)
-            np.savez_compressed(made, images=images, labels=labels)
-            with made.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            manifest = _manifest(path.parent)  # others may have been added during the download
-            manifest[name] = {
+            archive, manifest = Path(scratch, path.name), Path(scratch, MANIFEST)
+            np.savez_compressed(archive, images=images, labels=labels)
+            noted = _manifest(path.parent)  # others may have been added during the download
+            noted[name] = {
                 "images": list(images.shape),
                 "classes": FACTS[name].classes,
-                "sha256": sha256,
-                "bytes": made.stat().st_size,
+                "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+                "bytes": archive.stat().st_size,
                 "source": source,
             }
-            noted = Path(scratch, MANIFEST)
-            noted.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-            noted.replace(path.parent / MANIFEST)
-            made.replace(path)
+            manifest.write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
+            manifest.replace(path.parent / MANIFEST)
+            archive.replace(path)
     except DatasetError:
         raise
     except Exception as error:  # network, disk, archive: torchvision passes on many kinds
@@ -431,16 +396,16 @@ def _make(name: str, path: Path) -> None:
         ) from error
 
 
-def _download(name: str, scratch: Path) -> tuple[np.ndarray, np.ndarray, str]:
+def _download(name: str, scratch: str) -> tuple[np.ndarray, np.ndarray, str]:
     """All labelled images from torchvision, shuffled: images, labels, where they come from."""
     import torchvision
 
-    class_name, parts = _TORCHVISION[name]
+    class_name = FACTS[name].label.replace("-", "")
     images: list[np.ndarray] = []
     labels: list[int] = []
-    for part in parts:
-        dataset = getattr(torchvision.datasets, class_name)(str(scratch), download=True, **part)
+    for part in _PARTS.get(name, [{"train": True}, {"train": False}]):
         # Through __getitem__, not .data: it gives (image, class) in the same form for all ten.
+        dataset = getattr(torchvision.datasets, class_name)(scratch, download=True, **part)
         for index in range(len(dataset)):
             image, label = dataset[index]
             images.append(np.asarray(image))

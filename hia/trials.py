@@ -4,8 +4,11 @@ One row per trained CNN. The table is a Parquet file (`data/trials.parquet`); ev
 against Table 1 of the paper and against itself.
 """
 
+import math
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from hia import space
 from hia.files import read_parquet, whole
 
 SOURCES = ("random", "bohb")
+
+_Rule = tuple[str, Callable[[Any], bool]]
 
 # Column -> (dtype, what it is). The hyperparameters' ranges are in `hia.space`.
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -105,51 +110,35 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
 
     Raises TrialsError naming the column, the first row at fault and what would be right.
     """
-    missing = [name for name in COLUMNS if name not in table]
-    if missing:
+    if missing := [name for name in COLUMNS if name not in table]:
         raise TrialsError(f"column {missing[0]!r} is missing")
-    unknown = [name for name in table if name not in COLUMNS]
-    if unknown:
+    if unknown := [name for name in table if name not in COLUMNS]:
         raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}")
     if repeated := [str(name) for name in table.columns[table.columns.duplicated()]]:
         raise TrialsError(f"column {repeated[0]!r} occurs twice")
     table = table[list(COLUMNS)]
-    for name, (dtype, _) in COLUMNS.items():
-        if dtype != "Int64" and name not in ("loss", "cpu_seconds"):
-            _refuse(table, name, table[name].map(_is_missing).astype(bool), "must not be missing")
-        right, is_right = _TYPES[dtype]
-        _refuse(table, name, ~table[name].map(is_right).astype(bool), f"must be {right}")
-    table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
-    _refuse(table, "source", ~table["source"].isin(SOURCES), f"must be one of {SOURCES}")
-    right = f"must be one of {space.PRECISIONS}"
-    _refuse(table, "precision", ~table["precision"].isin(space.PRECISIONS), right)
-    right = f"must be one of {space.SCALES}"
-    _refuse(table, "lr_scale", ~table["lr_scale"].isin(space.SCALES), right)
+    for name, (right, fits) in _RULES.items():
+        missing_here = table[name].map(_is_missing).astype(bool)
+        if name not in ("loss", "cpu_seconds"):
+            _refuse(table, name, missing_here, "must not be missing")
+        _refuse(table, name, ~(table[name].map(fits).astype(bool) | missing_here), right)
     for name, hyperparameter in space.SPACE.items():
-        values = table[name]
-        if hyperparameter.choices is not None:
-            bad = ~values.isin(hyperparameter.choices)
-            right = f"must be one of {hyperparameter.choices}"
-        else:
-            low, high = hyperparameter.bounds
-            bad = ~values.between(low, high)
-            right = f"must lie in [{low:g}, {high:g}]"
-        _refuse(table, name, bad.fillna(False).astype(bool), right)
+        for row, value in enumerate(table[name]):
+            if name in space.FILTERS and _is_missing(value):
+                continue
+            try:
+                hyperparameter.check(value)
+            except ValueError as error:
+                raise TrialsError(f"column {name!r}, row {row}: {error}") from None
+    table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
     for layer, name in enumerate(space.FILTERS, start=1):
         exists = table["num_conv_layers"] >= layer
         _refuse(table, name, table[name].notna() != exists, "must be there if its layer is")
-    _refuse(table, "accuracy", ~table["accuracy"].between(0, 1), "must lie in [0, 1]")
-    lengths = table["accuracy_per_epoch"].map(len)
-    _refuse(table, "accuracy_per_epoch", lengths != table["epoch"], "must have one value per epoch")
-    outside = table["accuracy_per_epoch"].map(lambda values: not all(0 <= v <= 1 for v in values))
-    _refuse(table, "accuracy_per_epoch", outside, "must be numbers in [0, 1]")
-    last = table["accuracy_per_epoch"].map(lambda values: float(values[-1]))
+    accuracies = table["accuracy_per_epoch"]
+    wrong = accuracies.map(len) != table["epoch"]
+    _refuse(table, "accuracy_per_epoch", wrong, "must have one value per epoch")
+    last = accuracies.map(lambda values: float(values[-1]))
     _refuse(table, "accuracy", last != table["accuracy"], "must equal the last epoch's accuracy")
-    for name in ("seconds", "parameters", "flops", "images", "val_images"):
-        _refuse(table, name, table[name] <= 0, "must be positive")
-    _refuse(table, "cpu_seconds", table["cpu_seconds"] <= 0, "must be positive or missing")
-    for name in ("trial", "seed"):
-        _refuse(table, name, table[name] < 0, "must not be negative")
     twice = table.duplicated(["dataset", "trial"])
     _refuse(table, "trial", twice, "must occur once in its data set")
     return table.sort_values(["dataset", "trial"], ignore_index=True)
@@ -192,30 +181,42 @@ def _is_missing(value: Any) -> bool:
     return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
-def _is_float(value: Any) -> bool:
-    number = isinstance(value, int | float | np.integer | np.floating) and value is not True
-    return _is_missing(value) or (number and value is not False)
+def _is_number(value: Any, low: float = -math.inf, high: float = math.inf) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and low <= float(value) <= high
 
 
-def _is_integer(value: Any) -> bool:
-    if _is_missing(value):
-        return True
-    return _is_float(value) and abs(value) < 2**63 and float(value).is_integer()
+def _is_integer(value: Any, low: int) -> bool:
+    return _is_number(value, low, 2**63 - 1) and float(value).is_integer()
 
 
-def _are_floats(values: Any) -> bool:
+def _are_shares(values: Any) -> bool:
     is_list = isinstance(values, list | tuple | np.ndarray)
-    return is_list and all(value is not None and _is_float(value) for value in values)
+    return is_list and all(_is_number(value, 0, 1) for value in values)
 
 
-# dtype -> (what a value has to be, whether it is)
-_TYPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "str": ("text", lambda value: isinstance(value, str)),
-    "bool": ("true or false", lambda value: isinstance(value, bool | np.bool_)),
-    "int64": ("an integer", _is_integer),
-    "Int64": ("an integer", _is_integer),
-    "float64": ("a number", _is_float),
-    "object": ("numbers in [0, 1]", _are_floats),
+def _one_of(choices: Sequence[str]) -> _Rule:
+    return f"must be one of {choices}", lambda value: isinstance(value, str) and value in choices
+
+
+# Column that is no hyperparameter -> what a value has to be, and whether it is.
+_RULES: dict[str, _Rule] = {
+    **dict.fromkeys(("dataset", "processor"), ("must be text", lambda v: isinstance(v, str))),
+    **dict.fromkeys(("trial", "seed"), ("must be an integer from 0", partial(_is_integer, low=0))),
+    **dict.fromkeys(
+        ("parameters", "flops", "images", "val_images"),
+        ("must be a positive integer", partial(_is_integer, low=1)),
+    ),
+    **dict.fromkeys(
+        ("seconds", "cpu_seconds"),
+        ("must be a positive number", lambda v: _is_number(v) and v > 0),
+    ),
+    "source": _one_of(SOURCES),
+    "precision": _one_of(space.PRECISIONS),
+    "lr_scale": _one_of(space.SCALES),
+    "accuracy": ("must lie in [0, 1]", partial(_is_number, low=0, high=1)),
+    "accuracy_per_epoch": ("must be numbers in [0, 1]", _are_shares),
+    "loss": ("must be a number", _is_number),
+    "diverged": ("must be true or false", lambda v: isinstance(v, bool | np.bool_)),
 }
 
 

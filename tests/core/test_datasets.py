@@ -50,6 +50,10 @@ def no_folder_of_the_user(monkeypatch, tmp_path):
     monkeypatch.setenv("HIA_DATA", str(tmp_path / "unused"))
 
 
+def torchvision_class(name: str) -> str:
+    return FACTS[name].label.replace("-", "")
+
+
 @pytest.fixture
 def offline(monkeypatch):
     """torchvision's classes leave half a file and fail, as without a network."""
@@ -58,33 +62,21 @@ def offline(monkeypatch):
         Path(root, "half.tar.gz").write_bytes(b"half a download")
         raise URLError("no route to host")
 
-    for class_name, _ in datasets._TORCHVISION.values():
+    for class_name in map(torchvision_class, NAMES):
         monkeypatch.setattr(torchvision.datasets, class_name, fail)
 
 
 # Facts ----------------------------------------------------------------------------------------
 
 
-def test_names_are_the_ten_without_digits():
-    assert len(NAMES) == len(set(NAMES)) == 10
-    assert set(FACTS) - set(NAMES) == {"digits"}
-    assert set(datasets._TORCHVISION) == set(NAMES)
-
-
 def test_table2_has_the_facts_in_order():
     table = table2()
     assert list(table.columns) == ["name", "label", "images", "classes", "channels", "size"]
     assert tuple(table["name"]) == NAMES
+    assert set(FACTS) - set(NAMES) == {"digits"}
     assert (table["channels"] == 3).sum() == 5  # "five colour and five grayscale", Section 4.4
     emnist = table.set_index("name").loc["emnist"]
-    assert emnist.to_dict() == {
-        "label": "EMNIST",
-        "images": 131_600,
-        "classes": 47,
-        "channels": 1,
-        "size": 28,
-    }
-    assert len(torchvision.datasets.EMNIST.classes_split_dict["balanced"]) == 47
+    assert emnist.tolist() == ["EMNIST", 131_600, 47, 1, 28]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -143,14 +135,6 @@ def test_split_is_a_partition_and_every_beginning_is_stratified(labels):
             assert (np.abs(beginning - whole * n / len(part)) <= 1.5).all()
 
 
-def test_equal_classes_stay_equal():
-    labels = np.random.default_rng(3).permutation(np.arange(1000) % 10)
-    for cap in (50, 100, 250, 500):
-        train, val = datasets._select("mnist", labels, cap, None)
-        assert np.bincount(labels[train]).tolist() == [cap * 4 // 50] * 10
-        assert np.bincount(labels[val]).tolist() == [cap // 50] * 10
-
-
 def test_samples_are_nested_and_validation_stays():
     small, large = load("digits", max_images=200), load("digits", max_images=1000)
     everything = load("digits")
@@ -183,11 +167,12 @@ def test_load_is_repeatable_and_split_depends_on_nothing_else():
         ({"max_images": 40}, r"max_images=40.* 32 training and 8 validation .*no validation image"),
         ({"n_train": 9}, r"n_train=9 gives 9 training .*10 classes: 1 .*no training image"),
         ({"channels": 2}, r"digits: channels must be 1, 3 or None, not 2"),
+        ({"name": "../mnist"}, r"unknown data set '\.\./mnist'; known are cifar10, .*"),
     ],
 )
 def test_impossible_requests_are_refused(options, message):
     with pytest.raises(DatasetError, match=message):
-        load("digits", **options)
+        load(**({"name": "digits"} | options))
 
 
 # Tensors --------------------------------------------------------------------------------------
@@ -227,38 +212,23 @@ def test_tensors_are_standardised_by_the_training_part(tmp_path, name):
     assert data.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_constant_channel_becomes_zero(tmp_path):
-    images = pixels("cifar10", 50)
-    images[..., 1] = 7
-    write(tmp_path, "cifar10", images=images, labels=np.arange(50) % 10)
-    data = load("cifar10", folder=tmp_path)
-    assert (data.train_images[:, 1] == 0).all()
-    assert data.train_images[:, 0].std() > 0.5
-
-
-def test_colour_to_grey_is_torchvisions(tmp_path):
+def test_colour_to_grey_is_torchvisions_and_grey_to_colour_repeats(tmp_path):
     images = pixels("cifar10", 20)
     for image, luma in zip(images, datasets._luma(images), strict=True):
         expected = functional.rgb_to_grayscale(Image.fromarray(image))
         np.testing.assert_array_equal(luma, np.asarray(expected))
-    write_images(tmp_path, "cifar10", 50)
+    every_grey = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    np.testing.assert_array_equal(datasets._luma(every_grey), np.arange(256))
+    images[..., 1] = 7
+    write(tmp_path, "cifar10", images=images.repeat(3, axis=0), labels=np.arange(60) % 10)
+    assert (load("cifar10", folder=tmp_path).train_images[:, 1] == 0).all()  # constant
     data = load("cifar10", folder=tmp_path, channels=1)
     assert data.channels == 1
-    assert data.train_images.shape == (40, 1, 32, 32)
-
-
-def test_grey_to_colour_repeats_and_back_is_the_same():
+    assert data.train_images.shape == (48, 1, 32, 32)
     grey, colour = load("digits"), load("digits", channels=3)
-    assert colour.channels == 3
     assert colour.train_images.is_contiguous(memory_format=torch.channels_last)
     for channel in range(3):
         assert torch.equal(colour.train_images[:, channel], grey.train_images[:, 0])
-    every_grey = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-    np.testing.assert_array_equal(datasets._luma(every_grey), np.arange(256))
-
-
-def test_own_channels_asked_for_change_nothing():
-    assert torch.equal(load("digits", channels=1).val_images, load("digits").val_images)
 
 
 @pytest.mark.cuda
@@ -288,11 +258,6 @@ def test_folder_argument_then_environment_then_cache(tmp_path, monkeypatch):
     assert len(read("usps").images) == 20
 
 
-def test_unknown_name_lists_the_known():
-    with pytest.raises(DatasetError, match=r"unknown data set '\.\./mnist'; known are cifar10, .*"):
-        load("../mnist")
-
-
 def test_tampered_file_is_refused(tmp_path):
     path = write_images(tmp_path, "semeion", 50)
     noted = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -312,22 +277,16 @@ def test_damaged_manifest_is_named(tmp_path, content):
         load("mnist", folder=tmp_path)
 
 
-def test_truncated_file_is_refused(tmp_path):
+def test_a_damaged_file_is_refused(tmp_path):
     path = write_images(tmp_path, "mnist", 50)
     whole = path.read_bytes()
-    for length in (0, 3, 100, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:length])
-        with pytest.raises(DatasetError, match=r"mnist\.npz: (not an npz file|cannot be read)"):
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0xFF
+    lengths = (0, 3, 100, len(whole) // 2, len(whole) - 1)
+    for content in (*(whole[:length] for length in lengths), flipped):
+        path.write_bytes(content)
+        with pytest.raises(DatasetError, match=r"mnist\.npz: cannot be read as an npz file"):
             load("mnist", folder=tmp_path)
-
-
-def test_flipped_byte_fails_the_archives_own_check(tmp_path):
-    path = write_images(tmp_path, "mnist", 50)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.write_bytes(content)
-    with pytest.raises(DatasetError, match=r"mnist\.npz: cannot be read, damaged"):
-        load("mnist", folder=tmp_path)
 
 
 class _Bomb:
@@ -343,7 +302,7 @@ def test_nothing_is_unpickled(tmp_path, disguise):
     else:
         objects = np.array([_Bomb()] * 50, dtype=object)
         np.savez(path, images=objects, labels=np.arange(50) % 10)
-    with pytest.raises(DatasetError, match=r"mnist\.npz: (not an npz file|cannot be read.*pickle)"):
+    with pytest.raises(DatasetError, match=r"mnist\.npz: cannot be read .*pickle"):
         load("mnist", folder=tmp_path)
 
 
@@ -353,7 +312,7 @@ TEN = np.arange(50) % 10
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": pixels("mnist", 50)}, r"no array labels, only images"),
+        ({"images": pixels("mnist", 50)}, r"cannot be read .*KeyError: .*labels"),
         ({"images": pixels("usps", 50), "labels": TEN}, r"images .*\(n, 28, 28\).*\(50, 16, 16\)"),
         ({"images": pixels("mnist", 50) / 255, "labels": TEN}, r"must be uint8 .*not float64"),
         ({"images": np.uint8(3), "labels": TEN}, r"images must be .* not uint8 of shape \(\)"),
@@ -371,12 +330,6 @@ def test_wrong_arrays_are_refused(tmp_path, arrays, message):
         load("mnist", folder=tmp_path)
 
 
-def test_colour_expected_grey_found(tmp_path):
-    write(tmp_path, "cifar10", images=pixels("cifar10", 50)[..., 0], labels=TEN)
-    with pytest.raises(DatasetError, match=r"images must be uint8 of shape \(n, 32, 32, 3\)"):
-        load("cifar10", folder=tmp_path)
-
-
 # Made from torchvision's download ---------------------------------------------------------------
 
 
@@ -388,12 +341,6 @@ def test_failed_download_says_what_to_do_and_leaves_nothing(tmp_path, offline, n
     for part in (f"{name}:", str(folder / f"{name}.npz"), "no route to host", "HIA_DATA"):
         assert part in str(caught.value)
     assert list(folder.iterdir()) == []
-
-
-def test_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(DatasetError, match=r"mnist: there is no .*file/data/mnist\.npz"):
-        load("mnist", folder=tmp_path / "file" / "data")
 
 
 def _as_torchvision_keeps(name: str, images: np.ndarray, labels: np.ndarray) -> dict:
@@ -415,7 +362,7 @@ def _small(monkeypatch, name: str) -> tuple[np.ndarray, np.ndarray]:
     Returns the images and labels that it holds, all parts together.
     """
     classes = FACTS[name].classes
-    class_name = datasets._TORCHVISION[name][0]
+    class_name = torchvision_class(name)
     real = getattr(torchvision.datasets, class_name)
     n_parts = 1 if name in ("eurosat", "semeion") else 2
     labels = np.arange(n_parts * classes) % classes
@@ -462,7 +409,7 @@ def test_file_is_made_from_torchvision(tmp_path, monkeypatch, name):
     entry = json.loads((folder / "manifest.json").read_text())[name]
     assert entry["sha256"] == raw.sha256
     assert entry["images"] == list(images.shape)
-    assert datasets._TORCHVISION[name][0] in entry["source"]
+    assert torchvision_class(name) in entry["source"]
     assert set(os.listdir(folder)) == {"manifest.json", f"{name}.npz"}
 
 

@@ -172,7 +172,7 @@ def test_what_is_shared_with_the_trials_is_checked_as_there(name, table, column)
 
 def test_ranges_are_checked(name):
     refuses(name, "accuracy", 1.5, r"must lie in \[0, 1\]")
-    refuses(name, "lr", 5.0, "must lie in")
+    refuses(name, "lr", 5.0, "float, log: 1e-06 to 0.1")
 
 
 @pytest.mark.parametrize(
