@@ -192,28 +192,45 @@ def _study(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    plan = plans.load_plan(options.plan)
-    table = trials.load(options.trials) if options.trials.is_file() else None
-    counted = forecast.count(plan, table, complete=options.complete)
-    print(forecast.describe_counts(counted, table), flush=True)
-    calibration = forecast.calibrate(
-        counted,
-        seconds=options.calibrate,
-        workers=options.workers,
-        device=options.device,
-        precision=plan.precision,
+    plan, device = plans.load_plan(options.plan), trainer.resolve_device(options.device)
+    recorded = pd.DataFrame(columns=list(trials.COLUMNS))
+    if options.trials.is_file():
+        recorded = trials.load(options.trials)
+    ratios = forecast.bohb_ratios(recorded)
+    counted = forecast.count(plan, ratios, complete=options.complete)
+    _print("work: random counted, bohb expected", forecast.summary(counted))
+    _print("bohb / random in the recorded trials", ratios)
+    timings = forecast.calibrate(
+        counted, options.calibrate, options.workers, device, plan.precision
     )
-    print(f"\n{forecast.describe_time(counted, calibration, table)}", flush=True)
-    expected = forecast.per_trial(counted, calibration)
+    counted["seconds"] = counted[forecast.TERMS] @ forecast.prices(timings)
+    core_hours = counted.pivot_table("seconds", "dataset", "source", "sum", sort=False) / 3600
+    _print("core-hours", core_hours.assign(both=core_hours.sum(axis=1)))
+    _print("in all", forecast.hours(counted, options.workers, device).to_frame("hours"))
+    worker = {
+        "timings": len(timings),
+        "share of a core": timings["seconds"].sum() / timings["wall_seconds"].sum(),
+        "memory at most, MiB": timings["mib"].max() + counted["data_mib"].max(),
+    }
+    _print("a worker in the calibration", pd.Series(worker).to_frame("value"))
     if options.to is not None:
-        expected.to_parquet(options.to, index=False)
+        counted.drop(columns="config").to_parquet(options.to, index=False)
     finished = _finished(plan, options.storage)
-    recorded = table if finished is None else finished
-    if recorded is not None:
-        same = (recorded["precision"] == plan.precision) & (recorded["lr_scale"] == plan.lr_scale)
-        recorded = recorded[same]
-        print(f"\n{forecast.describe_fact(recorded, expected, options.workers)}")
+    recorded = recorded if finished is None else finished
+    same = (recorded["precision"] == plan.precision) & (recorded["lr_scale"] == plan.lr_scale)
+    _print("forecast and fact, core-hours", forecast.compare(recorded[same], counted))
+    print("recorded on:", ", ".join(recorded["processor"].unique()) or "nothing yet")
     return 0
+
+
+def _print(title: str, table: pd.DataFrame) -> None:
+    """A table to read: whole numbers where they are large."""
+
+    def number(value: float) -> str:
+        return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+    text = table.reset_index().to_string(index=False, na_rep="", float_format=number)
+    print(f"\n{title}\n{text if len(table) else 'none'}", flush=True)
 
 
 def _finished(plan: plans.Plan, storage: str | None) -> pd.DataFrame | None:
