@@ -20,6 +20,7 @@
 folder = "book"  # of the executed pages, and of the table of contents
 
 # %%
+import re
 from pathlib import Path
 
 import nbformat
@@ -28,14 +29,16 @@ import pandas as pd
 from hia_book.claims import glue
 from hia_book.figures import show_table
 
-notebooks = {path.stem: nbformat.read(path, 4) for path in sorted(Path(folder).glob("*.ipynb"))}
+pages = re.findall(r"(?:root|file): (\S+)", Path(folder, "_toc.yml").read_text(encoding="utf-8"))
+paths = {page: Path(folder, f"{page}.ipynb") for page in pages if page != "claims"}
+notebooks = {page: nbformat.read(path, 4) for page, path in paths.items() if path.is_file()}
 claims = pd.DataFrame(
     [
         {
             "Page": f"{{doc}}`{page}`",
             "Section": one["section"],
             "Cell": one["cell"],
-            "Claim": one["text"][0].upper() + one["text"][1:] + ".",
+            "Claim": one["text"],
         }
         for page, notebook in notebooks.items()
         for one in notebook.metadata.get("hia", {}).get("claims", [])

@@ -9,9 +9,14 @@
 # %% [markdown]
 # # Learning curves
 #
-# The validation accuracy of every recorded CNN is known after each of its epochs. This page follows
-# it from the first epoch on, by the number of convolutional layers and by the optimizer, and asks
-# whether the first epochs foretell the last. BOHB counts on that.
+# **Adam is ahead of SGD and one convolutional layer ahead of three, from the first epoch on, and
+# the gaps widen. After a single epoch the order of the CNNs is already much like that in the end.**
+#
+# The validation accuracy of every recorded CNN is known after each of its epochs.
+# {numref}`fig-curves` follows those of random search that were trained long enough, so that a curve
+# is made of the same CNNs from its beginning to its end. To put ten data sets into one picture,
+# accuracy is put on a scale from 0 (guessing, one over the number of classes) to 1 (the best CNN on
+# that data set).
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -30,17 +35,16 @@ import pandas as pd
 from hia.datasets import FACTS
 from hia.trials import load, select
 from hia_book.agreement import mean_agreement, rank_agreement
-from hia_book.figures import WIDTH, shades, show_figure, show_table, show_text, use_style
+from hia_book.claims import claim, glue, need
+from hia_book.figures import WIDTH, shades, show_figure, show_table, use_style
 
 use_style()
 everything = select(load(trials), datasets)
 present = [name for name in FACTS if name in set(everything["dataset"])]
 rows = everything[(everything["source"] == "random") & (everything["epoch"] >= epochs)]
-if rows.empty or not all(1 <= epoch < epochs for epoch in early):
-    raise ValueError(
-        f"epochs={epochs}, early={early}: there must be CNNs with so many epochs (the longest have "
-        f"{everything['epoch'].max()}), and the early ones must come before"
-    )
+longest = everything["epoch"].max()
+need(len(rows), f"epochs={epochs}: no CNN was trained so long; the longest has {longest}")
+need(max(early) < epochs, f"early={early}: all must come before epochs={epochs}")
 
 # Rows: CNNs. Columns: epochs.
 accuracy = pd.DataFrame(
@@ -56,15 +60,13 @@ DEPTHS = sorted(rows["num_conv_layers"].unique())
 OPTIMIZERS = sorted(rows["optimizer"].unique())
 DEPTH_COLOURS = dict(zip(DEPTHS, shades("num_conv_layers", len(DEPTHS)), strict=True))
 OPTIMIZER_COLOURS = dict(zip(OPTIMIZERS, shades("optimizer", len(OPTIMIZERS)), strict=True))
+LAYERS = {1: "1 layer", 2: "2 layers", 3: "3 layers"}
 # A line's style says the same as its colour, for readers and printers without colours.
 STYLES = ("-", "--", ":")
 
 
-def layers(depth) -> str:
-    return f"{depth} layer" + ("s" if depth > 1 else "")
-
-
-def draw(ax, curves: pd.DataFrame, by: pd.Series, colours, label=str) -> pd.DataFrame:
+# %%
+def draw(ax, curves, by, colours, labels):
     """Median and quartiles after every epoch, for every value of `by`; they are returned."""
     drawn = []
     for (value, colour), style in zip(colours.items(), STYLES, strict=False):
@@ -75,36 +77,27 @@ def draw(ax, curves: pd.DataFrame, by: pd.Series, colours, label=str) -> pd.Data
         ax.fill_between(own.columns, low, high, color=colour, alpha=0.15, linewidth=0)
         for edge in (low, high):
             ax.plot(own.columns, edge, style, color=colour, linewidth=0.6)
-        ax.plot(own.columns, middle, style, color=colour, linewidth=2, label=label(value))
+        label = labels.get(value, value)
+        ax.plot(own.columns, middle, style, color=colour, linewidth=2, label=label)
     ax.set(xlim=(1, epochs), xticks=range(1, epochs + 1))
     return pd.concat(drawn)
 
 
-def key(figure) -> None:
+def key(figure):
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
 
 
-# %% [markdown]
-# ## By depth and optimizer
-#
-# Only CNNs of random search are followed, because BOHB trains the promising ones longer, and only
-# those with enough epochs, so that a curve is made of the same CNNs from its beginning to its end.
-# The number of epochs was drawn at random too, so that these CNNs are no special ones. To put ten
-# data sets into one picture, accuracy is put on a scale from 0 (guessing, one over the number of
-# classes) to 1 (the best CNN on that data set).
-
-# %%
 figure, axes = plt.subplots(1, len(OPTIMIZERS), figsize=(WIDTH, 3.6), sharey=True, squeeze=False)
 drawn = {}
 for ax, optimizer in zip(axes[0], OPTIMIZERS, strict=True):
     own = progress[rows["optimizer"] == optimizer]
-    drawn[optimizer] = draw(ax, own, rows["num_conv_layers"], DEPTH_COLOURS, layers)
+    drawn[optimizer] = draw(ax, own, rows["num_conv_layers"], DEPTH_COLOURS, LAYERS)
     ax.set_title(optimizer, loc="left")
     ax.set_xlabel("epoch")
 axes[0, 0].set_ylabel("from guessing (0) to the best (1)")
 key(figure)
-ends = progress.groupby([rows["optimizer"], rows["num_conv_layers"]]).median()
+ends = progress[epochs].groupby([rows["optimizer"], rows["num_conv_layers"]]).median()
 sizes = rows.groupby(["optimizer", "num_conv_layers"]).size()
 show_figure(
     figure,
@@ -112,70 +105,144 @@ show_figure(
     f"Validation accuracy after each epoch of {len(rows):,} CNNs of random search with at least "
     f"{epochs} epochs, {sizes.min():,} to {sizes.max():,} in each group: median (line) and "
     "quartiles (band), by optimizer and number of convolutional layers.",
-    f"Two panels of rising curves; after epoch {epochs} the medians go from "
-    f"{ends[epochs].min():.2f} ({ends[epochs].idxmin()[0]}, {layers(ends[epochs].idxmin()[1])}) to "
-    f"{ends[epochs].max():.2f} ({ends[epochs].idxmax()[0]}, {layers(ends[epochs].idxmax()[1])})",
+    f"Two panels of rising curves, those of Adam far above those of SGD; after epoch {epochs} the "
+    f"medians go from {ends.min():.2f} to {ends.max():.2f}",
     data=pd.concat(drawn, names=["optimizer"]).reset_index("optimizer"),
 )
 
 # %%
-paragraphs = []
-if len(OPTIMIZERS) > 1:
-    after = progress.groupby(rows["optimizer"]).median()
-    ahead, behind = after[epochs].idxmax(), after[epochs].idxmin()
-    medians = pd.pivot_table(
-        rows.assign(last=accuracy[epochs]), "last", "dataset", "optimizer", "median"
-    )
-    paragraphs.append(
-        f"**Optimizer.** With {ahead} the median CNN has come {after[1][ahead]:.2f} of the way "
-        f"after one epoch and {after[epochs][ahead]:.2f} after {epochs}; with {behind} "
-        f"{after[1][behind]:.2f} and {after[epochs][behind]:.2f}. {ahead} has the higher median "
-        f"accuracy on {(medians[ahead] > medians[behind]).sum()} of {len(medians)} data sets. The "
-        "bands are wide because all other hyperparameters vary, first of all the learning rate, "
-        "drawn over five powers of ten: "
-    )
-    power = np.floor(np.log10(rows["lr"])).rename("power").astype(int)
-    by_lr = progress[epochs].groupby([rows["optimizer"], power]).median()
-    paragraphs[-1] += (
-        "; ".join(
-            f"{optimizer} does best between $10^{{{peak}}}$ and $10^{{{peak + 1}}}$, with a median "
-            f"of {by_lr[optimizer, peak]:.2f}"
-            for optimizer, peak in ((name, by_lr[name].idxmax()) for name in OPTIMIZERS)
-        )
-        + "."
-    )
-if len(DEPTHS) > 1:
-    after = progress.groupby(rows["num_conv_layers"]).median()
-    gap = after.max() - after.min()
-    orders = [
-        " > ".join(str(depth) for depth in after[epoch].sort_values(ascending=False).index)
-        for epoch in (1, epochs)
-    ]
-    paragraphs.append(
-        f"**Depth.** The order of the medians by number of layers is {orders[0]} after the first "
-        f"epoch and {orders[1]} after epoch {epochs}; the gap between the best and the worst "
-        f"{'grows' if gap[epochs] > gap[1] else 'shrinks'} from {gap[1]:.2f} to {gap[epochs]:.2f}."
-    )
+by_optimizer = progress.groupby(rows["optimizer"]).median().reindex(["Adam", "SGD"])
+power = np.floor(np.log10(rows["lr"])).astype(int)
+last = rows.assign(accuracy=accuracy[epochs], progress=progress[epochs], power=power)
+medians = pd.pivot_table(last, "accuracy", "dataset", "optimizer", "median")
+by_lr = pd.pivot_table(last, "progress", "power", "optimizer", "median")
+medians, by_lr = (table.reindex(columns=["Adam", "SGD"]) for table in (medians, by_lr))
+by_depth = progress.groupby(rows["num_conv_layers"]).median()
+gap = by_depth.max() - by_depth.min()
 gains = progress.diff(axis=1)
-last = gains[epochs]
-paragraphs.append(
-    f"**More epochs.** From the first epoch to the second the CNNs come {gains[2].mean():+.3f} of "
-    f"the way in the mean, from epoch {epochs - 1} to {epochs} {last.mean():+.3f}: "
-    f"{(last > 0).mean():.0%} of them get better then, {(last < 0).mean():.0%} worse. Gains that "
-    "have not ended show that these accuracies are those of short trainings, as the paper's are, "
-    "and not the best that the configurations can reach."
-    if last.mean() > 0
-    else f"**More epochs.** From epoch {epochs - 1} to {epochs} the CNNs come {last.mean():+.3f} "
-    "of the way in the mean: on so few images more epochs would not help."
+claim("Adam has the higher median accuracy on every data set", (medians.Adam > medians.SGD).all())
+claim("Adam is ahead of SGD after the first epoch", by_optimizer[1].is_monotonic_decreasing)
+claim(
+    "the gap between Adam and SGD grows",
+    by_optimizer[epochs]["Adam"] - by_optimizer[epochs]["SGD"]
+    > by_optimizer[1]["Adam"] - by_optimizer[1]["SGD"],
 )
-show_text("\n\n".join(paragraphs))
+claim("Adam does best between 1e-3 and 1e-2", by_lr["Adam"].idxmax() == -3)
+claim("SGD does best between 1e-2 and 1e-1", by_lr["SGD"].idxmax() == -2)
+claim("fewer layers are better after the first epoch", by_depth[1].is_monotonic_decreasing)
+claim("fewer layers are better after the last epoch", by_depth[epochs].is_monotonic_decreasing)
+claim("the gap between the depths grows", gap[epochs] > gap[1])
+claim("the mean accuracy still rises in the last epoch", gains[epochs].mean() > 0)
+glue(
+    last_epoch=epochs,
+    before_last=epochs - 1,
+    adam_first=by_optimizer[1]["Adam"],
+    adam_last=by_optimizer[epochs]["Adam"],
+    sgd_first=by_optimizer[1]["SGD"],
+    sgd_last=by_optimizer[epochs]["SGD"],
+    adam_best=by_lr["Adam"].max(),
+    sgd_best=by_lr["SGD"].max(),
+    gap_first=gap[1],
+    gap_last=gap[epochs],
+    gain_second=gains[2].mean(),
+    gain_last=gains[epochs].mean(),
+    better=(gains[epochs] > 0).mean(),
+    worse=(gains[epochs] < 0).mean(),
+)
 
 # %% [markdown]
-# ## Data set by data set
+# ## By optimizer, depth and epoch
+#
+# **Optimizer.** With Adam the median CNN has come {glue:text}`adam_first:.2f` of the way after one
+# epoch and {glue:text}`adam_last:.2f` after {glue:text}`last_epoch`. With SGD it is
+# {glue:text}`sgd_first:.2f` and {glue:text}`sgd_last:.2f`. The bands are wide because all other
+# hyperparameters vary, first of all the learning rate, drawn over five powers of ten. Adam does
+# best between $10^{-3}$ and $10^{-2}$, with a median of {glue:text}`adam_best:.2f`. SGD wants ten
+# times more: it does best between $10^{-2}$ and $10^{-1}$, with {glue:text}`sgd_best:.2f`.
+#
+# **Depth.** One layer is better than two and two are better than three, after the first epoch and
+# after the last. The gap between the medians of the best and the worst depth grows from
+# {glue:text}`gap_first:.2f` to {glue:text}`gap_last:.2f`.
+#
+# **More epochs.** The CNNs come {glue:text}`gain_second:+.3f` of the way in the mean from the first
+# epoch to the second, and {glue:text}`gain_last:+.3f` from epoch {glue:text}`before_last` to
+# {glue:text}`last_epoch`. In the last one {glue:text}`better:.0%` of them get better and
+# {glue:text}`worse:.0%` worse. So these are the accuracies of short trainings, as the paper's are,
+# and not the best that the configurations can reach.
+#
+# BOHB trains the promising CNNs longer, so none of its CNNs are followed here. In random search the
+# number of epochs was drawn too: those followed are no special ones.
+#
+# ## Do the first epochs foretell the last?
+#
+# They do. BOHB stops CNNs early and goes on with those that lead then. That loses nothing as far as
+# the order of the CNNs after an early epoch is their order in the end. {numref}`table-early` has
+# Kendall's $\tau$ between the two: 1 for the same order, 0 for an unrelated one.
+#
+# After epoch {glue:text}`early_first`, $\tau$ is {glue:text}`tau_first:.2f` in the mean of the data
+# sets (95 % interval {glue:text}`low_first:.2f` to {glue:text}`high_first:.2f`), and after epoch
+# {glue:text}`early_last` it is {glue:text}`tau_last:.2f` ({glue:text}`low_last:.2f` to
+# {glue:text}`high_last:.2f`). Hyperband goes on with about a third of the CNNs at each stop. After
+# either epoch all of the CNNs that end in the best tenth are in the best third: it would have lost
+# none of them.
 
 
 # %%
-def small_multiples(by: str, colours, label=str):
+def agreement(own, epoch):
+    """Between an early and the last epoch; None where one of them has no order."""
+    if len(own) < 2 or min(np.ptp(own[epoch]), np.ptp(own[epochs])) == 0:
+        return None
+    return rank_agreement(own[epoch], own[epochs])
+
+
+def written(one):
+    return "" if one is None else f"{one.tau:.2f} ({one.low:.2f} to {one.high:.2f})"
+
+
+by_dataset = {name: accuracy[rows["dataset"] == name] for name in present}
+taus = {epoch: [agreement(own, epoch) for own in by_dataset.values()] for epoch in early}
+table = pd.DataFrame({"Data set": [FACTS[name].label for name in present]})
+table["CNNs"] = [len(own) for own in by_dataset.values()]
+for epoch in early:
+    table[f"After epoch {epoch}"] = [written(one) for one in taus[epoch]]
+show_table(
+    table,
+    "table-early",
+    f"Kendall's $\\tau$ between the validation accuracies after an early epoch and after epoch "
+    f"{epochs}, with 95 % intervals, over CNNs of random search.",
+)
+
+# %%
+ordered = {epoch: [one for one in taus[epoch] if one is not None] for epoch in early}
+need(all(ordered.values()), "no data set has two CNNs whose accuracies differ")
+first, last = mean_agreement(ordered[early[0]]), mean_agreement(ordered[early[-1]])
+rank = accuracy.groupby(rows["dataset"]).rank(pct=True)
+kept = (rank.loc[rank[epochs] > 0.9, early] > 2 / 3).mean()
+claim(
+    "the early order agrees with the last on every data set",
+    min(one.low for one in ordered[early[0]]) > 0.5,
+)
+claim("the later of the early epochs agrees better", last.tau > first.tau)
+claim("the best tenth is in the best third after the early epochs", (kept > 0.995).all())
+glue(
+    early_first=early[0],
+    early_last=early[-1],
+    tau_first=first.tau,
+    low_first=first.low,
+    high_first=first.high,
+    tau_last=last.tau,
+    low_last=last.low,
+    high_last=last.high,
+)
+
+# %% [markdown]
+# ## Data set by data set
+#
+# {numref}`fig-curves-optimizer` and {numref}`fig-curves-depth` have the accuracies as they are.
+
+
+# %%
+def small_multiples(by, colours, labels):
     """One panel of accuracies per data set, and what is drawn in them."""
     height = -(-len(present) // 2)
     figure, axes = plt.subplots(
@@ -185,7 +252,7 @@ def small_multiples(by: str, colours, label=str):
     for ax in axes.flat[len(present) :]:
         ax.set_visible(False)
     for name, ax in zip(present, axes.flat, strict=False):
-        drawn[name] = draw(ax, accuracy[rows["dataset"] == name], rows[by], colours, label)
+        drawn[name] = draw(ax, by_dataset[name], rows[by], colours, labels)
         ax.axhline(1 / FACTS[name].classes, color="grey", linewidth=0.8, zorder=0)
         ax.set_title(FACTS[name].label, loc="left")
         ax.set_ylim(bottom=0)
@@ -195,77 +262,21 @@ def small_multiples(by: str, colours, label=str):
     return figure, pd.concat(drawn, names=["dataset"]).reset_index("dataset")
 
 
-figure, drawn = small_multiples("optimizer", OPTIMIZER_COLOURS)
+figure, drawn = small_multiples("optimizer", OPTIMIZER_COLOURS, {})
 show_figure(
     figure,
     "fig-curves-optimizer",
     "Validation accuracy after each epoch by optimizer: median and quartiles. Grey: guessing. "
     "The scales differ.",
-    f"One panel per data set with a curve for each of {' and '.join(OPTIMIZERS)}",
+    "One panel per data set with a curve for each optimizer",
     data=drawn,
 )
-figure, drawn = small_multiples("num_conv_layers", DEPTH_COLOURS, layers)
+figure, drawn = small_multiples("num_conv_layers", DEPTH_COLOURS, LAYERS)
 show_figure(
     figure,
     "fig-curves-depth",
     "Validation accuracy after each epoch by number of convolutional layers: median and quartiles. "
     "Grey: guessing. The scales differ.",
-    f"One panel per data set with a curve for each of {' and '.join(map(layers, DEPTHS))}",
+    "One panel per data set with a curve for each number of layers",
     data=drawn,
-)
-
-# %% [markdown]
-# ## Do the first epochs foretell the last?
-#
-# BOHB stops CNNs early and goes on with those that lead then. That loses nothing as far as the
-# order of the CNNs after an early epoch is their order in the end. {numref}`table-early` has
-# Kendall's $\tau$ between the two: 1 for the same order, 0 for an unrelated one.
-
-
-# %%
-def agreement(own: pd.DataFrame, epoch: int):
-    """Between an early and the last epoch; None where one of them has no order."""
-    if len(own) < 2 or min(np.ptp(own[epoch]), np.ptp(own[epochs])) == 0:
-        return None
-    return rank_agreement(own[epoch], own[epochs])
-
-
-by_dataset = {name: accuracy[rows["dataset"] == name] for name in present}
-found = {
-    epoch: {name: agreement(own, epoch) for name, own in by_dataset.items()} for epoch in early
-}
-show_table(
-    pd.DataFrame(
-        {
-            "Data set": [FACTS[name].label for name in present],
-            "CNNs": [len(own) for own in by_dataset.values()],
-        }
-        | {
-            f"After epoch {epoch}": [
-                "" if one is None else f"{one.tau:.2f} ({one.low:.2f} to {one.high:.2f})"
-                for one in taus.values()
-            ]
-            for epoch, taus in found.items()
-        }
-    ),
-    "table-early",
-    f"Kendall's $\\tau$ between the validation accuracies after an early epoch and after epoch "
-    f"{epochs}, with 95 % intervals, over CNNs of random search.",
-)
-
-# %%
-in_best_tenth = accuracy[epochs].groupby(rows["dataset"]).rank(pct=True) > 0.9
-sentences = []
-for epoch, taus in found.items():
-    if known := [one for one in taus.values() if one is not None]:
-        in_best_third = accuracy[epoch].groupby(rows["dataset"]).rank(pct=True) > 2 / 3
-        sentences.append(
-            f"After epoch {epoch}, $\\tau$ is {mean_agreement(known)} in the mean of the data "
-            f"sets, and {in_best_third[in_best_tenth].mean():.0%} of the CNNs that end in the best "
-            "tenth are in the best third."
-        )
-show_text(
-    " ".join(sentences)
-    + " Hyperband goes on with about a third of the CNNs at each stop; those of the best tenth "
-    "that are outside of that third, if any, it would have lost."
 )

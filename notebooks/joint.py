@@ -114,9 +114,11 @@ show_figure(
 # %%
 top_pairs = [{row.first, row.second} for row in interactions.head(3).itertuples()]
 tau = kendalltau(both["eq_11"], both["interaction"]).statistic
-claim("the largest interaction is that of lr with optimizer", top_pairs[0] == {"lr", "optimizer"})
 claim(
-    "the next two interactions have in_channel_num in them, with lr and with optimizer",
+    "the largest interaction is that of `lr` with `optimizer`", top_pairs[0] == {"lr", "optimizer"}
+)
+claim(
+    "the next two interactions have `in_channel_num` in them, with `lr` and with `optimizer`",
     top_pairs[1:] == [{"lr", "in_channel_num"}, {"optimizer", "in_channel_num"}],
 )
 claim("the orders of pairs by Eq. 11 and by interaction agree in part", 0.2 < tau < 0.6)
@@ -211,11 +213,11 @@ common = set(by_pair(printed).index) & set(by_pair(first_ten).index)
 equal = pairs["weight"].duplicated(keep=False).sum()
 leads = published.table(3).nlargest(1, "weight")["hyperparameter"].item()
 claim(
-    "all of the paper's pairs contain num_conv_layers, the first of its Table 3",
+    "all of the paper's pairs contain `num_conv_layers`, the first of its Table 3",
     leads == "num_conv_layers" and printed[["first", "second"]].eq(leads).any(axis=1).all(),
 )
 claim(
-    "all of our first ten pairs contain lr, the first of our ranking",
+    "all of our first ten pairs contain `lr`, the first of our ranking",
     shares.idxmax() == "lr" and first_ten[["first", "second"]].eq("lr").any(axis=1).all(),
 )
 claim("most of our pairs share their weight with another", equal > len(pairs) / 2)

@@ -9,13 +9,16 @@
 # %% [markdown]
 # # N-RReliefF
 #
-# A hyperparameter matters if networks that are alike in everything else, but differ in it, perform
-# differently. N-RReliefF measures that without training a model of the performance: it looks at
-# each configuration and those nearest to it. It is RReliefF
+# **A hyperparameter matters if networks that are alike in everything else, but differ in it,
+# perform differently. N-RReliefF weighs that by looking at each configuration and those nearest to
+# it; its weight is at heart a covariance.**
+#
+# It needs no model of the performance. It is RReliefF
 # {cite:p}`robniksikonja1997adaptation,robniksikonja2003theoretical`, a method that weighs the
 # columns of a regression problem, put to use on hyperparameters. The paper takes it from
-# {cite:t}`sun2019hyperparameter`, of which only the abstract could be read here: what follows is
+# {cite:t}`sun2019hyperparameter`, of which only the abstract could be read here. What follows is
 # the paper's derivation {cite:p}`wang2024efficient`, with its numbers of equations.
+# {ref}`The worked example <worked-example>` at the end does it by hand.
 #
 # ## Symbols
 #
@@ -298,6 +301,7 @@
 #   - $\max(W, 0) / \sum \max(W, 0)$: what is below 0 has no share; $W$ itself is kept
 # ```
 #
+# (worked-example)=
 # ## A worked example
 #
 # Five invented configurations of two hyperparameters, a number and a category. Every row is sampled
@@ -312,7 +316,8 @@ import numpy as np
 import pandas as pd
 
 from hia.relief import NRReliefF, joint_importance
-from hia_book.figures import show_table, show_text
+from hia_book.claims import claim, glue, need
+from hia_book.figures import show_table
 
 rows = pd.DataFrame(
     {
@@ -413,17 +418,23 @@ show_table(
 )
 
 # %% tags=["show-input"]
+need((weights["W"] > 0).any(), "no weight is above 0, so there are no shares")
 positive = np.maximum(weights["W"], 0)
+shares = pd.Series((positive / positive.sum()).to_numpy(), index=list(diff))
+pair = joint_importance(shares)["weight"].iloc[0]
 difference = np.abs(weights["W"] - relief.weights_).max()
-paragraph = f"By hand and by the package differ by at most {difference:.1e}."
-if positive.any():
-    shares = pd.Series((positive / positive.sum()).to_numpy(), index=list(diff))
-    pair = joint_importance(shares)["weight"].iloc[0]
-    listed = ", ".join(f"{share:.3f} for `{name}`" for name, share in shares.items())
-    paragraph += (
-        f" **Shares:** {listed}. **Pairs:** {{eq}}`eq-11` gives the only pair the weight "
-        f"{pair:.3f}: with two hyperparameters it is always 1."
-    )
-else:
-    paragraph += " No weight is above 0, so there are no shares."
-show_text(paragraph)
+claim("the weights by hand and by the package are the same to twelve digits", difference < 1e-12)
+claim(
+    "both forms of the weight are the same", np.allclose(weights["W"], weights["W as a covariance"])
+)
+claim("the only pair of two hyperparameters has the weight 1", np.isclose(pair, 1))
+glue(lr=shares["log10 lr"], optimizer=shares["optimizer"], pair=pair)
+
+# %% [markdown]
+# The weights by hand and by the package are the same to twelve digits.
+#
+# **Shares.** Made to sum to 1, the weights are {glue:text}`lr:.3f` for the learning rate and
+# {glue:text}`optimizer:.3f` for the optimizer.
+#
+# **Pairs.** {eq}`eq-11` gives the only pair the weight {glue:text}`pair:.0f`: with two
+# hyperparameters it is always 1.

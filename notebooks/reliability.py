@@ -145,8 +145,10 @@ claim(
     max(reported["Share, parts"]["icc"], reported["Share, draws"]["icc"])
     < reported["Share, subsets"]["icc"],
 )
-claim("lr and epoch are the two strongest", strongest == ["lr", "epoch"])
-claim("lr comes first in every list", all((x.idxmax(axis=1) == "lr").all() for x in lists.values()))
+claim("`lr` and `epoch` are the two strongest", strongest == ["lr", "epoch"])
+claim(
+    "`lr` comes first in every list", all((x.idxmax(axis=1) == "lr").all() for x in lists.values())
+)
 claim("without these two, parts of random search agree moderately", 0.4 < rest["draws"] < 0.75)
 claim("without these two, the subsets agree as well as before", rest["subsets"] > 0.99)
 claim("two subsets share more than half of their CNNs", 0.5 < overlap < 1)

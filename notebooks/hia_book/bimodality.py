@@ -49,3 +49,16 @@ def thirds(values: ArrayLike) -> NDArray[np.float64]:
     """Shares of a sample (n,) below 1/3, between, and from 2/3 on, (3,)."""
     sample = np.clip(np.asarray(values, dtype=float), 0, 1)
     return np.histogram(sample, bins=[0, 1 / 3, 2 / 3, 1])[0] / len(sample)
+
+
+def end_over_middle(values: ArrayLike) -> tuple[float, float, float]:
+    """By how much the emptier of the outer thirds of accuracy is fuller than the middle one.
+
+    values: accuracies (n,). Returns the difference of the two shares of the sample and the limits
+    of its 95 % interval, that of a difference of two shares of a multinomial.
+    """
+    low, middle, high = thirds(values)
+    end = min(low, high)
+    gap = float(end - middle)
+    half = float(1.96 * np.sqrt((end + middle - gap**2) / len(np.asarray(values))))
+    return gap, gap - half, gap + half

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hia_book.bimodality import UNIFORM, modes, sarle, thirds
+from hia_book.bimodality import UNIFORM, end_over_middle, modes, sarle, thirds
 
 QUANTILES = (np.arange(20_000) + 0.5) / 20_000
 NORMAL = stats.norm.ppf(QUANTILES)
@@ -55,3 +55,12 @@ def test_modes_at_the_ends_are_found() -> None:
 
 def test_thirds() -> None:
     assert thirds([0, 0.1, 0.4, 1.0, 1.2]).tolist() == pytest.approx([0.4, 0.2, 0.4])
+
+
+def test_ends_are_held_against_the_middle_with_an_interval() -> None:
+    _, low, high = end_over_middle([0.1, 0.9] * 100)
+    assert 0 < low < 0.5 < high
+    _, low, high = end_over_middle([0.5] * 20)
+    assert high < 0
+    few = [0.1] * 3 + [0.5] * 3 + [0.9] * 4
+    assert end_over_middle(few) == pytest.approx((0, -0.48, 0.48), abs=0.005)

@@ -36,30 +36,6 @@ def write(table: pd.DataFrame) -> str:
     return "data/trials.parquet"
 
 
-# two modes ------------------------------------------------------------------------------------
-
-
-def test_two_modes_are_judged_with_an_interval() -> None:
-    """Random search fails or succeeds, BOHB does neither."""
-    table = study(20)
-    fails = np.where(np.arange(len(table)) % 2, 0.1, 0.9)
-    write(table.assign(accuracy=np.where(table["source"] == "random", fails, 0.5)))
-    shown = page("data")
-    assert "is clear for those of random search (the emptier end has" in shown
-    assert "is clearly not so for those of BOHB (the emptier end has 0.0%, the middle" in shown
-    assert "which BOHB's are not" in shown
-
-
-def test_two_modes_of_a_few_cnns_are_not_clear() -> None:
-    table = study(1)
-    table = table[table["source"] == "random"]
-    write(table.assign(accuracy=[0.1, 0.1, 0.1, 0.1, 0.5, 0.5, 0.5, 0.9, 0.9, 0.9]))
-    shown = page("data")
-    assert "fuller than the middle is not clear for all CNNs" in shown
-    assert "30.0%, the middle 30.0%: +0.0 points, 95 % interval -48.0 to +48.0)" in shown
-    assert "BOHB's are not" not in shown
-
-
 # layers ---------------------------------------------------------------------------------------
 
 
