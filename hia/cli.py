@@ -6,13 +6,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from hia import trainer, trials
-from hia.ranking import columns, methods
-from hia.ranking import report as ranking
+from hia.ranking import command as rank
 from hia.study import experiments, forecast, plans, records, stopping
 from hia.study import run as study
 
@@ -118,59 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     record.set_defaults(run=_record)
 
-    ranked = commands.add_parser("rank", help="rank the hyperparameters of any table of trials")
-    ranked.add_argument("source", help="a CSV or Parquet file, or the URL of an Optuna storage")
-    ranked.add_argument("--target", help="what to explain, a column; of a study its objective")
-    ranked.add_argument("--study", help="name of the study, where a storage has several")
-    ranked.add_argument(
-        "--method",
-        nargs="+",
-        default=ranking.DEFAULT_METHODS,
-        metavar="NAME",
-        help=f"all, or any of {', '.join(methods.METHODS)} (default: "
-        f"{' '.join(ranking.DEFAULT_METHODS)})",
-    )
-    names: dict[str, Any] = {"nargs": "+", "default": (), "metavar": "NAME"}
-    ranked.add_argument("--columns", **names, help="the hyperparameters (default: found by value)")
-    ranked.add_argument("--drop", **names, help="columns that are none")
-    ranked.add_argument(
-        "--kind",
-        nargs="+",
-        default=(),
-        metavar="NAME=KIND",
-        help=f"kind of a column: {', '.join(columns.KINDS)}",
-    )
-    ranked.add_argument("--log", **names, help="columns on a logarithmic scale")
-    ranked.add_argument("--linear", **names, help="columns on a linear scale")
-    ranked.add_argument(
-        "--missing",
-        choices=methods.MISSING,
-        default="draw",
-        help="hyperparameters that a trial does not have: draw a value, or drop the trial "
-        "(default: draw)",
-    )
-    ranked.add_argument(
-        "--minimize", action="store_true", help="small is good (ped_anova asks; a study knows)"
-    )
-    ranked.add_argument(
-        "--bootstrap",
-        type=int,
-        default=100,
-        metavar="N",
-        help="resamples of the intervals, 0 for none (default: 100; slow methods take 20)",
-    )
-    ranked.add_argument(
-        "--permutations",
-        type=int,
-        default=199,
-        metavar="N",
-        help="of the p-values of nrrelieff, 0 for none (default: 199)",
-    )
-    ranked.add_argument("--seed", type=int, default=0, help="of all that is random (default: 0)")
-    ranked.add_argument(
-        "--out", metavar="PREFIX", help="writes PREFIX.csv and PREFIX.png (default: by the source)"
-    )
-    ranked.set_defaults(run=_rank)
+    rank.add_parser(commands)
     return parser
 
 
@@ -278,27 +224,6 @@ def _record(options: argparse.Namespace) -> int:
     )
     print(table.groupby("dataset").size().to_string())
     print(f"{len(table):,} rows written to {path}")
-    return 0
-
-
-def _rank(options: argparse.Namespace) -> int:
-    ranking.run(
-        options.source,
-        options.target,
-        methods=options.method,
-        study=options.study,
-        columns=options.columns,
-        drop=options.drop,
-        kinds=ranking.read_kinds(options.kind),
-        log=options.log,
-        linear=options.linear,
-        minimize=options.minimize,
-        missing=options.missing,
-        n_bootstrap=options.bootstrap,
-        n_permutations=options.permutations,
-        random_state=options.seed,
-        out=options.out,
-    )
     return 0
 
 

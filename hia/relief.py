@@ -143,10 +143,10 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
     def importances_(self) -> Floats:
         """Shares max(W, 0) / Σ max(W, 0), (K,). Raises ValueError where no weight is above 0."""
         check_is_fitted(self, "weights_")
-        positive = np.maximum(self.weights_, 0.0)
-        if not positive.any():
+        result = shares(self.weights_)
+        if not result.any():
             raise ValueError("no weight is above 0, so there are no shares; see weights_")
-        return np.asarray(positive / positive.sum())
+        return result
 
     def joint_importances(self) -> pd.DataFrame:
         """Eq. 11 on the shares, see `joint_importance`; columns without names are x0, x1, ..."""
@@ -298,6 +298,13 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def shares(weights: ArrayLike) -> Floats:
+    """max(W, 0) / Σ max(W, 0) of weights (..., K), over the last axis; 0 where none is above 0."""
+    positive = np.maximum(np.asarray(weights, dtype=np.float64), 0.0)
+    total = positive.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(positive, total, out=np.zeros_like(positive), where=total > 0))
 
 
 def joint_importance(weights: pd.Series) -> pd.DataFrame:

@@ -86,7 +86,7 @@ class Hyperparameter:
         return f"{self.kind}, log" if self.log else self.kind
 
     @property
-    def values(self) -> str:
+    def possible(self) -> str:
         """The possible values in words."""
         if self.choices is None:
             low, high = self.bounds
@@ -123,7 +123,7 @@ class Hyperparameter:
             if whole and low <= number <= high and number in (self.choices or (number,)):
                 return int(number) if self.kind == "integer" else number
         raise ValueError(
-            f"{self.name}: {value!r} is not a value it can have ({self.scale}: {self.values})"
+            f"{self.name}: {value!r} is not a value it can have ({self.scale}: {self.possible})"
         )
 
 
@@ -184,6 +184,7 @@ _ROWS = (
 SPACE: dict[str, Hyperparameter] = {row.name: row for row in _ROWS}
 FILTERS: tuple[str, ...] = ("num_filters_1", "num_filters_2", "num_filters_3")
 HYPERPARAMETERS: tuple[str, ...] = tuple(name for name in SPACE if name not in FILTERS)
+TABLE1: tuple[Hyperparameter, ...] = tuple(SPACE[name] for name in HYPERPARAMETERS)
 SAMPLED: tuple[str, ...] = tuple(name for name in SPACE if name != "in_channel_num")
 
 # How a range is drawn from: uniformly as it is, or on its logarithm.

@@ -50,9 +50,8 @@ import numpy as np
 import pandas as pd
 
 from hia.datasets import FACTS
-from hia.ranking import columns
 from hia.ranking.fanova import FAnova, measure_options
-from hia.space import HYPERPARAMETERS, SAMPLED, SPACE
+from hia.space import HYPERPARAMETERS, SAMPLED, SPACE, TABLE1
 from hia.study import records
 from hia.trials import load, select
 from hia_book import screening as qim
@@ -405,7 +404,7 @@ if there:
     options = measure_options(SPACE, TEN)
 
     def ranked(method: str, rows: pd.DataFrame) -> pd.Series:
-        found = truth.CONTENDERS[method].rank(rows, "accuracy", columns.of_space(), random_state)
+        found = truth.CONTENDERS[method].rank(rows, "accuracy", TABLE1, random_state)
         return found.table["score"].loc[TEN]
 
     def step(forest: FAnova, name: str) -> float:

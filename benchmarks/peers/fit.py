@@ -154,15 +154,15 @@ def hia_ped_anova(table: Table) -> Fit:
     """All that `hia.ranking.methods.rank` does, which asks Optuna in the end."""
     import pandas as pd
 
-    from hia.ranking.columns import Column
     from hia.ranking.methods import rank
+    from hia.space import Hyperparameter
 
     X = pd.DataFrame(table.X, columns=[f"x{k:02}" for k in range(table.X.shape[1])])
     columns = []
     for k, (name, kind) in enumerate(zip(X, table.kind, strict=True)):
         low, high = table.low[k], table.high[k]
         choices = tuple(float(c) for c in range(int(high) + 1)) if kind == "categorical" else None
-        columns.append(Column(name, str(kind), low, high, choices))
+        columns.append(Hyperparameter(name, str(kind), low, high, choices))
     rows = X.assign(y=table.y)
     return lambda: rank(rows, "y", columns, "ped_anova", n_bootstrap=0).table["score"].tolist()
 

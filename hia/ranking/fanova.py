@@ -10,19 +10,15 @@ predicting at every mid-point (Algorithm 1), one prefix sum makes a whole margin
 value times its volume in the other dimensions where its box starts, and subtracts it where the box
 ends. Two hyperparameters are the same on the grid of their cuts. Both are exact.
 
-What the paper leaves open, and what differs from its authors' package (see
-`hia.ranking.fanova_package`):
+What the paper leaves open, and what differs from its authors' package:
 
-- The space has a measure. Numbers are uniform over an interval (on the logarithm where declared),
-  declared levels and categories are uniform over their values. Nothing is guessed: whole numbers
-  that are not declared fill an interval, in which the first and the last have half the weight of
-  the others.
-- The interval of a number is the observed one unless bounds are declared.
+- Numbers are uniform over an interval, observed unless declared, on the logarithm where declared;
+  declared levels and categories are uniform over their values. Whole numbers that are not declared
+  fill an interval, in which the first and the last have half the weight of the others.
 - scikit-learn's trees cut numbers. Categories are put in the order of their mean performance, in
-  which the best division of all rows is a cut (Fisher 1958; Breiman et al. 1984), and a tree may
-  cut as often as it takes; the authors' trees choose subsets.
-- A missing value is an error. Where a hyperparameter exists in some configurations only, they fill
-  no product space, and the variance over it has no such parts.
+  which the best division of all rows is a cut (Fisher 1958; Breiman et al. 1984); the authors'
+  trees choose subsets.
+- A missing value is an error: configurations without it fill no product space.
 - Constant trees have no variance to share out, and are left out of the average.
 """
 
@@ -30,7 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
-from typing import Any, Protocol, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -51,6 +47,7 @@ from hia.inputs import (
     read_target,
     span_of,
 )
+from hia.space import Hyperparameter
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -63,6 +60,8 @@ _CELLS = 1 << 16
 # Leaves whose values differ by less are rounding: performance has range 1 in the forest, and nodes
 # with a standard deviation below 1.5e-8 are not cut.
 _FLAT = 1e-12
+# Whole numbers in wider ranges are as good as fractions.
+_WIDE = 1000
 # Points of a marginal curve over an interval.
 _POINTS = 101
 
@@ -74,15 +73,11 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     ----------
     n_trees : number of trees, each grown on a bootstrap sample of the rows.
     min_samples_leaf : the fewest rows of a leaf; 1 grows full trees.
-    categorical : names (of DataFrame columns) or positions of the categorical columns. DataFrame
-        columns of dtype string or category, and object columns of strings, are categorical without
-        being named. Their measure is uniform over the categories that occur.
+    categorical : names (of DataFrame columns) or positions of the categorical columns. Columns of
+        dtype string or category, and object columns of strings, need not be named.
     log : names or positions of the columns whose measure is uniform on the logarithm.
-    bounds : (low, high) of columns of numbers, by name or position: {"lr": (1e-6, 1e-1)}. Columns
-        without bounds lie between their smallest and their largest value.
-    levels : the values that columns of numbers can have, by name or position:
-        {"batch_size": (32, 64, 128, 256), "epoch": range(1, 11)}. Their measure is uniform over
-        these values, whatever their distances.
+    bounds : (low, high) of columns of numbers, by name or position: {"lr": (1e-6, 1e-1)}.
+    levels : the only values of columns of numbers: {"batch_size": (32, 64), "epoch": range(1, 11)}.
     random_state : seed or generator of the forest.
 
     `measure_options` reads categorical, log, bounds and levels from a space such as Table 1's.
@@ -99,10 +94,9 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     Noise in y is variance as well, and full trees repeat it row by row, as interactions of many
     columns: all shares shrink by a similar factor, which a larger min_samples_leaf gives back.
 
-    The forest gets the rows in an order of their own, so that the result does not depend on the
-    order they come in. The order of the columns, like another seed, gives another forest. One
-    thread. With L leaves in a tree, all single effects take O(K L); all pairs together visit up to
-    about L² / 2 cells, far fewer where columns have few values.
+    The order of the rows does not matter; that of the columns, like another seed, gives another
+    forest. One thread. With L leaves in a tree, all single effects take O(K L); all pairs together
+    visit up to about L² / 2 cells, far fewer where columns have few values.
 
     References
     ----------
@@ -188,9 +182,9 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
                 if tree.variance > 0
             ]
         names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)])
-        found = pd.DataFrame([(names[a], names[b]) for a, b in pairs], columns=["first", "second"])
-        found["weight"] = np.minimum(np.mean(shares, axis=0), 1.0)  # above 1 is rounding
-        return found.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
+        table = pd.DataFrame([(names[a], names[b]) for a, b in pairs], columns=["first", "second"])
+        table["weight"] = np.minimum(np.mean(shares, axis=0), 1.0)  # above 1 is rounding
+        return table.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
 
     def marginal(self, column: Name, values: ArrayLike | None = None) -> pd.DataFrame:
         """Mean performance over all other columns, at values of one column.
@@ -217,26 +211,29 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
             {"value": points, "mean": self._middle + self._spread * mean, "std": self._spread * std}
         )
 
-    def _read_scales(self, frame: pd.DataFrame, target: Floats) -> "list[_Interval | _Levels]":
+    def _read_scales(self, frame: pd.DataFrame, target: Floats) -> "list[_Scale]":
         """The scale of each column, from what is declared and the values it has."""
         names = list(frame.columns)
         categorical = positions("categorical", self.categorical, names)
         log = positions("log", self.log, names)
-        bounds = _mapped("bounds", self.bounds, names)
-        levels = _mapped("levels", self.levels, names)
-        scales: list[_Interval | _Levels] = []
+        bounds = _by_position("bounds", self.bounds, names)
+        levels = _by_position("levels", self.levels, names)
+        scales = []
         for k, (name, values) in enumerate(frame.items()):
             label = f"column {name!r} of X"
             if values.isna().any():
                 raise ValueError(f"{label} contains NaN (missing values)")
             if k in categorical or is_text(values):
                 _refuse(label, "categorical", k, {"log": log, "bounds": bounds, "levels": levels})
-                scales.append(_categories(label, values, target))
+                scales.append(_Scale(label, _order_categories(label, values, target)))
             elif k in levels:
                 _refuse(label, "in levels", k, {"log": log, "bounds": bounds})
-                scales.append(_levels(label, levels[k]))
+                scales.append(_Scale(label, _read_levels(label, levels[k])))
             else:
-                scales.append(_interval(label, values, bounds.get(k), k in log))
+                low, high = _read_bounds(label, values, bounds.get(k))
+                if k in log and low <= 0:
+                    raise ValueError(f"{label} goes down to {low:g}: a logarithm needs more than 0")
+                scales.append(_Scale(label, None, low, high, k in log))
         return scales
 
     def _trees(self) -> Iterator["_Tree"]:
@@ -268,28 +265,11 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class Declared(Protocol):
-    """What `measure_options` reads of a hyperparameter."""
+def measure_options(space: Mapping[str, Hyperparameter], names: Iterable[str]) -> dict[str, Any]:
+    """The options categorical, log, bounds and levels of `FAnova` for these columns of a space.
 
-    @property
-    def kind(self) -> str: ...
-    @property
-    def low(self) -> Any: ...
-    @property
-    def high(self) -> Any: ...
-    @property
-    def choices(self) -> Sequence[Any] | None: ...
-    @property
-    def log(self) -> bool: ...
-
-
-def measure_options(space: Mapping[str, Declared], names: Iterable[str]) -> dict[str, Any]:
-    """The options categorical, log, bounds and levels of `FAnova` for columns of a space.
-
-    space: by name, with `kind` "categorical", "integer" or "float", `choices` or else the bounds
-    `low` and `high` (both included), and `log` where drawn uniformly on the logarithm. names: of
-    the columns. Integers have levels; drawn on the logarithm, bounds.
-    Raises ValueError for a name that is not in the space.
+    Integers have levels, but on a logarithm or in a range of more than 1,000 bounds. Raises
+    ValueError for a name that is not in the space.
     """
     categorical, log = [], []
     bounds: dict[str, tuple[float, float]] = {}
@@ -297,52 +277,72 @@ def measure_options(space: Mapping[str, Declared], names: Iterable[str]) -> dict
     for name in names:
         if name not in space:
             raise ValueError(f"{name!r} is not in the space, which has {', '.join(space)}")
-        declared = space[name]
-        if declared.kind == "categorical":
+        column = space[name]
+        if column.kind == "categorical":
             categorical.append(name)
-        elif declared.choices is not None:
-            levels[name] = declared.choices
-        elif declared.kind == "integer" and not declared.log:
-            levels[name] = range(int(declared.low), int(declared.high) + 1)
+        elif column.choices is not None:
+            levels[name] = column.choices
+        elif column.kind == "integer" and not column.log and np.ptp(column.bounds) <= _WIDE:
+            levels[name] = range(int(column.bounds[0]), int(column.bounds[1]) + 1)
         else:
-            bounds[name] = (declared.low, declared.high)
-            if declared.log:
-                log.append(name)
+            bounds[name] = column.bounds
+            log += [name] if column.log else []
     return {"categorical": categorical, "log": log, "bounds": bounds, "levels": levels}
 
 
 @dataclass(frozen=True)
-class _Interval:
-    """Numbers from `low` to `high`, uniform over it or its logarithm. Codes are in [0, 1]."""
+class _Scale:
+    """The measure of a column: uniform over levels or categories, whose codes are 0, 1, ...; or
+    from `low` to `high`, on the logarithm where `log`, with codes in [0, 1]."""
 
     label: str
-    low: float
-    high: float
-    log: bool
+    levels: pd.Index | None
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
 
     def codes(self, values: pd.Series) -> Codes:
         """(n,): what the forest gets for values (n,), in the digits that it keeps."""
-        numbers = read_numbers(values, self.label)
-        outside = ~((self.low <= numbers) & (numbers <= self.high))
-        if outside.any():
+        if self.levels is None:
+            numbers = read_numbers(values, self.label)
+            outside = ~((self.low <= numbers) & (numbers <= self.high))
+            if outside.any():
+                raise ValueError(
+                    f"{self.label} has {numbers[outside][0]:g}, "
+                    f"which is outside its bounds {self.low:g} and {self.high:g}"
+                )
+            low, high, numbers = (self._scaled(x) for x in (self.low, self.high, numbers))
+            shares = np.clip((numbers - low) / (high - low), 0.0, 1.0)
+            return np.asarray(shares, dtype=np.float32)
+        if self.levels.dtype == object:
+            wanted = pd.Index(values, dtype=object)
+        else:
+            wanted = pd.Index(read_numbers(values, self.label))
+        codes = self.levels.get_indexer(wanted)
+        if (codes < 0).any():
+            allowed = [str(level) for level in self.levels]
+            if len(allowed) > 8:
+                allowed[4:-2] = ["..."]
             raise ValueError(
-                f"{self.label} has {numbers[outside][0]:g}, "
-                f"which is outside its bounds {self.low:g} and {self.high:g}"
+                f"{self.label} has {wanted[codes < 0][0]}, which is none of {', '.join(allowed)}"
             )
-        low, high, numbers = (self._scaled(x) for x in (self.low, self.high, numbers))
-        shares = np.clip((numbers - low) / (high - low), 0.0, 1.0)
-        return np.asarray(shares, dtype=np.float32)
+        return np.asarray(codes, dtype=np.float32)
 
     def below(self, thresholds: Floats) -> Floats:
         """(m,): share of the measure that has codes up to the thresholds (m,)."""
-        return thresholds
+        if self.levels is None:
+            return thresholds
+        return np.asarray((np.floor(thresholds) + 1) / len(self.levels))
 
     def at(self, codes: Codes) -> Floats:
         """(n,) in [0, 1]: a place after all cuts below the codes (n,), before those above."""
-        return codes.astype(np.float64)
+        places = codes.astype(np.float64)
+        return places if self.levels is None else np.asarray((places + 0.5) / len(self.levels))
 
-    def grid(self) -> Floats:
+    def grid(self) -> Floats | pd.Index:
         """Values for a curve."""
+        if self.levels is not None:
+            return self.levels
         points = np.linspace(self._scaled(self.low), self._scaled(self.high), _POINTS)
         return np.clip(np.exp(points) if self.log else points, self.low, self.high)
 
@@ -350,89 +350,46 @@ class _Interval:
         return np.log(x) if self.log else x
 
 
-@dataclass(frozen=True)
-class _Levels:
-    """Values in an order, all of the same weight. Codes are 0, 1, ... The methods: `_Interval`."""
-
-    label: str
-    values: pd.Index
-
-    def codes(self, values: pd.Series) -> Codes:
-        if self.values.dtype == object:
-            wanted = pd.Index(values, dtype=object)
-        else:
-            wanted = pd.Index(read_numbers(values, self.label))
-        codes = self.values.get_indexer(wanted)
-        if (codes < 0).any():
-            known = [str(value) for value in self.values]
-            if len(known) > 8:
-                known[4:-2] = ["..."]
-            raise ValueError(
-                f"{self.label} has {wanted[codes < 0][0]}, which is none of {', '.join(known)}"
-            )
-        return np.asarray(codes, dtype=np.float32)
-
-    def below(self, thresholds: Floats) -> Floats:
-        return np.asarray((np.floor(thresholds) + 1) / len(self.values))
-
-    def at(self, codes: Codes) -> Floats:
-        return np.asarray((codes.astype(np.float64) + 0.5) / len(self.values))
-
-    def grid(self) -> pd.Index:
-        return self.values
-
-
-def _interval(
-    label: str, values: pd.Series, bounds: tuple[float, float] | None, log: bool
-) -> _Interval:
-    """The scale of a column of numbers (n,), from its bounds, declared or observed."""
+def _read_bounds(label: str, values: pd.Series, bounds: Any) -> tuple[float, float]:
+    """The bounds of a column of numbers (n,), declared or observed."""
     numbers = read_numbers(values, label)
     if bounds is None:
-        low, high = float(numbers.min()), float(numbers.max())
-    else:
-        low, high = _read_bounds(label, bounds)
-    if log and low <= 0:
-        what = "has" if bounds is None else "has a lower bound of"
-        raise ValueError(f"{label} {what} {low:g}: a logarithm needs values above 0")
-    if bounds is None:
         span_of(numbers, label, "leave it out, or declare its bounds")
-    return _Interval(label, low, high, log)
-
-
-def _read_bounds(label: str, bounds: tuple[float, float]) -> tuple[float, float]:
+        return float(numbers.min()), float(numbers.max())
     try:
         low, high = map(float, bounds)
+        fits = 0 < high - low < np.inf
     except (TypeError, ValueError):
-        raise ValueError(f"bounds of {label}: {bounds!r} is not a pair of numbers") from None
-    if not 0 < high - low < np.inf:
-        raise ValueError(f"bounds of {label}: {low:g} and {high:g} are no (low, high)")
+        fits = False
+    if not fits:
+        raise ValueError(f"bounds of {label}: {bounds!r} is no pair (low, high) of numbers")
     return low, high
 
 
-def _levels(label: str, levels: Sequence[float]) -> _Levels:
-    """The scale of a column of numbers with declared levels."""
+def _read_levels(label: str, levels: Any) -> pd.Index:
+    """The declared levels of a column of numbers, ascending."""
     try:
         given = np.array([float(level) for level in levels])
     except (TypeError, ValueError):
-        raise ValueError(f"levels of {label}: {levels!r} is not a list of numbers") from None
+        given = np.empty(0)
     values = np.unique(given)
     if len(values) != len(given) or len(values) == 0 or not np.isfinite(values).all():
         raise ValueError(f"levels of {label}: {levels!r} are not finite and different numbers")
-    return _Levels(label, pd.Index(values))
+    return cast(pd.Index, pd.Index(values))
 
 
-def _categories(label: str, values: pd.Series, target: Floats) -> _Levels:
-    """The scale of a categorical column (n,): its categories by the mean of the target (n,)."""
+def _order_categories(label: str, values: pd.Series, target: Floats) -> pd.Index:
+    """The categories of a column (n,) by the mean of the target (n,)."""
     codes, categories = pd.factorize(values.astype(object))
     if len(categories) < 2:
         raise ValueError(f"{label} has one value only: leave it out")
     order = np.argsort(target)  # makes the sums independent of the order of the rows
     means = np.bincount(codes[order], target[order]) / np.bincount(codes)
     ascending = sorted(range(len(categories)), key=lambda c: (means[c], str(categories[c])))
-    return _Levels(label, pd.Index(categories[ascending], dtype=object))
+    return cast(pd.Index, pd.Index(categories[ascending], dtype=object))
 
 
-def _mapped(option: str, entries: Mapping[Any, Any] | None, names: list[Any]) -> dict[int, Any]:
+def _by_position(option: str, entries: Any, names: list[Any]) -> dict[int, Any]:
     """Values by position, given by name or position."""
     if not isinstance(entries, Mapping | None):
         raise ValueError(f"{option}={entries!r} is not a mapping from columns")
@@ -532,7 +489,7 @@ class _Tree:
             yield start, stop, np.asarray(strip, dtype=np.float64).reshape(-1, width)
 
 
-def _read_tree(tree: Any, scales: "Sequence[_Interval | _Levels]") -> _Tree:
+def _read_tree(tree: Any, scales: Sequence[_Scale]) -> _Tree:
     """A tree of scikit-learn, grown on the codes of the columns, over the whole space."""
     left, right, feature = tree.children_left, tree.children_right, tree.feature
     cuts = []

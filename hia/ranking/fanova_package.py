@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.utils import check_consistent_length
+
+from hia.inputs import Floats, read_numbers, read_target, span_of
 
 # ConfigSpace refuses values on a bound; this much of the range is added on either side.
 _MARGIN = 1e-6
@@ -35,7 +38,7 @@ def available() -> bool:
 
 def importances(
     X: pd.DataFrame,
-    y: npt.ArrayLike,
+    y: ArrayLike,
     *,
     n_trees: int = 16,
     min_samples_leaf: int = 3,
@@ -48,34 +51,25 @@ def importances(
     X: (n, K), one column per hyperparameter. y: (n,), the performance.
     min_samples_leaf: 3 rather than the package's 0, whose time grows with the square of n.
     log: columns to take on a logarithmic scale; categorical: columns of categories. Names that X
-    does not have are passed over, so that the defaults serve for any subset of columns. The forest
-    cuts a number anywhere between two values, and shares out by the lengths of the pieces: the
-    weight of a number with two or three values depends on luck, unless it is named `categorical`.
+    does not have are passed over. The forest cuts a number anywhere between two values, and shares
+    out by the lengths of the pieces: the weight of a number with two or three values depends on
+    luck, unless it is named `categorical`.
 
     Returns one row per column of X, in its order: index `hyperparameter`, columns `weight` (mean
     over the trees, in [0, 1]) and `std`. The weights sum to at most 1: the rest is interactions.
     Raises FanovaUnavailable without the package; ValueError where X or y has missing values, their
     lengths differ, y is constant or a `log` column has values of 0 or less.
     """
-    target = np.asarray(y, dtype=np.float64)
-    if target.shape != (len(X),):
-        raise ValueError(
-            f"y has shape {target.shape}, X has {len(X)} rows: one y per row is needed"
-        )
-    if not np.isfinite(target).all():
-        raise ValueError("y has missing or infinite values")
-    if np.ptp(target) == 0:
-        raise ValueError(f"y is constant ({target[0]:g}): there is no variance to share out")
-    columns = {
-        name: _codes(X[name]) if name in categorical else _numbers(X[name], name in log)
-        for name in X.columns
-    }
+    target = read_target(y)
+    check_consistent_length(X, target)
+    span_of(target, "y", "no column can explain it")
+    columns = {name: _read(X[name], name in log, name in categorical) for name in X}
     with _compatible() as (fanova, spaces):
         space = spaces.ConfigurationSpace()
         for name, values in columns.items():
             if name in categorical:
-                choices = range(int(values.max()) + 1)
-                space.add(spaces.CategoricalHyperparameter(name, list(choices)))
+                choices = list(range(int(values.max()) + 1))
+                space.add(spaces.CategoricalHyperparameter(name, choices))
             else:
                 margin = _MARGIN * (float(np.ptp(values)) or 1.0)
                 bounds = (values.min() - margin, values.max() + margin)
@@ -89,34 +83,28 @@ def importances(
             min_samples_leaf=min_samples_leaf,
             seed=random_state,
         )
-        shares = {
-            name: forest.quantify_importance((position,))[(position,)]
-            for position, name in enumerate(names)
-        }
-    return pd.DataFrame(
+        rows = [forest.quantify_importance((k,))[(k,)] for k in range(len(names))]
+    table = pd.DataFrame(
         {
-            "weight": [shares[name]["individual importance"] for name in X.columns],
-            "std": [shares[name]["individual std"] for name in X.columns],
+            "weight": [row["individual importance"] for row in rows],
+            "std": [row["individual std"] for row in rows],
         },
-        index=pd.Index(X.columns, name="hyperparameter"),
+        index=pd.Index(names, name="hyperparameter"),
     )
+    return table.loc[list(X)]
 
 
-def _codes(column: pd.Series) -> npt.NDArray[np.float64]:
+def _read(column: pd.Series, log: bool, categorical: bool) -> Floats:
+    label = f"column {column.name!r} of X"
     if column.isna().any():
-        raise ValueError(f"{column.name} has missing values")
-    return pd.Categorical(column).codes.astype(np.float64)
-
-
-def _numbers(column: pd.Series, log: bool) -> npt.NDArray[np.float64]:
-    try:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except ValueError:
-        raise ValueError(f"{column.name} is not numeric: name it in `categorical`") from None
+        raise ValueError(f"{label} has missing values")
+    if categorical:
+        return np.asarray(pd.Categorical(column).codes, dtype=np.float64)
+    values = read_numbers(column, label)
     if not np.isfinite(values).all():
-        raise ValueError(f"{column.name} has missing or infinite values")
+        raise ValueError(f"{label} has infinite values")
     if log and values.min() <= 0:
-        raise ValueError(f"{column.name} has {values.min():g}: a logarithm needs values above 0")
+        raise ValueError(f"{label} has {values.min():g}: a logarithm needs values above 0")
     return np.log(values) if log else values
 
 

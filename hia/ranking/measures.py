@@ -1,11 +1,10 @@
-"""The importance methods on prepared trials: scores of their hyperparameters.
+"""The importance methods, `METHODS`: functions from prepared trials to scores of hyperparameters.
 
-`hia.ranking.methods` prepares the trials and makes a ranking of the scores. A function here is
-called with the trials, a seed and the method's own options, and returns scores (K,); one with a
-count as well returns scores of so many resamples, (count, K), or p-values (K,).
+`hia.ranking.methods` prepares the trials and makes a ranking of the scores. A method is called with
+the trials, a seed and its own options, and returns scores (K,), large for what matters.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,12 +13,6 @@ import numpy as np
 import optuna
 import pandas as pd
 from numpy.typing import NDArray
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.importance import (
     BaseImportanceEvaluator,
     FanovaImportanceEvaluator,
@@ -29,21 +22,18 @@ from optuna.importance import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.feature_selection import SequentialFeatureSelector
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 from hia.inputs import in_unit
 from hia.ranking import fanova_package
-from hia.ranking.columns import Column
 from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
+from hia.space import Hyperparameter, to_distribution
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Measure = Callable[..., Floats]
 
-# Whole numbers in wider ranges are as good as fractions.
-_WIDE = 1000
 # Numbers with at most so many possible values are given as categories to a method without levels.
 _FEW = 10
 
@@ -59,7 +49,7 @@ class Trials:
 
     X: pd.DataFrame
     y: Floats
-    columns: Mapping[str, Column]
+    columns: Mapping[str, Hyperparameter]
     row: Ints
     maximize: bool
 
@@ -70,16 +60,9 @@ class Trials:
 
     def varying(self) -> "Trials":
         """Without the columns that have one value only."""
-        columns = {
-            name: column
-            for name, column in self.columns.items()
-            if self.X[name].min() < self.X[name].max()
-        }
-        return replace(self, X=self.X[list(columns)], columns=columns)
-
-    def categorical(self) -> list[str]:
-        """Names of the categorical columns."""
-        return [name for name, column in self.columns.items() if column.kind == "categorical"]
+        several = (self.X.min() < self.X.max()).to_numpy()
+        X = self.X.loc[:, several]
+        return replace(self, X=X, columns={str(name): self.columns[str(name)] for name in X})
 
     def scaled(self) -> pd.DataFrame:
         """X with base-10 logarithms of the columns on a logarithmic scale."""
@@ -87,114 +70,128 @@ class Trials:
         return self.X.assign(**log)
 
 
+@dataclass(frozen=True)
+class Method:
+    """An importance method.
+
+    label: its name for people. score: what its raw scores are. source: where it is from. measure:
+    (trials, seed, **options) -> scores (K,). resample: with a count as well, scores of so many
+    resamples (count, K); without it, resamples are measured one by one. p_values: with a count as
+    well, of so many permutations, (K,). max_rows: used at most, drawn at random. max_bootstrap:
+    resamples, at most. available: whether what it needs is installed.
+    """
+
+    label: str
+    score: str
+    source: str
+    measure: Measure
+    resample: Measure | None = None
+    p_values: Measure | None = None
+    max_rows: int | None = None
+    max_bootstrap: int | None = None
+    available: Callable[[], bool] = lambda: True
+
+
+METHODS: dict[str, Method] = {}
+
+
+def _method(name: str, label: str, score: str, source: str, **more: Any) -> Callable[..., Measure]:
+    """Enters a function into `METHODS`."""
+
+    def enter(measure: Measure) -> Measure:
+        METHODS[name] = Method(label, score, source, measure, **more)
+        return measure
+
+    return enter
+
+
 def _relief(trials: Trials, options: dict[str, Any]) -> NRReliefF:
     """The paper's options, but for a target that is no share of something."""
     inside = trials.y.min() >= 0 and trials.y.max() <= 1
-    chosen = {
+    categorical = [name for name, one in trials.columns.items() if one.kind == "categorical"]
+    defaults = {
         "n_neighbors": min(30, len(trials.y) - 1),
         "target_scale": "none" if inside else "range",
-        "categorical": trials.categorical(),
+        "categorical": categorical,
     }
-    return NRReliefF(**(chosen | options))
+    return NRReliefF(**(defaults | options))
 
 
-def nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
-    """W of Eq. 10 (Wang et al. 2024). options: of `NRReliefF`."""
-    return _relief(trials, options).fit(trials.scaled(), trials.y).weights_
-
-
-def resample_nrrelieff(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
-    """W of resamples, by `NRReliefF.bootstrap`."""
+def _resample_relief(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
     return _relief(trials, options).bootstrap(trials.scaled(), trials.y, count, seed)
 
 
-def p_values_nrrelieff(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
-    """p-value of each column on its own, by `NRReliefF.permutation_test`."""
+def _test_relief(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
     model = _relief(trials, options)
-    found = model.permutation_test(trials.scaled(), trials.y, count, random_state=seed)
-    return found["p_value"].to_numpy()
+    tested = model.permutation_test(trials.scaled(), trials.y, count, random_state=seed)
+    return tested["p_value"].to_numpy()
 
 
+@_method(
+    "nrrelieff",
+    "N-RReliefF",
+    "W of Eq. 10; the target divided by its range if it is not within 0 and 1",
+    "Wang et al. 2024; Sun et al. 2019; Robnik-Šikonja and Kononenko 2003",
+    resample=_resample_relief,
+    p_values=_test_relief,
+)
+def nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
+    """options: of `NRReliefF`."""
+    return _relief(trials, options).fit(trials.scaled(), trials.y).weights_
+
+
+@_method(
+    "fanova",
+    "fANOVA",
+    "share of the variance of a forest that the hyperparameter explains alone",
+    "Hutter, Hoos and Leyton-Brown 2014",
+)
 def fanova(trials: Trials, seed: int, **options: Any) -> Floats:
-    """Shares of variance (Hutter, Hoos and Leyton-Brown 2014). options: of `FAnova`."""
-    declared = {name: _without_wide(column) for name, column in trials.columns.items()}
-    chosen = {"random_state": seed, **measure_options(declared, declared)}
-    return FAnova(**(chosen | options)).fit(trials.X, trials.y).importances_
-
-
-def _without_wide(column: Column) -> Column:
-    wide = column.kind == "integer" and column.choices is None
-    wide = wide and column.bounds[1] - column.bounds[0] > _WIDE
-    return replace(column, kind="float") if wide else column
-
-
-def package(trials: Trials, seed: int, **options: Any) -> Floats:
-    """The same by the `fanova` package. options: of `fanova_package.importances`."""
-    if len(trials.columns) == 1:  # its forest cuts by 70 % of the columns, rounded down
-        return np.ones(1)
-    few = [name for name, column in trials.columns.items() if _is_few(column)]
-    log = [name for name, column in trials.columns.items() if column.log and name not in few]
-    chosen: dict[str, Any] = {"log": log, "categorical": few, "random_state": seed}
-    found = fanova_package.importances(trials.X, trials.y, **(chosen | options))
-    return found["weight"].to_numpy()
-
-
-def _is_few(column: Column) -> bool:
-    if column.kind == "categorical":
-        return True
-    low, high = column.bounds
-    whole = column.kind == "integer" and high - low < _FEW
-    return whole or (column.choices is not None and len(column.choices) <= _FEW)
-
-
-class _Selector(SequentialFeatureSelector):  # type: ignore[misc]
-    """scikit-learn's selector, which keeps the order of its selection and the scores to itself."""
-
-    def fit(self, X: Any, y: Any = None, **params: Any) -> "_Selector":
-        self.path_: list[tuple[int, float]] = []
-        super().fit(X, y, **params)
-        return self
-
-    def _get_best_new_feature_score(self, *args: Any, **params: Any) -> tuple[int, float]:
-        found: tuple[int, float] = super()._get_best_new_feature_score(*args, **params)
-        self.path_.append(found)
-        return found
-
-
-def forward_selection(
-    trials: Trials, seed: int, n_trees: int = 8, min_samples_leaf: int = 3, n_splits: int = 3
-) -> Floats:
-    """What each column adds to the cross-validated R² of a forest, when a greedy selection comes to
-    take it (Hutter, Hoos and Leyton-Brown 2013, who take the error on validation data).
-
-    n_trees, min_samples_leaf: of the forest. n_splits: folds; copies of a trial are in the same.
-    With K columns it fits n_splits · K (K + 1) / 2 forests. Categories are in an arbitrary order,
-    which trees cut as often as it takes.
-    """
-    X, (y, _) = trials.X.to_numpy(), in_unit(trials.y)  # squares of it are numbers
-    forest = RandomForestRegressor(
-        n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32
-    )
-    folds = GroupKFold(n_splits, shuffle=True, random_state=seed % 2**32)
-    cv = list(folds.split(X, groups=trials.row))
-    path: list[tuple[int, float]] = []
-    if X.shape[1] > 1:
-        path = _Selector(forest, n_features_to_select=X.shape[1] - 1, cv=cv).fit(X, y).path_
-    last = ({*range(X.shape[1])} - {feature for feature, _ in path}).pop()
-    path = [*path, (last, float(cross_val_score(forest, X, y, cv=cv).mean()))]
-    gains = np.empty(len(path))
-    features = [feature for feature, _ in path]
-    gains[features] = np.diff([0.0, *(score for _, score in path)])
-    return gains
+    """options: of `FAnova`."""
+    defaults = {"random_state": seed, **measure_options(trials.columns, trials.columns)}
+    return FAnova(**(defaults | options)).fit(trials.X, trials.y).importances_
 
 
 class _Table(optuna.Study):
-    """A study of finished trials that is in no storage: to store them takes longer than to assess
-    them."""
+    """The trials as a study that is in no storage: to store them takes five times as long as to
+    assess them. What an evaluator asks of a study is its directions and its trials.
 
-    def __init__(self, finished: Sequence[FrozenTrial], maximize: bool) -> None:
-        self._finished = list(finished)
-        self._direction = StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE
+    Logarithms are taken here; categories and numbers with levels are the positions of these.
+    """
+
+    def __init__(self, trials: Trials) -> None:
+        self._direction = StudyDirection.MAXIMIZE if trials.maximize else StudyDirection.MINIMIZE
+        values, distributions, scaled = {}, {}, trials.scaled()
+        for name, column in trials.columns.items():
+            numbers = scaled[name]
+            if column.kind == "categorical":
+                column = replace(column, choices=tuple(range(len(column.choices or ()))))
+            elif column.choices is not None:
+                numbers = pd.Series(np.searchsorted(column.choices, trials.X[name]))
+                column = Hyperparameter(name, "integer", 0, len(column.choices) - 1)
+            elif column.kind == "float" or column.log:
+                low, high = np.log10(column.bounds) if column.log else column.bounds
+                numbers = numbers.clip(low, high)
+                column = Hyperparameter(name, "float", low, high)
+            values[name] = numbers.astype(float if column.kind == "float" else int).tolist()
+            distributions[name] = to_distribution(column)
+        now = datetime.now()
+        self._finished = [
+            FrozenTrial(
+                number=number,
+                trial_id=number,
+                state=TrialState.COMPLETE,
+                value=float(value),
+                datetime_start=now,
+                datetime_complete=now,
+                params=dict(zip(values, row, strict=True)),
+                distributions=distributions,
+                user_attrs={},
+                system_attrs={},
+                intermediate_values={},
+            )
+            for number, (value, *row) in enumerate(zip(trials.y, *values.values(), strict=True))
+        ]
 
     @property
     def directions(self) -> list[StudyDirection]:
@@ -204,84 +201,105 @@ class _Table(optuna.Study):
         return self._finished
 
 
-def _finished(trials: Trials) -> list[FrozenTrial]:
-    """One per row. Logarithms are taken here; numbers with levels are the positions of these."""
-    values: dict[str, list[Any]] = {}
-    distributions: dict[str, BaseDistribution] = {}
-    scaled = trials.scaled()
-    for name, column in trials.columns.items():
-        if column.kind == "categorical":
-            distributions[name] = CategoricalDistribution(range(len(column.choices or ())))
-            values[name] = scaled[name].astype(int).tolist()
-        elif column.choices is not None:
-            distributions[name] = IntDistribution(0, len(column.choices) - 1)
-            values[name] = np.searchsorted(column.choices, trials.X[name]).tolist()
-        elif column.kind == "integer" and not column.log:
-            distributions[name] = IntDistribution(int(column.bounds[0]), int(column.bounds[1]))
-            values[name] = scaled[name].astype(int).tolist()
-        else:
-            low, high = np.log10(column.bounds) if column.log else column.bounds
-            distributions[name] = FloatDistribution(low, high)
-            values[name] = scaled[name].clip(low, high).tolist()
-    now = datetime.now()
-    return [
-        FrozenTrial(
-            number=number,
-            trial_id=number,
-            state=TrialState.COMPLETE,
-            value=float(value),
-            datetime_start=now,
-            datetime_complete=now,
-            params=dict(zip(values, row, strict=True)),
-            distributions=distributions,
-            user_attrs={},
-            system_attrs={},
-            intermediate_values={},
-        )
-        for number, (value, *row) in enumerate(zip(trials.y, *values.values(), strict=True))
-    ]
+def _assess(trials: Trials, evaluator: BaseImportanceEvaluator) -> Floats:
+    scores = evaluator.evaluate(_Table(trials))
+    return np.array([scores[name] for name in trials.columns])
 
 
-def _through(evaluator: Callable[..., BaseImportanceEvaluator]) -> tuple[Measure, Measure]:
-    """Scores, and scores of resamples, of a study of the trials by an evaluator of Optuna, which is
-    made from a seed and options."""
-
-    def measure(trials: Trials, seed: int, **options: Any) -> Floats:
-        return assess(_finished(trials), trials, seed, options)
-
-    def resample(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
-        random = np.random.default_rng(seed)
-        finished = _finished(trials)
-        n = len(finished)
-        resamples = np.empty((count, trials.X.shape[1]))
-        for scores in resamples:
-            drawn = [finished[row] for row in np.sort(random.integers(n, size=n))]
-            scores[:] = assess(drawn, trials, int(random.integers(2**31)), options)
-        return resamples
-
-    def assess(
-        finished: Sequence[FrozenTrial], trials: Trials, seed: int, options: dict[str, Any]
-    ) -> Floats:
-        study = _Table(finished, trials.maximize)
-        found = evaluator(seed, **options).evaluate(study)
-        return np.array([found[name] for name in trials.columns])
-
-    return measure, resample
+@_method(
+    "ped_anova",
+    "PED-ANOVA (Optuna)",
+    "Pearson divergence of the best tenth of the trials from all, times 0.01",
+    "Watanabe, Bansal and Hutter 2023",
+)
+def ped_anova(trials: Trials, seed: int, **options: Any) -> Floats:
+    """options: of Optuna's `PedAnovaImportanceEvaluator`. Nothing is random."""
+    return _assess(trials, PedAnovaImportanceEvaluator(**options))
 
 
-def _ped_anova(seed: int, **options: Any) -> BaseImportanceEvaluator:
-    """It has nothing random."""
-    return PedAnovaImportanceEvaluator(**options)
+@_method(
+    "forward_selection",
+    "forward selection",
+    "gain of cross-validated R² when a greedy selection takes the hyperparameter",
+    "Hutter, Hoos and Leyton-Brown 2013",
+    max_rows=1000,
+    max_bootstrap=20,
+)
+def forward_selection(
+    trials: Trials, seed: int, n_trees: int = 8, min_samples_leaf: int = 3, n_splits: int = 3
+) -> Floats:
+    """n_trees, min_samples_leaf: of the forest. n_splits: folds; copies of a trial are in the same.
+
+    With K columns it fits n_splits · K (K + 1) / 2 forests. The authors take the error on
+    validation data. Categories are in an arbitrary order, which trees cut as often as it takes.
+    """
+    X, (y, _) = trials.X.to_numpy(), in_unit(trials.y)  # squares of it are numbers
+    forest = RandomForestRegressor(
+        n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32
+    )
+    folds = GroupKFold(n_splits, shuffle=True, random_state=seed % 2**32)
+    cv = list(folds.split(X, groups=trials.row))
+    gains, before = np.zeros(X.shape[1]), 0.0
+    taken: list[int] = []
+    while len(taken) < X.shape[1]:
+        scores = {
+            k: float(cross_val_score(forest, X[:, np.sort([*taken, k])], y, cv=cv).mean())
+            for k in range(X.shape[1])
+            if k not in taken
+        }
+        best = max(scores, key=lambda k: scores[k])
+        gains[best], before = scores[best] - before, scores[best]
+        taken.append(best)
+    return gains
 
 
-def _optuna_fanova(seed: int, n_trees: int = 16, **options: Any) -> BaseImportanceEvaluator:
-    return FanovaImportanceEvaluator(n_trees=n_trees, seed=seed, **options)
+@_method(
+    "impurity",
+    "decrease of impurity (Optuna)",
+    "share of the decrease of squared error by the cuts of a forest",
+    "Breiman 2001; Louppe et al. 2013",
+    max_bootstrap=20,
+)
+def impurity(trials: Trials, seed: int, **options: Any) -> Floats:
+    """options: of Optuna's `MeanDecreaseImpurityImportanceEvaluator`."""
+    return _assess(trials, MeanDecreaseImpurityImportanceEvaluator(seed=seed, **options))
 
 
-def _impurity(seed: int, **options: Any) -> BaseImportanceEvaluator:
-    return MeanDecreaseImpurityImportanceEvaluator(seed=seed, **options)
+@_method(
+    "optuna_fanova",
+    "fANOVA (Optuna)",
+    "as fanova, by another forest",
+    "Hutter, Hoos and Leyton-Brown 2014",
+    max_rows=500,
+    max_bootstrap=20,
+)
+def optuna_fanova(trials: Trials, seed: int, n_trees: int = 16, **options: Any) -> Floats:
+    """options: of Optuna's `FanovaImportanceEvaluator`."""
+    return _assess(trials, FanovaImportanceEvaluator(n_trees=n_trees, seed=seed, **options))
 
 
-ped_anova, resample_ped_anova = _through(_ped_anova)
-optuna_fanova, resample_optuna_fanova = _through(_optuna_fanova)
-impurity, resample_impurity = _through(_impurity)
+def _is_few(column: Hyperparameter) -> bool:
+    few = column.choices is not None and len(column.choices) <= _FEW
+    if few or column.kind != "integer":
+        return few or column.kind == "categorical"
+    return column.bounds[1] - column.bounds[0] < _FEW
+
+
+@_method(
+    "fanova_package",
+    "fANOVA (fanova)",
+    "as fanova, by the package of its authors",
+    "Hutter, Hoos and Leyton-Brown 2014",
+    max_rows=3000,
+    max_bootstrap=20,
+    available=fanova_package.available,
+)
+def package(trials: Trials, seed: int, **options: Any) -> Floats:
+    """options: of `fanova_package.importances`."""
+    if len(trials.columns) == 1:  # its forest cuts by 70 % of the columns, rounded down
+        return np.ones(1)
+    few = [name for name, column in trials.columns.items() if _is_few(column)]
+    log = [name for name, column in trials.columns.items() if column.log and name not in few]
+    defaults: dict[str, Any] = {"log": log, "categorical": few, "random_state": seed}
+    table = fanova_package.importances(trials.X, trials.y, **(defaults | options))
+    return table["weight"].to_numpy()

@@ -1,8 +1,6 @@
 """Importance methods behind one interface: a table of trials in, a `Ranking` out.
 
-`METHODS` has the two methods of the paper, N-RReliefF and functional ANOVA, and those that they are
-compared with: forward selection, PED-ANOVA, and the forests of Optuna and of the `fanova` package.
-`rank` does the same for all of them:
+`rank` does the same for all of `METHODS`:
 
 - Rows without a value of the target are left out. Rows and columns are put in an order of their
   own, so that no result depends on the order they come in.
@@ -20,43 +18,23 @@ compared with: forward selection, PED-ANOVA, and the forests of Optuna and of th
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hia.ranking import columns as describe
-from hia.ranking import fanova_package, measures
-from hia.ranking.columns import Column, ColumnError
-from hia.ranking.measures import Floats, Measure, Trials
+from hia.ranking import measures
+from hia.ranking.columns import describe, read, read_target
+from hia.ranking.measures import Floats, Method, Trials
+from hia.relief import shares
+from hia.space import Hyperparameter
 
+METHODS = measures.METHODS
 MISSING = ("draw", "drop")
 # Fewer trials than this say nothing about anything.
 MIN_TRIALS = 10
-
-
-@dataclass(frozen=True)
-class Method:
-    """An importance method.
-
-    label: its name for people. score: what its raw scores are. source: where it is from. measure,
-    resample, p_values: see `hia.ranking.measures`; without `resample`, resamples are measured one
-    by one.
-    max_rows: used at most, drawn at random. max_bootstrap: resamples, at most. available: whether
-    what it needs is installed.
-    """
-
-    label: str
-    score: str
-    source: str
-    measure: Measure
-    resample: Measure | None = None
-    p_values: Measure | None = None
-    max_rows: int | None = None
-    max_bootstrap: int | None = None
-    available: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -87,7 +65,7 @@ class Ranking:
 def rank(
     table: pd.DataFrame,
     target: str,
-    columns: Sequence[Column | str] | None = None,
+    columns: Sequence[Hyperparameter | str] | None = None,
     method: str = "nrrelieff",
     *,
     n_bootstrap: int = 100,
@@ -102,8 +80,8 @@ def rank(
     """How much each hyperparameter matters for the target, by one method.
 
     table: one row per trial. target: the column to explain, numbers. columns: the hyperparameters,
-    as `Column` or as names, which are then inferred from the table; None infers which they are
-    (`hia.ranking.columns.infer`). method: a key of `METHODS`.
+    as `Hyperparameter` or as names, which are then inferred from the table; None infers which they
+    are (`hia.ranking.columns.infer`). method: a key of `METHODS`.
     n_bootstrap: resamples of the intervals, 0 for none, at most the method's `max_bootstrap`.
     n_permutations: for p-values, where the method has them (`NRReliefF.permutation_test`).
     level: of the percentile intervals, between 0 and 1. maximize: whether large values of the
@@ -111,23 +89,27 @@ def rank(
     trial does not have (see the head of this module), or "drop" the trial. max_rows: instead of the
     method's own. options: of the method.
 
-    Raises ColumnError for a table or columns that do not fit each other; ValueError for a wrong
-    option, too few trials, a target that is the same in all of them, and what the method cannot do.
+    Raises ValueError for a table or columns that do not fit each other, a wrong option, too few
+    trials, a target that is the same in all of them, and what the method cannot do.
     """
-    chosen = _method(method)
+    if method not in METHODS:
+        raise ValueError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
+    chosen = METHODS[method]
     _check_options(n_bootstrap, n_permutations, level, missing)
-    described = _describe(table, target, columns)
+    described = describe(table, target, columns).columns
     notes: list[str] = []
     trials = _read(table, target, described, missing, random_state, maximize, notes)
-    limit = chosen.max_rows if max_rows is None else max_rows
-    trials = _at_most(trials, limit, random_state, notes)
+    trials = _at_most(trials, max_rows or chosen.max_rows, random_state, notes)
     names = [column.name for column in described]
     varying = trials.varying()
     if not varying.columns:
         raise ValueError(f"all of {', '.join(names)} have one value only: there is nothing to rank")
 
     started = time.perf_counter()
-    scores = _measure(chosen, varying, random_state, options, notes)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scores = chosen.measure(varying, random_state, **options)
+    notes += dict.fromkeys(str(warning.message) for warning in caught)
     measured = time.perf_counter()
     count = min(n_bootstrap, chosen.max_bootstrap or n_bootstrap)
     resamples = _resample(chosen, varying, random_state, count, options)
@@ -136,11 +118,11 @@ def rank(
     if n_permutations and chosen.p_values is not None:
         p_values = chosen.p_values(varying, random_state, n_permutations, **options)
 
-    found = _tabulate(list(varying.columns), scores, resamples, level).assign(p_value=p_values)
+    weighed = _tabulate(list(varying.columns), scores, resamples, level).assign(p_value=p_values)
     return Ranking(
         method=method,
         target=target,
-        table=_with_constant(found, names),
+        table=_with_constant(weighed, names),
         level=level,
         n_bootstrap=count,
         n_rows=len(trials.y),
@@ -148,12 +130,6 @@ def rank(
         bootstrap_seconds=resampled - measured,
         notes=tuple(notes),
     )
-
-
-def _method(name: str) -> Method:
-    if name not in METHODS:
-        raise ValueError(f"there is no method {name!r}; there are {', '.join(METHODS)}")
-    return METHODS[name]
 
 
 def _check_options(n_bootstrap: int, n_permutations: int, level: float, missing: str) -> None:
@@ -166,37 +142,19 @@ def _check_options(n_bootstrap: int, n_permutations: int, level: float, missing:
         raise ValueError(f"missing={missing!r} is not one of {', '.join(MISSING)}")
 
 
-def _describe(
-    table: pd.DataFrame, target: str, columns: Sequence[Column | str] | None
-) -> list[Column]:
-    """The hyperparameters; those given as names are inferred."""
-    if columns is None:
-        return describe.infer(table, target).columns
-    if isinstance(columns, str):
-        raise ValueError(f"columns={columns!r} is not a list; [{columns!r}] is")
-    described = []
-    for column in columns:
-        name = column.name if isinstance(column, Column) else column
-        if name == target:
-            raise ColumnError(f"{target!r} is the target and a hyperparameter")
-        described.append(column if isinstance(column, Column) else describe.infer_one(table, name))
-    return described
-
-
 def _read(
     table: pd.DataFrame,
     target: str,
-    columns: Sequence[Column],
+    columns: Sequence[Hyperparameter],
     missing: str,
     random_state: int,
     maximize: bool,
     notes: list[str],
 ) -> Trials:
     """The trials that count, in an order of their own."""
-    if not columns:
-        raise ColumnError("there is no hyperparameter to rank")
-    X = describe.read(table, sorted(columns, key=lambda column: column.name))
-    y = describe.read_target(table, target)
+    by_name = {column.name: column for column in sorted(columns, key=lambda column: column.name)}
+    X = read(table, sorted(columns, key=lambda column: column.name))
+    y = read_target(table, target)
     usable = np.isfinite(y)
     if not usable.all():
         notes.append(f"{np.count_nonzero(~usable):,} trials without {target} are left out")
@@ -213,19 +171,13 @@ def _read(
         )
     if (y == y[0]).all():
         raise ValueError(f"{target} is {y[0]:g} in all trials: nothing can explain it")
-    by_name = {column.name: column for column in sorted(columns, key=lambda column: column.name)}
     for name, column in by_name.items():
-        if column.kind == "categorical":
-            X[name] = _codes(X[name], column)
-    order = np.lexsort([*(X[name].fillna(-np.inf) for name in by_name), y])
+        if column.kind == "categorical":  # as positions in the choices
+            codes = {choice: float(code) for code, choice in enumerate(column.choices or ())}
+            X[name] = X[name].map(codes).astype("float64")
+    order = np.lexsort([*X.fillna(-np.inf).to_numpy().T, y])
     X, y = X.iloc[order].reset_index(drop=True), y[order]
     return Trials(_drawn(X, random_state, notes), y, by_name, np.arange(len(y)), maximize)
-
-
-def _codes(values: pd.Series, column: Column) -> pd.Series:
-    """float64: position in the choices, NaN where missing."""
-    codes = {choice: float(code) for code, choice in enumerate(column.choices or ())}
-    return values.map(codes).astype("float64")
 
 
 def _drawn(X: pd.DataFrame, random_state: int, notes: list[str]) -> pd.DataFrame:
@@ -235,15 +187,15 @@ def _drawn(X: pd.DataFrame, random_state: int, notes: list[str]) -> pd.DataFrame
     for name, values in X.items():
         absent = values.isna()
         if absent.all():
-            raise ColumnError(f"column {name!r} has no value in any trial that is used")
-        filled[name] = values
+            raise ValueError(f"column {name!r} has no value in any trial that is used")
         if absent.any():
             draws = random.choice(values[~absent].to_numpy(), len(values))
-            filled[name] = values.where(~absent, draws)
+            values = values.where(~absent, draws)
             notes.append(
                 f"{name} is missing in {absent.mean():.0%} of the trials, where it can have no "
                 "effect: drawn at random there"
             )
+        filled[name] = values
     return pd.DataFrame(filled)
 
 
@@ -251,20 +203,9 @@ def _at_most(trials: Trials, limit: int | None, random_state: int, notes: list[s
     n = len(trials.y)
     if limit is None or n <= limit:
         return trials
-    chosen = np.random.default_rng(random_state).choice(n, limit, replace=False)
+    rows = np.random.default_rng(random_state).choice(n, limit, replace=False)
     notes.append(f"{limit:,} of {n:,} trials, drawn at random")
-    return trials.take(np.sort(chosen))
-
-
-def _measure(
-    method: Method, trials: Trials, seed: int, options: dict[str, Any], notes: list[str]
-) -> Floats:
-    """The scores (K,). What the method warns of becomes a note."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        scores = method.measure(trials, seed, **options)
-    notes += dict.fromkeys(str(warning.message) for warning in caught)
-    return scores
+    return trials.take(np.sort(rows))
 
 
 def _resample(
@@ -289,111 +230,40 @@ def _resample(
 
 def _tabulate(names: list[str], scores: Floats, resamples: Floats, level: float) -> pd.DataFrame:
     """Scores (K,), shares and ranks, with intervals from those of resamples (count, K)."""
-    found = pd.DataFrame(index=pd.Index(names, name="hyperparameter"))
-    for what, of in (("score", np.asarray), ("share", _shares), ("rank", _ranks)):
-        found[what] = of(scores)
+    table = pd.DataFrame(index=pd.Index(names, name="hyperparameter"))
+    for what, of in (("score", np.asarray), ("share", shares), ("rank", _ranks)):
+        table[what] = of(scores)
         low = high = np.full(len(names), np.nan)
         if len(resamples):
-            low, high = _limits(of(resamples), level)
+            limits = [(1 - level) / 2, (1 + level) / 2]
+            low, high = np.quantile(of(resamples), limits, axis=0, method="inverted_cdf")
             if what != "rank":
                 low, high = _centred(low, high, of(scores), of(resamples))
-        found[f"{what}_low"], found[f"{what}_high"] = low, high
-    return found
+        table[f"{what}_low"], table[f"{what}_high"] = low, high
+    return table
 
 
-def _limits(resamples: Floats, level: float) -> Floats:
-    """(2, K): the percentiles between which this part of (count, K) resamples lies."""
-    limits = [(1 - level) / 2, (1 + level) / 2]
-    return np.asarray(np.quantile(resamples, limits, axis=0, method="inverted_cdf"))
-
-
-def _centred(low: Floats, high: Floats, found: Floats, resamples: Floats) -> tuple[Floats, Floats]:
-    """The limits with the median of the resamples moved to what was found, not below 0 where
+def _centred(low: Floats, high: Floats, value: Floats, resamples: Floats) -> tuple[Floats, Floats]:
+    """The limits with the median of the resamples moved to the value of all rows, not below 0 where
     nothing is below 0.
 
     Resamples have fewer different rows than the table, from which a forest finds less of a small
     effect, and more noise.
     """
-    shift = found - np.median(resamples, axis=0)
-    least = np.minimum(np.minimum(resamples.min(axis=0), found), 0.0)
+    shift = value - np.median(resamples, axis=0)
+    least = np.minimum(np.minimum(resamples.min(axis=0), value), 0.0)
     return np.maximum(low + shift, least), high + shift
 
 
-def _with_constant(found: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def _with_constant(weighed: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """With columns that have one value only, in the order of the names."""
-    constant = [name for name in names if name not in found.index]
-    last = len(found) + 1
-    found = found.assign(note="").reindex(pd.Index(names, name="hyperparameter"))
-    found.loc[constant, ["score", "share", "rank", "note"]] = 0.0, 0.0, last, "one value only"
-    return found.astype({"rank": int})
-
-
-def _shares(scores: Floats) -> Floats:
-    """(..., K): max(score, 0) in parts of their sum; 0 where none is above 0."""
-    positive = np.maximum(scores, 0.0)
-    total = positive.sum(axis=-1, keepdims=True)
-    return np.asarray(np.divide(positive, total, out=np.zeros_like(positive), where=total > 0))
+    constant = [name for name in names if name not in weighed.index]
+    last = len(weighed) + 1
+    table = weighed.assign(note="").reindex(pd.Index(names, name="hyperparameter"))
+    table.loc[constant, ["score", "share", "rank", "note"]] = 0.0, 0.0, last, "one value only"
+    return table.astype({"rank": int})
 
 
 def _ranks(scores: Floats) -> Floats:
     """(..., K): 1 + how many scores are larger."""
     return np.asarray(1.0 + (scores[..., None, :] > scores[..., :, None]).sum(axis=-1))
-
-
-METHODS: dict[str, Method] = {
-    "nrrelieff": Method(
-        "N-RReliefF",
-        "W of Eq. 10; the target divided by its range if it is not within 0 and 1",
-        "Wang et al. 2024; Sun et al. 2019; Robnik-Šikonja and Kononenko 2003",
-        measures.nrrelieff,
-        measures.resample_nrrelieff,
-        measures.p_values_nrrelieff,
-    ),
-    "fanova": Method(
-        "fANOVA",
-        "share of the variance of a forest that the hyperparameter explains alone",
-        "Hutter, Hoos and Leyton-Brown 2014",
-        measures.fanova,
-    ),
-    "ped_anova": Method(
-        "PED-ANOVA (Optuna)",
-        "Pearson divergence of the best tenth of the trials from all, times 0.01",
-        "Watanabe, Bansal and Hutter 2023",
-        measures.ped_anova,
-        measures.resample_ped_anova,
-    ),
-    "forward_selection": Method(
-        "forward selection",
-        "gain of cross-validated R² when a greedy selection takes the hyperparameter",
-        "Hutter, Hoos and Leyton-Brown 2013",
-        measures.forward_selection,
-        max_rows=1000,
-        max_bootstrap=20,
-    ),
-    "impurity": Method(
-        "decrease of impurity (Optuna)",
-        "share of the decrease of squared error by the cuts of a forest",
-        "Breiman 2001; Louppe et al. 2013",
-        measures.impurity,
-        measures.resample_impurity,
-        max_bootstrap=20,
-    ),
-    "optuna_fanova": Method(
-        "fANOVA (Optuna)",
-        "as fanova, by another forest",
-        "Hutter, Hoos and Leyton-Brown 2014",
-        measures.optuna_fanova,
-        measures.resample_optuna_fanova,
-        max_rows=500,
-        max_bootstrap=20,
-    ),
-    "fanova_package": Method(
-        "fANOVA (fanova)",
-        "as fanova, by the package of its authors",
-        "Hutter, Hoos and Leyton-Brown 2014",
-        measures.package,
-        max_rows=3000,
-        max_bootstrap=20,
-        available=fanova_package.available,
-    ),
-}

@@ -26,7 +26,6 @@ import numpy as np
 import pandas as pd
 
 from hia import space
-from hia.ranking import columns
 from hia_book import screening
 from hia_book.truth import CONTENDERS, agreement
 
@@ -97,7 +96,7 @@ def measure(rows: pd.DataFrame, job: Job) -> Row:
     scores, problem = None, ""
     try:
         ranking = CONTENDERS[job.method].rank(
-            rows.iloc[chosen], "accuracy", columns.of_space(), job.repeat
+            rows.iloc[chosen], "accuracy", space.TABLE1, job.repeat
         )
         scores = ranking.table["score"].loc[list(COMPARED)].tolist()
     except ValueError as error:

@@ -20,7 +20,7 @@ import optuna
 import pandas as pd
 from optuna.exceptions import ExperimentalWarning
 
-from hia.ranking.columns import Column
+from hia.space import to_distribution
 from hia_book import truth
 from hia_book.surfaces import TARGET, Surface
 
@@ -97,20 +97,11 @@ def _run(surface: Surface, trials: int, seed: tuple[int, int]) -> pd.DataFrame:
     study = optuna.create_study(direction="maximize", sampler=sampler)
     found = []
     for _ in range(trials):
-        trial = study.ask()
-        asked = pd.DataFrame([{c.name: _suggest(trial, c) for c in surface.columns}])
+        trial = study.ask({c.name: to_distribution(c) for c in surface.columns})
+        asked = pd.DataFrame([trial.params])
         found.append(surface.evaluate(asked, rng))
         study.tell(trial, float(found[-1][TARGET].iloc[0]))
     return pd.concat(found, ignore_index=True)
-
-
-def _suggest(trial: optuna.Trial, column: Column) -> Any:
-    if column.choices is not None:
-        return trial.suggest_categorical(column.name, column.choices)
-    low, high = column.bounds
-    if column.kind == "float":
-        return trial.suggest_float(column.name, low, high, log=column.log)
-    return trial.suggest_int(column.name, int(low), int(high), log=column.log)
 
 
 def load(folder: Path) -> pd.DataFrame:

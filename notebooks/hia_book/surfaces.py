@@ -31,10 +31,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from hia import space
-from hia.ranking import columns as describe
-from hia.ranking.columns import Column
 from hia.ranking.fanova import FAnova, measure_options
+from hia.space import FILTERS, SPACE, TABLE1, Hyperparameter
 
 Floats = NDArray[np.float64]
 # A function of one hyperparameter, of its place in [0, 1].
@@ -73,7 +71,7 @@ class Surface:
 
     name: str
     text: str
-    columns: tuple[Column, ...]
+    columns: tuple[Hyperparameter, ...]
     response: Response
     noise: float = 0.0
     only_where: Mapping[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict)
@@ -111,7 +109,7 @@ class Surface:
 # --- the measure of a space ----------------------------------------------------------------------
 
 
-def values_at(column: Column, places: Floats) -> pd.Series:
+def values_at(column: Hyperparameter, places: Floats) -> pd.Series:
     """Values at places (n,) in [0, 1), uniform over the column's measure if the places are."""
     if (choices := _choices(column)) is not None:
         at = (places * len(choices)).astype(np.intp)
@@ -124,7 +122,7 @@ def values_at(column: Column, places: Floats) -> pd.Series:
     return pd.Series(np.clip(values, low, high))
 
 
-def places_of(column: Column, values: pd.Series) -> Floats:
+def places_of(column: Hyperparameter, values: pd.Series) -> Floats:
     """Where values (n,) lie: from 0 for the lowest to 1 for the highest, on the column's scale;
     choices are evenly spaced."""
     if (choices := _choices(column)) is not None:
@@ -137,7 +135,7 @@ def places_of(column: Column, values: pd.Series) -> Floats:
     return np.asarray((numbers - low) / (high - low))
 
 
-def _choices(column: Column) -> Sequence[Any] | None:
+def _choices(column: Hyperparameter) -> Sequence[Any] | None:
     """All values, where they can be counted. They are equally likely."""
     if column.choices is not None:
         return column.choices
@@ -148,7 +146,7 @@ def _choices(column: Column) -> Sequence[Any] | None:
     return range(int(column.bounds[0]), int(column.bounds[1]) + 1)
 
 
-def _quadrature(column: Column) -> tuple[Floats, Floats]:
+def _quadrature(column: Hyperparameter) -> tuple[Floats, Floats]:
     """Places and weights, which sum to 1, of the column's measure."""
     if (choices := _choices(column)) is not None:
         return np.arange(len(choices)) / max(1, len(choices) - 1), np.full(
@@ -169,7 +167,7 @@ class Products:
     are polynomials of a degree up to 31, or so smooth that a quadrature of 32 points is exact.
     """
 
-    columns: tuple[Column, ...]
+    columns: tuple[Hyperparameter, ...]
     terms: tuple[tuple[float, Mapping[str, Shape]], ...]
 
     def __call__(self, X: pd.DataFrame) -> Floats:
@@ -231,7 +229,7 @@ def by_choice(*values: float) -> Shape:
     return lambda u: np.array(values)[np.rint(u * (len(values) - 1)).astype(np.intp)]
 
 
-def standard(column: Column, shape: Shape) -> Shape:
+def standard(column: Hyperparameter, shape: Shape) -> Shape:
     """The function with mean 0 and variance 1."""
     places, weights = _quadrature(column)
     values = shape(places)
@@ -243,7 +241,7 @@ def standard(column: Column, shape: Shape) -> Shape:
 class _Sum:
     """A `Products` of variance 1 that is made of parts with stated shares of it."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Hyperparameter]) -> None:
         self.columns = {column.name: column for column in columns}
         self.terms: list[tuple[float, Mapping[str, Shape]]] = []
 
@@ -269,7 +267,7 @@ class _Sum:
 
 def synthetic() -> dict[str, Surface]:
     """The surfaces that are made up, by name. Their variance is 1."""
-    table1 = tuple(describe.of_space())
+    table1 = TABLE1
     additive = _additive(table1)
     lr = next(column for column in table1 if column.name == "lr")
     with_copy = (*table1, replace(lr, name="lr_copy", origin="declared"))
@@ -304,7 +302,7 @@ def synthetic() -> dict[str, Surface]:
     return {surface.name: surface for surface in made}
 
 
-def _additive(columns: Sequence[Column]) -> Products:
+def _additive(columns: Sequence[Hyperparameter]) -> Products:
     """`in_channel_num` has no influence."""
     made = _Sum(columns)
     made.add(0.30, lr=hump(0.7)).add(0.22, num_conv_layers=saturating)
@@ -314,7 +312,7 @@ def _additive(columns: Sequence[Column]) -> Products:
     return made.done()
 
 
-def _interactions(columns: Sequence[Column]) -> Products:
+def _interactions(columns: Sequence[Hyperparameter]) -> Products:
     """`stride` and `kernel` matter together only, `in_channel_num` not at all."""
     made = _Sum(columns)
     made.add(0.16, lr=hump(0.6)).add(0.11, num_conv_layers=rising).add(0.07, dropout_rate=hump(0.2))
@@ -326,7 +324,7 @@ def _interactions(columns: Sequence[Column]) -> Products:
     return made.done()
 
 
-def _product(columns: Sequence[Column]) -> Products:
+def _product(columns: Sequence[Hyperparameter]) -> Products:
     """Π (1 + a_i g_i) with g_i of mean 0 and variance 1: the variance is Π (1 + a_i²) - 1."""
     strengths: dict[str, tuple[float, Shape]] = {
         "lr": (1.0, hump(0.6)),
@@ -354,12 +352,14 @@ def _product(columns: Sequence[Column]) -> Products:
 def _conditional() -> Surface:
     """Filters of layers that may not be there, momentum for one optimizer, and categories."""
     columns = (
-        *describe.of_space(("num_conv_layers", "num_filters_1", "num_filters_2", "num_filters_3")),
-        Column("optimizer", "categorical", choices=("Adam", "RMSprop", "SGD", "Adagrad")),
-        Column("momentum", "float", 0.0, 0.99),
-        *describe.of_space(("lr", "dropout_rate")),
-        Column("activation", "categorical", choices=("ReLU", "tanh", "GELU", "sigmoid", "ELU")),
-        *describe.of_space(("batch_size", "num_fc_units")),
+        *(SPACE[name] for name in ("num_conv_layers", *FILTERS)),
+        Hyperparameter("optimizer", "categorical", choices=("Adam", "RMSprop", "SGD", "Adagrad")),
+        Hyperparameter("momentum", "float", 0.0, 0.99),
+        *(SPACE[name] for name in ("lr", "dropout_rate")),
+        Hyperparameter(
+            "activation", "categorical", choices=("ReLU", "tanh", "GELU", "sigmoid", "ELU")
+        ),
+        *(SPACE[name] for name in ("batch_size", "num_fc_units")),
     )
     made = _Sum(columns)
     made.add(0.24, lr=hump(0.6)).add(0.16, optimizer=by_choice(3, 2, 0, 1))
@@ -414,7 +414,7 @@ class _Forest(FAnova):
 class _Fitted:
     """The response of a forest. points, replicates: of the estimate of the totals."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[Hyperparameter, ...]
     forest: _Forest
     points: int
     replicates: int
@@ -441,10 +441,10 @@ def of_study(trials: pd.DataFrame, *, points: int = 4096, replicates: int = 16) 
 
     trials: as `hia.trials.load` returns it. points, replicates: see `jansen`.
     """
-    columns = tuple(describe.of_space())
+    columns = TABLE1
     names = [column.name for column in columns]
     forest = _Forest(
-        _TREES, _LEAF, **measure_options(space.SPACE, names), random_state=0
+        _TREES, _LEAF, **measure_options(SPACE, names), random_state=0
     ).fit(trials[names], trials["accuracy"])  # fmt: skip
     response = _Fitted(columns, forest, points, replicates)
     return Surface(STUDY, STUDY_TEXT, columns, response)
@@ -452,7 +452,7 @@ def of_study(trials: pd.DataFrame, *, points: int = 4096, replicates: int = 16) 
 
 def jansen(
     response: Callable[[pd.DataFrame], Floats],
-    columns: Sequence[Column],
+    columns: Sequence[Hyperparameter],
     points: int,
     replicates: int,
     random_state: int = 0,

@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike
 
 from hia.files import read_parquet
 from hia.ranking import methods
-from hia.ranking.columns import Column
+from hia.space import Hyperparameter
 from hia_book import surfaces
 from hia_book.surfaces import TARGET, Floats, Surface
 
@@ -64,7 +64,7 @@ class Contender:
         return methods.METHODS[self.method].available()
 
     def rank(
-        self, table: pd.DataFrame, target: str, columns: Sequence[Column], random_state: int
+        self, table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter], random_state: int
     ) -> methods.Ranking:
         """`methods.rank` of all rows, without intervals."""
         return methods.rank(

@@ -50,7 +50,6 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 from hia import space
 from hia.files import read_parquet
-from hia.ranking import columns as describe
 from hia_book.surfaces import values_at
 from hia_book.truth import CONTENDERS
 
@@ -96,7 +95,6 @@ _ORDERS = 5
 _RESAMPLES = 2000
 _SINGLE = 1e-6  # accuracies in single precision differ by less from what they were
 
-_COLUMNS = {column.name: column for column in describe.of_space(NAMES)}
 _PLACE = {name: place for place, name in enumerate(NAMES)}
 _FILTERS = [_PLACE[name] for name in space.FILTERS]
 
@@ -148,7 +146,7 @@ def without_absent(X: Floats) -> Floats:
 def draw(n: int, rng: np.random.Generator) -> Floats:
     """Random configurations (n, 13), encoded. All numbers of filters are drawn: `without_absent`
     takes those of layers that do not exist out."""
-    drawn = pd.DataFrame({name: values_at(c, rng.random(n)) for name, c in _COLUMNS.items()})
+    drawn = pd.DataFrame({name: values_at(space.SPACE[name], rng.random(n)) for name in NAMES})
     layers = drawn["num_conv_layers"]
     encoded = encode(drawn.assign(num_conv_layers=len(space.FILTERS)))
     encoded[:, _PLACE["num_conv_layers"]] = layers
@@ -282,8 +280,7 @@ def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str,
 
 
 def _rank(trials: pd.DataFrame, method: str) -> tuple[str, ...]:
-    columns = describe.of_space()
-    scores = CONTENDERS[method].rank(trials, "accuracy", columns, 0).table["score"]
+    scores = CONTENDERS[method].rank(trials, "accuracy", space.TABLE1, 0).table["score"]
     order = scores.sort_values(ascending=False, kind="stable").index
     return tuple(str(name) for name in order if name in RANKED)
 

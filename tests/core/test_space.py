@@ -269,7 +269,7 @@ def test_a_value_that_is_none_of_its_own_is_refused(config, name, value):
 
 def refused(config: dict, name: str, value: object) -> None:
     row = SPACE[name]
-    message = f"{name}: {value!r} is not a value it can have ({row.scale}: {row.values})"
+    message = f"{name}: {value!r} is not a value it can have ({row.scale}: {row.possible})"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         validate(config | {name: value})
 
@@ -296,10 +296,10 @@ def test_wrong_descriptions(arguments, message):
 
 
 def test_values_in_words():
-    assert SPACE["lr"].values == "1e-06 to 0.1"
-    assert SPACE["batch_size"].values == "32, 64, 128, 256"
+    assert SPACE["lr"].possible == "1e-06 to 0.1"
+    assert SPACE["batch_size"].possible == "32, 64, 128, 256"
     many = Hyperparameter("x", "categorical", choices=tuple(f"c{i}" for i in range(50)))
-    assert many.values.endswith("c9, ... (50 in all)")
+    assert many.possible.endswith("c9, ... (50 in all)")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hia import datasets, trials
-from hia.ranking import report as ranking
+from hia.ranking import sources
 from hia.study import plans
 
 TABLE = Path(__file__).parents[2] / "data" / "trials.parquet"
@@ -277,7 +277,7 @@ def test_any_csv_is_a_table_or_an_error(folder, header, data):
     path = folder / "table.csv"
     path.write_text("\n".join(",".join(row) for row in [header, *rows]), encoding="utf-8")
     try:
-        source = ranking.load(str(path), "score")
+        source = sources.load(str(path), "score")
     except (ValueError, OSError) as error:
         says(error, path)
         return
@@ -290,6 +290,6 @@ def test_any_file_is_a_table_or_an_error(folder, content, ending):
     path = folder / f"table.{ending}"
     path.write_bytes(content)
     try:
-        ranking.load(str(path), "score")
+        sources.load(str(path), "score")
     except (ValueError, OSError) as error:
         says(error, path)

@@ -12,23 +12,22 @@ from scipy import stats
 
 from hia import space
 from hia.ranking import columns
-from hia.ranking.columns import Column
 from hia_book import surfaces
 from hia_book.surfaces import Products, hump, jansen, places_of, standard, values_at
 
 MADE = surfaces.synthetic()
 
 
-def unit_cube(k: int) -> tuple[Column, ...]:
-    return tuple(Column(f"x{i + 1}", "float", 0.0, 1.0) for i in range(k))
+def unit_cube(k: int) -> tuple[space.Hyperparameter, ...]:
+    return tuple(space.Hyperparameter(f"x{i + 1}", "float", 0.0, 1.0) for i in range(k))
 
 
 def recorded(n: int, seed: int = 0) -> pd.DataFrame:
     """Trials of Table 1 with an invented accuracy."""
     rng = np.random.default_rng(seed)
-    table = pd.DataFrame(
-        {c.name: values_at(c, rng.random(n)) for c in columns.of_space()}
-    ).sort_values("lr", ignore_index=True)
+    table = pd.DataFrame({c.name: values_at(c, rng.random(n)) for c in space.TABLE1}).sort_values(
+        "lr", ignore_index=True
+    )
     spread = 0.2 * (table["optimizer"] == "Adam") * table["num_conv_layers"]
     return table.assign(accuracy=0.1 + spread + rng.uniform(0, 0.2, n) * table["dropout_rate"])
 
@@ -36,8 +35,8 @@ def recorded(n: int, seed: int = 0) -> pd.DataFrame:
 # --- the measure ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("column", columns.of_space(space.SPACE), ids=lambda column: column.name)
-def test_places_and_values_belong_together(column: Column) -> None:
+@pytest.mark.parametrize("column", space.SPACE.values(), ids=lambda column: column.name)
+def test_places_and_values_belong_together(column: space.Hyperparameter) -> None:
     places = (np.arange(10_000) + 0.5) / 10_000
     values = values_at(column, places)
     columns.read(values.to_frame(column.name), [column])
@@ -52,12 +51,12 @@ def test_places_and_values_belong_together(column: Column) -> None:
 
 
 def test_a_logarithmic_interval_is_even_in_the_logarithm() -> None:
-    column = Column("lr", "float", 1e-6, 1e-2, log=True)
+    column = space.Hyperparameter("lr", "float", 1e-6, 1e-2, log=True)
     np.testing.assert_allclose(values_at(column, np.array([0.0, 0.25, 0.5])), [1e-6, 1e-5, 1e-4])
 
 
 def test_whole_numbers_on_a_logarithm_are_refused() -> None:
-    column = Column("width", "integer", 1, 100, log=True)
+    column = space.Hyperparameter("width", "integer", 1, 100, log=True)
     with pytest.raises(ValueError, match="width: whole numbers on a logarithmic scale"):
         values_at(column, np.array([0.5]))
 
@@ -107,9 +106,9 @@ def test_terms_that_overlap_are_not_counted_twice() -> None:
 def test_levels_by_counting_them() -> None:
     """All Sobol' indices of a function of categories and whole numbers from its whole table."""
     made = (
-        Column("kind", "categorical", choices=("a", "b", "c")),
-        Column("layers", "integer", 1, 4),
-        Column("size", "integer", choices=(2, 8)),
+        space.Hyperparameter("kind", "categorical", choices=("a", "b", "c")),
+        space.Hyperparameter("layers", "integer", 1, 4),
+        space.Hyperparameter("size", "integer", choices=(2, 8)),
     )
     terms = (
         (1.0, {"kind": surfaces.by_choice(3, 0, 1), "layers": hump(0.4)}),
@@ -171,7 +170,7 @@ def test_stated_shares() -> None:
 
 
 def test_standard_functions() -> None:
-    column = Column("x", "float", -3.0, 5.0)
+    column = space.Hyperparameter("x", "float", -3.0, 5.0)
     shape = standard(column, hump(0.3))
     values = shape((np.arange(100_000) + 0.5) / 100_000)
     assert values.mean() == pytest.approx(0, abs=1e-6)

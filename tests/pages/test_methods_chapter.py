@@ -10,7 +10,6 @@ import pytest
 from chapters import names, page
 
 from hia import space
-from hia.ranking import columns
 from hia_book import cost, mixed, screening, surfaces, truth
 
 FAST = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
@@ -38,7 +37,7 @@ def write_truth(folder: Path, made: dict[str, surfaces.Surface]) -> None:
 
 def write_cost(folder: Path, *, screen: bool) -> None:
     rng = np.random.default_rng(0)
-    table = {c.name: surfaces.values_at(c, rng.random(240)) for c in columns.of_space()}
+    table = {c.name: surfaces.values_at(c, rng.random(240)) for c in space.TABLE1}
     trials = pd.DataFrame(table).assign(dataset=["mnist", "svhn"] * 120)
     trials["accuracy"] = 0.3 + 0.2 * (trials["optimizer"] == "Adam") + 0.1 * rng.random(240)
     parts = cost.scopes(trials)
@@ -71,7 +70,7 @@ def test_with_a_part_of_the_recordings(folder: Path) -> None:
         pd.DataFrame(
             {
                 c.name: surfaces.values_at(c, np.random.default_rng(0).random(120))
-                for c in columns.of_space()
+                for c in space.TABLE1
             }
         ).assign(accuracy=np.random.default_rng(1).random(120)),
         points=64,

@@ -1,12 +1,12 @@
-"""Kinds and scales of columns: of Table 1, inferred from values, declared, and checked."""
+"""Kinds and scales of columns: inferred from values, declared, and checked."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from hia import space
-from hia.ranking import columns
-from hia.ranking.columns import Column, ColumnError, infer, of_space, override, read, summary
+from hia.ranking.columns import describe, infer, read
+from hia.space import TABLE1, Hyperparameter
 
 RNG = np.random.default_rng(0)
 N = 200
@@ -38,17 +38,15 @@ def table() -> pd.DataFrame:
 
 
 TABLE = table()
+COLUMNS, LEFT_OUT = infer(TABLE, "accuracy")
 
 
-def scales(found: list[Column]) -> dict[str, str]:
-    return {column.name: column.scale for column in found}
-
-
-# Inferred --------------------------------------------------------------------------------------
+def scales(columns: list[Hyperparameter]) -> dict[str, str]:
+    return {column.name: column.scale for column in columns}
 
 
 def test_kinds_and_scales_follow_from_the_values() -> None:
-    assert scales(infer(TABLE, "accuracy").columns) == {
+    assert scales(COLUMNS) == {
         "lr": "float, log",
         "decay": "float, log",
         "momentum": "float",
@@ -60,10 +58,7 @@ def test_kinds_and_scales_follow_from_the_values() -> None:
         "warm_up": "categorical",
         "seed": "integer",
     }
-
-
-def test_what_is_left_out_says_why() -> None:
-    assert infer(TABLE, "accuracy").left_out == {
+    assert LEFT_OUT == {
         "number": "whole numbers that count the rows",
         "comment": "text, different in every row",
         "when": "neither numbers nor text (datetime64[us])",
@@ -73,16 +68,15 @@ def test_what_is_left_out_says_why() -> None:
 
 
 def test_few_numbers_are_levels_and_many_have_bounds() -> None:
-    found = {column.name: column for column in infer(TABLE, "accuracy").columns}
-    assert found["batch"].choices == (32, 64, 128)
-    assert found["decay"].choices == (1e-4, 1e-3, 1e-2, 1e-1)
-    assert found["optimizer"].choices == ("adam", "sgd")
-    assert found["warm_up"].choices == (False, True)
-    assert found["units"].choices is None
-    assert found["units"].bounds == (TABLE["units"].min(), TABLE["units"].max())
-    assert found["units_2"].bounds == (TABLE["units_2"].min(), TABLE["units_2"].max())
-    few_rows = infer(TABLE[["batch"]][:12]).columns[0]
-    assert few_rows.choices is None
+    by_name = {column.name: column for column in COLUMNS}
+    assert by_name["batch"].choices == (32, 64, 128)
+    assert by_name["decay"].choices == (1e-4, 1e-3, 1e-2, 1e-1)
+    assert by_name["optimizer"].choices == ("adam", "sgd")
+    assert by_name["warm_up"].choices == (False, True)
+    for name in ("units", "units_2"):
+        assert by_name[name].choices is None
+        assert by_name[name].bounds == (TABLE[name].min(), TABLE[name].max())
+    assert infer(TABLE[["batch"]][:12]).columns[0].choices is None  # in few rows
 
 
 @pytest.mark.parametrize(
@@ -99,7 +93,7 @@ def test_few_numbers_are_levels_and_many_have_bounds() -> None:
     ],
 )
 def test_a_scale_is_logarithmic_where_values_are_even_on_it(values, log) -> None:
-    column = columns.infer_one(pd.DataFrame({"x": np.repeat(values, 3)}), "x")
+    (column,) = infer(pd.DataFrame({"x": np.repeat(values, 3)})).columns
     assert column.log == log
 
 
@@ -107,51 +101,21 @@ def test_a_table_of_this_study_is_recognized() -> None:
     rng = np.random.default_rng(1)
     rows = pd.DataFrame([space.sample(rng) | {"in_channel_num": 3} for _ in range(30)])
     rows["accuracy"] = rng.random(30)
-    found = infer(rows, "accuracy")
-    assert found.columns == of_space()
-    assert found.left_out == dict.fromkeys(space.FILTERS, "not in Table 1")
+    columns, left_out = infer(rows, "accuracy")
+    assert columns == list(TABLE1)
+    assert left_out == dict.fromkeys(space.FILTERS, "not in Table 1")
     # Not so where values contradict Table 1, or a column is missing.
-    other = infer(rows.assign(epoch=100), "accuracy")
-    assert {column.origin for column in other.columns} == {"inferred", "inferred: text"}
-    assert all(column.origin != "Table 1" for column in infer(rows.drop(columns="lr")).columns)
-
-
-def test_table_1() -> None:
-    found = of_space(["lr", "batch_size", "optimizer", "num_filters_3"])
-    assert [column.scale for column in found] == ["float, log", "integer", "categorical", "integer"]
-    assert found[0].bounds == (1e-6, 1e-1)
-    assert found[1].choices == (32, 64, 128, 256)
-    assert [column.name for column in of_space()] == list(space.HYPERPARAMETERS)
-    with pytest.raises(ColumnError, match="'learning_rate' is not in Table 1, which has num_conv"):
-        of_space(["learning_rate"])
-
-
-def test_a_column_named_that_is_no_hyperparameter() -> None:
-    with pytest.raises(ColumnError, match="'history' is no hyperparameter: neither numbers nor"):
-        columns.infer_one(TABLE, "history")
-    with pytest.raises(ColumnError, match="there is no column 'nope'; there are number, lr"):
-        columns.infer_one(TABLE, "nope")
-
-
-def test_names_have_to_be_text_and_there_once() -> None:
-    with pytest.raises(ColumnError, match="column 0: names of columns have to be text"):
-        infer(pd.DataFrame([[1, 2]]))
-    with pytest.raises(ColumnError, match="column 'x' is there twice"):
-        infer(pd.DataFrame([[1, 2]], columns=["x", "x"]))
-
-
-def test_an_infinite_value_is_named() -> None:
-    with pytest.raises(ColumnError, match="'lr' has an infinite value: leave it out"):
-        infer(pd.DataFrame({"lr": [1.0, np.inf]}))
+    for other in (rows.assign(epoch=100), rows.drop(columns="lr")):
+        assert all(column.origin != "Table 1" for column in infer(other, "accuracy").columns)
 
 
 # Declared --------------------------------------------------------------------------------------
 
 
-def test_overrides_are_visible_and_leave_the_rest() -> None:
-    before = infer(TABLE, "accuracy").columns
-    after = override(before, TABLE, {"layers": "categorical", "units": "float"}, ["units"], ["lr"])
-    changed = {a.name: a for a, b in zip(after, before, strict=True) if a != b}
+def test_what_is_declared_is_visible_and_leaves_the_rest() -> None:
+    kinds = {"layers": "categorical", "units": "float"}
+    after = describe(TABLE, "accuracy", kinds=kinds, log=["units"], linear=["lr"]).columns
+    changed = {a.name: a for a, b in zip(after, COLUMNS, strict=True) if a != b}
     assert scales(list(changed.values())) == {
         "lr": "float",
         "units": "float, log",
@@ -159,61 +123,56 @@ def test_overrides_are_visible_and_leave_the_rest() -> None:
     }
     assert changed["layers"].choices == (1, 2, 3)
     assert {column.origin for column in changed.values()} == {"declared"}
-    assert override(before, TABLE) == before
+    assert describe(TABLE, "accuracy") == (COLUMNS, LEFT_OUT)
+
+
+def test_columns_are_named_dropped_or_those_of_a_study() -> None:
+    units = Hyperparameter("units", "integer", 8, 256, origin="study")
+    assert scales(describe(TABLE, names=["units", "lr"]).columns) == {
+        "units": "integer",
+        "lr": "float, log",
+    }
+    assert describe(TABLE, names=["lr", "units"], declared=[units]).columns[1] is units
+    assert describe(TABLE, declared=[units, COLUMNS[0]], drop=["lr"]).columns == [units]
+    columns, left_out = describe(TABLE, "accuracy", drop=["units", "when"])
+    assert "units" not in scales(columns)
+    assert left_out == {**LEFT_OUT, "units": "dropped", "when": "dropped"}
 
 
 @pytest.mark.parametrize(
-    ("kinds", "log", "linear", "message"),
+    ("options", "message"),
     [
-        ({"nope": "float"}, (), (), "'nope' is none of the hyperparameters lr, decay"),
-        ({}, ("nope",), (), "'nope' is none"),
-        ({"lr": "ordinal"}, (), (), "'ordinal' is no kind; there are integer, float, categorical"),
-        ({"lr": "integer"}, (), (), "'lr' has .*: no integer"),
-        ({"optimizer": "float"}, (), (), "'optimizer' has '(adam|sgd)', which is no number"),
-        ({}, ("optimizer",), (), "optimizer: categories have no logarithm"),
-        ({}, ("lr",), ("lr",), "'lr' cannot be logarithmic and linear"),
+        ({"names": ["history"]}, "'history' is no hyperparameter: neither numbers nor text"),
+        ({"names": ["nope"]}, "there is no column 'nope'; there are number, lr"),
+        ({"drop": ["nope"]}, "there is no column 'nope'"),
+        ({"names": ["lr"], "drop": ["lr"]}, "'lr' cannot be chosen and dropped"),
+        ({"names": ["lr", "accuracy"]}, "'accuracy' is the target and a hyperparameter"),
+        ({"names": []}, "no column is left to rank"),
+        ({"kinds": {"nope": "float"}}, "'nope' is none of the hyperparameters lr, decay"),
+        ({"log": ["nope"]}, "'nope' is none"),
+        ({"kinds": {"lr": "ordinal"}}, "'ordinal' is no kind; there are integer, float, categ"),
+        ({"kinds": {"lr": "integer"}}, "'lr' has .*: no integer"),
+        ({"kinds": {"optimizer": "float"}}, "'optimizer' has '(adam|sgd)', which is no number"),
+        ({"log": ["optimizer"]}, "optimizer: categories have no logarithm"),
+        ({"log": ["lr"], "linear": ["lr"]}, "'lr' cannot be logarithmic and linear"),
     ],
 )
-def test_wrong_overrides(kinds, log, linear, message) -> None:
-    with pytest.raises(ColumnError, match=message):
-        override(infer(TABLE, "accuracy").columns, TABLE, kinds, log, linear)
+def test_wrong_declarations(options, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        describe(TABLE, "accuracy", **options)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("given", "message"),
     [
-        ({"kind": "int", "low": 1, "high": 2}, "'int' is no kind"),
-        ({"kind": "integer"}, "numbers need low and high, or choices"),
-        ({"kind": "categorical"}, "categories need choices"),
-        ({"kind": "float", "choices": (2, 1)}, r"choices \(2, 1\) are not different and ascending"),
-        ({"kind": "float", "low": 0.0, "high": 1.0, "log": True}, "x has 0: a logarithm needs"),
+        (pd.DataFrame([[1, 2]]), "column 0: names of columns have to be text"),
+        (pd.DataFrame([[1, 2]], columns=["x", "x"]), "column 'x' is there twice"),
+        (pd.DataFrame({"lr": [1.0, np.inf]}), "'lr' has an infinite value: leave it out"),
     ],
 )
-def test_wrong_descriptions(arguments, message) -> None:
-    with pytest.raises(ColumnError, match=message):
-        Column("x", **arguments)
-
-
-def test_categories_have_no_bounds() -> None:
-    with pytest.raises(ColumnError, match="x is categorical: it has no bounds"):
-        _ = Column("x", "categorical", choices=("a", "b")).bounds
-
-
-# For people ------------------------------------------------------------------------------------
-
-
-def test_summary_says_what_is_there_and_from_where() -> None:
-    found = summary(infer(TABLE, "accuracy").columns, TABLE)
-    assert found.loc["decay", ["kind", "values", "missing", "from"]].tolist() == [
-        "float, log",
-        "0.0001, 0.001, 0.01, 0.1",
-        "",
-        "inferred",
-    ]
-    assert found.loc["optimizer", "values"] == "adam, sgd"
-    assert found.loc["units_2", "missing"] == f"{TABLE['units_2'].isna().mean():.0%}"
-    many = Column("x", "categorical", choices=tuple(f"c{i}" for i in range(50)))
-    assert many.possible.endswith("c9, ... (50 in all)")
+def test_wrong_tables(given, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        infer(given)
 
 
 # Read ------------------------------------------------------------------------------------------
@@ -221,13 +180,12 @@ def test_summary_says_what_is_there_and_from_where() -> None:
 
 def test_read_gives_numbers_and_categories() -> None:
     before = TABLE.copy(deep=True)
-    described = infer(TABLE, "accuracy").columns
-    found = read(TABLE, described)
-    assert list(found) == [column.name for column in described]
-    np.testing.assert_array_equal(found["lr"], TABLE["lr"])
-    np.testing.assert_array_equal(found["units_2"], TABLE["units_2"])
-    assert found["units_2"].dtype == "float64"
-    assert found["optimizer"].tolist() == TABLE["optimizer"].tolist()
+    X = read(TABLE, COLUMNS)
+    assert list(X) == [column.name for column in COLUMNS]
+    np.testing.assert_array_equal(X["lr"], TABLE["lr"])
+    np.testing.assert_array_equal(X["units_2"], TABLE["units_2"])
+    assert X["units"].dtype == X["units_2"].dtype == "float64"
+    assert X["optimizer"].tolist() == TABLE["optimizer"].tolist()
     pd.testing.assert_frame_equal(TABLE, before)
 
 
@@ -240,34 +198,34 @@ def test_read_takes_nullable_and_text_columns() -> None:
             "d": [True, None, False],
         }
     )
-    described = [columns.infer_one(given, name) for name in "acd"]
-    assert scales(described) == {"a": "integer", "c": "categorical", "d": "categorical"}
-    found = read(given, [*described, Column("b", "integer", 1, 3)])
-    np.testing.assert_array_equal(found["a"], [1, np.nan, 3])
-    np.testing.assert_array_equal(found["b"], [1, 2, 3])
-    assert found["c"].tolist() == ["x", None, "y"]
-    assert found["d"].tolist() == [True, None, False]
+    columns = describe(given, names=["a", Hyperparameter("b", "integer", 1, 3), "c", "d"]).columns
+    assert [column.kind for column in columns] == ["integer"] * 2 + ["categorical"] * 2
+    X = read(given, columns)
+    np.testing.assert_array_equal(X["a"], [1, np.nan, 3])
+    np.testing.assert_array_equal(X["b"], [1, 2, 3])
+    assert X["c"].tolist() == ["x", None, "y"]
+    assert X["d"].tolist() == [True, None, False]
 
 
 @pytest.mark.parametrize(
-    ("column", "message"),
+    ("arguments", "message"),
     [
-        (Column("x", "integer", 1, 2), r"'x' has 2\.5, which is not integer: 1 to 2"),
-        (Column("x", "integer", 1, 9), r"'x' has 2\.5, which is not integer: 1 to 9"),
-        (Column("x", "float", choices=(1.0, 2.0)), r"'x' has 2\.5, which is not float: 1, 2"),
-        (Column("y", "float", 0, 1), "'y' has 'a', which is no number"),
-        (Column("y", "categorical", choices=("a",)), "'y' has 'b', which is not categorical: a"),
-        (Column("z", "float", 0, 1), "there is no column 'z'; there are x, y"),
+        (("x", "integer", 1, 2), r"'x' has 2\.5, which is not integer: 1 to 2"),
+        (("x", "integer", 1, 9), r"'x' has 2\.5, which is not integer: 1 to 9"),
+        (("x", "float", None, None, (1.0, 2.0)), r"'x' has 2\.5, which is not float: 1, 2"),
+        (("y", "float", 0, 1), "'y' has 'a', which is no number"),
+        (("y", "categorical", None, None, ("a",)), "'y' has 'b', which is not categorical: a"),
+        (("z", "float", 0, 1), "there is no column 'z'; there are x, y"),
     ],
 )
-def test_read_refuses_what_does_not_fit(column, message) -> None:
-    with pytest.raises(ColumnError, match=message):
-        read(pd.DataFrame({"x": [1, 2.5], "y": ["a", "b"]}), [column])
+def test_read_refuses_what_does_not_fit(arguments, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        read(pd.DataFrame({"x": [1, 2.5], "y": ["a", "b"]}), [Hyperparameter(*arguments)])
 
 
 def test_read_refuses_a_name_twice() -> None:
-    column = Column("x", "float", 0, 1)
-    with pytest.raises(ColumnError, match="column 'x' is there twice"):
+    column = Hyperparameter("x", "float", 0, 1)
+    with pytest.raises(ValueError, match="column 'x' is there twice"):
         read(pd.DataFrame([[0, 1]], columns=["x", "x"]), [column])
-    with pytest.raises(ColumnError, match="column 'x' is there twice"):
+    with pytest.raises(ValueError, match="column 'x' is there twice"):
         read(pd.DataFrame({"x": [0, 1]}), [column, column])

@@ -20,7 +20,7 @@ from hia.ranking import fanova, fanova_package
 from hia.ranking.fanova import FAnova, measure_options
 
 SEEDS = st.integers(0, 2**32 - 1)
-UNIT = fanova._Interval("column 'x' of X", 0.0, 1.0, False)
+UNIT = fanova._Scale("column 'x' of X", None)
 
 
 # --- By hand: trees ------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def test_five_nodes_one_column():
 
 def test_five_nodes_on_levels():
     # Five levels, codes 0 to 4: up to 1.5 are two fifths, up to 3 (between 2 and 4) are four.
-    levels = fanova._Levels("column 'x' of X", pd.Index([1.0, 2.0, 4.0, 8.0, 16.0]))
+    levels = fanova._Scale("column 'x' of X", pd.Index([1.0, 2.0, 4.0, 8.0, 16.0]))
     tree = fanova._read_tree(five_nodes((0, 0), (1.5, 3.0), (1, 2, 6)), [levels])
     np.testing.assert_allclose(tree.cuts[0], [0, 0.4, 0.8, 1], rtol=1e-15)
     # Mean (1 + 1 + 2 + 2 + 6)/5 = 2.4, variance (2·1.96 + 2·0.16 + 12.96)/5 = 3.44.
@@ -205,10 +205,10 @@ def test_marginals_of_a_step():
 
 
 def test_points_of_a_curve_are_even_on_the_scale_and_within_the_bounds():
-    linear = fanova._Interval("column 'x' of X", 0.5, 2.5, False)
+    linear = fanova._Scale("column 'x' of X", None, 0.5, 2.5, False)
     np.testing.assert_allclose(linear.grid(), np.linspace(0.5, 2.5, 101), rtol=1e-15)
     for low in np.random.default_rng(16).uniform(1e-7, 1e-3, 100):
-        points = fanova._Interval("column 'x' of X", low, 1e3 * low, True).grid()
+        points = fanova._Scale("column 'x' of X", None, low, 1e3 * low, True).grid()
         assert points[0] >= low  # a logarithm taken and back may be less
         assert points[-1] <= 1e3 * low
         np.testing.assert_allclose(points, np.geomspace(low, 1e3 * low, 101), rtol=1e-12)
@@ -246,8 +246,8 @@ def test_the_spread_of_a_marginal_is_over_the_trees():
 def cells_of(estimator, fitted, k):
     """A point in every cell of one column of one tree, and the share of the measure it has."""
     tree, scale = estimator.tree_, fitted._scales[k]
-    if isinstance(scale, fanova._Levels):
-        n = len(scale.values)
+    if scale.levels is not None:
+        n = len(scale.levels)
         return {"points": np.arange(n), "weights": np.full(n, 1 / n)}
     cuts = np.unique([0, *tree.threshold[tree.feature == k], 1])
     return {"points": (cuts[1:] + cuts[:-1]) / 2, "weights": np.diff(cuts)}
@@ -616,16 +616,19 @@ def test_options_of_the_papers_space():
 
 
 def test_options_of_other_spaces():
-    unit = SimpleNamespace(kind="integer", low=1, high=1024, choices=None, log=True)
-    rate = SimpleNamespace(kind="float", low=None, high=None, choices=(0.1, 0.5), log=False)
-    assert measure_options({"unit": unit, "rate": rate}, ["rate", "unit"]) == {
+    columns = {
+        "unit": space.Hyperparameter("unit", "integer", 1, 1024, log=True),
+        "wide": space.Hyperparameter("wide", "integer", 0, 1001),
+        "rate": space.Hyperparameter("rate", "float", choices=(0.1, 0.5)),
+    }
+    assert measure_options(columns, ["rate", "unit", "wide"]) == {
         "categorical": [],
         "log": ["unit"],
-        "bounds": {"unit": (1, 1024)},
+        "bounds": {"unit": (1, 1024), "wide": (0, 1001)},
         "levels": {"rate": (0.1, 0.5)},
     }
-    with pytest.raises(ValueError, match="'momentum' is not in the space, which has unit, rate"):
-        measure_options({"unit": unit, "rate": rate}, ["momentum"])
+    with pytest.raises(ValueError, match="'momentum' is not in the space, which has unit, wide"):
+        measure_options(columns, ["momentum"])
 
 
 def test_input_is_not_changed():
@@ -721,19 +724,25 @@ def test_results_need_a_fit():
         ({"log": [-1]}, "log: -1 is not a column"),
         ({"bounds": {"lrr": (0, 1)}}, "bounds: 'lrr' is not a column"),
         ({"bounds": ["lr"]}, r"bounds=\['lr'\] is not a mapping"),
-        ({"bounds": {"lr": 1}}, "bounds of column 'lr' of X: 1 is not a pair of numbers"),
-        ({"bounds": {"lr": ("a", 1)}}, "is not a pair of numbers"),
-        ({"bounds": {"lr": (1, 0)}}, r"bounds of column 'lr' of X: 1 and 0 are no \(low, high\)"),
-        ({"bounds": {"lr": (1, 1)}}, r"bounds of column 'lr' of X: 1 and 1 are no \(low, high\)"),
-        ({"bounds": {"lr": (0, np.inf)}}, "0 and inf are no"),
-        ({"bounds": {"lr": (-1e308, 1e308)}}, "are no"),
+        (
+            {"bounds": {"lr": 1}},
+            r"bounds of column 'lr' of X: 1 is no pair \(low, high\)",
+        ),
+        ({"bounds": {"lr": ("a", 1)}}, "is no pair"),
+        ({"bounds": {"lr": (1, 0)}}, r"\(1, 0\) is no pair"),
+        ({"bounds": {"lr": (1, 1)}}, r"\(1, 1\) is no pair"),
+        ({"bounds": {"lr": (0, np.inf)}}, r"\(0, inf\) is no pair"),
+        ({"bounds": {"lr": (-1e308, 1e308)}}, "is no pair"),
         (
             {"bounds": {"lr": (0, 1e-9)}},
             "'lr' of X has .*, which is outside its bounds 0 and 1e-09",
         ),
-        ({"bounds": {"lr": (0, 1)}, "log": ["lr"]}, "has a lower bound of 0: a logarithm needs"),
-        ({"levels": {"batch_size": 32}}, "levels of column 'batch_size' of X: 32 is not a list"),
-        ({"levels": {"batch_size": ("a", "b")}}, "is not a list of numbers"),
+        (
+            {"bounds": {"lr": (0, 1)}, "log": ["lr"]},
+            "goes down to 0: a logarithm needs more",
+        ),
+        ({"levels": {"batch_size": 32}}, "levels of column 'batch_size' of X: 32 are not finite"),
+        ({"levels": {"batch_size": ("a", "b")}}, "are not finite and different numbers"),
         ({"levels": {"batch_size": ()}}, "are not finite and different numbers"),
         ({"levels": {"batch_size": (32, 32, 64)}}, "are not finite and different numbers"),
         ({"levels": {"batch_size": (32, 64, 128)}}, "has 256.0, which is none of 32.0, 64.0, 128"),
@@ -784,7 +793,7 @@ def test_wrong_column(values, message):
 def test_wrong_values_of_a_declared_column():
     X = pd.DataFrame({"epoch": [1, 2, 3, 4], "lr": [0.0, 0.1, 0.2, 0.3]})
     y = [0.1, 0.2, 0.3, 0.4]
-    with pytest.raises(ValueError, match="column 'lr' of X has 0: a logarithm needs values above"):
+    with pytest.raises(ValueError, match="column 'lr' of X goes down to 0: a logarithm"):
         FAnova(log=["lr"]).fit(X, y)
     X["lr"] = [0.1, 0.2, np.inf, 0.3]
     with pytest.raises(ValueError, match="has inf, which is outside its bounds 0 and 1"):

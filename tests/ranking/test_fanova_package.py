@@ -68,13 +68,17 @@ def test_same_seed_same_shares_and_nothing_else_changed() -> None:
 @pytest.mark.parametrize(
     ("changed", "y", "message"),
     [
-        ({"a": [1.0, np.nan, 2.0]}, [1, 2, 3], "a has missing"),
-        ({"a": ["x", "y", "z"]}, [1, 2, 3], "a is not numeric: name it in `categorical`"),
-        ({"lr": [0.0, 0.1, 0.2]}, [1, 2, 3], "lr has 0: a logarithm"),
-        ({"optimizer": ["SGD", None, "SGD"]}, [1, 2, 3], "optimizer has missing"),
-        ({}, [1, 2], "y has shape \\(2,\\), X has 3 rows"),
-        ({}, [1, np.nan, 2], "y has missing"),
-        ({}, [2, 2, 2], "y is constant \\(2\\)"),
+        ({"a": [1.0, np.nan, 2.0]}, [1, 2, 3], "'a' of X has missing"),
+        (
+            {"a": ["x", "y", "z"]},
+            [1, 2, 3],
+            "'a' of X .* is neither all numbers nor all",
+        ),
+        ({"lr": [0.0, 0.1, 0.2]}, [1, 2, 3], "'lr' of X has 0: a logarithm"),
+        ({"optimizer": ["SGD", None, "SGD"]}, [1, 2, 3], "'optimizer' of X has missing"),
+        ({}, [1, 2], r"inconsistent numbers of samples: \[3, 2\]"),
+        ({}, [1, np.nan, 2], "y contains NaN"),
+        ({}, [2, 2, 2], "y has one value only"),
     ],
 )
 def test_what_cannot_be_shared_out(changed: dict, y: list, message: str) -> None:

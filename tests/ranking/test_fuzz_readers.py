@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import parameters
-from hia.ranking import report as ranking
+from hia.ranking import sources
 from hia.study import records
 from hia.trials import TrialsError
 from hia_book import published
@@ -121,7 +121,7 @@ def test_what_is_written_is_read(folder, names, data, ending):
     except (UnicodeEncodeError, ValueError):  # half a character
         return
     try:
-        source = ranking.load(str(path), names[-1])
+        source = sources.load(str(path), names[-1])
     except (ValueError, OSError) as error:
         says(error, path)
         return

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from hia.ranking import measures, methods
-from hia.ranking.columns import Column, ColumnError, infer
+from hia.ranking.columns import infer
 from hia.ranking.fanova import FAnova
 from hia.ranking.methods import METHODS, MIN_TRIALS, rank
 from hia.relief import NRReliefF
+from hia.space import Hyperparameter
 
 N = 160
 # Slow methods have to do with less of everything.
@@ -121,9 +122,9 @@ def test_scales_and_kinds_are_those_that_are_declared(method: str) -> None:
     """Numbers that are declared categories have no order and no distances that could matter."""
     codes = TABLE["optimizer"].map({"sgd": 0, "adam": 1}).astype(int)
     declared = [*infer(TABLE, "accuracy").columns]
-    declared[1] = Column("optimizer", "categorical", choices=(0, 1))
+    declared[1] = Hyperparameter("optimizer", "categorical", choices=(0, 1))
     expected = ranked(TABLE.assign(optimizer=codes), method, columns=declared)
-    declared[1] = Column("optimizer", "categorical", choices=(-7, 1000))
+    declared[1] = Hyperparameter("optimizer", "categorical", choices=(-7, 1000))
     far = TABLE.assign(optimizer=codes.map({0: -7, 1: 1000}))
     pd.testing.assert_frame_equal(ranked(far, method, columns=declared), expected)
 
@@ -191,15 +192,15 @@ def test_at_most_so_many_trials(method: str) -> None:
 @pytest.mark.parametrize(
     ("change", "options", "error", "message"),
     [
-        ({"accuracy": "high"}, {}, ColumnError, "'accuracy' has 'high', which is no number"),
+        ({"accuracy": "high"}, {}, ValueError, "'accuracy' has 'high', which is no number"),
         ({"accuracy": 0.5}, {}, ValueError, "accuracy is 0.5 in all trials"),
-        ({"lr": np.inf}, {}, ColumnError, "'lr' has an infinite value"),
-        ({}, {"target": "loss"}, ColumnError, "no column 'loss'; there are lr, optimizer"),
-        ({}, {"columns": ["rl"]}, ColumnError, "no column 'rl'; there are lr, optimizer"),
-        ({}, {"columns": ["lr", "lr"]}, ColumnError, "'lr' is there twice"),
+        ({"lr": np.inf}, {}, ValueError, "'lr' has an infinite value"),
+        ({}, {"target": "loss"}, ValueError, "no column 'loss'; there are lr, optimizer"),
+        ({}, {"columns": ["rl"]}, ValueError, "no column 'rl'; there are lr, optimizer"),
+        ({}, {"columns": ["lr", "lr"]}, ValueError, "'lr' is there twice"),
         ({}, {"columns": "lr"}, ValueError, r"columns='lr' is not a list; \['lr'\] is"),
-        ({}, {"columns": []}, ColumnError, "there is no hyperparameter to rank"),
-        ({}, {"columns": ["lr", "accuracy"]}, ColumnError, "'accuracy' is the target and a hyper"),
+        ({}, {"columns": []}, ValueError, "no column is left to rank"),
+        ({}, {"columns": ["lr", "accuracy"]}, ValueError, "'accuracy' is the target and a hyper"),
         ({}, {"level": 95}, ValueError, "level=95 is not between 0 and 1"),
         ({}, {"n_bootstrap": -1}, ValueError, "n_bootstrap=-1 is not a whole number"),
         ({}, {"n_permutations": 1.5}, ValueError, r"n_permutations=1\.5 is not a whole number"),
@@ -351,8 +352,8 @@ def test_columns_are_inferred_named_or_declared() -> None:
 
 
 def test_values_outside_of_what_is_declared_are_refused() -> None:
-    with pytest.raises(ColumnError, match=r"'idle' has \d+, which is not integer: 1 to 8"):
-        ranked(TABLE, "nrrelieff", columns=["lr", Column("idle", "integer", 1, 8)])
+    with pytest.raises(ValueError, match=r"'idle' has \d+, which is not integer: 1 to 8"):
+        ranked(TABLE, "nrrelieff", columns=["lr", Hyperparameter("idle", "integer", 1, 8)])
 
 
 def test_unknown_method() -> None:

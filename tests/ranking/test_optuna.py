@@ -2,16 +2,13 @@
 
 import math
 
-import numpy as np
 import optuna
-import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.importance import get_param_importances
 
-from hia.ranking.columns import Column
-from hia.ranking.fanova import FAnova
-from hia.ranking.optuna import FAnovaEvaluator, NRReliefFEvaluator, columns, table
+from hia.ranking.optuna import FAnovaEvaluator, NRReliefFEvaluator, read
+from hia.space import Hyperparameter
 
 EVALUATORS = [NRReliefFEvaluator(), FAnovaEvaluator(n_trees=8)]
 each = pytest.mark.parametrize("evaluator", EVALUATORS, ids=["nrrelieff", "fanova"])
@@ -122,7 +119,7 @@ def test_two_objectives_need_a_target(evaluator) -> None:
         found = get_param_importances(
             study,
             evaluator=evaluator,
-            target=lambda trial, number=number: trial.values[number],  # noqa: PD011
+            target=lambda trial, number=number: trial.values[number],
         )
         assert found[name] > 0.9
 
@@ -192,29 +189,27 @@ def test_agrees_with_optuna_s_own_on_its_own_ground() -> None:
 # Tables ----------------------------------------------------------------------------------------
 
 
-def test_columns_are_as_the_distributions_say(study) -> None:
-    assert columns(study) == [
-        Column("lr", "float", 1e-5, 1e-1, log=True, origin="study"),
-        Column("optimizer", "categorical", choices=("adam", "sgd"), origin="study"),
-        Column("layers", "integer", 1, 3, origin="study"),
-        Column("constant", "float", 0.5, 0.5, origin="study"),
-        Column("units_2", "integer", 16, 64, (16, 32, 48, 64), origin="study"),
+def test_parameters_are_as_the_distributions_say(study) -> None:
+    assert read(study)[1] == [
+        Hyperparameter("lr", "float", 1e-5, 1e-1, log=True, origin="study"),
+        Hyperparameter("optimizer", "categorical", choices=("adam", "sgd"), origin="study"),
+        Hyperparameter("layers", "integer", 1, 3, origin="study"),
+        Hyperparameter("constant", "float", 0.5, 0.5, origin="study"),
+        Hyperparameter("units_2", "integer", 16, 64, (16, 32, 48, 64), origin="study"),
     ]
-    assert [column.name for column in columns(study, ["layers", "lr"])] == ["layers", "lr"]
 
 
 def test_table_of_a_study(study) -> None:
-    found = table(study)
+    trials, _ = read(study)
     completed = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
-    assert list(found) == ["lr", "optimizer", "layers", "constant", "units_2", "value"]
-    assert len(found) == len(completed) == 225
-    assert found["lr"].tolist() == [trial.params["lr"] for trial in completed]
-    assert found["value"].tolist() == [trial.value for trial in completed]
-    assert (found["units_2"].isna() == (found["layers"] == 1)).all()
-    minutes = table(study, lambda trial: trial.user_attrs.get("minutes", 0.0), "minutes")
+    assert list(trials) == ["lr", "optimizer", "layers", "constant", "units_2", "value"]
+    assert len(trials) == len(completed) == 225
+    assert trials["lr"].tolist() == [trial.params["lr"] for trial in completed]
+    assert trials["value"].tolist() == [trial.value for trial in completed]
+    assert (trials["units_2"].isna() == (trials["layers"] == 1)).all()
+    minutes, _ = read(study, lambda trial: trial.user_attrs.get("minutes", 0.0), "minutes")
     assert minutes["minutes"].isin([0, 1, 2, 3]).all()
-    with pytest.raises(ValueError, match="a parameter is called 'lr': give the target another"):
-        table(study, name="lr")
+    assert list(read(study, name="lr")[0])[-1] == "lr_"  # a parameter is called lr
 
 
 def added(*trials: tuple[dict, dict]) -> optuna.Study:
@@ -234,9 +229,9 @@ def test_a_parameter_with_several_distributions_has_the_bounds_of_all() -> None:
         ),
         ({"x": 9, "y": 0.0}, {"x": IntDistribution(3, 9, step=2), "y": FloatDistribution(-1, 0.5)}),
     )
-    assert columns(study) == [
-        Column("x", "integer", 1, 9, origin="study"),
-        Column("y", "float", -1, 1, origin="study"),
+    assert read(study)[1] == [
+        Hyperparameter("x", "integer", 1, 9, origin="study"),
+        Hyperparameter("y", "float", -1, 1, origin="study"),
     ]
 
 
@@ -251,8 +246,9 @@ def test_a_parameter_with_several_distributions_has_the_bounds_of_all() -> None:
 def test_categories_are_text(choices, texts) -> None:
     distribution = {"c": CategoricalDistribution(choices)}
     study = added(*(({"c": choice}, distribution) for choice in choices))
-    assert table(study)["c"].tolist() == texts
-    assert columns(study)[0].choices == tuple(texts)
+    trials, parameters = read(study)
+    assert trials["c"].tolist() == texts
+    assert parameters[0].choices == tuple(texts)
 
 
 def test_none_is_a_category_and_no_missing_value() -> None:
@@ -261,14 +257,3 @@ def test_none_is_a_category_and_no_missing_value() -> None:
 
     found = FAnovaEvaluator(n_trees=4).evaluate(study_of(objective, 40))
     assert found == {"schedule": 1.0}
-
-
-def test_a_table_of_a_study_serves_every_method(study) -> None:
-    found = table(study)
-    found = found[np.isfinite(found["value"])]
-    X = found[["lr", "optimizer", "layers"]]
-    by_hand = FAnova(8, log=["lr"], levels={"layers": (1, 2, 3)}, random_state=0)
-    shares = pd.Series(by_hand.fit(X, found["value"]).importances_, X.columns)
-    evaluated = FAnovaEvaluator(n_trees=8).evaluate(study, list(X.columns))
-    for name, share in shares.items():
-        assert evaluated[name] == pytest.approx(share, abs=0.05)

@@ -12,15 +12,14 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from hia.cli import main
-from hia.ranking import report as ranking
-from hia.ranking.columns import Column
+from hia.ranking import command, methods, report
 from hia.ranking.methods import METHODS
-from hia.ranking.report import load, read_kinds, run
+from hia.ranking.sources import load
+from hia.space import Hyperparameter
 
 RNG = np.random.default_rng(0)
 N = 120
-QUICK = {"n_bootstrap": 3, "n_permutations": 9}
-QUICK_OPTIONS = ["--bootstrap", "3", "--permutations", "9"]
+QUICK = ["--bootstrap", "3", "--permutations", "9"]
 
 
 def table() -> pd.DataFrame:
@@ -77,7 +76,7 @@ def storage(tmp_path_factory) -> str:
 
 
 def test_the_command_prints_columns_and_rankings_and_writes_files(csv, capsys) -> None:
-    assert main(["rank", "trials.csv", "--target", "accuracy", *QUICK_OPTIONS]) == 0
+    assert main(["rank", "trials.csv", "--target", "accuracy", *QUICK]) == 0
     printed = capsys.readouterr().out
     assert "120 trials of trials.csv, to explain accuracy" in printed
     assert "float, log" in printed
@@ -101,7 +100,7 @@ def test_the_command_prints_columns_and_rankings_and_writes_files(csv, capsys) -
 def test_everything_can_be_said_on_the_command_line(csv, capsys, tmp_path) -> None:
     arguments = "--target accuracy --method fanova ped_anova --drop nesterov --kind depth=float "
     arguments += "--log depth --linear lr --missing drop --minimize --seed 3 --out there/mine"
-    assert main(["rank", str(csv), *arguments.split(), *QUICK_OPTIONS]) == 0
+    assert main(["rank", str(csv), *arguments.split(), *QUICK]) == 0
     printed = capsys.readouterr().out
     assert "Left out (dropped): nesterov" in printed
     assert printed.count("declared") == 2
@@ -158,12 +157,37 @@ def test_errors_are_one_line(csv, tmp_path, capsys, arguments, message) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_help_names_the_methods(capsys) -> None:
-    with pytest.raises(SystemExit):
-        main(["rank", "--help"])
-    printed = capsys.readouterr().out
-    for method in METHODS:
-        assert method in printed
+def test_the_command_knows_all_methods() -> None:
+    assert tuple(METHODS) == command.METHODS
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "none.csv --target y",
+        "trials.pkl --target y",
+        "trials.csv --target y --method anova",
+        "trials.csv --target y --kind depth=int",
+        "trials.csv --target y --study one",
+        "--help",
+        "--bootstrap x",
+    ],
+)
+def test_wrong_commands_are_refused_before_anything_slow_is_imported(arguments: str) -> None:
+    slow = "{'torch', 'pandas', 'sklearn', 'optuna', 'scipy', 'matplotlib'}"
+    code = (
+        "import argparse, sys\n"
+        "from hia.ranking import command\n"
+        "parser = argparse.ArgumentParser()\n"
+        "command.add_parser(parser.add_subparsers())\n"
+        "try:\n"
+        f"    options = parser.parse_args(['rank', *{arguments.split()!r}])\n"
+        "    options.run(options)\n"
+        "except (SystemExit, ValueError, OSError):\n"
+        f"    sys.exit(str({slow} & set(sys.modules) or 0))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert not done.stderr.endswith("}\n"), done.stderr  # the set of what was imported
 
 
 # Files -----------------------------------------------------------------------------------------
@@ -206,7 +230,8 @@ def test_none_is_a_choice_among_text_and_missing_among_numbers(tmp_path) -> None
 def test_our_own_table_is_read_by_table_1(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     recorded = Path(__file__).parents[2] / "data" / "trials.parquet"
-    run(str(recorded), "accuracy", methods=["nrrelieff"], n_bootstrap=0, n_permutations=0)
+    options = ["--target", "accuracy", "--bootstrap", "0", "--permutations", "0"]
+    assert main(["rank", str(recorded), *options, "--method", "nrrelieff"]) == 0
     printed = capsys.readouterr().out
     assert printed.count("Table 1") == 11 + 1
     assert "Left out (not in Table 1): dataset, source, trial, num_filters_1" in printed
@@ -222,8 +247,8 @@ def test_a_study_is_read_with_its_distributions_and_direction(storage) -> None:
     assert found.target == "value"
     assert found.maximize is True
     assert found.columns == [
-        Column("lr", "float", 1e-4, 1e-1, log=True, origin="study"),
-        Column("epoch", "integer", 1, 9, origin="study"),
+        Hyperparameter("lr", "float", 1e-4, 1e-1, log=True, origin="study"),
+        Hyperparameter("epoch", "integer", 1, 9, origin="study"),
     ]
     assert len(found.table) == 40
     losses = load(storage, "values_0", "two")
@@ -235,7 +260,7 @@ def test_a_study_is_read_with_its_distributions_and_direction(storage) -> None:
 
 def test_a_study_is_ranked(storage, capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    options = ["--study", "one", "--method", "fanova", "--columns", "lr", "epoch", *QUICK_OPTIONS]
+    options = ["--study", "one", "--method", "fanova", "--columns", "lr", "epoch", *QUICK]
     assert main(["rank", storage, *options]) == 0
     printed = capsys.readouterr().out
     assert "40 trials of study 'one' of sqlite:///" in printed
@@ -271,19 +296,19 @@ def test_a_password_is_not_printed(capsys) -> None:
 
 
 def test_all_methods_are_those_that_are_installed(csv, monkeypatch) -> None:
-    result = run(str(csv), "accuracy", methods=["nrrelieff"], **QUICK)[0]
-    asked = []
+    result = methods.rank(TABLE, "accuracy", ["lr", "depth"], n_bootstrap=0)
+    asked: list[str] = []
 
     def rank(table, target, columns, method, **options):
         asked.append(method)
         return result
 
-    monkeypatch.setattr(ranking, "rank", rank)
-    monkeypatch.setattr(ranking, "draw", lambda rankings, path: None)
-    run(str(csv), "accuracy", methods=["all"])
+    monkeypatch.setattr(methods, "rank", rank)
+    monkeypatch.setattr(report, "draw", lambda rankings, path: None)
+    main(["rank", str(csv), "--target", "accuracy", "--method", "all"])
     assert asked == [name for name, method in METHODS.items() if method.available()]
     asked.clear()
-    run(str(csv), "accuracy", methods=["fanova", "nrrelieff", "fanova"])
+    main(["rank", str(csv), "--target", "accuracy", "--method", "fanova", "nrrelieff", "fanova"])
     assert asked == ["fanova", "nrrelieff"]
 
 
@@ -291,26 +316,21 @@ def test_a_method_that_is_not_installed(csv, capsys, monkeypatch) -> None:
     def missing(*arguments, **options):
         raise ImportError("it cannot be used here")
 
-    monkeypatch.setattr(ranking, "rank", missing)
+    monkeypatch.setattr(methods, "rank", missing)
     assert main(["rank", str(csv), "--target", "accuracy", "--method", "fanova_package"]) == 1
     assert capsys.readouterr().err == "hia rank: it cannot be used here\n"
 
 
 def test_without_matplotlib_the_table_is_there(csv, capsys, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert main(["rank", "trials.csv", "--target", "accuracy", *QUICK_OPTIONS]) == 1
+    assert main(["rank", "trials.csv", "--target", "accuracy", *QUICK]) == 1
     assert "drawing needs matplotlib: pip install matplotlib" in capsys.readouterr().err
     assert Path("trials-importance.csv").is_file()
 
 
-def test_kinds() -> None:
-    assert read_kinds(["a=integer", "b=c=float"]) == {"a": "integer", "b=c": "float"}
-
-
 def test_nothing_here_needs_torch_or_draws_before_it_has_to() -> None:
     code = (
-        "import sys; import hia.ranking.columns, hia.ranking.measures, hia.ranking.methods; "
-        "import hia.ranking.optuna, hia.ranking.report; "
+        "import sys; import hia.ranking.command, hia.ranking.optuna, hia.ranking.report; "
         "sys.exit(sorted({'torch', 'matplotlib'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
