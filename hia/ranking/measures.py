@@ -7,6 +7,7 @@ the trials, a seed and its own options, and returns scores (K,), large for what 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -92,19 +93,6 @@ class Method:
     available: Callable[[], bool] = lambda: True
 
 
-METHODS: dict[str, Method] = {}
-
-
-def _method(name: str, label: str, score: str, source: str, **more: Any) -> Callable[..., Measure]:
-    """Enters a function into `METHODS`."""
-
-    def enter(measure: Measure) -> Measure:
-        METHODS[name] = Method(label, score, source, measure, **more)
-        return measure
-
-    return enter
-
-
 def _relief(trials: Trials, options: dict[str, Any]) -> NRReliefF:
     """The paper's options, but for a target that is no share of something."""
     inside = trials.y.min() >= 0 and trials.y.max() <= 1
@@ -127,29 +115,61 @@ def _test_relief(trials: Trials, seed: int, count: int, **options: Any) -> Float
     return tested["p_value"].to_numpy()
 
 
-@_method(
-    "nrrelieff",
-    "N-RReliefF",
-    "W of Eq. 10; the target divided by its range if it is not within 0 and 1",
-    "Wang et al. 2024; Sun et al. 2019; Robnik-Šikonja and Kononenko 2003",
-    resample=_resample_relief,
-    p_values=_test_relief,
-)
-def nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
+def _nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
     """options: of `NRReliefF`."""
     return _relief(trials, options).fit(trials.scaled(), trials.y).weights_
 
 
-@_method(
-    "fanova",
-    "fANOVA",
-    "share of the variance of a forest that the hyperparameter explains alone",
-    "Hutter, Hoos and Leyton-Brown 2014",
-)
-def fanova(trials: Trials, seed: int, **options: Any) -> Floats:
+def _fanova(trials: Trials, seed: int, **options: Any) -> Floats:
     """options: of `FAnova`."""
     defaults = {"random_state": seed, **measure_options(trials.columns, trials.columns)}
     return FAnova(**(defaults | options)).fit(trials.X, trials.y).importances_
+
+
+def _is_few(column: Hyperparameter) -> bool:
+    few = column.choices is not None and len(column.choices) <= _FEW
+    if few or column.kind != "integer":
+        return few or column.kind == "categorical"
+    return column.bounds[1] - column.bounds[0] < _FEW
+
+
+def _package(trials: Trials, seed: int, **options: Any) -> Floats:
+    """options: of `fanova_package.importances`."""
+    if len(trials.columns) == 1:  # its forest cuts by 70 % of the columns, rounded down
+        return np.ones(1)
+    few = [name for name, column in trials.columns.items() if _is_few(column)]
+    log = [name for name, column in trials.columns.items() if column.log and name not in few]
+    defaults: dict[str, Any] = {"log": log, "categorical": few, "random_state": seed}
+    table = fanova_package.importances(trials.X, trials.y, **(defaults | options))
+    return table["weight"].to_numpy()
+
+
+def _forward_selection(
+    trials: Trials, seed: int, n_trees: int = 8, min_samples_leaf: int = 3, n_splits: int = 3
+) -> Floats:
+    """n_trees, min_samples_leaf: of the forest. n_splits: folds; copies of a trial are in the same.
+
+    With K columns it fits n_splits · K (K + 1) / 2 forests. The authors take the error on
+    validation data. Categories are in an arbitrary order, which trees cut as often as it takes.
+    """
+    X, (y, _) = trials.X.to_numpy(), in_unit(trials.y)  # squares of it are numbers
+    forest = RandomForestRegressor(
+        n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32
+    )
+    folds = GroupKFold(n_splits, shuffle=True, random_state=seed % 2**32)
+    cv = list(folds.split(X, groups=trials.row))
+    gains, before = np.zeros(X.shape[1]), 0.0
+    taken: list[int] = []
+    while len(taken) < X.shape[1]:
+        scores = {
+            k: float(cross_val_score(forest, X[:, np.sort([*taken, k])], y, cv=cv).mean())
+            for k in range(X.shape[1])
+            if k not in taken
+        }
+        best = max(scores, key=lambda k: scores[k])
+        gains[best], before = scores[best] - before, scores[best]
+        taken.append(best)
+    return gains
 
 
 class _Table(optuna.Study):
@@ -201,105 +221,67 @@ class _Table(optuna.Study):
         return self._finished
 
 
-def _assess(trials: Trials, evaluator: BaseImportanceEvaluator) -> Floats:
-    scores = evaluator.evaluate(_Table(trials))
-    return np.array([scores[name] for name in trials.columns])
+def _through(evaluator: Callable[..., BaseImportanceEvaluator]) -> Measure:
+    """What an evaluator of Optuna says, which takes a seed and the options."""
+
+    def measure(trials: Trials, seed: int, **options: Any) -> Floats:
+        scores = evaluator(seed=seed, **options).evaluate(_Table(trials))
+        return np.array([scores[name] for name in trials.columns])
+
+    return measure
 
 
-@_method(
-    "ped_anova",
-    "PED-ANOVA (Optuna)",
-    "Pearson divergence of the best tenth of the trials from all, times 0.01",
-    "Watanabe, Bansal and Hutter 2023",
-)
-def ped_anova(trials: Trials, seed: int, **options: Any) -> Floats:
-    """options: of Optuna's `PedAnovaImportanceEvaluator`. Nothing is random."""
-    return _assess(trials, PedAnovaImportanceEvaluator(**options))
-
-
-@_method(
-    "forward_selection",
-    "forward selection",
-    "gain of cross-validated R² when a greedy selection takes the hyperparameter",
-    "Hutter, Hoos and Leyton-Brown 2013",
-    max_rows=1000,
-    max_bootstrap=20,
-)
-def forward_selection(
-    trials: Trials, seed: int, n_trees: int = 8, min_samples_leaf: int = 3, n_splits: int = 3
-) -> Floats:
-    """n_trees, min_samples_leaf: of the forest. n_splits: folds; copies of a trial are in the same.
-
-    With K columns it fits n_splits · K (K + 1) / 2 forests. The authors take the error on
-    validation data. Categories are in an arbitrary order, which trees cut as often as it takes.
-    """
-    X, (y, _) = trials.X.to_numpy(), in_unit(trials.y)  # squares of it are numbers
-    forest = RandomForestRegressor(
-        n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32
-    )
-    folds = GroupKFold(n_splits, shuffle=True, random_state=seed % 2**32)
-    cv = list(folds.split(X, groups=trials.row))
-    gains, before = np.zeros(X.shape[1]), 0.0
-    taken: list[int] = []
-    while len(taken) < X.shape[1]:
-        scores = {
-            k: float(cross_val_score(forest, X[:, np.sort([*taken, k])], y, cv=cv).mean())
-            for k in range(X.shape[1])
-            if k not in taken
-        }
-        best = max(scores, key=lambda k: scores[k])
-        gains[best], before = scores[best] - before, scores[best]
-        taken.append(best)
-    return gains
-
-
-@_method(
-    "impurity",
-    "decrease of impurity (Optuna)",
-    "share of the decrease of squared error by the cuts of a forest",
-    "Breiman 2001; Louppe et al. 2013",
-    max_bootstrap=20,
-)
-def impurity(trials: Trials, seed: int, **options: Any) -> Floats:
-    """options: of Optuna's `MeanDecreaseImpurityImportanceEvaluator`."""
-    return _assess(trials, MeanDecreaseImpurityImportanceEvaluator(seed=seed, **options))
-
-
-@_method(
-    "optuna_fanova",
-    "fANOVA (Optuna)",
-    "as fanova, by another forest",
-    "Hutter, Hoos and Leyton-Brown 2014",
-    max_rows=500,
-    max_bootstrap=20,
-)
-def optuna_fanova(trials: Trials, seed: int, n_trees: int = 16, **options: Any) -> Floats:
-    """options: of Optuna's `FanovaImportanceEvaluator`."""
-    return _assess(trials, FanovaImportanceEvaluator(n_trees=n_trees, seed=seed, **options))
-
-
-def _is_few(column: Hyperparameter) -> bool:
-    few = column.choices is not None and len(column.choices) <= _FEW
-    if few or column.kind != "integer":
-        return few or column.kind == "categorical"
-    return column.bounds[1] - column.bounds[0] < _FEW
-
-
-@_method(
-    "fanova_package",
-    "fANOVA (fanova)",
-    "as fanova, by the package of its authors",
-    "Hutter, Hoos and Leyton-Brown 2014",
-    max_rows=3000,
-    max_bootstrap=20,
-    available=fanova_package.available,
-)
-def package(trials: Trials, seed: int, **options: Any) -> Floats:
-    """options: of `fanova_package.importances`."""
-    if len(trials.columns) == 1:  # its forest cuts by 70 % of the columns, rounded down
-        return np.ones(1)
-    few = [name for name, column in trials.columns.items() if _is_few(column)]
-    log = [name for name, column in trials.columns.items() if column.log and name not in few]
-    defaults: dict[str, Any] = {"log": log, "categorical": few, "random_state": seed}
-    table = fanova_package.importances(trials.X, trials.y, **(defaults | options))
-    return table["weight"].to_numpy()
+METHODS: dict[str, Method] = {
+    "nrrelieff": Method(
+        "N-RReliefF",
+        "W of Eq. 10; the target divided by its range if it is not within 0 and 1",
+        "Wang et al. 2024; Sun et al. 2019; Robnik-Šikonja and Kononenko 2003",
+        _nrrelieff,
+        _resample_relief,
+        _test_relief,
+    ),
+    "fanova": Method(
+        "fANOVA",
+        "share of the variance of a forest that the hyperparameter explains alone",
+        "Hutter, Hoos and Leyton-Brown 2014",
+        _fanova,
+    ),
+    "ped_anova": Method(
+        "PED-ANOVA (Optuna)",
+        "Pearson divergence of the best tenth of the trials from all, times 0.01",
+        "Watanabe, Bansal and Hutter 2023",
+        _through(lambda seed, **options: PedAnovaImportanceEvaluator(**options)),
+    ),
+    "forward_selection": Method(
+        "forward selection",
+        "gain of cross-validated R² when a greedy selection takes the hyperparameter",
+        "Hutter, Hoos and Leyton-Brown 2013",
+        _forward_selection,
+        max_rows=1000,
+        max_bootstrap=20,
+    ),
+    "impurity": Method(
+        "decrease of impurity (Optuna)",
+        "share of the decrease of squared error by the cuts of a forest",
+        "Breiman 2001; Louppe et al. 2013",
+        _through(MeanDecreaseImpurityImportanceEvaluator),
+        max_bootstrap=20,
+    ),
+    "optuna_fanova": Method(
+        "fANOVA (Optuna)",
+        "as fanova, by another forest",
+        "Hutter, Hoos and Leyton-Brown 2014",
+        _through(partial(FanovaImportanceEvaluator, n_trees=16)),
+        max_rows=500,
+        max_bootstrap=20,
+    ),
+    "fanova_package": Method(
+        "fANOVA (fanova)",
+        "as fanova, by the package of its authors",
+        "Hutter, Hoos and Leyton-Brown 2014",
+        _package,
+        max_rows=3000,
+        max_bootstrap=20,
+        available=fanova_package.available,
+    ),
+}
