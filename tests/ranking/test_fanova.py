@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hia import space
@@ -104,14 +103,6 @@ def test_shares_of_a_sum():
     single, pairs = shares(X, 3 * X["a"] - X["b"])
     np.testing.assert_allclose(single, [0.9, 0.1, 0], atol=1e-15)  # Var(3a) : Var(b) = 9 : 1
     np.testing.assert_allclose(pairs, 0, atol=1e-15)
-
-
-def test_an_interaction_is_nobodys_own():
-    X = factorial({"a": [0, 1], "b": [0, 1], "c": [0, 1]})
-    single, pairs = shares(X, X["a"] != X["b"])
-    np.testing.assert_allclose(single, 0, atol=1e-15)
-    assert pairs.index[0] == ("a", "b")
-    np.testing.assert_allclose(pairs, [1, 0, 0], atol=1e-15)
 
 
 def test_a_product_has_both():
@@ -336,23 +327,6 @@ def test_equals_the_enumeration_of_all_cells(monkeypatch, seed, min_samples_leaf
 # --- Other programs ------------------------------------------------------------------------------
 
 
-def test_optuna_finds_the_same_in_the_same_trees():
-    trees = pytest.importorskip("optuna.importance._fanova._tree")
-    rng = np.random.default_rng(2)
-    X = rng.random((150, 4))
-    y = X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(0, 0.1, 150)
-    fitted = FAnova(n_trees=3, random_state=0).fit(X, y)
-    pair_shares = []
-    for estimator, found in zip(fitted._forest.estimators_, fitted.tree_importances_, strict=True):
-        tree = trees._FanovaTree(estimator.tree_, np.array([[0.0, 1.0]] * 4))
-        parts = [tree.get_marginal_variance(np.array([k])) for k in range(4)]
-        np.testing.assert_allclose(found, np.array(parts) / tree.variance, rtol=1e-10)
-        of_both = tree.get_marginal_variance(np.array([1, 2]))
-        pair_shares.append((of_both - parts[1] - parts[2]) / tree.variance)
-    pairs = fitted.pair_importances().set_index(["first", "second"])["weight"]
-    assert pairs["x1", "x2"] == pytest.approx(np.mean(pair_shares), rel=1e-8)
-
-
 def synthetic_trials(seed, n):
     """Configurations of Table 1 and an accuracy that follows some of the hyperparameters."""
     rng = np.random.default_rng(seed)
@@ -396,20 +370,6 @@ def test_agrees_with_the_authors_package():
 # --- Properties ----------------------------------------------------------------------------------
 
 
-@given(seed=SEEDS, min_samples_leaf=st.integers(1, 6))
-@settings(max_examples=30, deadline=None)
-def test_shares_are_within_0_and_1_and_sum_to_at_most_1(seed, min_samples_leaf):
-    X, y = mixed(seed, n=25)
-    options = {"n_trees": 3, "min_samples_leaf": min_samples_leaf, "random_state": seed}
-    fitted = FAnova(**options, **MIXED).fit(X, y)
-    pairs = fitted.pair_importances()["weight"]
-    assert np.all((fitted.importances_ >= 0) & (fitted.importances_ <= 1))
-    assert pairs.between(0, 1).all()
-    assert fitted.importances_.sum() + pairs.sum() <= 1 + 1e-12
-    of_trees = fitted.tree_importances_.sum(axis=1)
-    assert (of_trees[~np.isnan(of_trees)] <= 1 + 1e-12).all()  # NaN: a tree that is constant
-
-
 @given(seed=SEEDS)
 @settings(max_examples=20, deadline=None)
 def test_two_columns_and_their_pair_are_all_there_is(seed):
@@ -431,17 +391,6 @@ def test_row_order_does_not_matter(seed):
     shuffled = clone(model).fit(X.iloc[order], y[order])
     np.testing.assert_array_equal(shuffled.tree_importances_, expected.tree_importances_)
     pd.testing.assert_frame_equal(shuffled.pair_importances(), expected.pair_importances())
-
-
-def test_column_order_matters_no_more_than_the_seed():
-    X, y = synthetic_trials(4, 1000)
-    options = {"random_state": 0, **measure_options(space.SPACE, X.columns)}
-    expected = FAnova(**options).fit(X, y)
-    turned = FAnova(**options).fit(X[X.columns[::-1]], y)
-    errors = np.hypot(
-        expected.tree_importances_.std(axis=0), turned.tree_importances_.std(axis=0)[::-1]
-    )
-    assert (np.abs(turned.importances_[::-1] - expected.importances_) <= errors).all()
 
 
 @given(seed=SEEDS)
@@ -503,43 +452,12 @@ def test_irrelevant_columns_are_near_zero_and_the_rest_is_right():
     assert (single < 0.02).all()
 
 
-def test_same_seed_same_shares():
-    X, y = mixed(7)
-    model = FAnova(random_state=5, **MIXED)
-    first = model.fit(X, y)
-    pairs = first.pair_importances()
-    again = clone(model).fit(X, y)
-    np.testing.assert_array_equal(again.importances_, first.importances_)
-    pd.testing.assert_frame_equal(again.pair_importances(), pairs)
-    other = clone(model).set_params(random_state=6).fit(X, y)
-    assert not np.array_equal(other.importances_, first.importances_)
-
-
 # --- The estimator -------------------------------------------------------------------------------
-
-
-def test_defaults():
-    assert FAnova().get_params() == {
-        "n_trees": 16,
-        "min_samples_leaf": 1,
-        "categorical": None,
-        "log": None,
-        "bounds": None,
-        "levels": None,
-        "random_state": None,
-    }
 
 
 @parametrize_with_checks([FAnova(n_trees=3)])
 def test_is_a_scikit_learn_estimator(estimator, check):
     check(estimator)
-
-
-def test_what_it_tells_scikit_learn():
-    tags = get_tags(FAnova())
-    assert tags.target_tags.required is True
-    assert tags.input_tags.categorical is True
-    assert tags.input_tags.string is True
 
 
 def test_dataframe_array_clone_and_pickle_agree():
@@ -713,54 +631,33 @@ def test_results_need_a_fit():
     ("options", "message"),
     [
         ({"n_trees": 0}, "n_trees=0 is not a whole number"),
-        ({"n_trees": 2.5}, "n_trees=2.5"),
-        ({"min_samples_leaf": 0}, "min_samples_leaf=0"),
         ({"min_samples_leaf": 0.1}, "min_samples_leaf=0.1"),
         ({"min_samples_leaf": 40}, "^every tree is constant: .* min_samples_leaf=40"),
         ({"categorical": ["optimiser"]}, "categorical: 'optimiser' is not a column.*: dropout"),
         ({"categorical": "lr"}, r"categorical='lr' is not a list; \['lr'\] is"),
-        ({"log": ["lrr"]}, "log: 'lrr' is not a column of X; there are 4 columns: dropout_rate"),
-        ({"log": [4]}, "log: 4 is not a column"),
-        ({"log": [-1]}, "log: -1 is not a column"),
+        ({"log": [4]}, "log: 4 is not a column of X; there are 4 columns: dropout_rate"),
         ({"bounds": {"lrr": (0, 1)}}, "bounds: 'lrr' is not a column"),
         ({"bounds": ["lr"]}, r"bounds=\['lr'\] is not a mapping"),
-        (
-            {"bounds": {"lr": 1}},
-            r"bounds of column 'lr' of X: 1 is no pair \(low, high\)",
-        ),
+        ({"bounds": {"lr": 1}}, r"bounds of column 'lr' of X: 1 is no pair \(low, high\)"),
         ({"bounds": {"lr": ("a", 1)}}, "is no pair"),
-        ({"bounds": {"lr": (1, 0)}}, r"\(1, 0\) is no pair"),
         ({"bounds": {"lr": (1, 1)}}, r"\(1, 1\) is no pair"),
-        ({"bounds": {"lr": (0, np.inf)}}, r"\(0, inf\) is no pair"),
         ({"bounds": {"lr": (-1e308, 1e308)}}, "is no pair"),
-        (
-            {"bounds": {"lr": (0, 1e-9)}},
-            "'lr' of X has .*, which is outside its bounds 0 and 1e-09",
-        ),
-        (
-            {"bounds": {"lr": (0, 1)}, "log": ["lr"]},
-            "goes down to 0: a logarithm needs more",
-        ),
+        ({"bounds": {"lr": (0, 1e-9)}}, "'lr' of X has .*, which is outside its bounds 0 and 1e-"),
+        ({"bounds": {"lr": (0, 1)}, "log": ["lr"]}, "goes down to 0: a logarithm needs more"),
         ({"levels": {"batch_size": 32}}, "levels of column 'batch_size' of X: 32 are not finite"),
         ({"levels": {"batch_size": ("a", "b")}}, "are not finite and different numbers"),
         ({"levels": {"batch_size": ()}}, "are not finite and different numbers"),
         ({"levels": {"batch_size": (32, 32, 64)}}, "are not finite and different numbers"),
-        ({"levels": {"batch_size": (32, 64, 128)}}, "has 256.0, which is none of 32.0, 64.0, 128"),
         ({"levels": {"batch_size": range(1, 9)}}, r"none of 1\.0, (\d\.0, ){6}8\.0$"),
-        ({"levels": ["batch_size"]}, r"^levels=\['batch_size'\] is not a mapping"),
         ({"levels": {"batch_size": range(1, 10)}}, r"none of 1\.0, .*, 4\.0, \.\.\., 8\.0, 9\.0$"),
-        ({"levels": {"batch_size": range(32, 200)}}, r"none of 32.0, .*, 35.0, \.\.\., 198.0, 199"),
         (
             {"bounds": {"activation": (0, 1)}},
-            "'activation' of X is categorical, and cannot be in bo",
+            "'activation' of X is categorical, and cannot be",
         ),
         ({"levels": {"activation": (0, 1)}}, "cannot be in levels"),
         ({"log": ["activation"]}, "cannot be in log"),
         ({"levels": {"lr": (0, 1)}, "log": ["lr"]}, "'lr' of X is in levels, and cannot be in log"),
-        (
-            {"levels": {"lr": (0, 1)}, "bounds": {"lr": (0, 1)}},
-            "'lr' of X is in levels, and cannot be in bounds too",
-        ),
+        ({"levels": {"lr": (0, 1)}, "bounds": {"lr": (0, 1)}}, "cannot be in bounds"),
     ],
 )
 def test_wrong_options(options, message):
@@ -800,19 +697,6 @@ def test_wrong_values_of_a_declared_column():
         FAnova(bounds={"lr": (0, 1)}).fit(X, y)
     with pytest.raises(ValueError, match=r"has inf, which is none of 0\.1, 0\.2, 0\.3"):
         FAnova(levels={"lr": (0.1, 0.2, 0.3)}).fit(X, y)
-
-
-def test_wrong_column_of_an_array_is_named_by_position():
-    with pytest.raises(ValueError, match="column 1 of X has one value only"):
-        FAnova().fit([[1.0, 5.0], [2.0, 5.0]], [0.1, 0.2])
-    with pytest.raises(ValueError, match=r"'lr' is not a column of X; there are 2 columns$"):
-        FAnova(log=["lr"]).fit([[1.0, 5.0], [2.0, 5.0]], [0.1, 0.2])
-
-
-def test_mixed_column_passes_once_declared():
-    X = pd.DataFrame({"epoch": [1, 2, 3, 4], "lr": ["a", 1, "b", 2]})
-    fitted = FAnova(n_trees=8, categorical=["lr"], random_state=0).fit(X, [0.1, 0.2, 0.3, 0.4])
-    assert fitted.marginal("lr")["value"].tolist() == ["a", 1, "b", 2]
 
 
 @pytest.mark.parametrize(
