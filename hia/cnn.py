@@ -45,7 +45,7 @@ class Block:
 
 
 def blocks(config: Mapping[str, Any], channels: int, size: int) -> list[Block]:
-    """The convolutional blocks that a configuration gives on images of `channels` x `size`^2."""
+    """The convolutional blocks that a configuration gives on (channels, size, size) images."""
     kernel, stride, padding = config["kernel"], config["stride"], config["padding"]
     result = []
     for layer in range(1, config["num_conv_layers"] + 1):

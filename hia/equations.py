@@ -111,7 +111,7 @@ class Search:
             yield rows, others, share_ties(by_rank, first)
 
     def p_diff(self, rows: Ints, others: Ints) -> Floats:
-        """|Δp| of rows (m,) and their neighbours (m, k)."""
+        """`|Δp|` of rows (m,) and their neighbours (m, k)."""
         return np.asarray(np.abs(self.target[others] - self.target[rows, None]))
 
     def means(self, columns: list[Column] | None = None, visit: Visit | None = None) -> Means:

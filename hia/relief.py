@@ -65,28 +65,41 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_neighbors : number J of nearest neighbours of each sampled row.
-    sigma : decay of a neighbour's influence with its rank, exp(-(rank / sigma)²). The paper does
-        not give it; 20 is the default of RReliefF. Not used by weighting="uniform".
-    n_iterations : number M of sampled rows, drawn without replacement; None uses every row once.
-        The neighbours are always searched among all rows.
-    metric : "euclidean" (the paper) or "manhattan" (RReliefF).
-    scale : what the distance is computed on. "range": each number divided by its range. "none": the
-        raw values, the paper's literal distance, in which columns of large units decide. Either
-        way two categories are 0 (equal) or 1 apart, and Eqs. 13 and 14 divide by the range.
-    rank_base : rank of the nearest neighbour, 1 (the paper) or 0 (other implementations).
-    weighting : "exp_rank" (the paper) or "uniform", the same influence for each of J neighbours.
-    target_scale : "none": |Δp| as it is (the paper); "range": divided by the range of p (RReliefF).
-    categorical : names (of DataFrame columns) or positions of the categorical columns. DataFrame
-        columns of dtype string or category, and object columns of strings, are categorical without
-        being named. Never guessed from the number of distinct values.
-    random_state : seed or generator of the sampled rows; without effect if n_iterations is None.
+    n_neighbors
+        Number J of nearest neighbours of each sampled row.
+    sigma
+        Decay of a neighbour's influence with its rank, exp(-(rank / sigma)²). The paper does not
+        give it; 20 is the default of RReliefF. Not used by weighting="uniform".
+    n_iterations
+        Number M of sampled rows, drawn without replacement; None uses every row once. The
+        neighbours are always searched among all rows.
+    metric
+        "euclidean" (the paper) or "manhattan" (RReliefF).
+    scale
+        What the distance is computed on. "range": each number divided by its range. "none": the raw
+        values, the paper's literal distance, in which columns of large units decide. Either way two
+        categories are 0 (equal) or 1 apart, and Eqs. 13 and 14 divide by the range.
+    rank_base
+        Rank of the nearest neighbour, 1 (the paper) or 0 (other implementations).
+    weighting
+        "exp_rank" (the paper) or "uniform", the same influence for each of J neighbours.
+    target_scale
+        "none": `|Δp|` as it is (the paper); "range": divided by the range of p (RReliefF).
+    categorical
+        Names (of DataFrame columns) or positions of the categorical columns. DataFrame columns of
+        dtype string or category, and object columns of strings, are categorical without being
+        named. Never guessed from the number of distinct values.
+    random_state
+        Seed or generator of the sampled rows; without effect if n_iterations is None.
 
     Attributes
     ----------
-    weights_ : (K,) W of Eq. 10, in [-1, 1], in the order of the columns.
-    importances_ : (K,) shares max(W, 0) / Σ max(W, 0), which sum to 1.
-    n_features_in_ : K. feature_names_in_ : (K,) names, where X was a DataFrame with string names.
+    weights_
+        (K,) W of Eq. 10, in [-1, 1], in the order of the columns.
+    n_features_in_
+        K.
+    feature_names_in_
+        (K,) names, where X was a DataFrame with string names.
 
     Notes
     -----
@@ -131,7 +144,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:
         """Weigh the columns of X, configurations (n, K), by how they explain y, performance (n,).
 
-        Raises ValueError as `read`, and where the average |Δp| between neighbours is 0 or not below
+        Raises ValueError as `read`, and where the mean `|Δp|` between neighbours is 0 or not below
         1, which leaves Eq. 10 undefined.
         """
         trials = self.read(X, y)

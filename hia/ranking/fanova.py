@@ -71,26 +71,38 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_trees : number of trees, each grown on a bootstrap sample of the rows.
-    min_samples_leaf : the fewest rows of a leaf; 1 grows full trees.
-    categorical : names (of DataFrame columns) or positions of the categorical columns. Columns of
-        dtype string or category, and object columns of strings, need not be named.
-    log : names or positions of the columns whose measure is uniform on the logarithm.
-    bounds : (low, high) of columns of numbers, by name or position: {"lr": (1e-6, 1e-1)}.
-    levels : the only values of columns of numbers: {"batch_size": (32, 64), "epoch": range(1, 11)}.
-    random_state : seed or generator of the forest.
-
-    `measure_options` reads categorical, log, bounds and levels from a space such as Table 1's.
+    n_trees
+        Number of trees, each grown on a bootstrap sample of the rows.
+    min_samples_leaf
+        The fewest rows of a leaf; 1 grows full trees.
+    categorical
+        Names (of DataFrame columns) or positions of the categorical columns. Columns of dtype
+        string or category, and object columns of strings, need not be named.
+    log
+        Names or positions of the columns whose measure is uniform on the logarithm.
+    bounds
+        (low, high) of columns of numbers, by name or position: {"lr": (1e-6, 1e-1)}.
+    levels
+        The only values of columns of numbers: {"batch_size": (32, 64), "epoch": range(1, 11)}.
+    random_state
+        Seed or generator of the forest.
 
     Attributes
     ----------
-    importances_ : (K,) share of the variance that each column explains alone, mean over the trees.
-        In [0, 1] and summing to at most 1: the rest belongs to interactions.
-    tree_importances_ : (n_trees, K) the same of each tree; NaN for constant trees.
-    n_features_in_ : K. feature_names_in_ : (K,) names, where X was a DataFrame with string names.
+    importances_
+        (K,) share of the variance that each column explains alone, mean over the trees. In [0, 1]
+        and summing to at most 1: the rest belongs to interactions.
+    tree_importances_
+        (n_trees, K) the same of each tree; NaN for constant trees.
+    n_features_in_
+        K.
+    feature_names_in_
+        (K,) names, where X was a DataFrame with string names.
 
     Notes
     -----
+    `measure_options` reads categorical, log, bounds and levels from a space such as Table 1's.
+
     Noise in y is variance as well, and full trees repeat it row by row, as interactions of many
     columns: all shares shrink by a similar factor, which a larger min_samples_leaf gives back.
 

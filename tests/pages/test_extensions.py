@@ -1,4 +1,4 @@
-"""Numbers of figures and tables: the paper's for the paper's, S1, S2, ... for the others."""
+"""What the book's extensions of Sphinx do, and that the reference is whole."""
 
 import re
 import subprocess
@@ -11,8 +11,8 @@ from docutils import nodes
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "book" / "_ext"))
 
+from hia_markup import list_parameters, split_whole  # noqa: E402
 from hia_numbers import renumber  # noqa: E402
-from hia_whole import parted  # noqa: E402
 
 DOT = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
 
@@ -35,10 +35,32 @@ def test_the_papers_keep_their_numbers_and_the_others_are_counted() -> None:
 
 def test_names_and_numbers_are_parted_from_their_text_and_keep_their_letters() -> None:
     text = "N-RReliefF on CIFAR-100, with lr from 1e-06: 95 % of a 3-fold test."
-    found = parted(text)
+    found = split_whole(text)
     whole = [node.astext() for node in found if isinstance(node, nodes.inline)]
     assert whole == ["N-RReliefF", "CIFAR-100", "1e-06", "95 %"]
     assert "".join(node.astext() for node in found) == text
+
+
+def test_a_docstring_s_parameters_are_a_list_and_its_indented_text_is_code() -> None:
+    def count(rows: int, first: int, last: int) -> None: ...
+
+    text = "Counts.\n\nrows: of\nthem. first, last: both\n(rows: in it). Returns n.\n\n    x = 1"
+    lines = text.split("\n")
+    list_parameters(None, "function", "count", count, None, lines)  # type: ignore[arg-type]
+    assert "\n".join(lines) == (
+        "Counts.\n\n- **rows**: of them. \n- **first, last**: both (rows: in it).\n\n"
+        "Returns n.\n\n::\n\n    x = 1"
+    )
+
+
+def test_the_reference_has_every_module() -> None:
+    pages = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("book/api*.md"))
+    documented = re.findall(r"automodule:: (hia[\w.]+)", pages)
+    modules = [
+        str(path.relative_to(ROOT).with_suffix("")).replace("/", ".")
+        for path in ROOT.glob("hia/**/[a-z]*.py")
+    ]
+    assert sorted(documented) == sorted(modules)
 
 
 def figure(name: str) -> str:
