@@ -296,6 +296,7 @@ def test_without_a_working_compiler_pytorch_does_it(monkeypatch, fresh, text):
     assert not calls
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_it_is_compiled_once_and_nothing_else_is_left(fresh):
     assert kernels.describe() == "compiled"

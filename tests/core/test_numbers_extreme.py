@@ -305,6 +305,7 @@ for found in (
 """
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit():
     found = []
     for threads in ("1", "2"):

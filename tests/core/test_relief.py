@@ -247,6 +247,7 @@ def test_additive_function_ranks_its_terms_and_leaves_the_noise_near_zero(seed):
     assert np.all(fitted.importances_[[1, 2]] < 0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [1, 1000])
 def test_work_in_pieces_changes_nothing(monkeypatch, pairs):
     X, y = on_grid(7, n=200)

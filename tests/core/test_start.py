@@ -14,7 +14,7 @@ from faults import posix, until
 ROOT = Path(__file__).parents[2]
 LINE = "\nstopped before anything began\n"
 
-pytestmark = posix
+pytestmark = [posix, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

@@ -260,6 +260,7 @@ def test_a_precision_that_is_not_there_is_refused(monkeypatch, few):
         trainer.train(GOOD, few, seed=0, precision="bf16")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0, 0.3])
 def test_bf16_learns_nearly_the_same(monkeypatch, digits, rate):
     """PyTorch computes bfloat16 everywhere, in software where there are no instructions."""

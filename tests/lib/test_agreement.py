@@ -274,6 +274,7 @@ def test_the_mean_of_many_taus_has_the_interval_of_their_variance() -> None:
     assert found == pytest.approx((0.5, *limits, 44))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tau", [0.0, 0.5, 0.9])
 def test_the_interval_of_the_mean_covers(tau: float) -> None:
     rng = np.random.default_rng(0)
@@ -340,6 +341,7 @@ def test_unrelated_lists_have_the_w_of_chance() -> None:
     assert np.mean(found) == pytest.approx(0.1, abs=0.03)
 
 
+@pytest.mark.slow
 def test_the_interval_of_w_covers() -> None:
     rng = np.random.default_rng(0)
 
@@ -476,6 +478,7 @@ def test_of_two_kinds_all_assignments_count() -> None:
     assert mantel(kind, kind, 5999).p == pytest.approx(1 / 3, abs=0.03)
 
 
+@pytest.mark.slow
 def test_unrelated_distances_have_p_values_of_all_sizes() -> None:
     rng = np.random.default_rng(0)
     found = [

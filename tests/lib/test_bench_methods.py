@@ -51,6 +51,7 @@ def test_every_contender_has_a_method_and_pins() -> None:
             assert f"{contender.package}==" in pins
 
 
+@pytest.mark.slow
 def test_fits_of_a_method_and_the_row_of_the_table(saved: Path) -> None:
     (ours,) = (one for one in bench.CONTENDERS if one.method == "hia_nrrelieff")
     found = bench.measure(ours, saved, limit=30, repeats=2)
@@ -63,6 +64,7 @@ def test_fits_of_a_method_and_the_row_of_the_table(saved: Path) -> None:
     assert "1.00" in bench.line(other, found, found)  # the same ranking
 
 
+@pytest.mark.slow
 def test_a_fit_over_the_limit_is_ended_and_marked(saved: Path) -> None:
     (ours,) = (one for one in bench.CONTENDERS if one.method == "hia_fanova")
     found = bench.measure(ours, saved, limit=0.001, repeats=1)

@@ -21,6 +21,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixed, "METHODS", ("nrrelieff", "fanova"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["additive", "conditional", "copy"])
 def test_a_search_chooses_what_does_well(name: str) -> None:
     surface = MADE[name]
@@ -98,6 +99,7 @@ def script(monkeypatch: pytest.MonkeyPatch, short: None) -> ModuleType:
     return script
 
 
+@pytest.mark.slow
 def test_recording_can_be_cut_short_and_goes_on(
     script: ModuleType, tmp_path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:

@@ -198,6 +198,7 @@ def test_a_table_is_checked(change, message: str, made: pd.DataFrame, tmp_path: 
     assert str(path) in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_recorder_writes_the_table_and_what_it_was_made_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,6 +79,7 @@ def test_share_is_what_the_intraclass_correlation_leaves():
     assert 1 - components(table).share == pytest.approx(forms.loc["ICC(1,1)", "icc"])
 
 
+@pytest.mark.slow
 def test_components_are_unbiased_with_few_seeds_of_unequal_numbers():
     rng = np.random.default_rng(1)
     found = []
@@ -295,6 +296,7 @@ def test_a_change_and_none_are_held_against_the_same_other_seeds():
     assert found.mean - found.low == pytest.approx(half, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_what_only_shares_the_seed_is_no_nearer_to_other_seeds():
     """The trial's seed moves every order alike: between sizes that looks like agreement."""
     rng = np.random.default_rng(0)

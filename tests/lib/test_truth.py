@@ -188,6 +188,7 @@ def arguments(folder: Path, *more: str) -> list[str]:
 FAST = ("truth", "--methods", "nrrelieff", "ped_anova")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_recording_can_be_cut_short_and_goes_on(
     script: ModuleType,
@@ -225,6 +226,7 @@ def test_recording_can_be_cut_short_and_goes_on(
     assert json.loads((tmp_path / "truth.json").read_text())["fits"] == 12
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_recording_goes_on_from_the_table_alone(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture
@@ -239,6 +241,7 @@ def test_recording_goes_on_from_the_table_alone(
     assert "0 of 8 are there" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_fits_of_a_surface_that_has_changed_are_made_again(
     script: ModuleType,
@@ -268,6 +271,7 @@ def test_nothing_is_fitted_above_the_limit(
     assert set(fits.loc[ran & (fits["trials"] == 30), "state"]) == {truth.OVER}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_recording_the_cost(
     script: ModuleType,

@@ -308,6 +308,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "_CANDIDATES", 200)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_measuring(experiment: tuning.Experiment) -> None:
     rows = [experiment.measure(job) for job in tuning.jobs(sorted(experiment.surrogates))]
@@ -471,6 +472,7 @@ def script() -> ModuleType:
     return load_script("record_tuning")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_recording_can_be_cut_short_and_goes_on(
     script: ModuleType,
