@@ -16,7 +16,9 @@ def page(name: str, **parameters: object) -> str:
     cells = nbformat.read("out.ipynb", 4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     assert all("data" in output for output in outputs), "an output that is no figure, table or text"
-    return "\n".join(output.data.get("text/markdown", "") for output in outputs)
+    return "\n".join(
+        output.data.get("text/markdown") or output.data.get("text/html", "") for output in outputs
+    )
 
 
 def claims() -> dict[str, bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -11,7 +10,6 @@ from pathlib import Path
 import mariadb
 import postgres
 import pytest
-from chapters import ROOT, names, page
 from faults import Disturbed, ended, until, workers
 
 from hia import cli
@@ -101,30 +99,3 @@ def test_the_commands_of_the_chapter_are_those_of_the_program():
         options = cli._parser().parse_args(command.split()[1:])
         assert options.storage.startswith("postgresql://")
         assert (Path(__file__).parents[2] / options.plan).is_file()
-
-
-def test_what_a_storage_carries_is_there_only_once_measured(tmp_path, monkeypatch):
-    """The section and all that leads to it, or nothing."""
-    monkeypatch.chdir(tmp_path)
-    given = {"trials": str(ROOT / "data" / "trials.parquet"), "storage": "storage.json"}
-    assert page("cluster", **given) == ""
-    trial = {"worker_ms": 30.0, "writes_ms": 5.0, "poll_ms": 1.0, "first_poll_s": 0.1, "kB": 4.0}
-    measured = {
-        "processor": "a processor, AVX512",
-        "cores": 4,
-        "trial": [
-            trial | {"storage": kind, "finished": finished, "server_ms": server}
-            for kind, server in (("sqlite", None), ("postgresql", 8.0))
-            for finished in (0, 1000)
-        ],
-        "together": [{"storage": "sqlite", "workers": 2, "per_second": 40.0}],
-        "proposal": [{"finished": 1000, "proposal_ms": 100.0}],
-    }
-    Path("storage.json").write_text(json.dumps(measured))
-    shown = page("cluster", **given)
-    assert shown.startswith("## How far a storage carries\n\nWhat follows was measured")
-    assert names(shown) == {"table-storage", "table-limits"}
-    assert "| PostgreSQL | 1,000 |" in shown  # 8 cores of 8 ms a trial
-    assert "| SQLite | 200 |" in shown  # one at a time, 5 ms
-    assert "What this leaves out" in shown
-    assert "nan" not in shown

@@ -93,7 +93,6 @@ def test_every_package_asked_for_is_used() -> None:
     modules = {
         "scikit-learn": "sklearn",
         "axe-playwright-python": "axe_playwright_python",
-        "codespell": "codespell_lib",
     }
     # Papermill starts the first, mypy reads the second, pandas opens Parquet files with the third,
     # SQLAlchemy finds the next two by a storage's URL, the last is pytest's -n.

@@ -10,6 +10,8 @@ from chapters import ROOT, claims, numbers, page
 from hia import trials
 from run_notebooks import NotebookError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def in_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -328,6 +328,7 @@ def test_intervals_are_centred_on_what_was_found() -> None:
     np.testing.assert_allclose(low, [0.15, -0.1, 0.0])
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_other_trials_give() -> None:
     truth = np.mean([ranked(table(seed), "fanova")["score"] for seed in range(20, 30)], axis=0)
     held = []

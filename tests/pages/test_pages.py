@@ -1,0 +1,145 @@
+"""Every notebook runs with other parameters on a part of the study, and without its recordings."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from chapters import ROOT, page
+
+from hia import trials
+
+NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
+
+QUICK = {
+    "audit": {"deepest": 3},
+    "card": {},
+    "claims": {},
+    "cluster": {"models": 1000, "cores": 2},
+    "curves": {"epochs": 4, "early": [2], "datasets": ["usps"]},
+    "data": {"bins": 10},
+    "explorer": {"datasets": ["mnist", "usps"], "n_trees": 2},
+    "filters": {"n_neighbors": 5, "n_repeats": 2, "sources": ["random"]},
+    "importance": {"n_neighbors": 5, "n_trees": 2, "n_permutations": 19, "n_resamples": 4},
+    "intro": {"n_trees": 2, "n_resamples": 2},
+    "items": {},
+    "joint": {"n_neighbors": 5, "n_trees": 2, "n_resamples": 4, "top": 5},
+    "live": {"n_models": 4},
+    "method": {"n_neighbors": 3, "sigma": 1.0},
+    "methods": {"shown": [50]},
+    "multiverse": {"planted": ["batch_size"], "n_resamples": 5},
+    "noise": {"n_neighbors": 2, "n_samples": 2},
+    "pays": {"shown": [20, 100], "compared": 2},
+    "perdataset": {"n_neighbors": 10, "n_trees": 2, "n_repeats": 1, "n_divided": 200},
+    "reliability": {"n_subsets": 4, "n_neighbors": 5},
+    "screening": {"n_trees": 2, "datasets": ["semeion", "svhn"]},
+    "setup": {"num_conv_layers": 3, "n_configurations": 20},
+}
+# Pages of trainings and measures beside the study, which may not have been recorded yet.
+RECORDED = ("intro", "methods", "multiverse", "noise", "pays", "perdataset", "screening")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder like the repository's root, with 60 CNNs of each data set and search."""
+    root = tmp_path_factory.mktemp("root")
+    (root / "data").mkdir()
+    for path in (ROOT / "data").iterdir():
+        if path.name != "trials.parquet":
+            (root / "data" / path.name).symlink_to(path)
+    study = trials.load(ROOT / "data" / "trials.parquet")
+    few = study.groupby(["dataset", "source"]).head(60).reset_index(drop=True)
+    trials.save(few, root / "data" / "trials.parquet")
+    (root / "book").mkdir()
+    (root / "book" / "_toc.yml").symlink_to(ROOT / "book" / "_toc.yml")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(root)
+        yield root
+
+
+def test_every_notebook_is_run_here() -> None:
+    assert sorted(QUICK) == NAMES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_of_other_parameters(name: str, tmp_path: Path) -> None:
+    shown = page(name, **QUICK[name])
+    assert re.search("^:name: (fig|table)-|Missing here|explorer", shown, re.MULTILINE)
+    assert name == "explorer" or not re.search(r"\bnan\b", shown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_page_without_its_recordings_says_what_is_missing(
+    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "book").symlink_to(folder / "book")
+    for path in (folder / "data").iterdir():
+        if path.name in ("published", "trials.parquet"):
+            (tmp_path / "data" / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    shown = page(name, **QUICK[name])
+    assert "**Missing here:**" in shown or name == "intro"
+    assert not re.search(r"\bnan\b", shown)
+
+
+# Every weight of N-RReliefF below 0, as chance can have it with few CNNs; and no fanova package.
+NOTHING = """\
+import sys
+
+import hia.relief
+
+fit = hia.relief.NRReliefF.fit
+
+
+def negative(self, X, y):
+    fit(self, X, y)
+    self.weights_ = -abs(self.weights_) - 1e-6
+    return self
+
+
+hia.relief.NRReliefF.fit = negative
+sys.modules["fanova"] = None
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["importance", "joint", "filters", "intro"])
+def test_no_weight_above_0_and_no_fanova_are_results(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOTHING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    shown = page(name, **QUICK[name])
+    assert ("**Missing here:** our weights by functional ANOVA" in shown) == (name == "importance")
+
+
+@pytest.mark.slow
+def test_the_card_s_csv_has_every_digit(folder: Path, tmp_path: Path) -> None:
+    page("card")
+    again = pd.read_csv(folder / "book" / "_static" / "data" / "trials.csv")
+    again["accuracy_per_epoch"] = again["accuracy_per_epoch"].map(json.loads)
+    table = trials.load(folder / "data" / "trials.parquet")
+    pd.testing.assert_frame_equal(
+        trials.check(again).drop(columns="accuracy_per_epoch"),
+        table.drop(columns="accuracy_per_epoch"),
+        check_exact=True,
+    )
+    assert list(map(list, again["accuracy_per_epoch"])) == list(
+        map(list, table["accuracy_per_epoch"])
+    )
+
+
+def test_equations_have_the_numbers_of_the_paper() -> None:
+    label = re.compile(r":label: (\S+)|\$\$ \((\S+)\)")
+    labels = {
+        path.stem: label.findall(path.read_text(encoding="utf-8"))
+        for path in [*ROOT.glob("notebooks/*.py"), *ROOT.glob("book/*.md")]
+    }
+    assert [first for first, _ in labels.pop("method")] == [f"eq-{n}" for n in range(1, 15)]
+    assert not any(labels.values()), "numbers go through the book: Eq. 10 would have another"
