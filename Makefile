@@ -31,10 +31,10 @@ READY_TOO := $(READY) $(FANOVA)
 # pip install, showing on one line where it is.
 define pip_install
 install() { "$$1" -m pip --disable-pip-version-check install --progress-bar off "$${@:2}" | \
-  awk '/^Collecting/ {printf "\r\033[K  %d: %s", ++n, $$2} \
+  awk '/^(Collecting|Processing)/ {sub(".*/", "", $$2); printf "\r\033[K  %d: %s", ++n, $$2} \
     /^ +Downloading.*\([0-9.]+ MB\)/ {printf " %s %s", $$(NF - 1), $$NF} \
     /^(Installing|Building)/ {printf "\r\033[K  %s %d packages", tolower($$1), n} \
-    {fflush()} END {print ""}'; }; install
+    {fflush()} END {if (n) print ""}'; }; install
 endef
 
 NOTEBOOKS := $(wildcard notebooks/*.py)
