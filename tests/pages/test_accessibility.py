@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_browser]
 # One page of every kind: prose, mathematics, figures and tables, the explorer, code, references.
 MAIN = (
     *("intro", "method", "importance", "explorer", "extend", "rerun", "bibliography", "search"),
-    *("api", "api/relief"),
+    "api_ranking",
 )
 GRAVE = ("serious", "critical")
 # Colours that are still fading in would be judged on their way.

@@ -63,7 +63,7 @@ def faults(page: Page, address: str, name: str) -> list[str]:
     )
     page.goto(address + name, wait_until="load")
     page.evaluate("async () => { if (window.MathJax) await MathJax.startup.promise }")
-    page.wait_for_timeout(500)  # for late requests; "networkidle" is not always reached from files
+    page.wait_for_timeout(200)  # for late requests; "networkidle" is not always reached from files
     return found + page.evaluate(
         """() => {
             const faults = [];
@@ -152,9 +152,8 @@ def test_letters_of_figures_can_be_read_on_a_phone(
     page = browser.new_page(viewport={"width": 390, "height": 844})
     sizes: dict[str, float] = {}
     for path in pages:
-        if "api" not in path.relative_to(html).parts:
-            page.goto(path.as_uri())
-            sizes |= dict(page.evaluate(LETTERS))
+        page.goto(path.as_uri())
+        sizes |= dict(page.evaluate(LETTERS))
     page.close()
     assert "fig-4" in sizes
     assert not {name: round(size, 1) for name, size in sizes.items() if round(size) < 9}
@@ -241,22 +240,3 @@ def test_the_readme_s_picture_is_the_first_page_s_figure(html: Path) -> None:
     """Where this fails, `make picture` makes it anew."""
     current = picture(ROOT / "book" / "intro.ipynb", "fig-headline").decode()
     assert alike((ROOT / "picture.svg").read_text(encoding="utf-8"), current)
-
-
-def test_pictures_are_alike_but_for_rounding() -> None:
-    svg = (ROOT / "picture.svg").read_text(encoding="utf-8")
-    number = next(
-        found for found in NUMBER.findall(svg[svg.index("</metadata>") :]) if "." in found
-    )
-    letter = re.search(r"#(DejaVuSans-4\d)", svg)
-    assert letter is not None
-
-    def moved(by: float) -> str:
-        return svg.replace(number, f"{float(number) + by:.6f}")
-
-    hashed = HASHED.search(svg)
-    assert hashed is not None
-    assert alike(svg, svg.replace(hashed[0], "p0123456789"))
-    assert alike(svg, moved(1e-4))
-    assert not alike(svg, moved(1))
-    assert not alike(svg, svg.replace(letter[1], "DejaVuSans-57", 1))

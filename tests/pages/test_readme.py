@@ -15,6 +15,7 @@ from hia_book import audit, published, truth
 from hia_book.agreement import rank_agreement
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", autouse=True)
