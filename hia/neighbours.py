@@ -28,8 +28,10 @@ _PAIRS = 1 << 16
 # Leaves of 48 rows were the fastest for 1e3 to 1e5 rows, as were trees that are not balanced: most
 # hyperparameters have few values, and a median split leaves equal values on both sides.
 _TREE = {"leafsize": 48, "balanced_tree": False}
-# Up to this many rows, all distances in a cell are faster than the tree.
+# Up to this many rows, all distances in a cell are faster than the tree, and those to the rows in
+# the cells beside it, up to so many.
 _CELL = 1024
+_BESIDE = 4096
 # Names and norms of the metrics in SciPy.
 _METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
 _NORMS = {"euclidean": 2, "manhattan": 1}
@@ -44,12 +46,17 @@ def layout(coordinates: Floats) -> tuple[Ints, Ints]:
     categories, so that rows of different cells are at least 1 apart. (c + 1,), from 0 to n.
     """
     order = cKDTree(coordinates, **_TREE).indices
-    binary = coordinates[:, ((coordinates == 0) | (coordinates == 1)).all(axis=0)][order]
+    binary = coordinates[:, _is_binary(coordinates)][order]
     if binary.shape[1] == 0:
         return order, np.array([0, len(order)])
     by_cell = np.lexsort(binary.T)
     starts = np.flatnonzero(np.diff(binary[by_cell], axis=0).any(axis=1)) + 1
     return order[by_cell], np.concatenate([[0], starts, [len(order)]])
+
+
+def _is_binary(coordinates: Floats) -> Bools:
+    """(D,): whether a coordinate is only 0 or 1."""
+    return np.asarray(((coordinates == 0) | (coordinates == 1)).all(axis=0))
 
 
 def search(
@@ -85,22 +92,51 @@ def _search_cells(
     """Some of the rows (m,), the distances (m, k) and indices (m, k) of their k nearest, ascending.
 
     Rows whose k nearest are in their own cell: all distances in a small cell take a third of the
-    time of the tree. Stops at the first cell where this settles less than half of the rows.
+    time of the tree. By Manhattan distances few are, and the cells beside it are searched as well.
+    Stops at the first cell where this settles less than half of the rows.
     """
-    for start, stop in pairwise(cells):
+    binary = _is_binary(coordinates)
+    keys, rest = coordinates[cells[:-1]][:, binary], coordinates[:, ~binary]
+    sizes = np.diff(cells)
+    for cell, (start, stop) in enumerate(pairwise(cells)):
         piece = rows[slice(*np.searchsorted(rows, (start, stop)))]
         if len(piece) == 0 or not k <= stop - start <= _CELL:
             continue
         distances = cdist(coordinates[piece], coordinates[start:stop], _METRICS[metric])
         others = np.argpartition(distances, k - 1, axis=1)[:, :k]
         distances = np.take_along_axis(distances, others, axis=1)
-        ascending = np.argsort(distances, axis=1)
+        others += start
+        reach = 1  # the least distance to a cell that is not searched
+        beside = np.flatnonzero(np.repeat(np.abs(keys - keys[cell]).sum(axis=1) == 1, sizes))
+        if metric == "manhattan" and len(beside) <= _BESIDE:
+            distances, others = _add_nearer(rest, piece, distances, others, beside)
+            reach = 2
+        ascending = np.argsort(distances, axis=1)[:, :k]
         distances = np.take_along_axis(distances, ascending, axis=1)
-        others = np.take_along_axis(others, ascending, axis=1) + start
-        inside = distances[:, -1] < 1  # the least distance to another cell
+        others = np.take_along_axis(others, ascending, axis=1)
+        inside = distances[:, -1] < reach
         yield piece[inside], distances[inside], others[inside]
         if 2 * np.count_nonzero(inside) < len(piece):
             return
+
+
+def _add_nearer(
+    rest: Floats, rows: Ints, distances: Floats, others: Ints, beside: Ints
+) -> tuple[Floats, Ints]:
+    """Distances and indices (m, k) of the rows' nearest in their cell, and, behind them, of what is
+    not further in the cells beside it: rows that differ by 1, and by their other coordinates."""
+    furthest = distances.max(axis=1)
+    far = np.flatnonzero(furthest >= 1)
+    if len(far) == 0:
+        return distances, others
+    further = 1 + cdist(rest[rows[far]], rest[beside], "cityblock")
+    row, column = np.nonzero(further <= furthest[far, None])
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    shape = (len(rows), int(place.max(initial=-1)) + 1)
+    added, indices = np.full(shape, np.inf), np.zeros(shape, dtype=np.intp)
+    added[far[row], place] = further[row, column]
+    indices[far[row], place] = beside[column]
+    return np.hstack([distances, added]), np.hstack([others, indices])
 
 
 def _search_tree(

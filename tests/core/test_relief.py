@@ -316,12 +316,12 @@ def test_all_that_tie_with_the_last_neighbour_are_found(monkeypatch, metric, n_n
         assert found[row] == {*np.flatnonzero(distances <= last * (1 + 1e-9))}
 
 
-def test_the_last_neighbour_in_a_cell_may_tie_with_one_in_another():
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_the_last_neighbour_in_a_cell_may_tie_with_one_in_another(metric):
     """The third row of each cell is far, and the second nearly as far as the other cell is."""
     near = 1 - 1e-12
-    found = nearest(
-        np.array([[0, 0], [0, near], [0, 3], [1, 0], [1, near], [1, 3]]), 1, "euclidean"
-    )
+    rows = np.array([[0, 0], [0, near], [0, 3], [1, 0], [1, near], [1, 3]])
+    found = nearest(rows, 1, metric)
     assert found == {0: {1, 3}, 1: {0, 4}, 2: {5}, 3: {0, 4}, 4: {1, 3}, 5: {2}}
 
 
