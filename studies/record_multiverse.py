@@ -1,47 +1,36 @@
 """Records the weights of N-RReliefF in every universe: python studies/record_multiverse.py
 
 A universe is one way to make all choices that the paper leaves open (see `hia_book.multiverse`).
-Writes multiverse.parquet, one row each, and multiverse.json, what it was made with, into data/. One
-process, one thread; the files are written at the end.
+Writes multiverse.parquet, one row each, and multiverse.json, what it was made with, into data/.
 """
 
 import os
 import sys
-import time
 from collections.abc import Sequence
-from datetime import timedelta
 
 # Before NumPy is there: more threads would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hia import trials
-from hia.study import processes, recording
-from hia_book import multiverse
+from hia_book import multiverse, recording
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = recording.parser(__doc__, journal=False).parse_args(arguments)
-    table = trials.load(options.data / "trials.parquet")
-    began = time.monotonic()
-
-    def report(done: int, of: int) -> None:
-        seconds = time.monotonic() - began
-        left = timedelta(seconds=round(seconds * (of - done) / done))
-        print(f"{done} of {of} searches, about {left} left at this speed", flush=True)
-
-    found = multiverse.universes(table, report=report)
-    path = options.to / "multiverse.parquet"
-    multiverse.save(found, path)
-    recording.write_note(
-        path.with_suffix(".json"),
-        processes.describe_processor("cpu"),
-        seconds=round(time.monotonic() - began, 1),
-        universes=len(found),
-        trials=len(table),
-        fingerprint=multiverse.fingerprint(table),
+    options = recording.parser(__doc__).parse_args(arguments)
+    study = trials.load(options.data / "trials.parquet")
+    table = study[multiverse.USED]
+    searches = multiverse.searches()
+    calls = [(table, search) for search in searches]
+    parts = list(recording.compute(options, multiverse.weigh, calls, len(calls)))
+    universes = multiverse.collect(parts)
+    recording.save(
+        multiverse.pack(universes),
+        options.to / "multiverse.parquet",
+        universes=len(universes),
+        trials=len(study),
+        fingerprint=multiverse.fingerprint(study),
         seed=multiverse.SEED,
     )
-    print(f"{len(found):,} universes of {len(table):,} CNNs written to {path}")
     return 0
 
 

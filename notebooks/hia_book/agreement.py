@@ -1,21 +1,13 @@
 """How well lists of importance weights agree (Wang et al. 2024, Sections 4.1 and 5.2).
 
 The paper draws ten subsets of the trained CNNs, weighs the hyperparameters on each, and takes the
-intraclass correlation (ICC) of the ten lists as evidence that the weights are reliable. What it
-leaves open is decided here:
+intraclass correlation (ICC) of the ten lists as evidence that the weights are reliable. It leaves
+two things open. The intervals of performance are here of equal width, ten by default. Of the six
+ICCs `REPORTED` is ICC(A,1), the absolute agreement of single lists, which Shrout and Fleiss (1979)
+call ICC(2,1).
 
-- Performance intervals. "Each performance interval" is capped at 600 points, but the intervals are
-  not given. Here they are of equal width between accuracy 0 and 1, ten of them by default.
-- Which ICC. There are six; `icc` returns all of them. Reported is `REPORTED`, ICC(A,1), the
-  absolute agreement of single lists, which Shrout and Fleiss (1979) call ICC(2,1): the subsets are
-  a random sample of those that could have been drawn, and one list is what a reader would use.
-  Lists of shares have the same mean, so that ICC(1,1), ICC(A,1) and ICC(C,1) come out nearly equal;
-  those of the mean list, ICC(.,k), are larger by construction.
-
-Whether several data sets rank alike, which the paper does not ask, is Kendall's coefficient of
-concordance (`kendalls_w`) and the procedure of Demšar (2006, "Statistical comparisons of
-classifiers over multiple data sets", JMLR 7, 1-30), Friedman's test and Nemenyi's critical
-difference (`friedman`), with hyperparameters in the place of his classifiers.
+Whether several data sets rank alike is asked by Kendall's W and by the procedure of Demšar (2006,
+"Statistical comparisons of classifiers over multiple data sets", JMLR 7, 1-30).
 """
 
 import warnings
@@ -101,8 +93,7 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
     weights: (lists, hyperparameters), one list per row. The hyperparameters are the targets, the
     lists the raters. Only the values count, not the names of rows and columns.
     Returns six rows, columns `form` (ICC(1,1), ICC(A,1), ICC(C,1), ICC(1,k), ICC(A,k), ICC(C,k)),
-    `icc`, and `low` and `high`, the limits of the 95 % interval. Lists that are all equal give 1
-    with an interval of no width.
+    `icc`, and `low` and `high`, the limits of the 95 % interval; all 1 where all lists are equal.
     Raises ValueError for fewer than two lists, two hyperparameters or five weights, for a missing
     weight, and where all weights of each list are the same number, which leaves it undefined.
     """
@@ -150,11 +141,8 @@ def rank_agreement(a: pd.Series, b: pd.Series) -> RankAgreement:
 
     The interval takes the items for a random sample of those that could have been compared, and
     inverts the test of tau (as Wilson's interval does for a share) with the variance
-    v (1 - tau²), v = 2 (2n + 5) / 9n (n - 1) being that of two unrelated rankings. It holds 0
-    exactly when that test does not reject, and keeps a width even at tau = 1. With few items it is
-    wide: for n = 11, 0.65 to 1 at tau = 1 and -0.42 to 0.42 at 0. Simulated with normal variables
-    and n from 5 to 30, it covers at least 95 %. The usual interval on Fisher's scale is narrower
-    above 0.8, where it misses far too often, and has no width at 1.
+    v (1 - tau²), v = 2 (2n + 5) / 9n (n - 1) being that of two unrelated rankings. It covers at
+    least 95 % (simulated with normal variables), where the one on Fisher's scale misses above 0.8.
     Raises ValueError where the items differ, occur twice or are fewer than two, where a weight is
     missing, and where all weights of a list are equal.
     """
@@ -230,11 +218,9 @@ def kendalls_w(
     corrected for them: the variance of the items' rank sums over the largest that lists with such
     ties could have.
 
-    The interval is a bootstrap over the lists, as if they were a sample of those that there could
-    be: percentiles of (1 + (m - 1) r) / m, r the mean correlation of the ranks of two *different*
-    lists among those drawn. (W of the drawn lists themselves would be too large: a list drawn twice
-    agrees with itself.) It is on the short side where lists are few and agree well: of five or ten
-    lists of ten items it then covers about 88 %, else 95 % or more (simulated).
+    The interval is a bootstrap over the lists: percentiles of (1 + (m - 1) r) / m, r the mean
+    correlation of the ranks of two *different* lists among those drawn, since a list drawn twice
+    agrees with itself. Of five or ten lists that agree well it covers about 88 % (simulated).
     Raises ValueError for fewer than three lists or two items, for a missing weight, for a list of
     equal weights, and where n_resamples is no whole number of at least 1.
     """
@@ -258,10 +244,10 @@ def kendalls_w(
         counts = np.bincount(rng.integers(lists, size=lists), minlength=lists)
         if (counts > 0).sum() > 1:  # else there are no two lists
             drawn.append(correlation(counts))
-    found = correlation(np.ones(lists))
+    mean = correlation(np.ones(lists))
     low, high = np.quantile(drawn, [0.025, 0.975])
-    w, low, high = ((1 + (lists - 1) * float(r)) / lists for r in (found, low, high))
-    return Concordance(w, low, high, found, lists, items)
+    w, low, high = ((1 + (lists - 1) * float(r)) / lists for r in (mean, low, high))
+    return Concordance(w, low, high, mean, lists, items)
 
 
 class Friedman(NamedTuple):
@@ -355,13 +341,13 @@ def mantel(
             raise ValueError(f"all distances of the {which} table are the same")
     first, second = (np.ldexp(one, -in_unit(one[above])[1]) for one in (first, second))
     rng = np.random.default_rng(random_state)
-    found = np.corrcoef(first[above], second[above])[0, 1]
+    correlation = float(np.corrcoef(first[above], second[above])[0, 1])
     hits = 0
     for _ in range(n_permutations):
         order = rng.permutation(len(first))
         permuted = second[np.ix_(order, order)]
-        hits += np.corrcoef(first[above], permuted[above])[0, 1] >= found - _ROUNDING
-    return Mantel(float(found), (1 + hits) / (1 + n_permutations))
+        hits += np.corrcoef(first[above], permuted[above])[0, 1] >= correlation - _ROUNDING
+    return Mantel(correlation, (1 + hits) / (1 + n_permutations))
 
 
 def _places(weights: pd.DataFrame, least: int) -> NDArray[np.float64]:
@@ -379,14 +365,14 @@ def _places(weights: pd.DataFrame, least: int) -> NDArray[np.float64]:
 def _runs(ranks: pd.Series, critical: float) -> list[list[str]]:
     """The longest runs of ascending ranks that span less than the critical difference."""
     names, values = [str(name) for name in ranks.index], ranks.to_numpy()
-    found: list[list[str]] = []
+    runs: list[list[str]] = []
     reached = 0
     for start in range(len(values)):
         stop = int(np.searchsorted(values, values[start] + critical, side="left"))
         if stop > reached and stop - start > 1:
-            found.append(names[start:stop])
+            runs.append(names[start:stop])
         reached = max(reached, stop)
-    return found
+    return runs
 
 
 def _variance(n: int) -> float:

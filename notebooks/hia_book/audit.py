@@ -1,23 +1,22 @@
 """The paper's printed numbers, checked against each other and against its own definitions.
 
-Every check is a function of `Paper`, all that the paper prints as far as it is used here, and finds
-out by computing: what is printed, what it should be, and what follows. Nothing is known beforehand;
-tables with other numbers get other answers. A check says one of four things (`Check.status`):
+Every check is a function of `Paper`, all that the paper prints as far as it is used here, and
+computes what is printed and what it should be; tables with other numbers get other answers. A check
+says one of four things (`Check.status`):
 
 - "agrees": the printed number is what it should be;
 - "differs": it is not, or two printed things contradict each other;
 - "not shown": the number may be right, but what is said from it does not follow from it;
 - "not said": it cannot be checked, for the paper does not say how it was made.
 
-Nothing here needs our own CNNs, and nothing here says how a difference came about.
+Nothing here needs our own CNNs. What follows from the answers is the page's to say.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,17 +74,15 @@ class Paper:
 
 @dataclass(frozen=True)
 class Check:
-    """What was checked and found. where: table, equation or section. about: what is checked.
+    """What was checked, and the answer. where: table, equation or section. about: what is checked.
     printed, found: what the paper has, and what it should be or what else is true. status: one of
-    `STATUSES`. follows: what that means for the paper's claims; empty where it agrees. bears: on
-    which of `CLAIMS`, by their keys."""
+    `STATUSES`. bears: on which of `CLAIMS`, by their keys."""
 
     where: str
     about: str
     printed: str
     found: str
     status: str
-    follows: str = ""
     bears: tuple[str, ...] = ()
 
 
@@ -111,25 +108,16 @@ def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
 
     facts: of the data sets, as `hia.datasets.table2` returns them.
     """
-    return [
-        *_of_equations(paper),
-        *_of_space(paper),
-        *_of_datasets(paper, facts),
-        *_of_counts(paper),
-        *_of_reliability(paper),
-        *_of_rankings(paper),
-        *_of_pairs(paper),
-        *_of_filters(paper),
-    ]
+    known = facts.set_index("name")
+    answers = []
+    for where, about, otherwise, bears, compare in _CHECKS:
+        printed, found, right = compare(paper, known)
+        status = AGREES if right else otherwise
+        answers.append(Check(where, about, str(printed), str(found), status, bears))
+    return answers
 
 
 # --- what the notebooks share --------------------------------------------------------------------
-
-
-def swapped(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a printed table whose rank is not the place of their weight."""
-    places = table["weight"].rank(ascending=False)
-    return table[table["rank"] != places]
 
 
 def equation11(weights: pd.Series) -> pd.DataFrame:
@@ -272,79 +260,56 @@ def structures(sizes: Mapping[str, int]) -> pd.DataFrame:
 
 # --- the checks ----------------------------------------------------------------------------------
 
+# What is printed, what it should be, and whether that is the same. Of the paper, and of the data
+# sets by name.
+_Answer = tuple[object, object, bool]
+_Compare = Callable[[Paper, pd.DataFrame], _Answer]
+_CHECKS: list[tuple[str, str, str, tuple[str, ...], _Compare]] = []
+_SAME = "the same"
+
 
 def _check(
-    where: str,
-    about: str,
-    printed: object,
-    found: object,
-    right: bool,
-    otherwise: str = DIFFERS,
-    follows: str = "",
-    bears: tuple[str, ...] = (),
-) -> Check:
-    status = AGREES if right else otherwise
-    return Check(where, about, str(printed), str(found), status, "" if right else follows, bears)
+    where: str, about: str, otherwise: str = DIFFERS, bears: tuple[str, ...] = ()
+) -> Callable[[_Compare], _Compare]:
+    """Adds a function to the checks. otherwise: the status where it is not right."""
+
+    def add(compare: _Compare) -> _Compare:
+        _CHECKS.append((where, about, otherwise, bears, compare))
+        return compare
+
+    return add
 
 
-def _of_equations(paper: Paper) -> list[Check]:
-    rng = np.random.default_rng(0)
-    both, theta, p = rng.uniform(0.05, 0.95, (3, 1000))
+@_check("Eq. 10", "both lines are the same number")
+def _lines_of_equation10(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    both, theta, p = np.random.default_rng(0).uniform(0.05, 0.95, (3, 1000))
     given = both / theta  # P(diff p | diff theta), by Eq. 9
     first = given * theta / p - (1 - given) * theta / (1 - p)
     second = both / p - (theta - both) / (1 - p)
     gap = float(np.abs(first - second).max())
-    neighbours, hyperparameters = (
-        paper.claims[f"{name}_symbol"] for name in ("neighbors", "hyperparameters")
+    return "equal", f"largest difference at 1,000 random points {gap:.0e}", gap < 1e-9
+
+
+@_check("Algorithm 1, Section 5.3", "a letter stands for one thing")
+def _letters(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    one, other = (paper.claims[f"{name}_symbol"] for name in ("neighbors", "hyperparameters"))
+    printed = (
+        f"{one} = {paper.numbers['neighbors']:g} neighbours; "
+        f"{other} = {paper.claims['hyperparameters']} hyperparameters"
     )
-    return [
-        _check(
-            "Eq. 10",
-            "both lines are the same number",
-            "equal",
-            f"largest difference at 1,000 random points {gap:.0e}",
-            gap < 1e-9,
-            follows="The definition is not what the derivation gives.",
-        ),
-        _check(
-            "Algorithm 1, Section 5.3",
-            "a letter stands for one thing",
-            f"{neighbours} = {paper.numbers['neighbors']:g} neighbours; "
-            f"{hyperparameters} = {paper.claims['hyperparameters']} hyperparameters",
-            "two letters are needed" if neighbours == hyperparameters else "two letters",
-            neighbours != hyperparameters,
-            follows="A slip of notation. The sentence about neighbours leaves no doubt that J, as "
-            "in Algorithm 1, is meant.",
-        ),
-    ]
+    return printed, "two letters are needed" if one == other else "two letters", one != other
 
 
-def _of_space(paper: Paper) -> list[Check]:
-    table = paper.tables[1]
-    outside = [row for row in table.to_dict("records") if not _inside(row["space"], row["default"])]
-    ranked = set(paper.tables[3]["hyperparameter"])
-    searched = set(table["hyperparameter"]) - set(space.FILTERS)
-    claimed = int(paper.claims["hyperparameters"])
-    return [
-        _check(
-            "Table 1",
-            "defaults are inside their spaces",
-            "; ".join(f"`{row['hyperparameter']}`: {row['default']}" for row in outside)
-            or "all defaults",
-            "; ".join(f"space {row['space']}" for row in outside) or "all inside",
-            not outside,
-            follows="No result depends on it: nothing in the paper uses the defaults, and the "
-            "number of channels is what the images have.",
-        ),
-        _check(
-            "Table 1, Table 3",
-            "the hyperparameters varied, without filters, are those ranked",
-            f"{claimed} in the text",
-            f"{len(searched)} in Table 1, {len(ranked)} in Table 3",
-            searched == ranked and len(ranked) == claimed,
-            follows="What was ranked is not what Table 1 says was varied.",
-        ),
+@_check("Table 1", "defaults are inside their spaces")
+def _defaults(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    outside = [
+        row
+        for row in paper.tables[1].to_dict("records")
+        if not _inside(row["space"], row["default"])
     ]
+    printed = "; ".join(f"`{row['hyperparameter']}`: {row['default']}" for row in outside)
+    spaces = "; ".join(f"space {row['space']}" for row in outside)
+    return printed or "all defaults", spaces or "all inside", not outside
 
 
 def _inside(allowed: str, default: str) -> bool:
@@ -356,455 +321,330 @@ def _inside(allowed: str, default: str) -> bool:
     return default in entries
 
 
-# Columns of Table 2, what they have, and what a wrong one means.
-_OF_TABLE2 = (
-    (
-        "images",
-        "numbers of images",
-        "A wrong number of images in a table changes no ranking. If more images than exist were "
-        "used, the paper would have to say which.",
-    ),
-    ("classes", "numbers of classes", "A wrong number of classes would be another task."),
-    (
-        "channels",
-        "numbers of channels",
-        "If these images were trained as printed, their grey values were repeated, and "
-        "`in_channel_num` is no property of the images. If not, the table is wrong. It matters for "
-        "the rank of `in_channel_num` only.",
-    ),
-    ("size", "sides of the images", "Another size would be another task."),
-)
+@_check("Table 1, Table 3", "the hyperparameters varied, without filters, are those ranked")
+def _ranked(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    ranked = set(paper.tables[3]["hyperparameter"])
+    searched = set(paper.tables[1]["hyperparameter"]) - set(space.FILTERS)
+    claimed = int(paper.claims["hyperparameters"])
+    numbers = f"{len(searched)} in Table 1, {len(ranked)} in Table 3"
+    return f"{claimed} in the text", numbers, searched == ranked and len(ranked) == claimed
 
 
-def _of_datasets(paper: Paper, facts: pd.DataFrame) -> list[Check]:
-    known = facts.set_index("name")
+def _printed_facts(paper: Paper, facts: pd.DataFrame) -> pd.DataFrame:
+    """Table 2 by data set, in the order of the facts; `size` as a number."""
     once = paper.tables[2].drop_duplicates("dataset")
-    printed = once.set_index("dataset").reindex(known.index)
-    printed["size"] = printed["size"].str.split("*").str[0].astype(int)
-    result = []
-    for column, what, follows in _OF_TABLE2:
-        other = [name for name in known.index if printed[column][name] != known[column][name]]
-        result.append(
-            _check(
-                "Table 2",
-                f"{what} are those of the published collections",
-                _listed(f"{known['label'][name]} {printed[column][name]:,}" for name in other)
-                or f"all {len(known)}",
-                _listed(f"{known['label'][name]} {known[column][name]:,}" for name in other)
-                or "the same",
-                not other,
-                follows=follows,
-            )
+    printed = once.set_index("dataset").reindex(facts.index)
+    return printed.assign(size=printed["size"].str.split("*").str[0].astype(int))
+
+
+def _check_column(column: str, about: str) -> None:
+    @_check("Table 2", f"{about} are those of the published collections")
+    def compare(paper: Paper, facts: pd.DataFrame) -> _Answer:
+        printed, true = _printed_facts(paper, facts)[column], facts[column]
+        other = facts.index[printed != true]
+        given, right = (
+            _listed(f"{facts['label'][name]} {values[name]:,}" for name in other)
+            for values in (printed, true)
         )
-    colour, claimed = int((printed["channels"] == 3).sum()), int(paper.claims["colour_datasets"])
-    really = int((known["channels"] == 3).sum())
-    result.append(
-        _check(
-            "Table 2, Section 4.4",
-            "collections in colour",
-            f"{claimed} in the text, {colour} in Table 2",
-            f"{really} really",
-            claimed == colour == really,
-            follows=(
-                "The text is right and the table is not."
-                if claimed == really != colour
-                else "Text and table cannot both be right."
-                if claimed != colour
-                else "Text and table agree, and differ from the collections."
-            ),
-        )
-    )
+        return given or f"all {len(facts)}", right or _SAME, other.empty
+
+
+_check_column("images", "numbers of images")
+_check_column("classes", "numbers of classes")
+_check_column("channels", "numbers of channels")
+_check_column("size", "sides of the images")
+
+
+@_check("Table 2, Section 4.4", "collections in colour")
+def _colour(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    printed = int((_printed_facts(paper, facts)["channels"] == 3).sum())
+    claimed, true = int(paper.claims["colour_datasets"]), int((facts["channels"] == 3).sum())
+    numbers = f"{claimed} in the text, {printed} in Table 2"
+    return numbers, f"{true} really", claimed == printed == true
+
+
+@_check("Table 2, Table 3", "`in_channel_num` varies within a data set", NOT_SHOWN, ("channels",))
+def _channels(paper: Paper, facts: pd.DataFrame) -> _Answer:
     counts = paper.tables[2].groupby("dataset")["channels"].nunique()
     several = int((counts > 1).sum())
-    result.append(
-        _check(
-            "Table 2, Table 3",
-            "`in_channel_num` varies within a data set",
-            f"rank {_rank(paper, 'in_channel_num')} of {len(paper.tables[3])}",
-            f"{several} of {len(counts)} data sets have more than one number of channels",
-            several > 0,
-            NOT_SHOWN,
-            "A data set brings its number of channels with it, so this weight is that of all that "
-            "tells colour and grey collections apart, and not that of channels alone.",
-            ("channels",),
-        )
-    )
-    impossible = structures({str(name): int(size) for name, size in known["size"].items()})
-    affected = impossible[impossible["impossible"] > 0]
-    result.append(
-        _check(
-            "Table 1, Section 4.3",
-            "every structure can be built on every data set",
-            f"{impossible['structures'].iloc[0]} combinations of layers, kernel, stride, padding",
-            "; ".join(
-                f"{rows['impossible'].iloc[0]} run out of pixels on {size} a side "
-                f"({len(rows)} of the data sets)"
-                for size, rows in affected.groupby("size")
-            )
-            or "all can",
-            affected.empty,
-            NOT_SAID,
-            "With a pooling window of two pixels some networks cannot exist as described. What was "
-            "done with these configurations is not said; if they were left out, layers, kernel, "
-            "stride and padding are not independent of each other in the data.",
-        )
-    )
-    return result
+    rank = paper.tables[3].set_index("hyperparameter")["rank"]["in_channel_num"]
+    numbers = f"{several} of {len(counts)} data sets have more than one number of channels"
+    return f"rank {rank} of {len(paper.tables[3])}", numbers, several > 0
 
 
-def _of_counts(paper: Paper) -> list[Check]:
-    models = paper.figure2.set_index("dataset")["models"]
-    total, over = int(models.sum()), int(paper.claims["models_over"])
-    least = int(paper.claims["instances_over"])
-    exactly = int((models <= least).sum())
+@_check("Table 1, Section 4.3", "every structure can be built on every data set", NOT_SAID)
+def _buildable(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    counts = structures({str(name): int(size) for name, size in facts["size"].items()})
+    affected = counts[counts["impossible"] > 0]
+    numbers = "; ".join(
+        f"{rows['impossible'].iloc[0]} run out of pixels on {size} a side "
+        f"({len(rows)} of the data sets)"
+        for size, rows in affected.groupby("size")
+    )
+    printed = f"{counts['structures'].iloc[0]} combinations of layers, kernel, stride, padding"
+    return printed, numbers or "all can", affected.empty
+
+
+@_check("Fig. 2, Abstract", "number of CNNs")
+def _cnns(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    total, over = int(paper.figure2["models"].sum()), int(paper.claims["models_over"])
+    return f"over {over:,}", f"{total:,} in Fig. 2", total > over
+
+
+@_check("Fig. 2, Section 5.1", "every data set has more CNNs than stated")
+def _cnns_of_each(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    models, stated = paper.figure2["models"], int(paper.claims["instances_over"])
+    few = int((models <= stated).sum())
+    numbers = f"{few} of {len(models)} have" if few else "at least"
+    return f'"surpassed the threshold of {stated:,}"', f"{numbers} {models.min():,}", few == 0
+
+
+@_check("Fig. 2, Table 2", "the same data sets, as many as the text says")
+def _same_datasets(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    drawn, listed = paper.figure2["dataset"], paper.tables[2]["dataset"]
+    right = set(drawn) == set(listed) and len(drawn) == int(paper.claims["datasets"])
+    numbers = f"{len(drawn)} in Fig. 2, {len(listed)} in Table 2"
+    return paper.claims["datasets"], numbers, right
+
+
+@_check("Fig. 2, Section 4.1", "a share of 70% by random search is a whole number of CNNs")
+def _random_share(paper: Paper, facts: pd.DataFrame) -> _Answer:
     share = paper.numbers["random_share"]
-    whole = [math.isclose(share * count, round(share * count)) for count in models]
-    return [
-        _check(
-            "Fig. 2, Abstract",
-            "number of CNNs",
-            f"over {over:,}",
-            f"{total:,} in Fig. 2",
-            total > over,
-            follows="There are fewer CNNs than the text says.",
-        ),
-        _check(
-            "Fig. 2, Section 5.1",
-            "every data set has more CNNs than stated",
-            f'"surpassed the threshold of {least:,}"',
-            f"{exactly} of {len(models)} have {models.min():,}"
-            if exactly
-            else f"at least {models.min():,}",
-            exactly == 0,
-            follows="Reached, not surpassed, if none has fewer; nothing depends on it.",
-        ),
-        _check(
-            "Fig. 2, Table 2",
-            "the same data sets, as many as the text says",
-            paper.claims["datasets"],
-            f"{len(models)} in Fig. 2, {len(paper.tables[2])} in Table 2",
-            set(models.index) == set(paper.tables[2]["dataset"])
-            and len(models) == int(paper.claims["datasets"]),
-            follows="It is not clear on which data sets CNNs were trained.",
-        ),
-        _check(
-            "Fig. 2, Section 4.1",
-            f"a share of {share:.0%} by random search is a whole number of CNNs",
-            f"{share:.0%}",
-            f"whole on {sum(whole)} of {len(whole)} data sets",
-            all(whole),
-            follows="The share can hold roughly only.",
-        ),
-    ]
+    counts = share * paper.figure2["models"]
+    whole = np.isclose(counts, counts.round(), rtol=1e-9, atol=0)
+    return f"{share:.0%}", f"whole on {whole.sum()} of {len(whole)} data sets", bool(whole.all())
 
 
-def _of_reliability(paper: Paper) -> list[Check]:
-    reported = paper.numbers["icc"]
+@_check("Section 4.1, Section 5.2", "the ICC lies in the range that is said to confirm robustness")
+def _icc_range(paper: Paper, facts: pd.DataFrame) -> _Answer:
     low, high = float(paper.claims["icc_from"]), float(paper.claims["icc_to"])
+    icc = paper.numbers["icc"]
+    return f"{icc:g}", f"{low:g} to {high:g}", low <= icc <= high
+
+
+@_check(
+    "Section 5.2", "an ICC as high needs an agreement about all ranks", NOT_SHOWN, ("reliable",)
+)
+def _icc_of_all_ranks(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    icc, weights = paper.numbers["icc"], paper.weights(3)
+    for kept in range(len(weights) - 1):
+        shuffled = shuffled_icc(weights, kept, int(paper.numbers["subsets"]))
+        if shuffled >= icc:
+            rest = f"the other {len(weights) - kept} are in random order"
+            return f"{icc:g}", f"{shuffled:.4f} if only the first {kept} agree and {rest}", False
+    return f"{icc:g}", f"no random order of any part of the ranks gives {icc:g}", True
+
+
+@_check("Section 5.2, Table 3", "rank 5 and rank 6 can be told apart", NOT_SHOWN, ("five",))
+def _after_five(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    weights, gaps, sd, needed = _gaps(paper)
+    clear = gaps.index[gaps > needed]
+    names, (fifth, sixth) = weights.index[4:6], weights.iloc[4:6]
+    printed = f"`{names[0]}` {fifth:.6f}, `{names[1]}` {sixth:.6f}: {gaps[5]:.6f} apart"
+    found = (
+        f"an ICC of {paper.numbers['icc']:g} leaves a standard deviation of {sd:.4f}; gaps above "
+        f"{needed:.3f} are clear: " + (f"after rank {_listed(clear)}" if len(clear) else "none")
+    )
+    return printed, found, 5 in clear
+
+
+@_check(
+    "Section 5.2, Table 3",
+    "ranks 1 to 3 can be told apart from each other and from the rest",
+    NOT_SHOWN,
+    ("three",),
+)
+def _first_three(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    _, gaps, _, needed = _gaps(paper)
+    least = gaps[:3].min()
+    return f"smallest gap {least:.6f}", f"gaps above {needed:.3f} are clear", least > needed
+
+
+def _gaps(paper: Paper) -> tuple[pd.Series, pd.Series, float, float]:
+    """Weights of Table 3 in their order, the gaps after each rank, by rank, the standard deviation
+    that the ICC leaves, and the gap that is clear."""
     weights = paper.weights(3).sort_values(ascending=False)
-    sd = implied_sd(weights, reported)
-    needed = told_apart(weights, sd)
-    gaps = -weights.diff().iloc[1:]
-    three, five = len(paper.named("top_three")), len(paper.named("top_five"))
-    clear = [place for place, gap in enumerate(gaps, start=1) if gap > needed]
-    lists = int(paper.numbers["subsets"])
-    with_kept = {k: shuffled_icc(weights, k, lists) for k in range(len(weights) - 1)}
-    kept = next((k for k, mean in with_kept.items() if mean >= reported), None)
-    chance = len(weights) if kept is None else kept
-    return [
-        _check(
-            "Section 4.1, Section 5.2",
-            "the ICC lies in the range that is said to confirm robustness",
-            f"{reported:g}",
-            f"{low:g} to {high:g}",
-            low <= reported <= high,
-            follows="A slip: the value is on the better side of the range."
-            if reported > high
-            else "The value does not confirm what it is said to.",
-            bears=() if reported > high else ("reliable",),
-        ),
-        _check(
-            "Section 5.2",
-            "an ICC as high needs an agreement about all ranks",
-            f"{reported:g}",
-            f"{with_kept[chance]:.4f} if only the first {chance} agree and the other "
-            f"{len(weights) - chance} are in random order"
-            if kept is not None
-            else f"no random order of any part of the ranks gives {reported:g}",
-            chance >= len(weights) - 1,
-            NOT_SHOWN,
-            "The ICC is decided by the large weights. It says that the first ones come out the "
-            f"same in all subsets, and would be as high with any order from rank {chance + 1} on.",
-            ("reliable",),
-        ),
-        _check(
-            "Section 5.2, Table 3",
-            f"rank {five} and rank {five + 1} can be told apart",
-            f"`{weights.index[five - 1]}` {weights.iloc[five - 1]:.6f}, "
-            f"`{weights.index[five]}` {weights.iloc[five]:.6f}: {gaps.iloc[five - 1]:.6f} apart",
-            f"an ICC of {reported:g} leaves a standard deviation of {sd:.4f}; gaps above "
-            f"{needed:.3f} are clear: "
-            + (f"after rank {_listed(map(str, clear))}" if clear else "none"),
-            five in clear,
-            NOT_SHOWN,
-            f"The cut after rank {five} is not one that the data make. The estimate takes the "
-            "error for the same in all weights, and the ICC for that of single lists; that of mean "
-            "lists would leave a larger error.",
-            ("five",),
-        ),
-        _check(
-            "Section 5.2, Table 3",
-            f"ranks 1 to {three} can be told apart from each other and from the rest",
-            f"smallest gap {gaps.iloc[:three].min():.6f}",
-            f"gaps above {needed:.3f} are clear",
-            set(range(1, three + 1)) <= set(clear),
-            NOT_SHOWN,
-            "The subsets do not tell these ranks apart.",
-            ("three",),
-        ),
-    ]
+    sd = implied_sd(weights, paper.numbers["icc"])
+    gaps = pd.Series(-np.diff(weights), index=range(1, len(weights)))
+    return weights, gaps, sd, told_apart(weights, sd)
 
 
-def _of_rankings(paper: Paper) -> list[Check]:
-    three, four = paper.weights(3), paper.weights(4)
-    claimed, order = paper.named("top_five"), list(three.sort_values(ascending=False).index)
-    last = paper.named("last_two")
-    result = [_sum_of(paper, 3), _ranks_of(paper, 3)]
-    result.append(
-        _check(
-            "Abstract, Section 5.3, Table 3",
-            "the hyperparameters named first and last in the text",
-            f"first {_listed(claimed)}; last {_listed(last)}",
-            f"first {_listed(order[: len(claimed)])}; last {_listed(order[-len(last) :])}",
-            order[: len(claimed)] == claimed
-            and order[: len(paper.named("top_three"))] == paper.named("top_three")
-            and set(order[-len(last) :]) == set(last),
-            follows="The text names others than the table.",
-            bears=("three", "five", "last"),
-        )
-    )
-    one = abs(three.sum() - 1) <= ROUNDING * len(three)
-    result.append(
-        _check(
-            "Eq. 10, Table 3",
-            "the weights are those of Eq. 10",
-            f"{len(three)} weights, the smallest {three.min():.6f}, that sum to {three.sum():.6f}",
-            "Eq. 10 gives weights from -1 to 1 of any sum, and near 0 on both sides where a "
-            "hyperparameter has no influence",
-            not (one and three.min() >= 0),
-            NOT_SAID,
-            "They were made shares by a step that is not described. The order is not touched by "
-            "it unless weights below 0 were changed; the ratios may be.",
-        )
-    )
-    parts = raw_distance_parts(order)
-    large = float(parts[last].sum())
-    result.append(
-        _check(
-            "Section 3.1, Table 3",
-            "the last ranks are found, not made by the distance",
-            f"{_listed(last)} have minimal impact",
-            f"they are {large:.2%} of the mean squared distance over raw values",
-            large <= len(last) / len(parts),
-            NOT_SHOWN,
-            "By the distance as printed, neighbours are CNNs that are alike in these two. What "
-            "neighbours do not differ in gets a weight near 0, whatever its influence. If values "
-            "were scaled first, the objection falls; the paper does not say so.",
-            ("last",),
-        )
-    )
-    result += [_sum_of(paper, 4), _ranks_of(paper, 4)]
-    tau = rank_agreement(three, four).tau
-    pairs = len(three) * (len(three) - 1) / 2
-    against = round(pairs * (1 - tau) / 2)
-    result.append(
-        _check(
-            "Section 5.3, Table 4",
-            "both methods give the same ranking",
-            "the same ranking",
-            f"by the printed weights {against} of {pairs:.0f} pairs are the other way round "
-            f"(Kendall's τ {tau:.3f})",
-            against == 0,
-            follows="Nearly the same ranking. The agreement that the paper reports stands but for "
-            "this, as far as the weights of Table 4 can be taken for what they are called."
-            if tau > 0.9
-            else "The rankings differ.",
-            bears=("second",),
-        )
-    )
-    return result
-
-
-# On which claims the sum and the ranks of a table bear.
-_BEARS = {3: ("three", "five", "last"), 4: ("second",), 6: ("filters",), 7: ("filters",)}
-
-
-def _sum_of(paper: Paper, number: int) -> Check:
-    weights = paper.weights(number)
-    total, slack = float(weights.sum()), ROUNDING * len(weights)
-    if number == 4:
-        return _check(
-            "Table 4",
-            "main effects of a functional ANOVA",
-            f"sum {total:.6f}",
-            "at most 1: they are parts of one variance that do not overlap",
-            total <= 1 + slack,
-            follows="These are not the main effects of one functional ANOVA. Some hold more than "
-            "one effect, or they were scaled. Their order may be right all the same; their sizes "
-            "cannot be read as shares of the variance.",
-            bears=("second",),
-        )
-    return _check(
-        f"Table {number}",
-        "shares sum to 1",
-        f"sum {total:.6f}",
-        f"1, to the rounding of {len(weights)} numbers",
-        abs(total - 1) <= slack,
-        follows="The weights are not shares, or a digit is wrong.",
-        bears=_BEARS[number],
-    )
-
-
-def _ranks_of(paper: Paper, number: int) -> Check:
-    wrong = swapped(paper.tables[number])
-    places = paper.tables[number]["weight"].rank(ascending=False)
-    return _check(
-        f"Table {number}",
-        "ranks follow the weights",
-        _listed(f"`{row['hyperparameter']}` rank {row['rank']}" for row in wrong.to_dict("records"))
-        if len(wrong)
-        else f"ranks 1 to {len(paper.tables[number])}",
-        _listed(
-            f"`{name}` {place:g}"
-            for name, place in zip(
-                wrong.get("hyperparameter", []), places[wrong.index], strict=True
-            )
-        )
-        if len(wrong)
-        else "the same",
-        wrong.empty,
-        follows=f"{len(wrong)} ranks are exchanged; they are those of small weights."
-        if len(wrong) and wrong["weight"].max() < paper.tables[number]["weight"].median()
-        else "Ranks are exchanged.",
-        bears=_BEARS[number],
-    )
-
-
-def _rank(paper: Paper, name: str) -> Any:
-    return paper.tables[3].set_index("hyperparameter")["rank"][name]
-
-
-def _of_pairs(paper: Paper) -> list[Check]:
-    table, weights = paper.tables[5], paper.weights(3)
-    found = labels(table, weights)
-    matched, wrong = int(found["found_weight"].notna().sum()), found[~found["right"]]
-    leader = str(weights.idxmax())
-    computed = equation11(weights)
-    with_leader = (computed["first"] == leader) | (computed["second"] == leader)
-    forced = bool(
-        computed.loc[with_leader, "weight"].min() > computed.loc[~with_leader, "weight"].max()
-    )
-    itself = math.exp(2 * weights.max() - weights.sum())
-    first = found.iloc[0]
-    return [
-        _check(
-            "Table 5, Eq. 11",
-            "the weights are Eq. 11 on Table 3",
-            f"{len(table)} weights",
-            f"{matched} are, to one unit of the sixth digit",
-            matched == len(table),
-            follows="Table 5 does not come from Table 3.",
-            bears=("pairs",),
-        ),
-        _check(
-            "Table 5, Eq. 11",
-            "the labels are those of the pairs with these weights",
-            _pair(first["first"], first["second"]) + " first",
-            f"{len(wrong)} of {len(table)} belong to another pair"
-            + (
-                f"; {first['weight']:.6f} is {_pair(first['found_first'], first['found_second'])}"
-                if not first["right"] and isinstance(first["found_first"], str)
-                else ""
-            ),
-            wrong.empty,
-            follows="The names beside the weights are out of step. The numbers stand; what Table 5 "
-            "says about any pair by name does not.",
-            bears=("pairs",),
-        ),
-        _check(
-            "Section 5.4, Table 5",
-            f"the pairs say something about `{leader}` that Table 3 does not",
-            "further proves the pivotal role",
-            f"all {int(with_leader.sum())} pairs with `{leader}` come before all others, by Table "
-            "3 alone"
-            if forced
-            else "which pairs come first follows from sums of Table 3",
-            matched < len(table),
-            NOT_SHOWN,
-            "Eq. 11 rises with the sum of two weights and knows nothing else. The table repeats "
-            "Table 3, and measures no interaction. Two hyperparameters of no importance at all "
-            f"would have {math.exp(-weights.sum()):.3f}.",
-            ("pairs",),
-        ),
-        _check(
-            "Algorithm 1, Table 5",
-            "the loops make the pairs that are shown",
-            f"largest {table['weight'].max():.6f}",
-            f"both loops begin at 1: `{leader}` with itself would have {itself:.6f}, and each "
-            f"pair would be there twice ({len(weights) ** 2} instead of {len(computed)})",
-            table["weight"].max() >= itself - 2 * ROUNDING,
-            follows="A slip in the listing; Table 5 has pairs of two.",
-        ),
-        _check(
-            "Section 5.4, Table 5",
-            "number of pairs shown",
-            paper.claims["pairs_listed"],
-            len(table),
-            len(table) == int(paper.claims["pairs_listed"]),
-            follows="More or fewer pairs are printed than the text says.",
-        ),
-    ]
-
-
-def _of_filters(paper: Paper) -> list[Check]:
-    reported = paper.numbers["icc"]
-    needed = told_apart(paper.weights(3), implied_sd(paper.weights(3), reported))
-    result = []
-    for number, claim in ((6, "filters_of_two"), (7, "filters_of_three")):
-        said = [float(text) for text in paper.named(claim)]
+def _check_sum(number: int, bears: tuple[str, ...]) -> None:
+    @_check(f"Table {number}", "shares sum to 1", bears=bears)
+    def compare(paper: Paper, facts: pd.DataFrame) -> _Answer:
         weights = paper.weights(number)
-        gaps = -weights.diff().iloc[1:]
-        result += [
-            _sum_of(paper, number),
-            _ranks_of(paper, number),
-            _check(
-                f"Section 5.5, Table {number}",
-                "numbers in the text",
-                _listed(f"{value:.6f}" for value in said),
-                _listed(f"{value:.6f}" for value in weights),
-                said == weights.tolist(),
-                follows="Text and table differ.",
-                bears=("filters",),
-            ),
-            _check(
-                f"Section 5.5, Table {number}",
-                f"layers 1 to {len(weights)} can be told apart, each from the next",
-                f"smallest gap {gaps.min():.6f}",
-                f"gaps above {needed:.3f} are clear by the ICC of {reported:g}",
-                bool((gaps > needed).all()),
-                NOT_SHOWN,
-                "The table does not show that filters nearer to the input matter more. The ICC is "
-                "of the shares of eleven hyperparameters; none is given of these, which are from "
-                "fewer CNNs, so that their errors are rather larger.",
-                ("filters",),
-            ),
-        ]
-    return result
+        right = abs(weights.sum() - 1) <= ROUNDING * len(weights)
+        return f"sum {weights.sum():.6f}", f"1, to the rounding of {len(weights)} numbers", right
+
+
+def _check_ranks(number: int, bears: tuple[str, ...]) -> None:
+    @_check(f"Table {number}", "ranks follow the weights", bears=bears)
+    def compare(paper: Paper, facts: pd.DataFrame) -> _Answer:
+        table = paper.tables[number].set_index("hyperparameter")
+        places = table["weight"].rank(ascending=False)
+        wrong = table.index[table["rank"] != places]
+        printed = _listed(f"`{name}` rank {table['rank'][name]}" for name in wrong)
+        right = _listed(f"`{name}` {places[name]:g}" for name in wrong)
+        return printed or f"ranks 1 to {len(table)}", right or _SAME, wrong.empty
+
+
+_check_sum(3, ("three", "five", "last"))
+_check_ranks(3, ("three", "five", "last"))
+
+
+@_check(
+    "Abstract, Section 5.3, Table 3",
+    "the hyperparameters named first and last in the text",
+    bears=("three", "five", "last"),
+)
+def _named(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    order = list(paper.weights(3).sort_values(ascending=False).index)
+    three, five, last = (paper.named(claim) for claim in ("top_three", "top_five", "last_two"))
+    first, end = order[: len(five)], order[-len(last) :]
+    right = first == five and order[: len(three)] == three and set(end) == set(last)
+    printed, found = (
+        f"first {_listed(a)}; last {_listed(b)}" for a, b in ((five, last), (first, end))
+    )
+    return printed, found, right
+
+
+@_check("Eq. 10, Table 3", "the weights are those of Eq. 10", NOT_SAID)
+def _normalised(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    weights = paper.weights(3)
+    total, least = weights.sum(), weights.min()
+    shares = abs(total - 1) <= ROUNDING * len(weights) and least >= 0
+    printed = f"{len(weights)} weights, the smallest {least:.6f}, that sum to {total:.6f}"
+    found = (
+        "Eq. 10 gives weights from -1 to 1 of any sum, and near 0 on both sides where a "
+        "hyperparameter has no influence"
+    )
+    return printed, found, not shares
+
+
+@_check(
+    "Section 3.1, Table 3",
+    "the last ranks are found, not made by the distance",
+    NOT_SHOWN,
+    ("last",),
+)
+def _last_by_distance(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    last, parts = paper.named("last_two"), raw_distance_parts(list(paper.weights(3).index))
+    large = float(parts[last].sum())
+    found = f"they are {large:.2%} of the mean squared distance over raw values"
+    return f"{_listed(last)} have minimal impact", found, large <= len(last) / len(parts)
+
+
+@_check("Table 4", "main effects of a functional ANOVA", bears=("second",))
+def _main_effects(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    weights = paper.weights(4)
+    found = "at most 1: they are parts of one variance that do not overlap"
+    right = weights.sum() <= 1 + ROUNDING * len(weights)
+    return f"sum {weights.sum():.6f}", found, right
+
+
+_check_ranks(4, ("second",))
+
+
+@_check("Section 5.3, Table 4", "both methods give the same ranking", bears=("second",))
+def _same_ranking(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    weights = paper.weights(3)
+    tau = rank_agreement(weights, paper.weights(4)).tau
+    pairs = len(weights) * (len(weights) - 1) // 2
+    against = round(pairs * (1 - tau) / 2)
+    found = (
+        f"by the printed weights {against} of {pairs} pairs are the other way round "
+        f"(Kendall's τ {tau:.3f})"
+    )
+    return "the same ranking", found, against == 0
+
+
+@_check("Table 5, Eq. 11", "the weights are Eq. 11 on Table 3", bears=("pairs",))
+def _pair_weights(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    matched = labels(paper.tables[5], paper.weights(3))["found_weight"].notna()
+    found = f"{matched.sum()} are, to one unit of the sixth digit"
+    return f"{len(matched)} weights", found, bool(matched.all())
+
+
+@_check("Table 5, Eq. 11", "the labels are those of the pairs with these weights", bears=("pairs",))
+def _pair_labels(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    found = labels(paper.tables[5], paper.weights(3))
+    first, wrong = found.iloc[0], int((~found["right"]).sum())
+    numbers = f"{wrong} of {len(found)} belong to another pair"
+    if not first["right"] and isinstance(first["found_first"], str):
+        pair = _pair(first["found_first"], first["found_second"])
+        numbers += f"; {first['weight']:.6f} is {pair}"
+    return f"{_pair(first['first'], first['second'])} first", numbers, wrong == 0
+
+
+@_check(
+    "Section 5.4, Table 5",
+    "the pairs say something about `num_conv_layers` that Table 3 does not",
+    NOT_SHOWN,
+    ("pairs",),
+)
+def _pairs_say_more(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    weights = paper.weights(3)
+    computed, leader = equation11(weights), str(weights.idxmax())
+    own = (computed["first"] == leader) | (computed["second"] == leader)
+    forced = computed["weight"][own].min() > computed["weight"][~own].max()
+    found = (
+        f"all {own.sum()} pairs with `{leader}` come before all others, by Table 3 alone"
+        if forced
+        else "which pairs come first follows from sums of Table 3"
+    )
+    matched = labels(paper.tables[5], weights)["found_weight"].notna()
+    return "further proves the pivotal role", found, not matched.all()
+
+
+@_check("Algorithm 1, Table 5", "the loops make the pairs that are shown")
+def _loops(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    weights, largest = paper.weights(3), paper.tables[5]["weight"].max()
+    itself = math.exp(2 * weights.max() - weights.sum())
+    n = len(weights)
+    found = (
+        f"both loops begin at 1: `{weights.idxmax()}` with itself would have {itself:.6f}, and "
+        f"each pair would be there twice ({n**2} instead of {n * (n - 1) // 2})"
+    )
+    return f"largest {largest:.6f}", found, largest >= itself - 2 * ROUNDING
+
+
+@_check("Section 5.4, Table 5", "number of pairs shown")
+def _pairs_shown(paper: Paper, facts: pd.DataFrame) -> _Answer:
+    printed, shown = paper.claims["pairs_listed"], len(paper.tables[5])
+    return printed, shown, shown == int(printed)
+
+
+def _check_filters(number: int, claim: str, layers: int) -> None:
+    _check_sum(number, ("filters",))
+    _check_ranks(number, ("filters",))
+
+    @_check(f"Section 5.5, Table {number}", "numbers in the text", bears=("filters",))
+    def numbers(paper: Paper, facts: pd.DataFrame) -> _Answer:
+        said = [float(text) for text in paper.named(claim)]
+        weights = paper.weights(number).tolist()
+        printed, found = (_listed(f"{x:.6f}" for x in values) for values in (said, weights))
+        return printed, found, said == weights
+
+    @_check(
+        f"Section 5.5, Table {number}",
+        f"layers 1 to {layers} can be told apart, each from the next",
+        NOT_SHOWN,
+        ("filters",),
+    )
+    def apart(paper: Paper, facts: pd.DataFrame) -> _Answer:
+        least = (-np.diff(paper.weights(number))).min()
+        *_, needed = _gaps(paper)
+        found = f"gaps above {needed:.3f} are clear by the ICC of {paper.numbers['icc']:g}"
+        return f"smallest gap {least:.6f}", found, bool(least > needed)
+
+
+_check_filters(6, "filters_of_two", 2)
+_check_filters(7, "filters_of_three", 3)
 
 
 def _pair(first: str, second: str) -> str:
     return f"(`{first}`, `{second}`)"
 
 
-def _listed(items: Any) -> str:
+def _listed(items: Iterable[object]) -> str:
     return ", ".join(map(str, items))

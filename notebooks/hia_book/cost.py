@@ -1,22 +1,16 @@
 """How many trainings a ranking of the hyperparameters costs, from the recorded ones.
 
-Methods that take any trials (`SAMPLED`, as in `hia_book.truth`) rank random parts of the study's,
-drawn without replacement from one data set or from all together; the Plackett-Burman screen
-(`hia_book.screening`) takes its own trainings, 12, 24, 36 or 72 for each data set. Each ranking is
-compared (`hia_book.truth.agreement`) with
+Methods that take any trials (`SAMPLED`) rank random parts of the study's, drawn without replacement
+from one data set or from all together; the Plackett-Burman screen (`hia_book.screening`) has its
+own trainings, 12, 24, 36 or 72 for each data set. Each ranking of the ten hyperparameters that
+random search draws is compared (`hia_book.truth.agreement`) with
 
-- own: the method's ranking of all there is. It says how soon the method settles, not whether it is
-  right, and a part of more than half of all would agree with the whole by being most of it: such
-  parts are not drawn;
-- reference: the mean rank by `REFERENCE` on all trials of the data set, the same for all. The
-  screen has no part in it, and looks at other levels and trainings; nor has N-RReliefF with 30
-  neighbours, which loses hyperparameters of two values where trials are many (`hia_book.truth`).
-
-Compared are the ten hyperparameters that random search draws. The eleventh, `in_channel_num`,
-belongs to the data set in the study, and is a conversion of the images in the screen.
+- own: the method's ranking of all trials, which says how soon it settles, not whether it is right.
+  Parts of more than half are not drawn: they agree with the whole by being most of it;
+- reference: the mean rank by `REFERENCE` on all trials of the data set. N-RReliefF with 30
+  neighbours has no part in it (see `hia_book.truth`).
 """
 
-import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +32,8 @@ COMPARED = tuple(name for name in space.HYPERPARAMETERS if name in space.SAMPLED
 SIZES = (25, 50, 100, 200, 400)
 POOLED_SIZES = (50, 100, 200, 500, 1000, 2000, 5000)
 REPEATS = 10
+# Of a trial, what is ranked.
+USED = (*space.HYPERPARAMETERS, "accuracy")
 
 Row = dict[str, Any]
 
@@ -45,19 +41,18 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Job:
     """A ranking by a method of the `repeat`-th part of so many trainings of a scope: a data set, or
-    `POOLED`. `data`: a fingerprint of the scope's trials."""
+    `POOLED`."""
 
     scope: str
     method: str
     trainings: int
     repeat: int
-    data: str
 
 
 def scopes(trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The trials of each data set, and all."""
-    found = {str(name): rows for name, rows in trials.groupby("dataset")}
-    return {**found, POOLED: trials} if len(found) > 1 else found
+    parts = {str(name): rows for name, rows in trials.groupby("dataset")}
+    return {**parts, POOLED: trials} if len(parts) > 1 else parts
 
 
 def jobs(
@@ -67,25 +62,18 @@ def jobs(
     repeats: int = REPEATS,
 ) -> list[Job]:
     """All rankings by the sampled methods: of parts up to half of a scope, and of all of it."""
-    found = []
+    wanted = []
     for scope, rows in scopes(trials).items():
-        data = fingerprint(rows)
         parts = pooled_sizes if scope == POOLED else sizes
         # The whole first: without it, no part can be compared with anything.
         counts = {len(rows): 1} | {n: repeats for n in parts if 2 * n <= len(rows)}
-        found += [
-            Job(scope, method, n, repeat, data)
+        wanted += [
+            Job(scope, method, n, repeat)
             for n, times in counts.items()
             for repeat in range(times)
             for method in SAMPLED
         ]
-    return found
-
-
-def fingerprint(rows: pd.DataFrame) -> str:
-    """The same for the same trials in the same order."""
-    used = rows[[*space.HYPERPARAMETERS, "accuracy"]]
-    return hashlib.sha256(used.to_csv(index=False).encode()).hexdigest()[:16]
+    return wanted
 
 
 def measure(rows: pd.DataFrame, job: Job) -> Row:
@@ -121,7 +109,7 @@ def screens(table: pd.DataFrame) -> list[Row]:
         list(halves.values()),
         [every],
     ]
-    found = []
+    rankings = []
     for repeat, part in ((repeat, part) for alike in parts for repeat, part in enumerate(alike)):
         by_dataset = {str(name): rows for name, rows in table[part].groupby("dataset")}
         effects = {name: effects_of(rows) for name, rows in by_dataset.items()}
@@ -129,7 +117,7 @@ def screens(table: pd.DataFrame) -> list[Row]:
         if len(effects) > 1:
             effects[POOLED] = pd.DataFrame(effects).mean(axis=1)
             counts[POOLED] = sum(counts.values())
-        found += [
+        rankings += [
             {
                 "scope": scope,
                 "method": SCREEN,
@@ -140,7 +128,7 @@ def screens(table: pd.DataFrame) -> list[Row]:
             }
             for scope, effect in effects.items()
         ]
-    return found
+    return rankings
 
 
 def effects_of(rows: pd.DataFrame) -> pd.Series:
@@ -168,18 +156,18 @@ def table(rows: Sequence[Row], trials: pd.DataFrame) -> pd.DataFrame:
         if row["method"] == SCREEN:
             key = row["scope"], SCREEN
             sizes[key] = max(sizes.get(key, 0), row["trainings"])
-    made = [
+    rankings = [
         {**row, "whole": row["trainings"] == sizes[row["scope"], row["method"]]} for row in rows
     ]
-    wholes = {(row["scope"], row["method"]): row for row in made if row["whole"]}
+    wholes = {(row["scope"], row["method"]): row for row in rankings if row["whole"]}
     references = {scope: reference(wholes, scope) for scope in {row["scope"] for row in rows}}
-    for row in made:
+    for row in rankings:
         own = wholes.get((row["scope"], row["method"]), {})
         row["tau_own"] = _agreement(row, own.get("scores"))
         row["tau_reference"] = _agreement(row, references[row["scope"]])
     names = ["scope", "method", "trainings", "repeat", "whole", "tau_own", "tau_reference"]
     names += ["scores", "problem"]
-    return pd.DataFrame(made, columns=names).sort_values(
+    return pd.DataFrame(rankings, columns=names).sort_values(
         ["scope", "method", "trainings", "repeat"], ignore_index=True
     )
 
@@ -187,7 +175,7 @@ def table(rows: Sequence[Row], trials: pd.DataFrame) -> pd.DataFrame:
 def reference(wholes: Mapping[tuple[str, str], Row], scope: str) -> list[float] | None:
     """Minus the mean rank by `REFERENCE` on all trials of a scope; None without their rankings."""
     scores = [wholes.get((scope, method), {}).get("scores") for method in REFERENCE]
-    if any(found is None for found in scores):
+    if any(one is None for one in scores):
         return None
     ranks = pd.DataFrame(scores, columns=list(COMPARED)).rank(axis=1, ascending=False)
     return [float(-rank) for rank in ranks.mean()]

@@ -73,15 +73,15 @@ def marginals(
         n_trees, min_samples_leaf, random_state=random_state, **measure_options(SPACE, names)
     )
     model.fit(design(rows, names, log=False), rows["accuracy"])
-    found = {}
+    curves = {}
     for name in names:
         curve = model.marginal(name)
         if SPACE[name].kind == "categorical":
             curve["value"] = curve["value"].map(sorted(rows[name].unique()).index)
             curve = curve.sort_values("value")
         digits = curve.assign(mean=curve["mean"].round(6), std=curve["std"].round(6))
-        found[name] = {key: digits[key].tolist() for key in ("value", "mean", "std")}
-    return found
+        curves[name] = {key: digits[key].tolist() for key in ("value", "mean", "std")}
+    return curves
 
 
 def markup(rows: pd.DataFrame, curves: Mapping[str, Any], model: str) -> str:

@@ -55,21 +55,21 @@ def jobs(names: Sequence[str], sizes: Mapping[int, int] = SIZES) -> list[Job]:
     ]
 
 
-def measure(surface: Surface, true: pd.DataFrame, job: Job) -> list[Row]:
+def measure(surface: Surface, drawn: pd.DataFrame, true: pd.DataFrame, job: Job) -> list[Row]:
     """One row for each table and method: the job, `table`, `method`, the agreements `tau_main` and
     `tau_total` of `hia_book.truth`, and `problem` where the method refused, with agreement 0.
 
-    true: of the surface, index `hyperparameter`, columns `main` and `total`.
+    drawn: the job's draw from the surface (`truth.draw`). true: of the surface, index
+    `hyperparameter`, columns `main` and `total`.
     """
-    whole = truth.draw(surface, job.trials, job.repeat)
-    part = whole.iloc[: job.trials - round(SHARE * job.trials)]
+    part = drawn.iloc[: job.trials - round(SHARE * job.trials)]
     chosen = search(surface, job.trials - len(part), job.repeat)
-    given = (whole, part, pd.concat([part, chosen], ignore_index=True))
+    given = (drawn, part, pd.concat([part, chosen], ignore_index=True))
     rows, kept = [], ("method", "tau_main", "tau_total", "problem")
     for key, table in zip(TABLES, given, strict=True):
         for method in METHODS:
             fit = truth.Job(job.surface, method, job.trials, job.repeat)
-            row = truth.assess(truth.measure(surface, table, fit), true)
+            row = truth.assess(truth.measure(surface.columns, table, fit), true)
             rows.append({**vars(job), "table": key} | {name: row[name] for name in kept})
     return rows
 
@@ -95,13 +95,12 @@ def _run(surface: Surface, trials: int, seed: tuple[int, int]) -> pd.DataFrame:
         multivariate=True, group=True, seed=int(rng.integers(2**31))
     )
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    found = []
+    rows = []
     for _ in range(trials):
         trial = study.ask({c.name: to_distribution(c) for c in surface.columns})
-        asked = pd.DataFrame([trial.params])
-        found.append(surface.evaluate(asked, rng))
-        study.tell(trial, float(found[-1][TARGET].iloc[0]))
-    return pd.concat(found, ignore_index=True)
+        rows.append(surface.evaluate(pd.DataFrame([trial.params]), rng))
+        study.tell(trial, float(rows[-1][TARGET].iloc[0]))
+    return pd.concat(rows, ignore_index=True)
 
 
 def load(folder: Path) -> pd.DataFrame:

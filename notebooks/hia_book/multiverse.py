@@ -1,16 +1,9 @@
 """How the ranking of N-RReliefF moves with every choice in its computation.
 
 A universe is one way to make all of the choices in `CHOICES` (Steegen et al. 2016 call the set of
-them a multiverse). Some of these the paper leaves open, others it settles: `allowed` says which
-universes its text does not rule out. `universes` weighs the hyperparameters in every one of them: a
-full factorial, so that the spread of a rank over the universes splits exactly into the parts of
-single choices (`variance_shares`), and each of the paper's findings can be looked up in all of them
-(`findings`, `judge`).
-
-One search for neighbours serves many universes: how far apart the j-th nearest neighbours are, on
-average over the rows, depends on the distance and on nothing else (`hia_book.profile`). The
-number of neighbours, sigma, the rank base and the scale of the target are weights of these
-averages.
+them a multiverse). `universes` weighs the hyperparameters in every one of them: a full factorial,
+so that the spread of a rank splits exactly into the parts of single choices (`variance_shares`).
+One search for neighbours serves many universes (`hia_book.profile`).
 
 Decided here, because the paper says nothing of it:
 
@@ -31,11 +24,12 @@ through a multiverse analysis. Perspectives on Psychological Science 11 (2016) 7
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,19 +37,20 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from hia import space
-from hia.files import read_parquet, whole
+from hia.files import read_parquet
 from hia.trials import design
 from hia_book import published
 from hia_book.agreement import balanced_subsamples
 from hia_book.profile import Profile, profile
 
 Floats = NDArray[np.float64]
-Report = Callable[[int, int], None]
+Options = Mapping[str, Sequence[str]]
 
 MIN_ROWS = 10  # CNNs of a data set, below which it is left out of the mean over data sets
 MIN_NEIGHBORS = 5  # of J = n / 20
 DECIMALS = 5  # of W in the recorded table
 SEED = 0  # of the balanced subsamples
+USED = ["dataset", "source", *space.HYPERPARAMETERS, "accuracy"]  # of the trials
 # What a verdict on a finding takes for always and never, and for most.
 ALWAYS, NEVER, MOST = 0.95, 0.05, 0.5
 
@@ -123,51 +118,57 @@ _TARGETS = {"as it is": "none", "range": "range"}
 # --- the universes --------------------------------------------------------------------------------
 
 
-def universes(
-    table: pd.DataFrame,
-    options: Mapping[str, Sequence[str]] | None = None,
-    report: Report | None = None,
-) -> pd.DataFrame:
+def universes(table: pd.DataFrame, options: Options | None = None) -> pd.DataFrame:
     """W in every universe.
 
-    table: trials, as `hia.trials.load` returns them. options: fewer options of some choices; of
-    those that are not named, all. report: called after each search with the number of searches done
-    and of all.
+    table: trials, as `hia.trials.load` returns them, or the columns `USED` of them. options: fewer
+    options of some choices; of those that are not named, all.
     Returns one row per universe: the choices of `RECORDED`, as categories; `rows`, the CNNs used;
     and W of the eleven hyperparameters, NaN where it has one value on every data set.
     Raises ValueError for an unknown choice or option, and where fewer than `MIN_ROWS` CNNs are left
     or their accuracies are all the same.
     """
-    chosen = _options(options)
-    searches = list(
-        product(*(chosen[name] for name in ("source", "balance", "scope", "distance", "lr_scale")))
-    )
+    return collect(weigh(table, search, options) for search in searches(options))
+
+
+def searches(options: Options | None = None) -> list[dict[str, str]]:
+    """The combinations of those choices that decide which neighbours are searched."""
+    return list(_combinations(options, "source", "balance", "scope", "distance", "lr_scale"))
+
+
+def weigh(
+    table: pd.DataFrame, search: Mapping[str, str], options: Options | None = None
+) -> list[dict[str, Any]]:
+    """The rows of `universes` that share one of the `searches`."""
+    groups = _groups(_subset(table, search["source"], search["balance"]), search)
+    weighings = list(_combinations(options, "neighbours", "sigma", "rank_base", "target"))
+    most = {weighing["neighbours"] for weighing in weighings}
+    profiles = [_profile(group, most, search["distance"], search["lr_scale"]) for group in groups]
+    rows = sum(map(len, groups))
     found = []
-    for place, (source, balance, scope, distance, lr_scale) in enumerate(searches, start=1):
-        rows = _subset(table, source, balance)
-        groups = _groups(rows, scope, f"source={source}, balance={balance}")
-        profiles = [_profile(group, chosen["neighbours"], distance, lr_scale) for group in groups]
-        for weighed in product(
-            *(chosen[name] for name in ("neighbours", "sigma", "rank_base", "target"))
-        ):
-            weights = _mean([one.weights(*weighed) for one in profiles])
-            made = (distance, lr_scale, *weighed, scope, source, balance)
-            found.append((*made, sum(map(len, groups)), *weights))
-        if report is not None:
-            report(place, len(searches))
+    for weighing in weighings:
+        weights = _mean([one.weights(**weighing) for one in profiles])
+        universe = {**search, **weighing, "rows": rows}
+        found.append(universe | dict(zip(space.HYPERPARAMETERS, weights, strict=True)))
+    return found
+
+
+def collect(parts: Iterable[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
+    """The table of `universes` from what `weigh` returned for each search."""
     columns = [*RECORDED, "rows", *space.HYPERPARAMETERS]
-    return _typed(pd.DataFrame(found, columns=columns))
+    return _typed(pd.DataFrame([row for part in parts for row in part], columns=columns))
 
 
-def _options(options: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
-    chosen = {name: CHOICES[name].options for name in RECORDED}
-    for name, some in (options or {}).items():
-        if name not in chosen:
-            raise ValueError(f"unknown choice {name!r}; known are {', '.join(chosen)}")
-        if unknown := [one for one in some if one not in chosen[name]]:
-            raise ValueError(f"{name}: {unknown[0]!r} is not one of {', '.join(chosen[name])}")
-        chosen[name] = tuple(some)
-    return chosen
+def _combinations(options: Options | None, *names: str) -> Iterator[dict[str, str]]:
+    given = {name: CHOICES[name].options for name in RECORDED} | dict(options or {})
+    for name, some in given.items():
+        if name not in RECORDED:
+            raise ValueError(f"unknown choice {name!r}; known are {', '.join(RECORDED)}")
+        if unknown := [one for one in some if one not in CHOICES[name].options]:
+            known = ", ".join(CHOICES[name].options)
+            raise ValueError(f"{name}: {unknown[0]!r} is not one of {known}")
+    for combination in product(*(given[name] for name in names)):
+        yield dict(zip(names, combination, strict=True))
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
@@ -188,12 +189,14 @@ def _subset(table: pd.DataFrame, source: str, balance: str) -> pd.DataFrame:
     return rows
 
 
-def _groups(rows: pd.DataFrame, scope: str, where: str) -> list[pd.DataFrame]:
+def _groups(rows: pd.DataFrame, search: Mapping[str, str]) -> list[pd.DataFrame]:
     """What is weighed by itself: all CNNs, or those of each data set that has enough."""
-    parts = [rows] if scope == "pooled" else [part for _, part in rows.groupby("dataset")]
+    pooled = search["scope"] == "pooled"
+    parts = [rows] if pooled else [part for _, part in rows.groupby("dataset")]
     enough = [part for part in parts if len(part) >= MIN_ROWS]
     if not enough:
-        raise ValueError(f"{where}, {scope}: fewer than {MIN_ROWS} CNNs are left")
+        where = ", ".join(f"{name}={search[name]}" for name in ("source", "balance", "scope"))
+        raise ValueError(f"{where}: fewer than {MIN_ROWS} CNNs are left")
     return enough
 
 
@@ -221,7 +224,7 @@ def _count(neighbours: str, n: int) -> int:
 
 
 def _profile(
-    group: pd.DataFrame, neighbours: Sequence[str], distance: str, lr_scale: str
+    group: pd.DataFrame, neighbours: Iterable[str], distance: str, lr_scale: str
 ) -> _OfGroup:
     names = space.HYPERPARAMETERS
     columns = [k for k, name in enumerate(names) if (group[name] != group[name].iloc[0]).any()]
@@ -232,11 +235,11 @@ def _profile(
 
 
 def _mean(rows: Sequence[Floats] | Floats) -> Floats:
-    """(K,): the mean of the values in each column that are there; NaN where none is."""
+    """(K,): the mean of the finite values in each column; NaN where there are none."""
     stacked = np.asarray(rows)
-    there = np.isfinite(stacked)
-    count = there.sum(axis=0)
-    total = np.where(there, stacked, 0.0).sum(axis=0)
+    finite = np.isfinite(stacked)
+    count = finite.sum(axis=0)
+    total = np.where(finite, stacked, 0.0).sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
 
 
@@ -245,19 +248,14 @@ def _mean(rows: Sequence[Floats] | Floats) -> Floats:
 
 def fingerprint(table: pd.DataFrame) -> str:
     """Changes with the trials that the universes are made from."""
-    used = table[["dataset", "source", *space.HYPERPARAMETERS, "accuracy"]]
-    hashed = pd.util.hash_pandas_object(used, index=False).to_numpy()
+    hashed = pd.util.hash_pandas_object(table[USED], index=False).to_numpy()
     return sha256(hashed.tobytes()).hexdigest()[:16]
 
 
-def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write what `universes` returns, W rounded, whole or not at all."""
+def pack(table: pd.DataFrame) -> pd.DataFrame:
+    """What `universes` returns as it is written, W in whole hundred-thousandths."""
     names = list(space.HYPERPARAMETERS)
-    rounded = (table[names] * 10**DECIMALS).round().astype("Int32")
-    with whole(path) as partial:
-        table.assign(**{name: rounded[name] for name in names}).to_parquet(
-            partial, index=False, compression="zstd", compression_level=19
-        )
+    return table.assign(**(table[names] * 10**DECIMALS).round().astype("Int32"))
 
 
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -305,8 +303,8 @@ def ranks(weights: pd.DataFrame) -> pd.DataFrame:
     """
     values = weights.to_numpy(dtype=float)
     places = stats.rankdata(-values, axis=1, nan_policy="omit")
-    there = np.isfinite(values).sum(axis=1, keepdims=True)
-    stretched = 1 + (places - 1) * (values.shape[1] - 1) / np.maximum(there - 1, 1)
+    count = np.isfinite(values).sum(axis=1, keepdims=True)
+    stretched = 1 + (places - 1) * (values.shape[1] - 1) / np.maximum(count - 1, 1)
     return pd.DataFrame(stretched, index=weights.index, columns=weights.columns)
 
 
@@ -346,15 +344,15 @@ def moves(choices: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
     for a choice of one option.
     """
     _check_factorial(choices)
-    found = {}
+    by_choice = {}
     for choice in choices:
         # In this order, the universes that differ in nothing else are equal pieces apart.
         others = [str(other) for other in choices if other != choice]
         order = choices.sort_values([str(choice), *others]).index
         by_option = ranks.loc[order].to_numpy().reshape(choices[choice].nunique(), -1, len(ranks.T))
         apart = [np.abs(one - other) for one, other in combinations(by_option, 2)]
-        found[choice] = _mean(np.concatenate(apart)) if apart else np.zeros(len(ranks.T))
-    return pd.DataFrame(found, index=ranks.columns).rename_axis("hyperparameter")
+        by_choice[choice] = _mean(np.concatenate(apart)) if apart else np.zeros(len(ranks.T))
+    return pd.DataFrame(by_choice, index=ranks.columns).rename_axis("hyperparameter")
 
 
 def variance_shares(choices: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
@@ -366,20 +364,19 @@ def variance_shares(choices: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame
     choices explain. A row sums to 1; it is missing where all values are the same.
     """
     _check_factorial(choices)
-    found = {}
+    by_name = {}
     for name, column in values.items():
-        there = column.notna()
-        value, made = column[there], choices[there]
+        value = column.dropna()
         variance = value.var(ddof=0)
         if not variance > 0:
-            found[name] = dict.fromkeys([*choices, "together"], np.nan)
+            by_name[name] = dict.fromkeys([*choices, "together"], np.nan)
             continue
         shares = {
             str(choice): value.groupby(options, observed=True).mean().var(ddof=0) / variance
-            for choice, options in made.items()
+            for choice, options in choices.loc[value.index].items()
         }
-        found[name] = shares | {"together": max(0.0, 1 - sum(shares.values()))}
-    return pd.DataFrame(found).T.rename_axis("hyperparameter")
+        by_name[name] = shares | {"together": max(0.0, 1 - sum(shares.values()))}
+    return pd.DataFrame(by_name).T.rename_axis("hyperparameter")
 
 
 def taus(ranks: pd.DataFrame, paper: pd.Series) -> pd.Series:

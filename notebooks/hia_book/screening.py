@@ -1,30 +1,17 @@
 """Importance from a Plackett-Burman design, as QIM takes it (Jia et al. 2016).
 
 A two-level design (Plackett and Burman 1946) estimates the main effects of k hyperparameters from
-few more than k trainings: 12 for eleven, 24 with the fold-over. The effect of a hyperparameter is
-the mean accuracy of the runs at its high level minus that of the runs at its low level; its
-importance is the effect's size, and over several data sets the sum of its ranks.
+few more than k trainings. An effect is the mean accuracy of the runs at the high level minus that
+of the runs at the low level. Its size is the importance; over several data sets ranks are summed.
 
-Of QIM only the abstract can be read. It names the Plackett-Burman design and ranks of importance;
-its hyperparameters, their levels, whether the design was folded and its arithmetic are not in what
-can be read. All of that is decided here and not claimed to be QIM's:
+Only QIM's abstract can be read. Levels, fold-over and arithmetic are therefore decided here:
 
-- Levels. The lower and the upper quartile of what random search draws from Table 1 (Wang et al.
-  2024), computed from `hia.space` by `levels`: the quartiles of the log-uniform lr and of the
-  uniform dropout_rate; of an integer or a choice, the smallest value at or below which, and the
-  largest at or above which, at least a quarter of the draws lie. So an effect says what moves when
-  a hyperparameter goes from the middle of its lower half to the middle of its upper half. The ends
-  of the ranges would not do: most networks stay at chance with lr 1e-6, and most with dropout_rate
-  0.9, so that most runs of the design, having one or the other, would show nothing of the rest.
-  Where Table 1 has two values (optimizer, stride, in_channel_num, padding, kernel) they are the
-  levels; of num_conv_layers they are 1 and 3, of batch_size 32 and 256.
-- Filters. Their numbers are no factors; all three are Table 1's default.
-- in_channel_num is a real factor: colour images are converted to grey for 1, grey ones are repeated
-  for 3 (`hia.datasets.load`). So it is a loss of colour on some data sets and no information at all
-  on others.
-- Fold-over. In 12 runs, every main effect is mixed with a third of every two-factor interaction
-  that it is not part of, and those of CNNs are large (lr with optimizer, say). The same runs with
-  all levels exchanged free the main effects of them, at twice the cost.
+- Levels are the quartiles of what random search draws from Table 1 (Wang et al. 2024), see
+  `levels`. At the ends of the ranges most networks stay at chance, whatever else is chosen.
+- The numbers of filters are no factors: all three are Table 1's default.
+- `in_channel_num` is a factor: `hia.datasets.load` converts the images.
+- The design is folded over. In 12 runs a third of every two-factor interaction is mixed into the
+  main effects of the other factors; 24 runs free the main effects of them.
 
 References
 ----------
@@ -33,8 +20,8 @@ Jia, D., Wang, R., Xu, C., Yu, Z.: QIM: Quantifying hyperparameter importance fo
 Plackett, R. L., Burman, J. P.: The design of optimum multifactorial experiments. Biometrika 33
     (1946) 305-325.
 Paley, R. E. A. C.: On orthogonal matrices. J. Math. Phys. 12 (1933) 311-320.
-Baumert, L., Golomb, S. W., Hall, M.: Discovery of an Hadamard matrix of order 92. Bull. AMS 68
-    (1962) 237-238.
+Williamson, J.: Hadamard's determinant theorem and the sum of four squares. Duke Math. J. 11 (1944)
+    65-81. Of order 92: Baumert, L., Golomb, S. W., Hall, M., Bull. AMS 68 (1962) 237-238.
 """
 
 import itertools
@@ -45,7 +32,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import linalg, stats
 
 from hia import space
 from hia.inputs import in_unit
@@ -55,17 +42,26 @@ CONFIDENCE = 0.95  # of the intervals
 _ROUNDING = 1e-14  # sums and means are this near, relative to the largest number
 _DECIMALS = 12  # effects that are the same to so many, relative to the largest, share a rank
 
+# n -> first halves of the first rows of four symmetric circulant matrices of order n with
+# A² + B² + C² + D² = 4n I, for orders 4n that neither Paley's construction nor doubling reaches.
+_WILLIAMSON = {
+    7: ("+++-", "+++-", "++-+", "+-+-"),
+    9: ("++++-", "++-+-", "++-+-", "+---+"),
+    13: ("++++-+-", "++---+-", "++---+-", "+---+-+"),
+    19: ("++++++---+", "+++---+--+", "++---+-+-+", "+-+--+--+-"),
+    23: ("++---+---+-+", "+-++-++--+++", "+++---++-+-+", "+++-+++-+---"),
+    25: ("++++++---+-+-", "+++-+--+++--+", "++-+--++-+-++", "+-+++--+--+++"),
+}
+
 # --- the design ----------------------------------------------------------------------------------
 
 
 def design(n_factors: int, fold_over: bool = True) -> NDArray[np.int8]:
     """A Plackett-Burman design: (runs, n_factors), +1 for the high and -1 for the low level.
 
-    Without fold-over it has as many runs as the smallest Hadamard matrix that is larger than
-    `n_factors` and that the constructions here reach: 12 for 8 to 11 factors. Those are Paley's
-    first, which gives the cyclic designs that Plackett and Burman printed, his second, doubling,
-    and the matrix of order 92. Up to 111 factors that is the next multiple of 4, which is the
-    smallest design there can be; beyond, a few orders are left out and the next is taken.
+    Without fold-over it has as many runs as the smallest Hadamard matrix known here that is larger
+    than `n_factors`: 12 for 8 to 11 factors. Up to 111 factors that is the next multiple of 4,
+    which is the smallest design there can be; beyond, some orders are left out.
     fold_over: the same runs follow with all levels exchanged, which frees main effects of
     two-factor interactions.
 
@@ -75,122 +71,49 @@ def design(n_factors: int, fold_over: bool = True) -> NDArray[np.int8]:
     if isinstance(n_factors, bool) or not isinstance(n_factors, int | np.integer) or n_factors < 1:
         raise ValueError(f"n_factors must be a whole number of at least 1, not {n_factors!r}")
     orders = itertools.count(4 * (int(n_factors) // 4 + 1), 4)  # ends: powers of 2 all exist
-    matrix = next(found for order in orders if (found := _hadamard(order)) is not None)
-    runs = matrix[:, 1 : n_factors + 1]  # the first column is all +1
+    matrix = next(known for order in orders if (known := hadamard(order)) is not None)
+    runs = matrix[:, 1 : n_factors + 1]
     return np.vstack([runs, -runs]) if fold_over else runs.copy()
 
 
 @cache
-def _hadamard(order: int) -> NDArray[np.int8] | None:
+def hadamard(order: int) -> NDArray[np.int8] | None:
     """A Hadamard matrix of this order whose first column is all +1; None where none is known here.
 
-    order: 2 or a multiple of 4.
+    order: 2 or a multiple of 4. Where Paley's first construction gives one it is taken: without
+    its first column it is the cyclic design that Plackett and Burman printed. (pyDOE3's 12 runs are
+    these with signs and columns reversed; it has none for 28, 36, 44 and most larger orders.)
     """
     if order == 2:
         return np.array([[1, 1], [1, -1]], dtype=np.int8)
-    if (field := _prime_power(order - 1)) and (order - 1) % 4 == 3:
-        return _paley_first(*field)
-    if (field := _prime_power(order // 2 - 1)) and (order // 2 - 1) % 4 == 1:
-        return _paley_second(*field)
-    if order % 8 == 0 and (half := _hadamard(order // 2)) is not None:
+    q = order - 1
+    if all(q % factor for factor in range(2, math.isqrt(q) + 1)):
+        return _paley(q)
+    if order // 4 in _WILLIAMSON:
+        return _williamson(_WILLIAMSON[order // 4])
+    if order % 8 == 0 and (half := hadamard(order // 2)) is not None:
         return np.block([[half, half], [half, -half]])
-    return _williamson() if order == 92 else None
+    return None
 
 
-def _paley_first(p: int, k: int) -> NDArray[np.int8]:
-    """Order q + 1, q = p^k = 3 mod 4: the rows of the field's characters, then one of all -1."""
-    characters = _characters(p, k)
-    q = len(characters)
-    last = np.full((1, q), -1, dtype=np.int8)
-    body = np.vstack([characters + np.eye(q, dtype=np.int8), last])
+def _paley(q: int) -> NDArray[np.int8]:
+    """Order q + 1, q a prime that is 3 mod 4: shifts of the quadratic characters, and all -1."""
+    characters = np.full(q, -1, dtype=np.int8)
+    characters[np.arange(q) ** 2 % q] = 1  # and 1 for 0, on the diagonal
+    body = np.vstack([linalg.circulant(characters).T, np.full(q, -1, dtype=np.int8)])
     return np.hstack([np.ones((q + 1, 1), dtype=np.int8), body])
 
 
-def _paley_second(p: int, k: int) -> NDArray[np.int8]:
-    """Order 2 (q + 1), q = p^k = 1 mod 4."""
-    characters = _characters(p, k)
-    q = len(characters)
-    conference = np.ones((q + 1, q + 1), dtype=np.int8)
-    conference[0, 0] = 0
-    conference[1:, 1:] = characters
-    off, on = np.array([[1, 1], [1, -1]]), np.array([[1, -1], [-1, -1]])
-    return _first_column_positive(np.kron(conference, off) + np.kron(np.eye(q + 1), on))
-
-
-def _williamson() -> NDArray[np.int8]:
-    """Order 92 from four symmetric circulant matrices of order 23 (Baumert et al. 1962)."""
+def _williamson(halves: Sequence[str]) -> NDArray[np.int8]:
+    """Williamson's array of four symmetric circulants, rows with the sign that makes them begin
+    with +1."""
     a, b, c, d = (
-        _circulant([1 if sign == "+" else -1 for sign in row])
-        for row in (
-            "++---+---+-++-+---+---+",
-            "+-++-++--++++++--++-++-",
-            "+++---++-+-++-+-++---++",
-            "+++-+++-+------+-+++-++",
-        )
+        linalg.circulant([1 if sign == "+" else -1 for sign in half + half[:0:-1]])
+        for half in halves
     )
-    return _first_column_positive(
-        np.block([[a, b, c, d], [-b, a, -d, c], [-c, d, a, -b], [-d, -c, b, a]])
-    )
-
-
-def _circulant(row: Sequence[int]) -> NDArray[np.int_]:
-    return np.array([np.roll(row, shift) for shift in range(len(row))])
-
-
-def _first_column_positive(matrix: NDArray) -> NDArray[np.int8]:
-    """Rows may change sign without the columns ceasing to be orthogonal."""
+    matrix = np.block([[a, b, c, d], [-b, a, -d, c], [-c, d, a, -b], [-d, -c, b, a]])
     signs: NDArray[np.int8] = (matrix * matrix[:, :1]).astype(np.int8)
     return signs
-
-
-def _prime_power(q: int) -> tuple[int, int] | None:
-    """(p, k) with q = p^k and p a prime; None where there is no such pair."""
-    if q < 2:
-        return None
-    p = next((factor for factor in range(2, math.isqrt(q) + 1) if q % factor == 0), q)
-    k = 1
-    while p**k < q:
-        k += 1
-    return (p, k) if p**k == q else None
-
-
-def _characters(p: int, k: int) -> NDArray[np.int8]:
-    """Quadratic characters chi(b - a) of the field of q = p^k elements: (q, q), row a, column b.
-
-    chi is 0 for 0, +1 for a square, -1 for another element. p: an odd prime. Elements are
-    polynomials over the integers mod p, numbered by their coefficients as the digits of a number.
-    """
-    digits = np.array(list(itertools.product(range(p), repeat=k)), dtype=np.int64)[:, ::-1]
-    weights = p ** np.arange(k)
-    chi = np.zeros(p**k, dtype=np.int8)
-    powers = _powers_of_a_generator(p, k) @ weights
-    chi[powers[0::2]] = 1
-    chi[powers[1::2]] = -1
-    differences = (digits[None, :, :] - digits[:, None, :]) % p
-    result: NDArray[np.int8] = chi[differences @ weights]
-    return result
-
-
-def _powers_of_a_generator(p: int, k: int) -> NDArray[np.int64]:
-    """All p^k - 1 elements but 0 in the order 1, x, x^2, ..., (p^k - 1, k) coefficients.
-
-    Tries x^k = c for all polynomials c until x has the full order, which some do for every p and k.
-    """
-    one = np.eye(k, dtype=np.int64)[0]
-    size = p**k - 1
-    for c in itertools.product(range(p), repeat=k):
-        if c[0] == 0:
-            continue  # x would divide 0
-        powers = [one]
-        while len(powers) <= size:
-            last = powers[-1]
-            shifted = np.concatenate([[0], last[:-1]])
-            powers.append((shifted + last[-1] * np.array(c)) % p)
-            if (powers[-1] == one).all():
-                break
-        if len(powers) == size + 1:
-            return np.array(powers[:-1])
-    raise AssertionError(f"no generator of the field of {p}^{k} elements")
 
 
 # --- levels --------------------------------------------------------------------------------------

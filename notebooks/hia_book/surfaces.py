@@ -1,19 +1,16 @@
 """Response surfaces whose importances are known, to tell how near a method comes to the truth.
 
-A surface is a function on a space of hyperparameters, and a way to draw trials from it. What is
-true of it is decided by the function and the uniform measure of the space alone, whatever the
-trials are like. There are two truths for each hyperparameter, the Sobol' indices of first order
-and total:
+A surface is a function on a space of hyperparameters, and a way to draw trials from it. Two truths
+follow from the function and the uniform measure of the space, the Sobol' indices of first order and
+total:
 
-- main: the share of the variance that it explains alone, Var E[f | x_i] / Var f. This is what
-  functional ANOVA estimates, and so do the other methods that average over the rest of the space.
+- main: the share of the variance that a hyperparameter explains alone, Var E[f | x_i] / Var f. This
+  is what functional ANOVA estimates.
 - total: the share in which it takes part, alone or together with others,
-  E Var(f | all but x_i) / Var f. Relief's weights come from near configurations, which differ in
-  little, and see interactions too; a hyperparameter that matters only together with another has a
-  main share of 0 and a total above.
+  E Var(f | all but x_i) / Var f. Relief's weights see interactions too.
 
 Where a hyperparameter exists in some trials only, the space is the product nevertheless, in which
-it has values everywhere and no influence where it does not exist; as in `hia.ranking.methods`.
+it has no influence where it does not exist; as in `hia.ranking.methods`.
 
 `synthetic` has surfaces that are sums of products of functions of one hyperparameter: all their
 Sobol' indices follow from one-dimensional means (`Products`). `of_study` is a forest fitted to the
@@ -21,7 +18,6 @@ recorded study: its main shares are exact, its totals are estimated to a stated 
 (Jansen 1999: Analysis of variance designs for model output. Comput. Phys. Commun. 117, 35-43).
 """
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -99,11 +95,6 @@ class Surface:
         their standard errors `main_error` and `total_error`, 0 where they are exact."""
         found = self.response.indices()
         return found.reindex([column.name for column in self.columns])
-
-    def fingerprint(self) -> str:
-        """The same for the same surface: a hash of some trials."""
-        drawn = self.draw(64, np.random.default_rng(0)).round(9)
-        return hashlib.sha256(drawn.to_csv(index=False).encode()).hexdigest()[:16]
 
 
 # --- the measure of a space ----------------------------------------------------------------------
@@ -304,24 +295,24 @@ def synthetic() -> dict[str, Surface]:
 
 def _additive(columns: Sequence[Hyperparameter]) -> Products:
     """`in_channel_num` has no influence."""
-    made = _Sum(columns)
-    made.add(0.30, lr=hump(0.7)).add(0.22, num_conv_layers=saturating)
-    made.add(0.16, dropout_rate=hump(0.2)).add(0.11, optimizer=by_choice(1, 0))
-    made.add(0.08, epoch=saturating).add(0.05, batch_size=hump(0)).add(0.035, num_fc_units=rising)
-    made.add(0.025, kernel=rising).add(0.012, stride=rising).add(0.008, padding=rising)
-    return made.done()
+    f = _Sum(columns)
+    f.add(0.30, lr=hump(0.7)).add(0.22, num_conv_layers=saturating)
+    f.add(0.16, dropout_rate=hump(0.2)).add(0.11, optimizer=by_choice(1, 0))
+    f.add(0.08, epoch=saturating).add(0.05, batch_size=hump(0)).add(0.035, num_fc_units=rising)
+    f.add(0.025, kernel=rising).add(0.012, stride=rising).add(0.008, padding=rising)
+    return f.done()
 
 
 def _interactions(columns: Sequence[Hyperparameter]) -> Products:
     """`stride` and `kernel` matter together only, `in_channel_num` not at all."""
-    made = _Sum(columns)
-    made.add(0.16, lr=hump(0.6)).add(0.11, num_conv_layers=rising).add(0.07, dropout_rate=hump(0.2))
-    made.add(0.04, epoch=saturating).add(0.035, optimizer=by_choice(1, 0))
-    made.add(0.02, num_fc_units=rising).add(0.01, batch_size=rising).add(0.005, padding=rising)
-    made.add(0.18, lr=rising, optimizer=by_choice(1, 0)).add(0.15, stride=rising, kernel=rising)
-    made.add(0.10, num_conv_layers=rising, epoch=rising).add(0.07, lr=rising, batch_size=rising)
-    made.add(0.05, dropout_rate=rising, num_fc_units=rising, epoch=rising)
-    return made.done()
+    f = _Sum(columns)
+    f.add(0.16, lr=hump(0.6)).add(0.11, num_conv_layers=rising).add(0.07, dropout_rate=hump(0.2))
+    f.add(0.04, epoch=saturating).add(0.035, optimizer=by_choice(1, 0))
+    f.add(0.02, num_fc_units=rising).add(0.01, batch_size=rising).add(0.005, padding=rising)
+    f.add(0.18, lr=rising, optimizer=by_choice(1, 0)).add(0.15, stride=rising, kernel=rising)
+    f.add(0.10, num_conv_layers=rising, epoch=rising).add(0.07, lr=rising, batch_size=rising)
+    f.add(0.05, dropout_rate=rising, num_fc_units=rising, epoch=rising)
+    return f.done()
 
 
 def _product(columns: Sequence[Hyperparameter]) -> Products:
@@ -361,19 +352,19 @@ def _conditional() -> Surface:
         ),
         *(SPACE[name] for name in ("batch_size", "num_fc_units")),
     )
-    made = _Sum(columns)
-    made.add(0.24, lr=hump(0.6)).add(0.16, optimizer=by_choice(3, 2, 0, 1))
-    made.add(0.10, activation=by_choice(3, 1, 4, 0, 2.5)).add(0.08, num_conv_layers=saturating)
-    made.add(0.05, dropout_rate=hump(0.2)).add(0.03, num_filters_1=saturating)
-    made.add(0.01, batch_size=hump(0))
-    made.where(0.15, "optimizer", ("SGD",), momentum=hump(0.9))
-    made.where(0.11, "num_conv_layers", (3,), num_filters_3=rising)
-    made.where(0.07, "num_conv_layers", (2, 3), num_filters_2=rising)
+    f = _Sum(columns)
+    f.add(0.24, lr=hump(0.6)).add(0.16, optimizer=by_choice(3, 2, 0, 1))
+    f.add(0.10, activation=by_choice(3, 1, 4, 0, 2.5)).add(0.08, num_conv_layers=saturating)
+    f.add(0.05, dropout_rate=hump(0.2)).add(0.03, num_filters_1=saturating)
+    f.add(0.01, batch_size=hump(0))
+    f.where(0.15, "optimizer", ("SGD",), momentum=hump(0.9))
+    f.where(0.11, "num_conv_layers", (3,), num_filters_3=rising)
+    f.where(0.07, "num_conv_layers", (2, 3), num_filters_2=rising)
     return Surface(
         "conditional",
         "filters of layers and a momentum that not all trials have, and categories",
         columns,
-        made.done(),
+        f.done(),
         only_where={
             "num_filters_2": ("num_conv_layers", (2, 3)),
             "num_filters_3": ("num_conv_layers", (3,)),

@@ -1,25 +1,13 @@
 """How near each importance method comes to the truth, against the number of trials.
 
 Each method of `hia.ranking.methods` ranks the hyperparameters of trials drawn from surfaces whose
-importances are known (`hia_book.surfaces`), with its own options (`CONTENDERS`). One fit is one
-method on one draw; all methods get the same draws. Its agreement is measured with both truths, main
-and total shares (see there which method estimates which).
-
-N-RReliefF takes part twice: with the paper's 30 neighbours, and with a twentieth of the trials.
-The 30 come ever nearer with more trials, until they differ from their trial in no hyperparameter of
-two values; such a one then has a weight near 0, whatever its influence.
-
-- `agreement`: of the pairs of hyperparameters that the truth orders, the share that the method
-  orders alike minus the share that it orders the other way. That is Kendall's tau-b of the two
-  rankings divided by the largest that the truth's ties allow, and Kendall's tau where the truth has
-  none: 1 for the true order, 0 for no relation to it.
-- `recall`: how many of the three truly most important are among the first three of the method.
+importances are known (`hia_book.surfaces`), with its own options (`CONTENDERS`); all methods get
+the same draws. N-RReliefF takes part twice: with the paper's 30 neighbours, and with a twentieth of
+the trials, since 30 neighbours among many trials do not differ in hyperparameters of two values.
 
 Nothing is averaged over fits here, and a fit that a method refuses stays in, with agreement 0. Time
-is processor time of the whole call (`hia.ranking.methods.rank`, no intervals), which other work on
-the machine does not lengthen; of all rows, without the limits on rows that `hia.ranking.methods`
-has for slow methods. Instead there is a limit on time: a fit above it is the last of its method on
-that surface, and what is left out of the larger ones is marked in the table (`over`).
+is processor time of the whole call, without intervals and on all rows. A fit above the limit on
+time is the last of its method on that surface (`over`).
 """
 
 import time
@@ -33,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from hia import space
 from hia.files import read_parquet
 from hia.ranking import methods
 from hia.space import Hyperparameter
@@ -44,6 +33,8 @@ SIZES = {50: 10, 100: 10, 200: 10, 500: 10, 1000: 5, 2000: 5, 5000: 3, 10000: 3}
 # Seconds of processor time of a fit.
 LIMIT = 10.0
 TOP = 3
+# Of the study, what surfaces are made from.
+USED = (*space.HYPERPARAMETERS, "accuracy")
 # The states of a cell of the table.
 MEASURED, OVER, ABSENT, MISSING = "measured", "over the limit", "not installed", "not measured"
 
@@ -103,16 +94,18 @@ class Job:
 
 
 def agreement(scores: ArrayLike, truth: ArrayLike) -> float:
-    """Order of scores (K,) against that of the truth (K,), in [-1, 1]; see the head of the module.
+    """Order of scores (K,) against that of the truth (K,): 1 for the true order, 0 for no relation.
 
+    Of the pairs that the truth orders, the share that the scores order alike minus the share that
+    they order the other way: Kendall's tau-b over the largest that the truth's ties allow.
     Raises ValueError where the lengths differ and where the truth orders nothing.
     """
-    found, true = _pair(scores, truth)
+    ours, true = _pair(scores, truth)
     first, second = np.triu_indices(len(true), 1)
     order = np.sign(true[first] - true[second])
     if not order.any():
         raise ValueError("all true importances are equal: there is no order to agree with")
-    return float(order @ np.sign(found[first] - found[second]) / np.abs(order).sum())
+    return float(order @ np.sign(ours[first] - ours[second]) / np.abs(order).sum())
 
 
 def recall(scores: ArrayLike, truth: ArrayLike, top: int = TOP) -> float:
@@ -121,20 +114,20 @@ def recall(scores: ArrayLike, truth: ArrayLike, top: int = TOP) -> float:
     Equal scores are put in a random order: it is the mean over all of them. Raises ValueError where
     the lengths differ, and where a tie in the truth leaves open which are the largest.
     """
-    found, true = _pair(scores, truth)
+    ours, true = _pair(scores, truth)
     largest = np.flatnonzero((true[:, None] < true).sum(axis=1) < top)
     if len(largest) != top:
         raise ValueError(f"the truth does not say which {top} are the largest: some are equal")
-    above = (found[largest, None] < found).sum(axis=1)
-    equal = (found[largest, None] == found).sum(axis=1)
+    above = (ours[largest, None] < ours).sum(axis=1)
+    equal = (ours[largest, None] == ours).sum(axis=1)
     return float(np.clip((top - above) / equal, 0.0, 1.0).mean())
 
 
 def _pair(scores: ArrayLike, truth: ArrayLike) -> tuple[Floats, Floats]:
-    found, true = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)
-    if found.shape != true.shape or found.ndim != 1:
-        raise ValueError(f"scores of shape {found.shape} for a truth of shape {true.shape}")
-    return found, true
+    ours, true = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)
+    if ours.shape != true.shape or ours.ndim != 1:
+        raise ValueError(f"scores of shape {ours.shape} for a truth of shape {true.shape}")
+    return ours, true
 
 
 # --- the fits ------------------------------------------------------------------------------------
@@ -162,13 +155,14 @@ def draw(surface: Surface, trials: int, repeat: int) -> pd.DataFrame:
     return surface.draw(trials, np.random.default_rng(seed))
 
 
-def measure(surface: Surface, drawn: pd.DataFrame, job: Job) -> Row:
-    """A finished fit: the job, `scores` in the order of the surface's columns, `seconds` and
-    `problem`, what the method said where it refused; then the scores are None."""
+def measure(columns: Sequence[Hyperparameter], drawn: pd.DataFrame, job: Job) -> Row:
+    """A finished fit: the job, `scores` in the order of the columns, `seconds` and `problem`, what
+    the method said where it refused; then the scores are None. drawn: the job's draw of a surface
+    with these columns."""
     began = time.process_time()
     scores, problem = None, ""
     try:
-        ranking = CONTENDERS[job.method].rank(drawn, TARGET, surface.columns, job.repeat)
+        ranking = CONTENDERS[job.method].rank(drawn, TARGET, columns, job.repeat)
         scores = ranking.table["score"].tolist()
     except ValueError as error:
         problem = str(error)
@@ -191,31 +185,31 @@ def over(rows: Iterable[Row], job: Job, limit: float) -> bool:
 
 def table(
     rows: Sequence[Row],
-    found: Mapping[str, pd.DataFrame],
+    truths: Mapping[str, pd.DataFrame],
     wanted: Sequence[Job],
     limit: float = LIMIT,
 ) -> pd.DataFrame:
-    """All fits with their agreements, and what is not there with the reason.
+    """All fits with their agreements, and what is missing with the reason.
 
-    rows: finished fits. found: the truths by surface. wanted: all jobs. Columns: those of `measure`
+    rows: finished fits. truths: by surface. wanted: all jobs. Columns: those of `measure`
     without `scores`, the agreements `tau_main` and `tau_total`, the recalls `top_main` and
     `top_total`, `scores`, and `state`: "measured", "over the limit", "not installed" or "not
     measured". Of a surface, a method and a number of trials without a fit there is one row, with
     the repeat 0 and nothing measured.
     """
-    made = [assess(row, found[row["surface"]]) for row in rows]
-    there = {(row["surface"], row["method"], row["trials"]) for row in rows}
+    cells = [assess(row, truths[row["surface"]]) for row in rows]
+    measured = {(row["surface"], row["method"], row["trials"]) for row in rows}
     for job in wanted:
-        if job.repeat == 0 and (job.surface, job.method, job.trials) not in there:
+        if job.repeat == 0 and (job.surface, job.method, job.trials) not in measured:
             if not CONTENDERS[job.method].available():
                 state = ABSENT
             else:
                 state = OVER if over(rows, job, limit) else MISSING
-            made.append({**vars(job), "problem": "", "scores": None, "state": state})
+            cells.append({**vars(job), "problem": "", "scores": None, "state": state})
     columns = ["surface", "method", "trials", "repeat", "seconds", "tau_main", "tau_total"]
     columns += ["top_main", "top_total", "scores", "problem", "state"]
     order = ["surface", "method", "trials", "repeat"]
-    return pd.DataFrame(made, columns=columns).sort_values(order, ignore_index=True)
+    return pd.DataFrame(cells, columns=columns).sort_values(order, ignore_index=True)
 
 
 def assess(row: Row, truth: pd.DataFrame) -> Row:
@@ -270,12 +264,21 @@ def read(path: Path, columns: Sequence[str], command: str = "truth") -> pd.DataF
         raise FileNotFoundError(
             f"{path}: there is no such table; python studies/record_truth.py {command} makes it"
         )
-    found = read_parquet(path)
-    if missing := [name for name in columns if name not in found]:
+    table = read_parquet(path)
+    if missing := [name for name in columns if name not in table]:
         raise ValueError(f"{path}: column {missing[0]!r} is missing")
-    return found
+    return table
 
 
 def all_surfaces(trials: pd.DataFrame) -> dict[str, Surface]:
     """The synthetic surfaces and that of the study, by name. trials: of the study."""
     return {**surfaces.synthetic(), surfaces.STUDY: surfaces.of_study(trials)}
+
+
+def truths(trials: pd.DataFrame) -> pd.DataFrame:
+    """What is true of every surface (`Surface.truth`), one row per `surface` and `hyperparameter`.
+
+    trials: of the study.
+    """
+    tables = {name: surface.truth() for name, surface in all_surfaces(trials).items()}
+    return pd.concat(tables, names=["surface"]).reset_index()

@@ -6,33 +6,18 @@ any configuration of Table 1. One data set is left out at a time. The hyperparam
 the other nine, the first k are tuned on the surrogate of the one left out, and the rest stay at
 their defaults. Against that stands tuning everything, with as many trials.
 
-- The space: the thirteen hyperparameters that can be chosen (`NAMES`; `in_channel_num` belongs to
-  the data set). Filters of layers that a configuration does not have are no part of it: the
-  surrogate gets 0 for them, and TPE is not asked for them. Rankings are of the paper's eleven
-  without `in_channel_num`, ten (`RANKED`); the numbers of filters are tuned with everything only.
-- The epochs (`EPOCHS`). Table 1 trains 2 epochs where it allows 10, and longer training is better
-  with nearly any other choice. So where `epoch` is tuned by some searches and left at 2 by others,
-  it is training lengths that are compared. In the arm "longest" every configuration has the most
-  epochs that Table 1 allows, and `epoch` is neither tuned nor in a ranking; in the arm "tuned" it
-  is a hyperparameter like the others.
-- The rankings (`RANKINGS`): N-RReliefF, with the paper's neighbours and with a number of them that
-  grows with the trials, and functional ANOVA on the pooled trials of the other nine, as the paper
-  pools them, but of random search only: BOHB's trials are no independent draws, and their epochs
-  follow from their results. The paper's own (Table 3); and two controls, random orders and the
-  reverse of N-RReliefF's. Surrogates learn from all trials: they are to predict,
-  and BOHB's trials lie where searches end.
-- The defaults (`DEFAULTS`): Table 1's, and the configuration that is best on the other nine
-  surrogates on average, both with the epochs of the arm. The first trial of every search is the
-  default, tuned or not: so all begin with the same.
-- The searches (`SEARCHES`): random, and Optuna's TPE. TPE takes a thousand times longer, so there
-  is less of it: fewer repetitions and trials, Table 1's default with the longest training only, and
-  no random orders.
-
-A surrogate has no noise, and what it does not know of the data set no search can find. Its quality
-is measured by cross-validation (`quality`).
+- The space: the thirteen hyperparameters that can be chosen (`NAMES`). Filters of layers that a
+  configuration does not have are no part of it: the surrogate gets 0 for them, and TPE is not asked
+  for them. Rankings are of the paper's eleven without `in_channel_num`, ten (`RANKED`).
+- The epochs (`EPOCHS`). Longer training is better with nearly any other choice, so searches that
+  tune `epoch` are not compared fairly with those that leave it at Table 1's 2. In the arm "longest"
+  every configuration has the most epochs that Table 1 allows; in "tuned" `epoch` is tuned as well.
+- The rankings (`RANKINGS`) are of trials of random search only: BOHB's are no independent draws.
+  Surrogates learn from all trials, since BOHB's lie where searches end.
+- The defaults (`DEFAULTS`) are the first trial of every search, tuned or not.
+- TPE takes a thousand times longer than random search, so there is less of it (`jobs`).
 """
 
-import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import optuna
 import pandas as pd
@@ -58,6 +44,7 @@ Bools = NDArray[np.bool_]
 Row = dict[str, Any]
 
 NAMES = space.SAMPLED
+USED = ["dataset", "source", *space.SPACE, "accuracy"]  # of the trials
 RANKED = tuple(name for name in space.HYPERPARAMETERS if name in NAMES)
 TOP = (1, 2, 3, 5)
 COMPUTED = ("nrrelieff", "nrrelieff_growing", "fanova")
@@ -451,7 +438,7 @@ class Experiment:
             for epochs in EPOCHS
         }
         self.rankings = {name: rankings(trials[trials["dataset"] != name], paper) for name in parts}
-        self._found: dict[tuple[Any, ...], Row] = {}
+        self._keys = {name: joblib.hash(rows) for name, rows in parts.items()}
 
     def tuned(self, job: Job, repetition: int = 0) -> tuple[str, ...]:
         """What a job tunes, in the order of `NAMES`; only of a random order it depends on the
@@ -466,50 +453,55 @@ class Experiment:
         chosen = [name for name in order if name in names][: job.k]
         return tuple(name for name in names if name in chosen)
 
-    def measure(self, job: Job) -> Row:
-        """The job, and of its repetitions the mean best accuracy at the `CHECKPOINTS` (`mean`),
-        the standard error of that (`error`), the best accuracy of all (`found`), and what tuning
-        these can reach at all (`ceiling`).
+    def arguments(self, job: Job) -> tuple[Any, ...]:
+        """What `search` needs to do a job."""
+        return (
+            self.surrogates[job.dataset],
+            self._keys[job.dataset],
+            self.defaults[job.epochs][job.default][job.dataset],
+            (job.dataset, job.epochs, job.default, job.search),
+            [self.tuned(job, repetition) for repetition in range(REPETITIONS[job.search])],
+            CHECKPOINTS[job.search],
+        )
 
-        Rankings that have the same first k are not searched twice.
-        """
-        repetitions = REPETITIONS[job.search]
-        tuned = [self.tuned(job, repetition) for repetition in range(repetitions)]
-        key = (job.dataset, job.epochs, job.default, job.search, *dict.fromkeys(tuned))
-        if key not in self._found:
-            self._found[key] = self._search(job, tuned)
-        shown = [] if job.ranking == "random" else list(tuned[0])
-        return {**vars(job), "tuned": shown, **self._found[key]}
-
-    def _search(self, job: Job, tuned: Sequence[tuple[str, ...]]) -> Row:
-        surrogate = self.surrogates[job.dataset]
-        default = self.defaults[job.epochs][job.default][job.dataset]
-        points = np.array(CHECKPOINTS[job.search])
-        search = {"random": random_search, "tpe": tpe}[job.search]
-        free = np.array([mask(names) for names in tuned])
-        rng = _rng(job.dataset, job.epochs, job.default, job.search, *dict.fromkeys(tuned))
-        best = search(surrogate, free, default, int(points.max()), rng)
-        different = list(dict.fromkeys(tuned))[:_ORDERS]
-        reached = [ceiling(surrogate, mask(names), default, rng) for names in different]
-        if len(different) == 1:
-            reached[0] = max(reached[0], float(best.max()))
-        there = best[:, points - 1]
-        return {
-            "mean": there.mean(axis=0).tolist(),
-            "error": (there.std(axis=0, ddof=1) / np.sqrt(len(there))).tolist(),
-            "found": float(best.max()),
-            "ceiling": float(np.mean(reached)),
-        }
+    def row(self, job: Job, result: Row) -> Row:
+        """A finished job, of `result`, what `search` returned."""
+        tuned = [] if job.ranking == "random" else list(self.tuned(job))
+        return {**vars(job), "tuned": tuned, **result}
 
 
-def fingerprint(trials: pd.DataFrame, paper: Sequence[str]) -> str:
-    """The same for the same trials, paper's order and settings: a hash of what is used."""
-    used = trials[["dataset", "source", *space.SPACE, "accuracy"]].to_csv(
-        index=False, float_format="%.9g"
-    )
-    settings: tuple[object, ...] = (paper, CHECKPOINTS, REPETITIONS, _TREES, _LEAF)
-    settings += (tuple(EPOCHS), _CANDIDATES, _POINTS, _STARTS, _VALUES, _ORDERS)
-    return hashlib.sha256(f"{used}{settings}".encode()).hexdigest()[:16]
+def search(
+    surrogate: Surrogate,
+    key: str,
+    default: Floats,
+    arm: tuple[str, str, str, str],
+    tuned: Sequence[tuple[str, ...]],
+    checkpoints: Sequence[int],
+) -> Row:
+    """Searches that each tune some names and leave the rest at the default.
+
+    key: a hash of what the surrogate learned from, which stands for it in a cache. arm: `dataset`,
+    `epochs`, `default` and `search` of the job, which with `tuned` seed the searches.
+    Returns over the searches the mean best accuracy at the checkpoints (`mean`), its standard error
+    (`error`), the best accuracy of all (`found`), and what tuning these can reach at all
+    (`ceiling`).
+    """
+    points = np.array(checkpoints)
+    searches = {"random": random_search, "tpe": tpe}[arm[-1]]
+    free = np.array([mask(names) for names in tuned])
+    different = list(dict.fromkeys(tuned))
+    rng = _rng(*arm, *different)
+    best = searches(surrogate, free, default, int(points.max()), rng)
+    reached = [ceiling(surrogate, mask(names), default, rng) for names in different[:_ORDERS]]
+    if len(different) == 1:
+        reached[0] = max(reached[0], float(best.max()))
+    at_points = best[:, points - 1]
+    return {
+        "mean": at_points.mean(axis=0).tolist(),
+        "error": (at_points.std(axis=0, ddof=1) / np.sqrt(len(at_points))).tolist(),
+        "found": float(best.max()),
+        "ceiling": float(np.mean(reached)),
+    }
 
 
 def _rng(*parts: object) -> np.random.Generator:
@@ -520,18 +512,18 @@ def _rng(*parts: object) -> np.random.Generator:
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
-    """One row per finished job: the columns of `Job` and `Experiment.measure`, `trials`, the
+    """One row per finished job: the columns of `Experiment.row`, `trials`, the
     checkpoints, and `best`, the best accuracy that anything has reached on that surrogate with
     these epochs. Means and their errors are in single precision.
     """
-    made = pd.DataFrame(rows)
-    reached = made[["found", "ceiling"]].max(axis=1)
-    made["best"] = reached.groupby([made["dataset"], made["epochs"]]).transform("max")
-    made["trials"] = made["search"].map({name: list(at) for name, at in CHECKPOINTS.items()})
+    jobs = pd.DataFrame(rows)
+    reached = jobs[["found", "ceiling"]].max(axis=1)
+    jobs["best"] = reached.groupby([jobs["dataset"], jobs["epochs"]]).transform("max")
+    jobs["trials"] = jobs["search"].map({name: list(at) for name, at in CHECKPOINTS.items()})
     for name in ("mean", "error"):  # half the file
-        made[name] = made[name].map(lambda values: np.asarray(values, dtype=np.float32))
+        jobs[name] = jobs[name].map(lambda values: np.asarray(values, dtype=np.float32))
     order = ["search", "epochs", "default", "dataset", "ranking", "k"]
-    return made.sort_values(order, ignore_index=True)
+    return jobs.sort_values(order, ignore_index=True)
 
 
 def load(path: Path) -> pd.DataFrame:

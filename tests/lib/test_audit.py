@@ -46,7 +46,6 @@ def test_every_check_has_an_answer(found: list[Check]) -> None:
         assert check.status in audit.STATUSES
         assert check.printed
         assert check.found
-        assert bool(check.follows) == (check.status != AGREES)
     assert {check.status for check in found} == set(audit.STATUSES)
     assert {claim for check in found for claim in check.bears} == set(audit.CLAIMS)
 
@@ -127,8 +126,7 @@ def test_a_table_4_that_is_one(paper: Paper) -> None:
         assert one(other, about).status == AGREES
     assert one(other, "ranks follow", "Table 4").status == AGREES
     other = altered(paper, 4, four.assign(weight=four["weight"].to_numpy()[::-1]))
-    assert one(other, "the same ranking").follows == "The rankings differ."
-    assert one(other, "ranks follow", "Table 4").follows == "Ranks are exchanged."
+    assert one(other, "ranks follow", "Table 4").status == DIFFERS
 
 
 @pytest.mark.parametrize("number", [3, 6, 7])
@@ -160,14 +158,6 @@ def test_a_data_set_with_both_numbers_of_channels(paper: Paper) -> None:
     grey = paper.tables[2].query("dataset == 'cifar10'").assign(channels=1)
     other = altered(paper, 2, pd.concat([paper.tables[2], grey]))
     assert one(other, "varies within a data set").status == AGREES
-
-
-def test_text_and_table_may_both_be_wrong(paper: Paper) -> None:
-    two = paper.tables[2]
-    other = replace(paper, claims={**paper.claims, "colour_datasets": "6"})
-    assert one(other, "collections in colour").follows.startswith("Text and table agree")
-    other = altered(other, 2, two.assign(channels=1))
-    assert one(other, "collections in colour").follows.startswith("Text and table cannot")
 
 
 def test_other_counts(paper: Paper) -> None:
@@ -204,8 +194,7 @@ def test_weights_that_an_icc_tells_apart(paper: Paper) -> None:
     assert one(other, "rank 6 can be told apart").status == AGREES
     assert one(other, "agreement about all ranks").status == AGREES
     low = replace(paper, numbers={**paper.numbers, "icc": 0.5})
-    assert one(low, "the ICC lies").follows.startswith("The value does not confirm")
-    assert one(low, "the ICC lies").bears == ("reliable",)
+    assert one(low, "the ICC lies").status == DIFFERS
     assert one(low, "ranks 1 to 3 can be told apart").status == NOT_SHOWN
 
 

@@ -46,7 +46,7 @@ def screened(names: tuple[str, ...] = ("mnist", "svhn"), noise: float = 0.0) -> 
 
 
 def ranking(scope: str, method: str, trainings: int, scores, repeat: int = 0) -> dict:
-    return {**vars(Job(scope, method, trainings, repeat, "")), "scores": scores, "problem": ""}
+    return {**vars(Job(scope, method, trainings, repeat)), "scores": scores, "problem": ""}
 
 
 def test_compared_is_what_is_drawn() -> None:
@@ -68,26 +68,20 @@ def test_one_data_set_is_not_pooled() -> None:
     assert list(cost.scopes(recorded(30, ("mnist",)))) == ["mnist"]
 
 
-def test_fingerprints_follow_the_trials() -> None:
-    rows = recorded(20)
-    assert cost.fingerprint(rows) == cost.fingerprint(rows.copy())
-    assert cost.fingerprint(rows) != cost.fingerprint(rows.assign(accuracy=0.5))
-
-
 @pytest.mark.parametrize("method", cost.SAMPLED)
 def test_a_ranking_of_a_part(method: str) -> None:
     rows = recorded(150, ("mnist",))
-    job = Job("mnist", method, 100, 0, "")
+    job = Job("mnist", method, 100, 0)
     found = cost.measure(rows, job)
     assert found["problem"] == ""
     assert COMPARED[int(np.argmax(found["scores"]))] == "lr"
     assert found == cost.measure(rows, job)
-    assert found["scores"] != cost.measure(rows, Job("mnist", method, 100, 1, ""))["scores"]
+    assert found["scores"] != cost.measure(rows, Job("mnist", method, 100, 1))["scores"]
 
 
 def test_a_refusal_agrees_with_nothing() -> None:
     rows = recorded(40, ("mnist",)).assign(accuracy=0.1)
-    refused = cost.measure(rows, Job("mnist", "fanova", 20, 0, ""))
+    refused = cost.measure(rows, Job("mnist", "fanova", 20, 0))
     assert refused["scores"] is None
     assert "accuracy is 0.1 in all trials" in refused["problem"]
     wholes = [ranking("mnist", method, 40, list(range(10))) for method in cost.SAMPLED]

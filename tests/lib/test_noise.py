@@ -130,20 +130,6 @@ def test_share_is_that_of_the_components_and_within_its_interval():
     assert 0 < found.low < found.share < found.high < 1
 
 
-def test_share_does_not_depend_on_order_or_scale():
-    table = drawn(np.random.default_rng(3), 6, 3, a=0.3, b=0.6)
-    moved = table.assign(accuracy=table["accuracy"] / 2 + 0.1).sample(frac=1, random_state=0)
-    np.testing.assert_allclose(seed_share(moved), seed_share(table))
-
-
-def test_more_data_sets_make_the_interval_narrower():
-    rng = np.random.default_rng(4)
-    one = drawn(rng, 12, 5, a=0.5)
-    many = pd.concat([one, *(one.assign(dataset=name) for name in "bcde")])
-    assert seed_share(many).share == pytest.approx(seed_share(one).share)
-    assert np.diff(seed_share(many)[1:]) < np.diff(seed_share(one)[1:]) / 2
-
-
 def test_shares_of_0_and_1_have_no_width():
     assert seed_share(repeated(a=[[0.1, 0.1], [0.2, 0.2], [0.4, 0.4]])) == (0, 0, 0)
     assert seed_share(repeated(a=[[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])) == (1, 1, 1)
@@ -155,11 +141,6 @@ def test_a_share_that_one_configuration_decides_can_be_anything():
     assert 0 < found.share < 1
 
 
-def test_two_configurations_are_too_few_for_an_interval():
-    with pytest.raises(ValueError, match="a: two configurations are needed at least"):
-        seed_share(repeated(a=[[0.1, 0.2], [0.5, 0.7]]))
-
-
 def test_the_interval_covers_where_seeds_matter_more_for_some_configurations():
     rng = np.random.default_rng(5)
     deviation = np.linspace(0.01, 0.09, 12)
@@ -169,11 +150,6 @@ def test_the_interval_covers_where_seeds_matter_more_for_some_configurations():
         found = seed_share(drawn(rng, 12, 5, deviation=rng.permutation(deviation), a=0.5))
         covered.append(found.low <= truth <= found.high)
     assert np.mean(covered) > 0.9
-
-
-def test_a_share_can_be_read():
-    found = seed_share(repeated(a=[[0.1, 0.1], [0.2, 0.2], [0.4, 0.4]]))
-    assert str(found) == "0.0% (95 % interval 0.0% to 0.0%)"
 
 
 # Rankings --------------------------------------------------------------------------------------
@@ -266,13 +242,6 @@ def test_repeated_trials_stand_beside_their_own():
     assert len(beside_trial(again.assign(images=40), trials)) == 0
 
 
-def test_columns_are_compared_by_data_set():
-    index = pd.MultiIndex.from_product([["a", "b", "c"], range(4)], names=["dataset", "trial"])
-    lists = pd.DataFrame({"one": [1, 2, 3, 4] * 3}, index=index, dtype=float)
-    lists["other"] = [2, 4, 6, 8, 8, 6, 4, 2, 1, 1, 1, 1]
-    assert {name: one.tau for name, one in between_columns(lists).items()} == {"a": 1, "b": -1}
-
-
 def lists_of(**columns: list[float]) -> pd.DataFrame:
     """Two data sets, a and b, of four configurations each."""
     index = pd.MultiIndex.from_product([["a", "b"], range(4)], names=["dataset", "trial"])
@@ -342,15 +311,3 @@ def test_what_the_winner_of_a_size_loses():
     assert dict(found) == pytest.approx({"a": 0.4 - 0.3, "b": 0.9 - 0.7})
     assert dict(winner_loss(TWO_SETS, 2.0)) == {"a": 0}
     assert winner_loss(TWO_SETS, 0.25).empty
-
-
-def test_nothing_is_changed():
-    table, before = TWO_SETS.copy(), TWO_SETS.copy()
-    between_sizes(table, 0.5)
-    winner_loss(table, 0.5)
-    pd.testing.assert_frame_equal(table, before)
-    table = repeated(a=[[0.2, 0.4], [0.6, 0.6], [0.1, 0.3]])
-    before = table.copy()
-    seed_share(table)
-    between_seeds(table)
-    pd.testing.assert_frame_equal(table, before)

@@ -1,21 +1,17 @@
-"""hia_book.truth and studies/record_truth.py: agreement with the truth, and the bench of it."""
+"""hia_book.truth: agreement with the truth, and the table of fits."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from scripts import load_script
 
 from hia_book import surfaces, truth
 from hia_book.truth import CONTENDERS, Job, agreement, recall
 
-ROOT = Path(__file__).parents[2]
 MADE = surfaces.synthetic()
 
 
@@ -85,7 +81,9 @@ def test_draws_differ_and_can_be_had_again() -> None:
 def test_a_fit_finds_what_is_there() -> None:
     surface = MADE["additive"]
     for method in ("fanova", "nrrelieff", "nrrelieff_growing"):
-        row = truth.measure(surface, truth.draw(surface, 300, 0), Job("additive", method, 300, 0))
+        row = truth.measure(
+            surface.columns, truth.draw(surface, 300, 0), Job("additive", method, 300, 0)
+        )
         assert row["problem"] == ""
         assert row["seconds"] > 0
         assert agreement(row["scores"], surface.truth()["main"]) > 0.6
@@ -94,7 +92,7 @@ def test_a_fit_finds_what_is_there() -> None:
 def test_a_refusal_is_kept() -> None:
     surface = MADE["additive"]
     drawn = truth.draw(surface, 20, 0).assign(y=1.0)
-    row = truth.measure(surface, drawn, Job("additive", "fanova", 20, 0))
+    row = truth.measure(surface.columns, drawn, Job("additive", "fanova", 20, 0))
     assert row["scores"] is None
     assert "y is 1 in all trials" in row["problem"]
     found = truth.table([row], {"additive": surface.truth()}, [])
@@ -159,139 +157,6 @@ def test_load_says_what_is_wrong(tmp_path: Path) -> None:
     pd.DataFrame({name: ["b"] for name in names}).to_parquet(tmp_path / "surfaces.parquet")
     with pytest.raises(ValueError, match="has no surface 'a'"):
         truth.load(tmp_path)
-
-
-# --- the recording -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    return load_script("record_truth")
-
-
-@pytest.fixture
-def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two surfaces, of which the second stands for the study, and two data sets of trials."""
-    trials = pd.read_parquet(ROOT / "data" / "trials.parquet")
-    some = trials[trials["dataset"].isin(["mnist", "svhn"])].groupby("dataset").head(30)
-    some.to_parquet(tmp_path / "trials.parquet")
-    made = {"additive": MADE["additive"], "study": MADE["noise"]}
-    monkeypatch.setattr(truth, "all_surfaces", lambda trials: made)
-    monkeypatch.setattr(truth, "SIZES", {20: 2, 30: 1})
-
-
-def arguments(folder: Path, *more: str) -> list[str]:
-    given = ["--to", str(folder), "--journal", str(folder / "journal.jsonl")]
-    return [*more, "--data", str(folder), *given]
-
-
-FAST = ("truth", "--methods", "nrrelieff", "ped_anova")
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("few")
-def test_recording_can_be_cut_short_and_goes_on(
-    script: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
-) -> None:
-    whole = truth.measure
-    calls = []
-
-    def cut_short(*given):
-        calls.append(given)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        return whole(*given)
-
-    monkeypatch.setattr(truth, "measure", cut_short)
-    assert script.main(arguments(tmp_path, *FAST)) == 130
-    assert "the same command goes on" in capsys.readouterr().err
-    first = pd.read_parquet(tmp_path / "truth.parquet")
-    assert (first["state"] == truth.MEASURED).sum() == 4
-    with (tmp_path / "journal.jsonl").open("a") as file:
-        file.write('{"row": {"surface": "addi')  # a line that a kill cut short
-    monkeypatch.setattr(truth, "measure", whole)
-    assert script.main(arguments(tmp_path, *FAST)) == 0
-    assert "4 of 12 are there" in capsys.readouterr().out
-    fits, true = truth.load(tmp_path)
-    measured = fits[fits["state"] == truth.MEASURED]
-    assert len(measured) == 12
-    assert set(true["surface"]) == {"additive", "study"}
-    before = first[first["state"] == truth.MEASURED].iloc[0]
-    key = ["surface", "method", "trials", "repeat"]
-    again = measured.set_index(key).loc[tuple(before[key])]
-    assert list(again["scores"]) == list(before["scores"])
-    assert json.loads((tmp_path / "truth.json").read_text())["fits"] == 12
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("few")
-def test_recording_goes_on_from_the_table_alone(
-    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
-    assert script.main(arguments(tmp_path, *FAST)) == 0
-    (tmp_path / "journal.jsonl").unlink()
-    whole = (tmp_path / "truth.parquet").read_bytes()
-    assert script.main(arguments(tmp_path, *FAST)) == 0
-    assert "12 of 12 are there" in capsys.readouterr().out
-    assert (tmp_path / "truth.parquet").read_bytes() == whole
-    assert script.main(arguments(tmp_path, *FAST, "--again", "--repeats", "1")) == 0
-    assert "0 of 8 are there" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("few")
-def test_fits_of_a_surface_that_has_changed_are_made_again(
-    script: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
-) -> None:
-    assert script.main(arguments(tmp_path, *FAST)) == 0
-    made = {"additive": MADE["additive"], "study": MADE["product"]}
-    monkeypatch.setattr(truth, "all_surfaces", lambda trials: made)
-    assert script.main(arguments(tmp_path, *FAST)) == 0
-    assert "6 of 12 are there" in capsys.readouterr().out
-    _, true = truth.load(tmp_path)
-    found = true[true["surface"] == "study"].set_index("hyperparameter")["total"]
-    assert found.to_dict() == pytest.approx(MADE["product"].truth()["total"].to_dict())
-
-
-@pytest.mark.usefixtures("few")
-def test_nothing_is_fitted_above_the_limit(
-    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert script.main(arguments(tmp_path, *FAST, "--limit", "1e-9")) == 0
-    fits, _ = truth.load(tmp_path)
-    measured = fits[fits["state"] == truth.MEASURED]
-    assert len(measured) == 4  # the first of each method on each surface
-    ran = fits["method"].isin(measured["method"])
-    assert set(fits.loc[ran & (fits["trials"] == 30), "state"]) == {truth.OVER}
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("few")
-def test_recording_the_cost(
-    script: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
-) -> None:
-    monkeypatch.setattr(script.cost, "SIZES", ())
-    monkeypatch.setattr(script.cost, "POOLED_SIZES", (20,))
-    monkeypatch.setattr(script.cost, "SAMPLED", ("nrrelieff", "fanova", "ped_anova"))
-    monkeypatch.setattr(script.cost, "REFERENCE", ("nrrelieff", "fanova"))
-    given = arguments(tmp_path, "cost", "--repeats", "2")
-    assert script.main(given) == 0
-    assert "without the screen" in capsys.readouterr().out
-    found = pd.read_parquet(tmp_path / "cost.parquet")
-    assert len(found) == 3 * (2 + 1 + 2)
-    assert (found.loc[found["whole"], "tau_own"] == 1).all()
-    assert found["tau_reference"].notna().all()
-    assert script.main(given) == 0
-    assert "15 of 15 are there" in capsys.readouterr().out
 
 
 def test_means_are_over_all_surfaces_or_none():

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
-import optuna
 import pandas as pd
 import pytest
-from scripts import load_script
 
 from hia import space
 from hia_book import tuning
 from hia_book.tuning import ALL, EPOCHS, LONGEST, NAMES, RANKED, TUNED, Job
 
-ROOT = Path(__file__).parents[2]
 PAPER = list(space.HYPERPARAMETERS)
 RNG = np.random.default_rng
 
@@ -93,14 +88,6 @@ def test_the_default_is_table_1s() -> None:
     assert config == expected
 
 
-def test_only_what_can_be_chosen_is_tuned() -> None:
-    assert tuning.mask(["lr", "epoch"]).sum() == 2
-    with pytest.raises(ValueError, match="'in_channel_num' cannot be tuned; num_conv_layers"):
-        tuning.mask(["in_channel_num"])
-    assert "in_channel_num" not in RANKED
-    assert len(RANKED) == 10
-
-
 def test_epoch_is_tuned_in_one_arm_only() -> None:
     assert tuning.tunable(TUNED) == NAMES
     assert tuning.ranked(TUNED) == RANKED
@@ -173,13 +160,6 @@ def test_only_random_search_has_a_say_in_rankings(trials: pd.DataFrame) -> None:
         tuning.rankings(again, PAPER)
 
 
-def test_random_orders_differ_and_can_be_had_again() -> None:
-    orders = [tuning.random_order("mnist", repetition) for repetition in range(20)]
-    assert len(set(orders)) == 20
-    assert orders[3] == tuning.random_order("mnist", 3) != tuning.random_order("svhn", 3)
-    assert sorted(orders[0]) == sorted(RANKED)
-
-
 def test_the_left_out_data_set_has_no_say(trials: pd.DataFrame) -> None:
     def everything(table: pd.DataFrame) -> tuple[object, ...]:
         experiment = tuning.Experiment(table, PAPER)
@@ -229,35 +209,11 @@ def test_tpe_asks_for_filters_that_exist() -> None:
         space.validate({**config, "lr": min(max(config["lr"], 1e-6), 1e-1)})
 
 
-def test_tpe_is_better_than_random(surrogate: tuning.Surrogate) -> None:
-    free = np.tile(tuning.mask(NAMES), (3, 1))
-    default = tuning.table1_default()
-    ends = [
-        search(surrogate, free, default, 40, RNG(0))[:, -1].mean()
-        for search in (tuning.tpe, tuning.random_search)
-    ]
-    assert ends[0] > ends[1]
-
-
-def test_optunas_verbosity_is_left_as_it_was(surrogate: tuning.Surrogate) -> None:
-    before = optuna.logging.get_verbosity()
-    tuning.tpe(surrogate, np.array([tuning.mask(["lr"])]), tuning.table1_default(), 2, RNG(0))
-    assert optuna.logging.get_verbosity() == before
-
-
 def test_the_ceiling_of_a_known_function() -> None:
     default = tuning.table1_default()
     assert tuning.ceiling(Flat("epoch"), tuning.mask(["epoch"]), default, RNG(0)) == 10
     assert tuning.ceiling(Flat("epoch"), tuning.mask(["lr"]), default, RNG(0)) == 2
     assert tuning.ceiling(Flat("lr"), tuning.mask(NAMES), default, RNG(0)) == pytest.approx(-1)
-
-
-def test_tuning_more_reaches_more(surrogate: tuning.Surrogate) -> None:
-    default = tuning.table1_default()
-    names = ("lr", "optimizer", "epoch", "num_fc_units")
-    reached = [tuning.ceiling(surrogate, tuning.mask(names[:k]), default, RNG(0)) for k in range(5)]
-    assert reached[0] == pytest.approx(surrogate(default[None])[0])
-    assert reached == sorted(reached)
 
 
 # --- the experiment ------------------------------------------------------------------------------
@@ -311,7 +267,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_measuring(experiment: tuning.Experiment) -> None:
-    rows = [experiment.measure(job) for job in tuning.jobs(sorted(experiment.surrogates))]
+    def measure(job: Job) -> dict:
+        return experiment.row(job, tuning.search(*experiment.arguments(job)))
+
+    rows = [measure(job) for job in tuning.jobs(sorted(experiment.surrogates))]
     found = tuning.table(rows)
     assert (found["best"] >= found["found"]).all()
     assert (found["best"] >= found["ceiling"]).all()
@@ -324,7 +283,7 @@ def test_measuring(experiment: tuning.Experiment) -> None:
         default = tuning.trained(tuning.table1_default(), epochs)
         assert start == pytest.approx([experiment.surrogates["set0"](default[None])[0]] * len(own))
         assert len(set(own["best"])) == 1
-        again = experiment.measure(Job("set0", epochs, "table1", "random", "nrrelieff", 1))
+        again = measure(Job("set0", epochs, "table1", "random", "nrrelieff", 1))
         same = own.query("ranking == 'nrrelieff' & k == 1").iloc[0]
         np.testing.assert_array_equal(np.float32(again["mean"]), same["mean"])
     assert len(set(one["best"])) == 2
@@ -342,17 +301,6 @@ def test_measuring(experiment: tuning.Experiment) -> None:
 def test_one_data_set_cannot_be_left_out(trials: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match=r"trials of 1 data set\(s\)"):
         tuning.Experiment(trials[trials["dataset"] == "set0"], PAPER)
-
-
-def test_fingerprints_tell_tables_apart(
-    trials: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mark = tuning.fingerprint(trials, PAPER)
-    assert mark == tuning.fingerprint(trials.copy(), PAPER)
-    assert mark != tuning.fingerprint(trials.head(300), PAPER)
-    assert mark != tuning.fingerprint(trials, PAPER[::-1])
-    monkeypatch.setattr(tuning, "REPETITIONS", {"random": 3})
-    assert mark != tuning.fingerprint(trials, PAPER)
 
 
 # --- what it says --------------------------------------------------------------------------------
@@ -462,66 +410,3 @@ def test_load_says_what_is_wrong(tmp_path: Path, few: pd.DataFrame) -> None:
     few.assign(error=[[0.0]] * 4).to_parquet(path)
     with pytest.raises(ValueError, match="row 0 has means of other numbers"):
         tuning.load(path)
-
-
-# --- the recording -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    return load_script("record_tuning")
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("quick")
-def test_recording_can_be_cut_short_and_goes_on(
-    script: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
-) -> None:
-    rows = pd.read_parquet(ROOT / "data" / "trials.parquet")
-    some = rows[rows["dataset"].isin(["mnist", "svhn"])].groupby("dataset").head(40)
-    some.to_parquet(tmp_path / "trials.parquet")
-    (tmp_path / "published").symlink_to(ROOT / "data" / "published")
-    given = ["--to", str(tmp_path), "--data", str(tmp_path)]
-    given += ["--journal", str(tmp_path / "journal.jsonl"), "--searches", "random"]
-    whole = tuning.Experiment.measure
-    calls = []
-
-    def cut_short(self, job):
-        calls.append(job)
-        if len(calls) == 6:
-            raise KeyboardInterrupt
-        return whole(self, job)
-
-    monkeypatch.setattr(tuning.Experiment, "measure", cut_short)
-    assert script.main(given) == 130
-    assert "the same command goes on" in capsys.readouterr().err
-    first = tuning.load(tmp_path / "tuning.parquet")
-    assert len(first) == 5
-    monkeypatch.setattr(tuning.Experiment, "measure", whole)
-    assert script.main(given) == 0
-    assert "5 of 112 jobs are there" in capsys.readouterr().out
-    found = tuning.load(tmp_path / "tuning.parquet")
-    assert len(found) == 112
-    key = ["dataset", "epochs", "default", "search", "ranking", "k"]
-    before = first.iloc[0]
-    again = found.set_index(key).sort_index().loc[tuple(before[key])]
-    assert list(again["mean"]) == list(before["mean"])
-    notes = json.loads((tmp_path / "tuning.json").read_text())
-    assert notes["jobs"] == notes["asked"] == 112
-    assert set(notes["surrogates"]) == {"mnist", "svhn"}
-    assert notes["surrogates"]["mnist"]["rows"] == 40
-    assert len(notes["rankings"]["svhn"]["fanova"]) == 10
-    epochs = [notes["defaults"][arm]["table1"]["mnist"]["epoch"] for arm in (LONGEST, TUNED)]
-    assert epochs == [10, 2]
-    # The table alone is enough, and a changed study is another one.
-    (tmp_path / "journal.jsonl").unlink()
-    assert script.main(given) == 0
-    assert "112 of 112 jobs are there" in capsys.readouterr().out
-    some.groupby("dataset").head(35).to_parquet(tmp_path / "trials.parquet")
-    monkeypatch.setattr(tuning.Experiment, "measure", cut_short)
-    calls.clear()
-    assert script.main(given) == 130
-    assert "0 of 112 jobs are there" in capsys.readouterr().out

@@ -1,0 +1,176 @@
+"""hia_book.recording and the scripts of studies/ that use it: killed, they go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scripts import load_script
+
+from hia.trials import load, save
+from hia_book import mixed, multiverse, recording, surfaces, truth, tuning
+
+ROOT = Path(__file__).parents[2]
+MADE = surfaces.synthetic()
+
+SLOW = """
+import time
+from pathlib import Path
+
+
+def square(number):
+    with Path("calls").open("a") as file:
+        file.write(f"{number} ")
+    time.sleep(0.2)
+    return number**2
+"""
+COMMAND = """
+import slow
+from hia_book import recording
+
+options = recording.parser(None).parse_args()
+print(list(recording.compute(options, slow.square, [(n,) for n in range(8)], 8)))
+"""
+
+
+def test_what_was_killed_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "command.py").write_text(COMMAND)
+    calls, command = tmp_path / "calls", [sys.executable, "command.py", "--cache", "cache"]
+    for _ in range(2):
+        before = len(calls.read_text().split()) if calls.exists() else 0
+        killed = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+        while not calls.exists() or len(calls.read_text().split()) < before + 3:
+            time.sleep(0.01)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[n**2 for n in range(8)]}\n"
+    assert "8/8" in done.stderr
+    once = calls.read_text().split()
+    assert len(once) <= 8 + 2  # what was cut short is done again, and nothing else
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert calls.read_text().split() == once
+    subprocess.run([*command, "--again"], cwd=tmp_path, capture_output=True, check=True)
+    assert len(calls.read_text().split()) == len(once) + 8
+
+
+def test_a_table_has_a_note(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": [1, 2]})
+    recording.save(table, tmp_path / "to" / "x.parquet", rows=2)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "to" / "x.parquet"), table)
+    note = json.loads((tmp_path / "to" / "x.json").read_text())
+    assert note["rows"] == 2
+    assert set(note["versions"]) == set(recording.PACKAGES)
+    assert {file.name for file in (tmp_path / "to").iterdir()} == {"x.parquet", "x.json"}
+
+
+# --- the scripts ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Options, two data sets of trials, and two surfaces of which the second is the study's."""
+    trials = load(ROOT / "data" / "trials.parquet")
+    some = trials[trials["dataset"].isin(["mnist", "svhn"])].groupby("dataset").head(40)
+    save(some, tmp_path / "trials.parquet")
+    (tmp_path / "published").symlink_to(ROOT / "data" / "published")
+    monkeypatch.setattr(
+        truth, "all_surfaces", lambda trials: {"additive": MADE["additive"], "study": MADE["noise"]}
+    )
+    monkeypatch.setattr(truth, "SIZES", {20: 2, 30: 1})
+    return [f"--{name}={tmp_path}" for name in ("data", "to")] + [f"--cache={tmp_path / 'runs'}"]
+
+
+FAST = ("truth", "--methods", "nrrelieff", "ped_anova")
+
+
+def test_the_truth_is_recorded(given: list[str], tmp_path: Path) -> None:
+    script = load_script("record_truth")
+    assert script.main([*FAST, *given]) == 0
+    fits, true = truth.load(tmp_path)
+    assert (fits["state"] == truth.MEASURED).sum() == 12
+    assert set(fits.loc[fits["state"] != truth.MEASURED, "method"]).isdisjoint(FAST)
+    assert set(true["surface"]) == {"additive", "study"}
+    assert json.loads((tmp_path / "truth.json").read_text())["fits"] == 12
+    whole = (tmp_path / "truth.parquet").read_bytes()  # with the seconds that every fit took
+    assert script.main([*FAST, *given]) == 0
+    assert (tmp_path / "truth.parquet").read_bytes() == whole
+    assert script.main([*FAST, *given, "--repeats", "1"]) == 0
+    assert (truth.load(tmp_path)[0]["state"] == truth.MEASURED).sum() == 8
+
+
+def test_nothing_is_fitted_above_the_limit(given: list[str], tmp_path: Path) -> None:
+    assert load_script("record_truth").main([*FAST, *given, "--limit", "1e-9"]) == 0
+    fits, _ = truth.load(tmp_path)
+    measured = fits[fits["state"] == truth.MEASURED]
+    assert len(measured) == 4  # the first of each method on each surface
+    ran = fits["method"].isin(measured["method"])
+    assert set(fits.loc[ran & (fits["trials"] == 30), "state"]) == {truth.OVER}
+
+
+def test_the_cost_is_recorded(
+    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    script = load_script("record_truth")
+    monkeypatch.setattr(script.cost, "SIZES", ())
+    monkeypatch.setattr(script.cost, "POOLED_SIZES", (20,))
+    monkeypatch.setattr(script.cost, "SAMPLED", ("nrrelieff", "fanova", "ped_anova"))
+    monkeypatch.setattr(script.cost, "REFERENCE", ("nrrelieff", "fanova"))
+    assert script.main(["cost", *given, "--repeats", "2"]) == 0
+    assert "without the screen" in capsys.readouterr().out
+    rows = pd.read_parquet(tmp_path / "cost.parquet")
+    assert len(rows) == 3 * (2 + 1 + 2)
+    assert (rows.loc[rows["whole"], "tau_own"] == 1).all()
+    assert rows["tau_reference"].notna().all()
+
+
+def test_mixtures_are_recorded(
+    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mixed, "RUN", 20)
+    monkeypatch.setattr(mixed, "SIZES", {40: 2})
+    monkeypatch.setattr(mixed, "METHODS", ("nrrelieff", "fanova"))
+    assert load_script("record_truth").main(["mixed", *given]) == 0
+    rows = mixed.load(tmp_path)
+    assert len(rows) == 2 * 2 * len(mixed.TABLES) * 2
+    assert not rows.duplicated(["surface", "trials", "repeat", "table", "method"]).any()
+
+
+def test_universes_are_recorded(
+    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, some in {"neighbours": ("5",), "sigma": ("20",), "balance": ("nothing",)}.items():
+        choice = dataclasses.replace(multiverse.CHOICES[name], options=some)
+        monkeypatch.setitem(multiverse.CHOICES, name, choice)
+    assert load_script("record_multiverse").main(given) == 0
+    table = multiverse.load(tmp_path / "multiverse.parquet")
+    note = json.loads((tmp_path / "multiverse.json").read_text())
+    assert note["universes"] == len(table) == 3 * 2 * 2 * 2 * 2 * 3
+    used = load(tmp_path / "trials.parquet")
+    assert (note["trials"], note["fingerprint"]) == (len(used), multiverse.fingerprint(used))
+
+
+def test_searches_are_recorded(
+    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "REPETITIONS", {"random": 20, "tpe": 2})
+    monkeypatch.setattr(tuning, "CHECKPOINTS", {"random": (1, 5, 20), "tpe": (1, 5, 12)})
+    monkeypatch.setattr(tuning, "TOP", (1, 2))
+    monkeypatch.setattr(tuning, "_POINTS", 64)
+    monkeypatch.setattr(tuning, "_CANDIDATES", 200)
+    assert load_script("record_tuning").main([*given, "--searches", "random"]) == 0
+    assert len(tuning.load(tmp_path / "tuning.parquet")) == 112
+    notes = json.loads((tmp_path / "tuning.json").read_text())
+    assert notes["jobs"] == notes["asked"] == 112
+    assert notes["surrogates"]["mnist"]["rows"] == 40
+    assert len(notes["rankings"]["svhn"]["fanova"]) == 10
+    for epochs, most in ((tuning.LONGEST, 10), (tuning.TUNED, 2)):
+        assert notes["defaults"][epochs]["table1"]["mnist"]["epoch"] == most
