@@ -1,17 +1,22 @@
-"""How long the importance methods take beside others: python benchmarks/bench_methods.py
+"""How long the importance methods take, alone and beside others: python benchmarks/bench_methods.py
 
-The same rows for all: the recorded trials (1,000 of them and all), and as many as the paper has,
-11,150; where fewer are recorded, these are drawn from them with replacement, lr and dropout_rate
-moved by up to a hundredth of their ranges and accuracy by a normal number of deviation 0.01, so
-that rows are not copies. Eleven columns; lr is a logarithm, batch_size and in_channel_num are
-places among the possible values.
+    python benchmarks/bench_methods.py [relief] [fanova] [peers]      (default: all three)
 
-Every method runs in a process of its own, and in an environment of its own where it cannot share
-ours: these are made under _build/bench/ from benchmarks/peers/*.txt, once (PyPI is needed then).
-30 neighbours and every row for Relief, 16 full trees for functional ANOVA, one thread. Seconds are
-of processor time, so that other work on the machine counts little; importing, and making a study
-or a table of a package's own, are not counted. A fit over the limit is ended and marked. Each
-median is set beside ours, and each ranking is compared with ours (Kendall's tau).
+relief: how N-RReliefF grows, on random configurations of Table 1 (eleven columns) with an invented
+accuracy; defaults (J = 30, every row). 11,150 rows are as many as the paper trained CNNs. Peak
+memory is what a fit needs beyond its input; less than the one before shows as 0. fanova: `fit` is
+16 full trees and all single effects, `pairs` the interactions of all 55 pairs; on the same, on the
+recorded trials, and on eleven columns of random numbers, the most that pairs can cost. Wall time.
+
+peers: the same rows for all: 1,000 of the recorded trials, all, and 11,150; where fewer are
+recorded, these are drawn with replacement, lr and dropout_rate moved by up to a hundredth of their
+ranges and accuracy by a normal number of deviation 0.01. lr is a logarithm, batch_size and
+in_channel_num are places among the possible values. Every method runs in a process of its own, in
+an environment of its own where it cannot share ours: these are made under _build/bench/ from
+benchmarks/peers/*.txt, once (PyPI is needed then). 30 neighbours and every row for Relief, 16 full
+trees for functional ANOVA, one thread. Seconds are of processor time; importing, and making a study
+or a table of a package's own, are not counted. A fit over the limit is ended and marked. `x ours`
+and `tau` (Kendall's) compare time and ranking with ours.
 
 sklearn-relief, asked for every row once, gives the weights of ours to six digits. Not every ranking
 is a check of ours: on 1,000 recorded rows, Orange's RReliefF (3.40.0) gives eleven weights well
@@ -23,7 +28,7 @@ is another method.
 import argparse
 import json
 import os
-import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,19 +37,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from measure import describe, progress, show, spread, times
 from scipy.stats import kendalltau
 
 from hia import space, trials
+from hia.ranking.fanova import FAnova, measure_options
+from hia.relief import NRReliefF
 
 ROOT = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"
 CACHE = ROOT / "_build" / "bench"
 PAPER = 11_150
-SIZES = (1_000, PAPER)
-REPEATS = 5
+RELIEF_FITS = {1_000: 21, 10_000: 11, PAPER: 11, 100_000: 5, 1_000_000: 1}
+RESAMPLES, PERMUTATIONS = 1000, 199
 
 
 @dataclass(frozen=True)
@@ -72,50 +81,135 @@ CONTENDERS = (
     Contender("hia_ped_anova", "PED-ANOVA through hia.ranking.methods", "hia", "hia_ped_anova"),
     Contender("optuna_ped_anova", "PED-ANOVA", "optuna", "hia_ped_anova"),
 )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """seconds of each finished fit; scores of the last, None without one; what is to be said."""
-
-    seconds: tuple[float, ...] = ()
-    scores: tuple[float, ...] | None = None
-    note: str = ""
+NAMES = [contender.method for contender in CONTENDERS]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    names = [contender.method for contender in CONTENDERS]
+    parts = {"relief": time_relief, "fanova": time_fanova, "peers": time_peers}
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of a fit (default: 60)")
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="fits (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5, help="fits (default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", help="rows (default: 1000, all, 11150)")
-    parser.add_argument("--methods", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--methods", nargs="+", choices=NAMES, default=NAMES, metavar="NAME")
     parser.add_argument("--trials", type=Path, default=ROOT / "data" / "trials.parquet")
     options = parser.parse_args(arguments)
+    if unknown := set(options.parts) - set(parts):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    describe("numpy", "scipy", "scikit-learn", "optuna")
+    for part in options.parts or parts:
+        parts[part](options)
+    return 0
+
+
+# Ours alone ----------------------------------------------------------------------------------
+
+
+def configurations(n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:
+    """n configurations of Table 1 and an accuracy in [0, 1] that follows some of them."""
+    X = pd.DataFrame({name: values(space.SPACE[name], n, rng) for name in space.HYPERPARAMETERS})
+    accuracy = 0.5 + 0.05 * (X["num_conv_layers"] - 2) - 0.2 * X["dropout_rate"]
+    accuracy += rng.normal(0, 0.05, n) - 0.02 * (np.log10(X["lr"]) + 3) ** 2
+    return X, accuracy.clip(0, 1)
+
+
+def values(row: space.Hyperparameter, n: int, rng: np.random.Generator) -> np.ndarray:
+    """What `row.sample` draws, n times at once."""
+    if row.choices is not None:
+        return rng.choice(np.array(row.choices), n)
+    low, high = row.bounds
+    if row.kind == "integer":
+        return rng.integers(int(low), int(high), n, endpoint=True)
+    if row.log:
+        return np.exp(rng.uniform(np.log(low), np.log(high), n))
+    return rng.uniform(low, high, n)
+
+
+def time_relief(_: argparse.Namespace) -> None:
+    rng = np.random.default_rng(0)
+    model = NRReliefF()
+    rows = []
+    for n, repeats in RELIEF_FITS.items():
+        progress(f"N-RReliefF on {n:,} rows")
+        X, y = configurations(n, rng)
+        X = X.assign(lr=np.log10(X["lr"]))
+        if not rows:
+            model.fit(X, y)  # the first fit also imports and fills caches
+        before = peak_mib()
+        columns = spread(times(lambda X=X, y=y: model.fit(X, y), repeats))
+        columns |= {"µs per row": columns["median s"] / n * 1e6}
+        columns |= {"input MiB": X.memory_usage(deep=True).sum() / 2**20}
+        rows.append({"rows": n} | columns | {"peak MiB": peak_mib() - before})
+    show("N-RReliefF", rows)
+    X, y = configurations(PAPER, rng)
+    X = X.assign(lr=np.log10(X["lr"]))
+    rows = []
+    for what, work in {
+        f"{RESAMPLES} resamples for intervals": lambda: model.bootstrap(X, y, RESAMPLES, 0),
+        f"{PERMUTATIONS} permutations of each column": lambda: model.permutation_test(
+            X, y, PERMUTATIONS, "column", 0
+        ),
+        f"{PERMUTATIONS} permutations of the target": lambda: model.permutation_test(
+            X, y, PERMUTATIONS, "target", 0
+        ),
+    }.items():
+        progress(what)
+        rows.append({"": what} | spread(times(work, 3)))
+    show(f"N-RReliefF, {PAPER:,} rows", rows)
+
+
+def peak_mib() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def time_fanova(options: argparse.Namespace) -> None:
+    rng = np.random.default_rng(0)
+    of_space = measure_options(space.SPACE, space.HYPERPARAMETERS)
     recorded = trials.load(options.trials)
-    sizes = options.sizes or sorted({*SIZES, len(recorded)})
-    print(f"{os.cpu_count()} cores ({platform.machine()}), one used; Python", end=" ")
-    print(
-        f"{platform.python_version()}; {len(recorded):,} recorded trials; limit of a fit ", end=""
-    )
-    print(f"{options.limit:g} s")
+    numbers = pd.DataFrame(rng.random((PAPER, len(space.HYPERPARAMETERS))))
+    target = numbers.sum(axis=1) + numbers[0] * numbers[1] + rng.normal(0, 0.1, PAPER)
+    rows = []
+    for label, (X, y), measure, repeats in (
+        ("random", configurations(1_000, rng), of_space, 11),
+        ("random", configurations(PAPER, rng), of_space, 7),
+        ("random", configurations(100_000, rng), of_space, 1),
+        ("recorded", (recorded[list(space.HYPERPARAMETERS)], recorded["accuracy"]), of_space, 7),
+        ("continuous", (numbers, target), {}, 3),
+    ):
+        progress(f"functional ANOVA on {len(X):,} {label} rows")
+        model = FAnova(random_state=0, **measure).fit(X, y)
+        for what, work in (
+            ("fit", lambda model=model, X=X, y=y: model.fit(X, y)),
+            ("pairs", model.pair_importances),
+        ):
+            rows.append({"rows of": label, "rows": len(X), "": what} | spread(times(work, repeats)))
+    show("functional ANOVA", rows)
+
+
+# Beside others -------------------------------------------------------------------------------
+
+
+def time_peers(options: argparse.Namespace) -> None:
+    recorded = trials.load(options.trials)
     CACHE.mkdir(parents=True, exist_ok=True)
-    found = []
-    for n in sizes:
+    outcomes = []
+    for n in options.sizes or sorted({1_000, len(recorded), PAPER}):
         path = CACHE / f"{n}.npz"
         np.savez(path, **table(recorded, n, np.random.default_rng(n)))
-        drawn = "drawn with replacement and moved" if n > len(recorded) else "recorded"
-        print(f"\n{n:,} rows, {drawn}\n{HEADER}", flush=True)
-        outcomes: dict[str, Outcome] = {}
+        same_rows: dict[str, dict[str, Any]] = {}
         for contender in CONTENDERS:
             if contender.method in options.methods:
+                progress(f"{contender.method} on {n:,} rows")
                 outcome = measure(contender, path, options.limit, options.repeats)
-                outcomes[contender.method] = outcome
-                print(line(contender, outcome, outcomes.get(contender.ours)), flush=True)
-                found.append({"rows": n, **vars(contender), **vars(outcome)})
-    pd.DataFrame(found).to_json(CACHE / "methods.json", orient="records", indent=1)
-    return 0
+                same_rows[contender.method] = vars(contender) | {"rows": n} | outcome
+        rows = [line(outcome, same_rows.get(outcome["ours"])) for outcome in same_rows.values()]
+        drawn = "drawn with replacement and moved" if n > len(recorded) else "recorded"
+        show(f"{n:,} rows, {drawn}; limit of a fit {options.limit:g} s", rows)
+        outcomes += same_rows.values()
+    text = json.dumps(outcomes, indent=1)
+    (CACHE / "methods.json").write_text(f"{text}\n", encoding="utf-8")
 
 
 def table(recorded: pd.DataFrame, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -125,16 +219,14 @@ def table(recorded: pd.DataFrame, n: int, rng: np.random.Generator) -> dict[str,
     y = rows["accuracy"].to_numpy()
     columns, kinds, lows, highs = [], [], [], []
     for name in space.HYPERPARAMETERS:
-        row = space.SPACE[name]
-        values = rows[name]
+        row, numbers = space.SPACE[name], rows[name]
         if row.choices is not None:
-            numbers = values.map({choice: k for k, choice in enumerate(row.choices)}).to_numpy(
-                float
-            )
+            places = {choice: place for place, choice in enumerate(row.choices)}
+            numbers = numbers.map(places).to_numpy(float)
             low, high = 0.0, len(row.choices) - 1.0
         else:
+            numbers = numbers.to_numpy(float)
             low, high = row.bounds
-            numbers = values.to_numpy(float)
             if row.log:
                 numbers, low, high = np.log10(numbers), np.log10(low), np.log10(high)
             if more and row.kind == "float":
@@ -146,39 +238,38 @@ def table(recorded: pd.DataFrame, n: int, rng: np.random.Generator) -> dict[str,
         highs.append(high)
     if more:
         y = np.clip(y + rng.normal(0, 0.01, n), 0, 1)
-    return {
-        "X": np.column_stack(columns),
-        "y": y,
-        "kind": np.array(kinds),
-        "low": np.array(lows),
-        "high": np.array(highs),
-    }
+    described = {"kind": np.array(kinds), "low": np.array(lows), "high": np.array(highs)}
+    return {"X": np.column_stack(columns), "y": y} | described
 
 
-def measure(contender: Contender, path: Path, limit: float, repeats: int) -> Outcome:
-    """Fits of a method in a process of its own."""
+def measure(contender: Contender, path: Path, limit: float, repeats: int) -> dict[str, Any]:
+    """Fits of a method in a process of its own.
+
+    Returns `seconds` of each finished fit, `scores` of the last (None without one), and a `note`
+    where something went wrong.
+    """
     try:
         python = environment(contender.environment)
     except subprocess.CalledProcessError as error:
-        said = (error.stderr or error.stdout or "").strip().splitlines()
-        return Outcome(note=f"cannot be installed: {said[-1] if said else error}")
+        note = f"cannot be installed: {last_line(error.stderr or error.stdout) or error}"
+        return {"seconds": [], "scores": None, "note": note}
     command = [python, PEERS / "fit.py", contender.method, path, str(limit), str(repeats)]
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     run = subprocess.run(
-        [*map(str, command)],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+        [*map(str, command)], env=os.environ | one_thread, capture_output=True, text=True
     )
-    fits = [json.loads(one) for one in run.stdout.splitlines() if one.startswith('{"seconds"')]
-    seconds = tuple(fit["seconds"] for fit in fits)
-    scores = tuple(fits[-1]["scores"]) if fits else None
-    if run.returncode == 0:
-        return Outcome(seconds, scores)
+    fits = [json.loads(said) for said in run.stdout.splitlines() if said.startswith('{"seconds"')]
+    note = ""
     if run.returncode == -27 and not fits:  # SIGPROF
-        return Outcome(note=f"over {limit:g} s")
-    said = run.stderr.strip().splitlines()
-    return Outcome(seconds, scores, f"failed: {said[-1] if said else run.returncode}")
+        note = f"over {limit:g} s"
+    elif run.returncode:
+        note = f"failed: {last_line(run.stderr) or run.returncode}"
+    scores = fits[-1]["scores"] if fits else None
+    return {"seconds": [fit["seconds"] for fit in fits], "scores": scores, "note": note}
+
+
+def last_line(text: str | None) -> str:
+    return ((text or "").strip().splitlines() or [""])[-1]
 
 
 def environment(name: str | None) -> Path:
@@ -189,60 +280,44 @@ def environment(name: str | None) -> Path:
     if name is None:
         return Path(sys.executable)
     # What a package needs to be compiled comes first, and is what it is compiled with.
-    lists = [
-        path for path in (PEERS / f"{name}-build.txt", PEERS / f"{name}.txt") if path.is_file()
-    ]
+    lists = [PEERS / f"{name}-build.txt", PEERS / f"{name}.txt"]
+    lists = [path for path in lists if path.is_file()]
     pins = sha256(b"".join(path.read_bytes() for path in lists)).hexdigest()
     folder = CACHE / name
     python, stamp = folder / "bin" / "python", folder / "pins"
     if not stamp.is_file() or stamp.read_text() != pins:
-        print(f"(making {folder.relative_to(ROOT)})", flush=True)
+        progress(f"nothing yet: making {folder.relative_to(ROOT)}")
         venv.create(folder, clear=True, with_pip=True)
+        pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps"]
+        if len(lists) > 1:
+            pip.append("--no-build-isolation")
         for path in lists:
-            pip = [
-                python,
-                "-m",
-                "pip",
-                "--disable-pip-version-check",
-                "install",
-                "--quiet",
-                "--no-deps",
-            ]
-            command = [*pip, *(["--no-build-isolation"] if len(lists) > 1 else []), "-r", path]
-            subprocess.run([*map(str, command)], capture_output=True, text=True, check=True)
+            command = [*map(str, [*pip, "-r", path])]
+            subprocess.run(command, capture_output=True, text=True, check=True)
         stamp.write_text(pins)
     return python
 
 
-HEADER = (
-    f"{'':<31} {'package':<26} {'fits':>4} {'median s':>9} {'fastest':>8} {'slowest':>8} "
-    f"{'times ours':>10} {'tau':>5}"
-)
-
-
-def line(contender: Contender, outcome: Outcome, ours: Outcome | None) -> str:
+def line(outcome: dict[str, Any], ours: dict[str, Any] | None) -> dict[str, Any]:
     """A row of the printed table."""
-    text = f"{contender.label:<31} {pinned(contender):<26} {len(outcome.seconds):>4}"
-    if not outcome.seconds:
-        return f"{text} {outcome.note}"
-    median = statistics.median(outcome.seconds)
-    text += f" {median:>9.3f} {min(outcome.seconds):>8.3f} {max(outcome.seconds):>8.3f}"
-    if ours is not None and ours.scores is not None and contender.method != contender.ours:
-        tau = kendalltau(outcome.scores, ours.scores).statistic
-        text += f" {median / statistics.median(ours.seconds):>10.1f} {tau:>5.2f}"
-    return f"{text} {outcome.note}".rstrip()
+    row = {"": outcome["label"], "package": pinned(outcome["package"], outcome["environment"])}
+    row |= spread(outcome["seconds"]) | {"x ours": None, "tau": None}
+    other = ours is not None and outcome["method"] != outcome["ours"]
+    if other and outcome["seconds"] and ours["seconds"]:
+        row["x ours"] = row["median s"] / statistics.median(ours["seconds"])
+        row["tau"] = kendalltau(outcome["scores"], ours["scores"]).statistic
+    return row | {"note": outcome["note"]}
 
 
-def pinned(contender: Contender) -> str:
+def pinned(package: str, name: str | None) -> str:
     """The package and its version."""
-    command = f"from importlib.metadata import version; print(version({contender.package!r}))"
+    command = f"from importlib.metadata import version; print(version({package!r}))"
     try:
-        python = environment(contender.environment)
-        asked = [str(python), "-c", command]
-        found = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+        asked = [str(environment(name)), "-c", command]
+        said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     except subprocess.CalledProcessError:
-        return contender.package
-    return f"{contender.package} {found}"
+        return package
+    return f"{package} {said}"
 
 
 if __name__ == "__main__":

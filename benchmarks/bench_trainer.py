@@ -1,26 +1,29 @@
-"""Our trainer beside the loops that people write, on one core, interleaved in one process tree.
+"""Our trainer beside the loops that people write, on one core, interleaved.
 
     python benchmarks/bench_trainer.py [configurations per shape, default 40] [sides, default all]
 
 It takes some ten minutes. The same random Table 1 configurations, images and seeds for all; one
 epoch and one thread each; the images have the data sets' shapes and show a blurred pattern per
 class under noise. Every loop runs in a process of its own, because ours changes how the process
-allocates memory. Printed per shape: the median time per training image, the ratios to ours (median
-and quartiles over the configurations), the share of the float32 matrix-product rate of the same
-core in the same run that our arithmetic (three forward passes per training image, all
-multiplications counted, also those that the compiled kernels leave out) reaches, and the largest
-difference between our validation accuracy and that of the loop in memory: identical initial weights
-and order of the images, no dropout. Then our time in bf16, by PyTorch's autocast, relative to ours
-in float32.
+allocates memory. Printed per shape: the median time per training image; the ratios to ours (median
+and quartiles over the configurations); `matrix rate`, the share of the float32 matrix-product rate
+of the same core in the same run that our arithmetic reaches (three forward passes per training
+image, all multiplications counted, also those that the compiled kernels leave out); `accuracy`, the
+largest difference between our validation accuracy and that of the loop in memory (identical initial
+weights and order of the images, no dropout); and our time in bf16, by PyTorch's autocast, relative
+to ours in float32.
 """
 
+import argparse
+import functools
 import multiprocessing
-import sys
 import time
-from multiprocessing.connection import Connection
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
+from measure import describe, progress, show
 from textbook import in_memory, with_loader
 
 from hia import cnn, space, trainer
@@ -34,126 +37,109 @@ CLASSES = 10
 MATRIX = 1024
 
 
-def images(size: int, channels: int, n: int) -> tuple[Dataset, np.ndarray]:
+@functools.cache
+def images(size: int, channels: int) -> tuple[Dataset, np.ndarray]:
+    n = SHAPES[size, channels]
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, n)
     patterns = rng.normal(size=(CLASSES, size // 4, size // 4, channels))
     patterns = patterns.repeat(4, axis=1).repeat(4, axis=2)
     noisy = patterns[labels] + 2 * rng.normal(size=(n, size, size, channels))
     pixels = np.clip(128 + 32 * noisy, 0, 255).astype(np.uint8)
-    tensor = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    train = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1)
     few = max(1, n // 16)  # validation is not what is measured
-    return (
-        Dataset(
-            name=f"{size}x{size}x{channels}",
-            train_images=tensor,
-            train_labels=torch.from_numpy(labels),
-            val_images=tensor[:few].contiguous(memory_format=torch.channels_last),
-            val_labels=torch.from_numpy(labels[:few]),
-            n_classes=CLASSES,
-            channels=channels,
-            size=size,
-            sha256="",
-        ),
-        pixels,
-    )
+    val = train[:few].contiguous(memory_format=torch.channels_last)
+    targets = torch.from_numpy(labels)
+    shape = (CLASSES, channels, size)
+    return Dataset("blurred", train, targets, val, targets[:few], *shape, sha256=""), pixels
 
 
-def serve(loop: str, pipe: Connection) -> None:
-    """Train what comes through the pipe; answer with the seconds it took and the accuracy."""
-    torch.set_num_threads(1)
-    loaded: dict[tuple[int, int], tuple[Dataset, np.ndarray]] = {}
-    while (job := pipe.recv()) is not None:
-        shape, config, seed, precision = job
-        accuracy = 0.0
-        if shape == "matrix":
-            a = torch.randn(MATRIX, MATRIX)
-            start = time.perf_counter()
-            a @ a
-        else:
-            if shape not in loaded:
-                loaded[shape] = images(*shape, SHAPES[shape])
-            data, pixels = loaded[shape]
-            start = time.perf_counter()
-            if loop == "ours":
-                accuracy = trainer.train(config, data, seed, precision=precision).accuracy
-            elif loop == "textbook":
-                accuracy = with_loader(config, data, pixels, seed)
-            else:
-                accuracy = in_memory(config, data, seed)
-        pipe.send((time.perf_counter() - start, accuracy))
+def train(
+    loop: str, shape: tuple[int, int], config: Any, seed: int, precision: str = "float32"
+) -> tuple[float, float]:
+    """The seconds that a training took, and its accuracy; in the process of its loop."""
+    data, pixels = images(*shape)
+    start = time.perf_counter()
+    if loop == "ours":
+        accuracy = trainer.train(config, data, seed, precision=precision).accuracy
+    elif loop == "textbook":
+        accuracy = with_loader(config, data, pixels, seed)
+    else:
+        accuracy = in_memory(config, data, seed)
+    return time.perf_counter() - start, accuracy
+
+
+def multiply() -> float:
+    """The seconds of a matrix product, the fastest of five."""
+    a = torch.randn(MATRIX, MATRIX)
+    taken = []
+    for _ in range(5):
+        start = time.perf_counter()
+        a @ a
+        taken.append(time.perf_counter() - start)
+    return min(taken)
 
 
 def main() -> None:
-    n_configs = int(sys.argv[1]) if len(sys.argv) > 1 else 40
-    sides = [int(side) for side in sys.argv[2:]] or [size for size, _ in SHAPES]
-    context = multiprocessing.get_context("spawn")
-    pipes = {}
-    for loop in LOOPS:
-        pipes[loop], child = context.Pipe()
-        context.Process(target=serve, args=(loop, child), daemon=True).start()
-
-    def ask(loop: str, *job: object, precision: str = "float32") -> tuple[float, float]:
-        pipes[loop].send((*job, precision))
-        seconds, accuracy = pipes[loop].recv()
-        return float(seconds), float(accuracy)
-
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("configurations", type=int, nargs="?", default=40)
+    sides = [side for side, _ in SHAPES]
+    parser.add_argument("sides", type=int, nargs="*", default=sides)
+    options = parser.parse_args()
+    describe("torch")
     rng = np.random.default_rng(0)
-    configs = [space.validate(space.sample(rng) | {"epoch": 1}) for _ in range(n_configs)]
-    try:
-        trainer.check_precision("bf16", "cpu")
-        bf16 = True
-    except ValueError:
-        bf16 = False
-    print(f"{n_configs} configurations per shape; torch {torch.__version__}, one thread")
-    print(f"{'':10}{'ms per training image':^32}{'time relative to ours':^44}{'share of':>10}")
-    print(f"{'shape':10}" + "".join(f"{loop:>11}" for loop in LOOPS), end="")
-    print("".join(f"{loop:>22}" for loop in LOOPS[1:]), end="")
-    print(f"{'matrix rate':>12}{'accuracy':>10}{'bf16':>7}")
-    overall: dict[str, list[float]] = {loop: [] for loop in LOOPS[1:]}
+    configs = [
+        space.validate(space.sample(rng) | {"epoch": 1}) for _ in range(options.configurations)
+    ]
+    context = multiprocessing.get_context("spawn")
+    one_thread = functools.partial(ProcessPoolExecutor, 1, context, torch.set_num_threads, (1,))
+    pools = {loop: one_thread() for loop in LOOPS}
+
+    def ask(loop: str, *job: Any) -> tuple[float, float]:
+        return pools[loop].submit(train, loop, *job).result()
+
+    rows = []
+    totals = []
     for shape, n in SHAPES.items():
-        if shape[0] not in sides:
+        if shape[0] not in options.sides:
             continue
+        name = f"{shape[0]}x{shape[0]}x{shape[1]}"
+        progress(name)
         for loop in LOOPS:
             ask(loop, shape, configs[0], 0)  # warm up
-        seconds: dict[str, list[float]] = {loop: [] for loop in LOOPS}
-        matrix, rate = [], []
+        matrix = []
+        taken: dict[str, list[float]] = {loop: [] for loop in LOOPS}
         for seed, config in enumerate(configs):
-            matrix.append(min(ask("ours", "matrix", None, 0)[0] for _ in range(5)))
+            matrix.append(pools["ours"].submit(multiply).result())
             for loop in LOOPS:
-                seconds[loop].append(ask(loop, shape, config, seed)[0])
-            size, channels = shape
-            work = 3 * n * cnn.flops(config, channels, size, CLASSES)
-            rate.append(work / seconds["ours"][-1])
-        peak = 2 * MATRIX**3 / np.median(matrix)
-        name = f"{shape[0]}x{shape[0]}x{shape[1]}"
-        line = f"{name:10}"
-        line += "".join(f"{1e3 * np.median(seconds[loop]) / n:11.3f}" for loop in LOOPS)
+                taken[loop].append(ask(loop, shape, config, seed)[0])
+        row: dict[str, Any] = {"shape": name}
+        row |= {f"{loop}, ms": 1e3 * np.median(taken[loop]) / n for loop in LOOPS}
         for loop in LOOPS[1:]:
-            ratios = np.divide(seconds[loop], seconds["ours"])
-            low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
-            overall[loop].append(float(np.sum(seconds[loop]) / np.sum(seconds["ours"])))
-            line += f"{f'{middle:.2f} ({low:.2f} to {high:.2f})':>22}"
-        total = sum(seconds["ours"])
-        share = sum(r * s for r, s in zip(rate, seconds["ours"], strict=True)) / total / peak
-        differences = []
+            low, middle, high = np.quantile(
+                np.divide(taken[loop], taken["ours"]), [0.25, 0.5, 0.75]
+            )
+            row[f"{loop} / ours"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
+        work = sum(3 * n * cnn.flops(config, shape[1], shape[0], CLASSES) for config in configs)
+        row["matrix rate"] = work / sum(taken["ours"]) * np.median(matrix) / (2 * MATRIX**3)
+        differences, halves = [], []
         for seed, config in enumerate(configs[:REPEATED]):
             job = (shape, config | {"dropout_rate": 0.0}, seed)
             differences.append(abs(ask("ours", *job)[1] - ask("in memory", *job)[1]))
-        line += f"{share:12.2f}{max(differences):10.4f}"
-        if bf16:
-            half = [
-                ask("ours", shape, config, seed, precision="bf16")[0]
-                for seed, config in enumerate(configs[:REPEATED])
-            ]
-            line += f"{np.median(np.divide(half, seconds['ours'][:REPEATED])):7.2f}"
-        print(line, flush=True)
-    for loop, ratios in overall.items():
-        mean = float(np.exp(np.mean(np.log(ratios))))
-        each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"total time of {loop} / ours, by shape: {each}; geometric mean {mean:.2f}")
-    for pipe in pipes.values():
-        pipe.send(None)
+            try:
+                half = ask("ours", shape, config, seed, "bf16")[0]
+            except ValueError:  # not on this processor
+                continue
+            halves.append(half / taken["ours"][seed])
+        row["accuracy"] = max(differences)
+        row["bf16"] = np.median(halves) if halves else None
+        rows.append(row)
+        totals.append([sum(taken[loop]) / sum(taken["ours"]) for loop in LOOPS])
+    show("ms per training image, one thread", rows)
+    means = np.exp(np.log(totals).mean(axis=0))
+    for loop, mean in zip(LOOPS[1:], means[1:], strict=True):
+        print(f"total time of {loop} / ours, geometric mean of the shapes: {mean:.2f}")
 
 
 if __name__ == "__main__":

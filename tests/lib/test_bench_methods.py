@@ -11,9 +11,10 @@ from hia import space, trials
 
 ROOT = Path(__file__).parents[2]
 
-
+load_script("measure")
 bench = load_script("bench_methods")
 fit = load_script("peers/fit")
+CONTENDERS = {contender.method: contender for contender in bench.CONTENDERS}
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +37,21 @@ def test_rows_are_recorded_ones_or_made_from_them(recorded: pd.DataFrame) -> Non
         assert X.shape == (n, 11)
         assert ((rows["low"] <= X) & (rows["high"] >= X)).all(axis=None)
         assert set(X["batch_size"]) <= {0, 1, 2, 3}
-        assert set(X["optimizer"]) == {0, 1}
         assert ((rows["y"] >= 0) & (rows["y"] <= 1)).all()
         known = set(np.log10(recorded["lr"]).round(9))
         assert (set(X["lr"].round(9)) <= known) == (n <= 400)
 
 
+def test_configurations_are_in_the_space() -> None:
+    X, y = bench.configurations(50, np.random.default_rng(0))
+    assert y.between(0, 1).all()
+    for name in space.HYPERPARAMETERS:
+        assert all(space.SPACE[name].check(value) == value for value in X[name].tolist())
+
+
 def test_every_contender_has_a_method_and_pins() -> None:
     for contender in bench.CONTENDERS:
-        assert contender.method in fit.METHODS
-        assert contender.ours in fit.METHODS
+        assert {contender.method, contender.ours} <= set(fit.METHODS)
         if contender.environment is not None:
             pins = (bench.PEERS / f"{contender.environment}.txt").read_text().lower()
             assert f"{contender.package}==" in pins
@@ -53,27 +59,29 @@ def test_every_contender_has_a_method_and_pins() -> None:
 
 @pytest.mark.slow
 def test_fits_of_a_method_and_the_row_of_the_table(saved: Path) -> None:
-    (ours,) = (one for one in bench.CONTENDERS if one.method == "hia_nrrelieff")
-    found = bench.measure(ours, saved, limit=30, repeats=2)
-    assert found.note == ""
-    assert len(found.seconds) == 2
-    assert len(found.scores) == 11
-    shown = bench.line(ours, found, found)
-    assert shown.startswith("N-RReliefF, the paper's options hia ")
-    other = next(one for one in bench.CONTENDERS if one.method == "fanova_package")
-    assert "1.00" in bench.line(other, found, found)  # the same ranking
+    outcome = bench.measure(CONTENDERS["hia_nrrelieff"], saved, limit=30, repeats=2)
+    assert outcome["note"] == ""
+    assert len(outcome["seconds"]) == 2
+    assert len(outcome["scores"]) == 11
+    ours = vars(CONTENDERS["hia_nrrelieff"]) | outcome
+    row = bench.line(ours, ours)
+    assert row["package"].startswith("hia ")
+    assert row["runs"] == 2
+    assert row["tau"] is None
+    other = bench.line(vars(CONTENDERS["fanova_package"]) | outcome, ours)
+    assert (other["x ours"], other["tau"]) == (1, pytest.approx(1))
 
 
 @pytest.mark.slow
 def test_a_fit_over_the_limit_is_ended_and_marked(saved: Path) -> None:
-    (ours,) = (one for one in bench.CONTENDERS if one.method == "hia_fanova")
-    found = bench.measure(ours, saved, limit=0.001, repeats=1)
-    assert found == bench.Outcome(note="over 0.001 s")
-    assert bench.line(ours, found, None).endswith(" 0 over 0.001 s")
+    outcome = bench.measure(CONTENDERS["hia_fanova"], saved, limit=0.001, repeats=1)
+    assert outcome == {"seconds": [], "scores": None, "note": "over 0.001 s"}
+    row = bench.line(vars(CONTENDERS["hia_fanova"]) | outcome, None)
+    assert (row["runs"], row["note"]) == (0, "over 0.001 s")
 
 
 def test_a_method_that_fails_says_why(tmp_path: Path) -> None:
-    (ours,) = (one for one in bench.CONTENDERS if one.method == "hia_fanova")
-    found = bench.measure(ours, tmp_path / "none.npz", limit=30, repeats=1)
-    assert found.seconds == ()
-    assert "No such file" in found.note
+    missing = tmp_path / "none.npz"
+    outcome = bench.measure(CONTENDERS["hia_fanova"], missing, limit=30, repeats=1)
+    assert outcome["seconds"] == []
+    assert "No such file" in outcome["note"]
