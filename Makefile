@@ -112,6 +112,10 @@ bench: $(READY_TOO) ## measure how long things take
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
 
 serve: book ## show the built book on localhost: PORT=8000
+	@[[ "$$PORT" =~ ^[0-9]{1,5}$$ ]] && ((10#$$PORT < 65536)) || \
+	  { echo "error: PORT=$$PORT is no port; a number below 65536 is" >&2; exit 1; }
+	@! (: < "/dev/tcp/127.0.0.1/$$PORT") 2> /dev/null || \
+	  { echo "error: port $$PORT is taken; another one: make serve PORT=8001" >&2; exit 1; }
 	@echo "http://localhost:$$PORT/ (Ctrl-C ends)"
 	@(sleep 1; $(PY) -m webbrowser "http://localhost:$$PORT/" > /dev/null 2>&1 || true) &
 	@$(PY) -m http.server "$$PORT" --bind 127.0.0.1 --directory _build/html

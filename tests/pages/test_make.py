@@ -56,4 +56,7 @@ def test_what_stands_after_a_name_is_data(text: str, tmp_path: Path) -> None:
         done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)[-len(expected) :] == expected
+    command = ["make", "-s", "-o", "book", "serve", f"PORT={text}"]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    assert f"PORT={text} is no port" in done.stderr
     assert sorted(root.rglob("*")) == before
