@@ -46,7 +46,10 @@ def list_entries(_: Sphinx, page: str, template: str, context: dict[str, Any], t
 def list_parameters(
     _: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """A paragraph that begins with a parameter as a list of them; indented text as code."""
+    """A paragraph that begins with a parameter as a list of them; indented text as code.
+
+    Outside of code a star or a bar is one, and not reStructuredText's.
+    """
     try:
         names = [*inspect.signature(obj).parameters, *getattr(obj, "__annotations__", ())]
     except (TypeError, ValueError):
@@ -55,11 +58,16 @@ def list_parameters(
     start = re.compile(rf"(?:^|(?<=[.;:)] ))((?:{one})(?:, (?:{one}))*): ")
     paragraphs = "\n".join(lines).split("\n\n")
     for place, paragraph in enumerate(paragraphs):
+        is_code = all(line.startswith("    ") for line in paragraph.splitlines())
+        if not is_code:
+            parts = re.split("(`[^`]*`)", paragraph)
+            parts[::2] = [re.sub(r"([*|])", r"\\\1", part) for part in parts[::2]]
+            paragraph = paragraphs[place] = "".join(parts)
         text = " ".join(paragraph.split())
         if start.match(text):
             items = start.sub(r"\n- **\1**: ", text)
             paragraphs[place] = re.sub(r"(?<=\.) (Returns|Raises) ", r"\n\n\1 ", items).strip()
-        elif all(line.startswith("    ") for line in paragraph.splitlines()) and paragraph:
+        elif is_code and paragraph:
             before = paragraphs[place - 1].rstrip()
             paragraphs[place] = paragraph if before.endswith("::") else f"::\n\n{paragraph}"
     lines[:] = "\n\n".join(paragraphs).split("\n")
@@ -75,6 +83,6 @@ def shorten_types(
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_post_transform(KeepWhole)
     app.connect("html-page-context", list_entries)
-    app.connect("autodoc-process-docstring", list_parameters)
+    app.connect("autodoc-process-docstring", list_parameters, priority=400)  # napoleon's is 500
     app.connect("autodoc-process-signature", shorten_types)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
