@@ -97,7 +97,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
     weights_
         (K,) W of Eq. 10, in [-1, 1], in the order of the columns.
     n_features_in_
-        K.
+        K, the number of columns.
     feature_names_in_
         (K,) names, where X was a DataFrame with string names.
 

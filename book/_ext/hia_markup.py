@@ -9,10 +9,13 @@ import re
 from typing import Any
 
 from docutils import nodes
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.typing import stringify_annotation
 
 WHOLE = re.compile(r"(N-RReliefF|Fashion-MNIST|CIFAR-\d+|[\d.]+e-\d+|\d+ %)")
+ARRAY_LIKE = stringify_annotation(ArrayLike, "smart")
 AS_IT_IS = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw)
 
 
@@ -76,8 +79,16 @@ def list_parameters(
 def shorten_types(
     _: Sphinx, what: str, name: str, obj: Any, options: Any, given: str | None, result: str | None
 ) -> tuple[str | None, ...]:
-    """Within a type in brackets Sphinx leaves ~collections.abc.Callable as it is."""
-    return tuple(text and re.sub(r"~(\w+\.)*", "", text) for text in (given, result))
+    """NumPy's types are called as in the code, and not by the eight that they stand for."""
+
+    def shorten(text: str | None) -> str | None:
+        text = (text or "").replace(ARRAY_LIKE, "ArrayLike")
+        text = re.sub(r"~(\w+\.)*", "", text)  # left within brackets
+        return (
+            re.sub(r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]", r"NDArray[\1]", text) or None
+        )
+
+    return shorten(given), shorten(result)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     tree_importances_
         (n_trees, K) the same of each tree; NaN for constant trees.
     n_features_in_
-        K.
+        K, the number of columns.
     feature_names_in_
         (K,) names, where X was a DataFrame with string names.
 

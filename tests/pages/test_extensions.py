@@ -5,13 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from docutils import nodes
+from numpy.typing import ArrayLike, NDArray
+from sphinx.util.inspect import signature, stringify_signature
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "book" / "_ext"))
 
-from hia_markup import list_parameters, split_whole  # noqa: E402
+from hia_markup import list_parameters, shorten_types, split_whole  # noqa: E402
 from hia_numbers import renumber  # noqa: E402
 
 DOT = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
@@ -51,6 +54,15 @@ def test_a_docstring_s_parameters_are_a_list_and_its_indented_text_is_code() -> 
         "Counts.\n\n- **rows**: of them. \n- **first, last**: both (rows: in it).\n\n"
         "Returns \\|n\\|.\n\n::\n\n    x = *1"
     )
+
+
+def test_types_are_called_as_in_the_code() -> None:
+    def weigh(X: ArrayLike, n: int = 1) -> dict[str, NDArray[np.float64]]: ...
+
+    written = stringify_signature(signature(weigh), unqualified_typehints=True)
+    given, result = written.split(" -> ")
+    shown = shorten_types(None, "", "", weigh, None, given, result)  # type: ignore[arg-type]
+    assert shown == ("(X: ArrayLike, n: int = 1)", "dict[str, NDArray[float64]]")
 
 
 def test_the_reference_has_every_module() -> None:
