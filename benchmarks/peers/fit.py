@@ -203,8 +203,8 @@ def _optuna(table: Table, evaluator: Any) -> Fit:
     )
 
     def fit() -> Sequence[float]:
-        found = evaluator.evaluate(study)
-        return [found[name] for name in values]
+        importances = evaluator.evaluate(study)
+        return [importances[name] for name in values]
 
     return fit
 
