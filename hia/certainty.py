@@ -128,10 +128,8 @@ def of_columns(search: Search, column: Column, copies: Singles) -> Floats:
 def _permute(
     values: Floats, count: int, random: np.random.RandomState, weigh: Callable[[Singles], Floats]
 ) -> Floats:
-    """(1 + count, ...): `weigh` of permutations of values (n,), so many at once as memory allows.
-
-    It returns the weight of the original first, for every piece.
-    """
+    """(1 + count, ...): what is weighed first by every call of `weigh`, and what it finds for
+    permutations of values (n,), so many at once as memory allows."""
     at_once = max(1, _COPIES // len(values))
     parts: list[Floats] = []
     for start in range(0, count, at_once):

@@ -4,15 +4,9 @@ One to three blocks of convolution, ReLU and max-pooling; then twice dropout fol
 connected layer, the first of them followed by a ReLU; then softmax, which is part of the loss.
 Kernel size, stride and padding are shared by all convolutions, the dropout rate by both dropouts.
 
-The paper gives neither the pooling window nor what happens when a feature map shrinks to nothing,
-so these are ours:
-
-- Pooling is 2 x 2 with stride 2, the usual choice.
-- A map that is smaller than the kernel, padding included, is padded with zeros up to the kernel's
-  size, so that the convolution gives one pixel.
-- A map of one pixel is not pooled.
-
-`shrinks` says whether a configuration needs either rule.
+What the paper does not give is ours: pooling is 2 x 2 with stride 2. A map that is smaller than
+the kernel, padding included, is padded with zeros up to the kernel's size, so that the convolution
+gives one pixel, and a map of one pixel is not pooled; `shrinks` says whether either is needed.
 """
 
 from collections.abc import Mapping
@@ -64,11 +58,8 @@ def shrinks(config: Mapping[str, Any], channels: int, size: int) -> bool:
 
 
 def flops(config: Mapping[str, Any], channels: int, size: int, n_classes: int) -> int:
-    """Floating-point operations of the forward pass for one image.
-
-    A multiplication and an addition count as two operations; only convolutions and fully connected
-    layers are counted. Training costs about three times as much per image.
-    """
+    """Floating-point operations of one image's forward pass: multiplications and additions of
+    convolutions and fully connected layers. Training costs about three times as much per image."""
     kernel, units = int(config["kernel"]), int(config["num_fc_units"])
     total = 0
     parts = blocks(config, channels, size)
@@ -89,15 +80,9 @@ class CNN(nn.Module):
     def __init__(self, config: Mapping[str, Any], channels: int, size: int, n_classes: int) -> None:
         super().__init__()
         self.blocks = blocks(config, channels, size)
+        window = config["kernel"], config["stride"], config["padding"]
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(
-                block.channels_in,
-                block.channels_out,
-                config["kernel"],
-                stride=config["stride"],
-                padding=config["padding"],
-            )
-            for block in self.blocks
+            nn.Conv2d(block.channels_in, block.channels_out, *window) for block in self.blocks
         )
         last = self.blocks[-1]
         self.dropout_rate = float(config["dropout_rate"])
@@ -115,16 +100,12 @@ class CNN(nn.Module):
             x = _block(x, block, convolution)
         x = x.permute(0, 2, 3, 1).flatten(1)
         x = kernels.dropout(x, self.dropout_rate, self.training)
-        x = F.relu(_linear(x, self.hidden))
+        half = torch.is_autocast_enabled(x.device.type)
+        linear = F.linear if half else _Linear.apply
+        x = F.relu(linear(x, self.hidden.weight, self.hidden.bias))
         x = kernels.dropout(x, self.dropout_rate, self.training)
         logits: Tensor = self.output(x)
         return logits
-
-
-def _linear(x: Tensor, layer: nn.Linear) -> Tensor:
-    if torch.is_autocast_enabled(x.device.type):
-        return F.linear(x, layer.weight, layer.bias)
-    return _Linear.apply(x, layer.weight, layer.bias)  # type: ignore[no-any-return]
 
 
 class _Linear(torch.autograd.Function):
@@ -140,12 +121,10 @@ class _Linear(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         (x,) = ctx.saved_tensors
         weight = ctx.weight
-        d_weight = None
         if weight.grad is None:
-            d_weight = grad.t() @ x
-        else:
-            weight.grad.addmm_(grad.t(), x)
-        return grad @ weight, d_weight, grad.sum(0)
+            return grad @ weight, grad.t() @ x, grad.sum(0)
+        weight.grad.addmm_(grad.t(), x)
+        return grad @ weight, None, grad.sum(0)
 
 
 def _block(x: Tensor, block: Block, convolution: nn.Module) -> Tensor:

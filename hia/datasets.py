@@ -39,11 +39,8 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a data set is when complete, as torchvision has it.
-
-    label: the name in Table 2. images: all labelled images (training and test). channels: 1 or 3.
-    size: side of the square images, pixels.
-    """
+    """A complete data set: its label in Table 2, the number of all labelled images and of classes,
+    channels (1 or 3) and the side of the square images in pixels."""
 
     label: str
     images: int
@@ -81,11 +78,8 @@ _PARTS: dict[str, list[dict[str, Any]]] = {
 
 
 class Raw(NamedTuple):
-    """All images of a data set as stored.
-
-    images: uint8, (n, H, W) or (n, H, W, 3). labels: int64, (n,). sha256: of the file; for
-    ``digits``, of the bytes of the images followed by those of the labels.
-    """
+    """All images of a data set as stored: uint8, (n, H, W) or (n, H, W, 3), and labels int64, (n,).
+    sha256: of the file; for ``digits``, of the bytes of images and labels."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -205,8 +199,8 @@ def _select(
         if absent.size:
             raise DatasetError(
                 f"{name}: max_images={max_images}, n_train={n_train} gives {len(train)} training "
-                f"and {len(val)} validation images, too few for {len(np.unique(labels))} classes: "
-                f"{absent.size} of them would have no {part} image; there are {len(labels)} images"
+                f"and {len(val)} validation images of {len(labels)}, too few: {absent.size} of the "
+                f"classes would have no {part} image"
             )
     return train, val
 
@@ -326,18 +320,16 @@ def _read_npz(name: str, path: Path) -> Raw:
 def _check(name: str, where: str, images: np.ndarray, labels: np.ndarray) -> None:
     """Raise DatasetError unless the arrays are those of this data set, or a sample of it."""
     facts = FACTS[name]
-    shape = (facts.size, facts.size) + ((3,) if facts.channels == 3 else ())
-    if images.dtype != np.uint8 or images.shape[1:] != shape:
-        raise DatasetError(
-            f"{where}: images must be uint8 of shape (n, {', '.join(map(str, shape))}), not "
-            f"{images.dtype} of shape {images.shape}"
-        )
-    n = len(images)
-    if labels.dtype != np.int64 or labels.shape != (n,):
-        raise DatasetError(
-            f"{where}: labels must be int64 of shape ({n},), one per image, not {labels.dtype} of "
-            f"shape {labels.shape}"
-        )
+    shape = (len(images) if images.ndim else 0, facts.size, facts.size, facts.channels)
+    for what, array, dtype, wanted in (
+        ("images", images, np.uint8, shape if facts.channels == 3 else shape[:3]),
+        ("labels", labels, np.int64, shape[:1]),
+    ):
+        if array.dtype != dtype or array.shape != wanted:
+            raise DatasetError(
+                f"{where}: {what} must be {np.dtype(dtype)} of shape {wanted}, not "
+                f"{array.dtype} of shape {array.shape}"
+            )
     classes = np.arange(facts.classes)
     if (wrong := np.setdiff1d(labels, classes)).size:
         raise DatasetError(f"{where}: labels must be 0 to {classes[-1]}, found {wrong[0]}")

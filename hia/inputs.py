@@ -49,11 +49,7 @@ def read_target(y: ArrayLike) -> Floats:
 
 def in_unit(values: Floats) -> tuple[Floats, int]:
     """Numbers (...,) divided by a power of 2, so that the largest size is between 1/2 and 1, and
-    that power's exponent (0 where all are 0).
-
-    That costs no digit, and results that do not depend on the unit come out the same to the last
-    bit. But squares neither overflow nor vanish.
-    """
+    that power's exponent (0 where all are 0): no digit is lost, and squares do not overflow."""
     exponent = int(np.frexp(np.abs(values).max())[1])
     return np.asarray(np.ldexp(values, -exponent)), exponent
 
@@ -76,11 +72,8 @@ def read_numbers(values: pd.Series, label: str) -> Floats:
 
 
 def check_digits(values: pd.Series, label: str) -> None:
-    """Raises ValueError where whole numbers (n,) differ by less than float64 can tell.
-
-    It holds them exactly up to 2^53 only. Larger ones lose their last digits, which does no harm
-    where they are far apart, as random seeds are.
-    """
+    """Raises ValueError where whole numbers (n,) above 2^53 differ by less than float64 can tell.
+    Where they are far apart, as random seeds are, their last digits may be lost."""
     if not pd.api.types.is_integer_dtype(values) or not values.notna().any():
         return
     low, high = int(values.min()), int(values.max())
@@ -93,8 +86,8 @@ def check_digits(values: pd.Series, label: str) -> None:
 
 
 def span_of(values: Floats, label: str, if_constant: str) -> float:
-    """Largest less smallest; ValueError where that is no positive number. if_constant: what to do
-    where all values are the same."""
+    """Largest less smallest. if_constant: what to do where all values are the same.
+    Raises ValueError where the range is no positive number."""
     if not np.isfinite(values).all():
         raise ValueError(f"{label} contains infinity or NaN")
     with np.errstate(over="ignore"):
@@ -107,18 +100,15 @@ def span_of(values: Floats, label: str, if_constant: str) -> float:
 
 
 def positions(option: str, entries: Sequence[str | int] | None, names: Sequence[Any]) -> set[int]:
-    """Positions of the columns in a list of names and positions, which may be None."""
+    """`position` of each entry of a list, which may be None."""
     if isinstance(entries, str):
         raise ValueError(f"{option}={entries!r} is not a list; [{entries!r}] is")
     return {position(option, entry, names) for entry in entries or ()}
 
 
 def position(option: str, entry: object, names: Sequence[Any]) -> int:
-    """Position of a column that is given by its name, a string, or by its position.
-
-    names: of the columns of X; those that are not strings are no names. Raises ValueError where
-    there is no such column.
-    """
+    """Position of a column given by its name, a string, or by its position. names: of the columns
+    of X. Raises ValueError where there is no such column."""
     if isinstance(entry, str) and entry in names:
         return list(names).index(entry)
     if isinstance(entry, Integral) and 0 <= int(entry) < len(names):

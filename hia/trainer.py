@@ -7,9 +7,7 @@ keeps its pages.
 
 Measured with PyTorch 2.14.1 on one core of an AMD EPYC with AVX-512, medians over 40 random
 configurations: 0.055 ms per training image of 16 x 16 pixels, 0.11 of 28 x 28, 0.16 of 32 x 32 x 3,
-0.55 of 64 x 64 x 3, 2.0 of 96 x 96 x 3; 4.4 to 5 times as fast as a textbook loop with a
-DataLoader, 2.4 to 4 times as fast as the same loop in memory. `benchmarks/NOTES.md` has the whole
-table, and what was tried.
+2.0 of 96 x 96 x 3; 2.4 to 4 times as fast as a textbook loop in memory (`benchmarks/NOTES.md`).
 
 The paper gives no momentum, weight decay or schedule: PyTorch's defaults are used, which are none
 of the three for SGD and betas of 0.9 and 0.999 for Adam.
@@ -38,13 +36,10 @@ PART_BYTES = 16 * 2**20
 
 @dataclass(frozen=True)
 class Result:
-    """What one training gave.
+    """What one training gave; the columns of `hia.trials`.
 
-    accuracy_per_epoch: share of the validation images classified correctly after each epoch, in
-    [0, 1]. loss_per_epoch: mean cross-entropy over the training images, in nats, while they were
-    trained on. seconds: wall time of training and validation. cpu_seconds: processor time of the
-    same, which other programs on the machine hardly lengthen; NaN on a GPU. parameters: trainable
-    numbers. flops: of one image's forward pass. diverged: a loss was not finite.
+    loss_per_epoch: nats, of the training images while they were trained on. seconds, cpu_seconds:
+    wall and processor time of training and validation; the latter is NaN on a GPU.
     """
 
     accuracy_per_epoch: list[float]
@@ -253,11 +248,8 @@ def _reproducible(device: torch.device, seed: int) -> Iterator[None]:
 
 @cache
 def _keep_pages() -> None:
-    """Tell glibc to keep freed memory, once per process.
-
-    By default every large tensor is a fresh mapping, and the kernel's clearing of its pages takes
-    as long as the arithmetic on it. Only what is larger than glibc's highest threshold still is.
-    """
+    """Tell glibc to keep freed memory, once per process: by default every large tensor is a fresh
+    mapping, and clearing its pages takes as long as the arithmetic on it."""
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none

@@ -81,22 +81,19 @@ def read(
     what: str,
     command: str,
 ) -> pd.DataFrame:
-    """A table in a Parquet file, as `checked` returns it.
+    """A table in a Parquet file, as `checked` returns it, which raises TrialsError for a wrong one.
 
-    checked: raises TrialsError for a table that is not what it should be. what, command: for the
-    error, what is missing and what writes it. Raises as `load`.
+    what, command: for the error, what is missing and what writes it. Raises as `load`.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no {what}; `{command}` writes one")
     try:
-        table = read_parquet(path)
-    except ValueError as error:
-        raise TrialsError(str(error)) from error
-    try:
-        return checked(table)
+        return checked(read_parquet(path))
     except TrialsError as error:
         raise TrialsError(f"{path}: {error}") from None
+    except ValueError as error:
+        raise TrialsError(str(error)) from error
 
 
 def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

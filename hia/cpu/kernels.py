@@ -180,13 +180,7 @@ def _library() -> Any:
     count: Any = ctypes.c_int64
     library.block_forward.argtypes = [pointer, count] + [pointer] * 5
     library.block_backward.argtypes = [pointer, count] + [pointer] * 7
-    library.dropout.argtypes = [
-        count,
-        pointer,
-        pointer,
-        ctypes.c_uint64,
-        ctypes.c_uint32,
-        ctypes.c_float,
-    ]
+    seed, threshold, scale = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_float
+    library.dropout.argtypes = [count, pointer, pointer, seed, threshold, scale]
     library.dropout.restype = None
     return library
