@@ -4,18 +4,16 @@ Table 1 says so, the reader, or an Optuna study; else it is inferred from the va
 of `infer`. A column of numbers is never taken for categories because it has few values.
 """
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from hia.inputs import check_digits
+from hia.inputs import Floats, check_digits
 from hia.space import HYPERPARAMETERS, TABLE1, Hyperparameter
-
-Floats = NDArray[np.float64]
 
 # Numbers with at most so many different values, each there so many times on average, are levels.
 _LEVELS = 10
@@ -52,9 +50,11 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
     for name in names:
         if not isinstance(name, str):
             raise ValueError(f"column {name!r}: names of columns have to be text")
-    if set(HYPERPARAMETERS) <= set(names) and all(_fits(table, column) for column in TABLE1):
+    if set(HYPERPARAMETERS) <= set(names):
         others = [name for name in names if name not in HYPERPARAMETERS]
-        return Inferred(list(TABLE1), dict.fromkeys(others, "not in Table 1"))
+        with contextlib.suppress(ValueError):  # another table that has columns of these names
+            read(table, TABLE1)
+            return Inferred(list(TABLE1), dict.fromkeys(others, "not in Table 1"))
     kinds = {name: _infer(name, _column(table, name)) for name in names}
     return Inferred(
         [kind for kind in kinds.values() if isinstance(kind, Hyperparameter)],
@@ -104,11 +104,11 @@ def describe(
         raise ValueError("no column is left to rank")
     if target in chosen:
         raise ValueError(f"{target!r} is the target and a hyperparameter")
-    if both := sorted(set(chosen) & set(drop)):
-        raise ValueError(f"{both[0]!r} cannot be chosen and dropped")
-    if both := sorted(set(log) & set(linear)):
-        raise ValueError(f"{both[0]!r} cannot be logarithmic and linear")
     kinds = kinds or {}
+    contrary = ((chosen, drop, "chosen and dropped"), (log, linear, "logarithmic and linear"))
+    for one, other, what in contrary:
+        if both := sorted(set(one) & set(other)):
+            raise ValueError(f"{both[0]!r} cannot be {what}")
     for name in (*kinds, *log, *linear):
         if name not in chosen:
             raise ValueError(f"{name!r} is none of the hyperparameters {', '.join(chosen)}")
@@ -176,14 +176,6 @@ def _read(table: pd.DataFrame, column: Hyperparameter) -> pd.Series:
     return numbers
 
 
-def _fits(table: pd.DataFrame, column: Hyperparameter) -> bool:
-    try:
-        _read(table, column)
-    except ValueError:
-        return False
-    return True
-
-
 def _infer(name: str, values: pd.Series) -> Hyperparameter | str:
     """The column, or why it is none."""
     n_rows = len(values)
@@ -228,16 +220,16 @@ def _of_kind(name: str, values: pd.Series, kind: str, origin: str = "declared") 
 
 def _looks_logarithmic(numbers: Floats) -> bool:
     """numbers: different ones, ascending."""
+
+    def unevenness(numbers: Floats) -> float:
+        """Largest distance from evenly spaced numbers, in parts of the range."""
+        places = (numbers - numbers[0]) / (numbers[-1] - numbers[0])
+        return float(np.abs(places - np.linspace(0, 1, len(numbers))).max())
+
     with np.errstate(over="ignore"):
         if len(numbers) < 3 or numbers[0] <= 0 or numbers[-1] < _RATIO * numbers[0]:
             return False
-    return _unevenness(np.log(numbers)) < _unevenness(numbers)
-
-
-def _unevenness(numbers: Floats) -> float:
-    """Largest distance of (m,) ascending numbers from evenly spaced ones, in parts of the range."""
-    places = (numbers - numbers[0]) / (numbers[-1] - numbers[0])
-    return float(np.abs(places - np.linspace(0, 1, len(numbers))).max())
+    return unevenness(np.log(numbers)) < unevenness(numbers)
 
 
 def _finite(name: str, values: pd.Series) -> pd.Series:

@@ -1,9 +1,8 @@
 """Hyperparameter importance by functional ANOVA (Hutter, Hoos and Leyton-Brown 2014).
 
-A random forest is fitted to the performance of the configurations. Each of its trees is a function
-on the whole space, constant on boxes, and its variance over the space splits exactly into the parts
-of single hyperparameters, of pairs, and so on. Importance is a part's fraction of the whole, by
-tree, then averaged over the trees (Algorithm 2).
+Each tree of a random forest of the performances is a function on the whole space, constant on
+boxes, and its variance splits exactly into the parts of single hyperparameters, of pairs, and so
+on. Importance is a part's fraction of the whole, averaged over the trees (Algorithm 2).
 
 The parts need marginals: the mean of the tree over all hyperparameters but one or two. Instead of
 predicting at every mid-point (Algorithm 1), one prefix sum makes a whole marginal: a leaf adds its
@@ -22,6 +21,7 @@ What the paper leaves open, and what differs from its authors' package:
 - Constant trees have no variance to share out, and are left out of the average.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,8 +57,7 @@ Name = str | int
 # Cells of a pair's grid worked on at once: the piece stays in cache, and memory does not grow with
 # the cuts of the pair.
 _CELLS = 1 << 16
-# Leaves whose values differ by less are rounding: performance has range 1 in the forest, and nodes
-# with a standard deviation below 1.5e-8 are not cut.
+# Leaves whose values differ by less are rounding: performance has range 1 in the forest.
 _FLAT = 1e-12
 # Whole numbers in wider ranges are as good as fractions.
 _WIDE = 1000
@@ -103,12 +102,10 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     -----
     `measure_options` reads categorical, log, bounds and levels from a space such as Table 1's.
 
-    Noise in y is variance as well, and full trees repeat it row by row, as interactions of many
-    columns: all shares shrink by a similar factor, which a larger min_samples_leaf gives back.
-
-    The order of the rows does not matter; that of the columns, like another seed, gives another
-    forest. One thread. With L leaves in a tree, all single effects take O(K L); all pairs together
-    visit up to about L² / 2 cells, far fewer where columns have few values.
+    Noise in y is variance as well, and full trees repeat it as interactions of many columns: all
+    shares shrink by a similar factor, which a larger min_samples_leaf gives back. The order of the
+    rows does not matter; that of the columns, like another seed, gives another forest. One thread.
+    With L leaves in a tree, single effects take O(K L), all pairs up to about L² / 2 cells.
 
     References
     ----------
@@ -161,20 +158,28 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         self._middle = target.min() + self._spread / 2
         target = (target - self._middle) / self._spread
         self._scales = self._read_scales(frame, target)
-        codes = np.column_stack(
-            [
-                scale.codes(values)
-                for scale, (_, values) in zip(self._scales, frame.items(), strict=True)
-            ]
-        )
+        columns = zip(self._scales, frame.items(), strict=True)
+        codes = np.column_stack([scale.codes(values) for scale, (_, values) in columns])
         order = np.lexsort([target, *codes.T])
-        self._forest = RandomForestRegressor(
-            self.n_trees,
-            min_samples_leaf=self.min_samples_leaf,
-            random_state=self.random_state,
-        ).fit(codes[order], target[order])
+        forest = RandomForestRegressor(
+            self.n_trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state
+        )
+        self._forest = forest.fit(codes[order], target[order])
+        self.tree_importances_ = np.full((self.n_trees, self.n_features_in_), np.nan)
+        self._curves: list[list[tuple[Floats, Floats]]] = []
         with threadpool_limits(1, "blas"):  # more threads would add up in another order
-            self._share_out()
+            for shares, tree in zip(self.tree_importances_, self._trees(), strict=True):
+                effects = list(zip(tree.cuts, tree.effects, strict=True))
+                self._curves.append([(cuts, tree.mean + effect) for cuts, effect in effects])
+                if tree.variance > 0:
+                    parts = np.array([effect**2 @ np.diff(cuts) for cuts, effect in effects])
+                    shares[:] = np.minimum(parts / tree.variance, 1.0)  # above 1 is rounding
+        if np.isnan(self.tree_importances_).all():
+            raise ValueError(
+                "every tree is constant: the rows are too few for "
+                f"min_samples_leaf={self.min_samples_leaf}, or no column tells values of y apart"
+            )
+        self.importances_ = np.nanmean(self.tree_importances_, axis=0)
         return self
 
     def pair_importances(self) -> pd.DataFrame:
@@ -214,10 +219,8 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         scale = self._scales[place]
         points = pd.Series(scale.grid() if values is None else np.asarray(values)).infer_objects()
         shares = scale.at(scale.codes(points))
-        curves = []
-        for tree in self._curves:
-            cuts, means = tree[place]
-            curves.append(means[np.searchsorted(cuts[1:-1], shares)])
+        of_trees = [tree[place] for tree in self._curves]
+        curves = [means[np.searchsorted(cuts[1:-1], shares)] for cuts, means in of_trees]
         mean, std = np.mean(curves, axis=0), np.std(curves, axis=0)
         return pd.DataFrame(
             {"value": points, "mean": self._middle + self._spread * mean, "std": self._spread * std}
@@ -251,23 +254,6 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     def _trees(self) -> Iterator["_Tree"]:
         for estimator in self._forest.estimators_:
             yield _read_tree(estimator.tree_, self._scales)
-
-    def _share_out(self) -> None:
-        """Set the importances, and keep the marginals of all trees."""
-        self.tree_importances_ = np.full((self.n_trees, self.n_features_in_), np.nan)
-        self._curves: list[list[tuple[Floats, Floats]]] = []
-        for shares, tree in zip(self.tree_importances_, self._trees(), strict=True):
-            cuts_and_effects = list(zip(tree.cuts, tree.effects, strict=True))
-            self._curves.append([(cuts, tree.mean + effect) for cuts, effect in cuts_and_effects])
-            if tree.variance > 0:
-                parts = np.array([effect**2 @ np.diff(cuts) for cuts, effect in cuts_and_effects])
-                shares[:] = np.minimum(parts / tree.variance, 1.0)  # above 1 is rounding
-        if np.isnan(self.tree_importances_).all():
-            raise ValueError(
-                "every tree is constant: the rows are too few for "
-                f"min_samples_leaf={self.min_samples_leaf}, or no column tells values of y apart"
-            )
-        self.importances_ = np.nanmean(self.tree_importances_, axis=0)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -368,26 +354,20 @@ def _read_bounds(label: str, values: pd.Series, bounds: Any) -> tuple[float, flo
     if bounds is None:
         span_of(numbers, label, "leave it out, or declare its bounds")
         return float(numbers.min()), float(numbers.max())
-    try:
+    with contextlib.suppress(TypeError, ValueError):
         low, high = map(float, bounds)
-        fits = 0 < high - low < np.inf
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
-        raise ValueError(f"bounds of {label}: {bounds!r} is no pair (low, high) of numbers")
-    return low, high
+        if 0 < high - low < np.inf:
+            return low, high
+    raise ValueError(f"bounds of {label}: {bounds!r} is no pair (low, high) of numbers")
 
 
 def _read_levels(label: str, levels: Any) -> pd.Index:
     """The declared levels of a column of numbers, ascending."""
-    try:
-        given = np.array([float(level) for level in levels])
-    except (TypeError, ValueError):
-        given = np.empty(0)
-    values = np.unique(given)
-    if len(values) != len(given) or len(values) == 0 or not np.isfinite(values).all():
-        raise ValueError(f"levels of {label}: {levels!r} are not finite and different numbers")
-    return cast(pd.Index, pd.Index(values))
+    with contextlib.suppress(TypeError, ValueError):
+        values = np.unique([float(level) for level in levels])
+        if len(values) == len(levels) > 0 and np.isfinite(values).all():
+            return cast(pd.Index, pd.Index(values))
+    raise ValueError(f"levels of {label}: {levels!r} are not finite and different numbers")
 
 
 def _order_categories(label: str, values: pd.Series, target: Floats) -> pd.Index:
@@ -460,17 +440,33 @@ class _Tree:
         return edges
 
     def interaction(self, a: int, b: int) -> float:
-        """Variance of the mean over all columns but two, without the effects of these two."""
+        """Variance of the mean over all columns but two, without the effects of these two.
+
+        That mean is summed up from its steps on the grid of the two columns' cuts, some rows at
+        once. The grid has a column more than cells, for boxes that end where the space ends.
+        """
         a, b = sorted((a, b), key=lambda k: len(self.cuts[k]))
         row_sides, column_sides = np.diff(self.cuts[a]), np.diff(self.cuts[b])
-        if len(row_sides) == 1:
+        n_rows, width = len(row_sides), len(self.cuts[b])
+        if n_rows == 1:
             return 0.0
+        cuts, leaves, signs = self.edges[a]
+        steps = signs * (self.parts / (self.sides[a] * self.sides[b]))[leaves]
+        firsts = cuts * width + self.starts[b][leaves]
+        lasts = cuts * width + self.ends[b][leaves]
         # The effects are taken off in the first row and column, as steps: what is squared is the
         # interaction itself, and no small difference of large variances is left to rounding.
         row_steps = np.diff(self.effects[a], prepend=0.0)
         row = -np.diff(self.effects[b], prepend=0.0, append=0.0)
         variance = 0.0
-        for start, stop, strip in self._strips(a, b):
+        rows_at_once = max(1, _CELLS // width)
+        for start in range(0, n_rows, rows_at_once):
+            stop = min(start + rows_at_once, n_rows)
+            piece = slice(*np.searchsorted(cuts, (start, stop)))
+            cells = np.concatenate([firsts[piece], lasts[piece]]) - start * width
+            weights = np.concatenate([steps[piece], -steps[piece]])
+            sums = np.bincount(cells, weights, (stop - start) * width)
+            strip = np.asarray(sums, dtype=np.float64).reshape(-1, width)
             strip[0] += row
             strip[:, 0] -= row_steps[start:stop]
             for above, below in pairwise(strip):  # long rows: a tenth of the time of np.cumsum
@@ -479,26 +475,6 @@ class _Tree:
             values = np.cumsum(strip[:, :-1], axis=1)
             variance += float(row_sides[start:stop] @ (values**2 @ column_sides))
         return variance
-
-    def _strips(self, a: int, b: int) -> Iterator[tuple[int, int, Floats]]:
-        """Steps of the mean over all columns but two, on the grid of their cuts, some rows at once.
-
-        Yields the first row, the one after the last, and the steps (rows, cells + 1): a column more
-        than cells, for boxes that end where the space ends.
-        """
-        n_rows, width = len(self.cuts[a]) - 1, len(self.cuts[b])
-        cuts, leaves, signs = self.edges[a]
-        steps = signs * (self.parts / (self.sides[a] * self.sides[b]))[leaves]
-        firsts = cuts * width + self.starts[b][leaves]
-        lasts = cuts * width + self.ends[b][leaves]
-        rows_at_once = max(1, _CELLS // width)
-        for start in range(0, n_rows, rows_at_once):
-            stop = min(start + rows_at_once, n_rows)
-            piece = slice(*np.searchsorted(cuts, (start, stop)))
-            cells = np.concatenate([firsts[piece], lasts[piece]]) - start * width
-            weights = np.concatenate([steps[piece], -steps[piece]])
-            strip = np.bincount(cells, weights, (stop - start) * width)
-            yield start, stop, np.asarray(strip, dtype=np.float64).reshape(-1, width)
 
 
 def _read_tree(tree: Any, scales: Sequence[_Scale]) -> _Tree:

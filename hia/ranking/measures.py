@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from numpy.typing import NDArray
 from optuna.importance import (
     BaseImportanceEvaluator,
     FanovaImportanceEvaluator,
@@ -25,14 +24,13 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold, cross_val_score
 
-from hia.inputs import in_unit
+from hia.inputs import Floats, in_unit
+from hia.neighbours import Ints
 from hia.ranking import fanova_package
 from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
 from hia.space import Hyperparameter, to_distribution
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 Measure = Callable[..., Floats]
 
 # Numbers with at most so many possible values are given as categories to a method without levels.
@@ -195,23 +193,15 @@ class _Table(optuna.Study):
                 column = Hyperparameter(name, "float", low, high)
             values[name] = numbers.astype(float if column.kind == "float" else int).tolist()
             distributions[name] = to_distribution(column)
-        now = datetime.now()
+        state, now = TrialState.COMPLETE, datetime.now()
+        rows = enumerate(zip(trials.y.tolist(), *values.values(), strict=True))
         self._finished = [
             FrozenTrial(
-                number=number,
-                trial_id=number,
-                state=TrialState.COMPLETE,
-                value=float(value),
-                datetime_start=now,
-                datetime_complete=now,
-                params=dict(zip(values, row, strict=True)),
-                distributions=distributions,
-                user_attrs={},
-                system_attrs={},
-                intermediate_values={},
+                number, state, value, now, now, dict(zip(values, row, strict=True)), distributions,
+                user_attrs={}, system_attrs={}, intermediate_values={}, trial_id=number,
             )
-            for number, (value, *row) in enumerate(zip(trials.y, *values.values(), strict=True))
-        ]
+            for number, (value, *row) in rows
+        ]  # fmt: skip
 
     @property
     def directions(self) -> list[StudyDirection]:

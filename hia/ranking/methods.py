@@ -6,9 +6,7 @@
   own, so that no result depends on the order they come in.
 - A hyperparameter that a trial does not have (a missing value) cannot have had an effect there. It
   gets a value of other trials, drawn at random: so the trials fill the product space that all the
-  methods suppose, with a function that does not depend on it in these places. (A default value
-  would tell the methods which trials do not have it, and thereby what that depends on.)
-- Numbers on a logarithmic scale are given to the methods as logarithms, or with that measure.
+  methods suppose. (A default value would tell them which trials do not have it.)
 - A column with one value only has importance 0; no method is asked.
 - Slow methods get a random part of the rows, of a stated size.
 - Intervals are percentiles of the method on rows drawn with replacement, as many as there are,
@@ -25,9 +23,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hia.inputs import Floats
 from hia.ranking import measures
 from hia.ranking.columns import describe, read, read_target
-from hia.ranking.measures import Floats, Method, Trials
+from hia.ranking.measures import Method, Trials
 from hia.relief import shares
 from hia.space import Hyperparameter
 
@@ -81,13 +80,12 @@ def rank(
 
     table: one row per trial. target: the column to explain, numbers. columns: the hyperparameters,
     as `Hyperparameter` or as names, which are then inferred from the table; None infers which they
-    are (`hia.ranking.columns.infer`). method: a key of `METHODS`.
-    n_bootstrap: resamples of the intervals, 0 for none, at most the method's `max_bootstrap`.
-    n_permutations: for p-values, where the method has them (`NRReliefF.permutation_test`).
-    level: of the percentile intervals, between 0 and 1. maximize: whether large values of the
-    target are good, which only PED-ANOVA asks. missing: "draw" a value for hyperparameters that a
-    trial does not have (see the head of this module), or "drop" the trial. max_rows: instead of the
-    method's own. options: of the method.
+    are (`hia.ranking.columns.infer`). method: a key of `METHODS`. n_bootstrap: resamples of the
+    intervals, at most the method's `max_bootstrap`. n_permutations: for p-values, where the method
+    has them. level: of the intervals, between 0 and 1. maximize: whether large values of the target
+    are good, which only PED-ANOVA asks. missing: "draw" a value for hyperparameters that a trial
+    does not have, or "drop" the trial. max_rows: instead of the method's own. options: of the
+    method.
 
     Raises ValueError for a table or columns that do not fit each other, a wrong option, too few
     trials, a target that is the same in all of them, and what the method cannot do.

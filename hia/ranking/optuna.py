@@ -56,7 +56,16 @@ class _Evaluator(BaseImportanceEvaluator):
         """
         trials, parameters = read(study, target)
         if params is not None:
-            parameters = _select(parameters, params)
+            if not isinstance(params, list | tuple) or not all(isinstance(p, str) for p in params):
+                raise TypeError(f"params={params!r} is not a list of names")
+            names = [column.name for column in parameters]
+            for name in params:
+                if name not in names:
+                    known = ", ".join(names)
+                    raise ValueError(
+                        f"no completed trial has the parameter {name!r}; they have {known}"
+                    )
+            parameters = [parameters[names.index(name)] for name in params]
         if all(len(trials[column.name].dropna().unique()) <= 1 for column in parameters):
             return {column.name: 0.0 for column in parameters}
         options = {"n_bootstrap": 0, "random_state": self._seed, **self._options}
@@ -137,18 +146,6 @@ def read(
     table = pd.DataFrame(rows, columns=list(columns))
     table[name] = values
     return table, list(columns.values())
-
-
-def _select(parameters: Sequence[Hyperparameter], names: Any) -> list[Hyperparameter]:
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"params={names!r} is not a list of names")
-    columns = {column.name: column for column in parameters}
-    for name in names:
-        if name not in columns:
-            raise ValueError(
-                f"no completed trial has the parameter {name!r}; they have {', '.join(columns)}"
-            )
-    return [columns[name] for name in names]
 
 
 def _union(a: Hyperparameter, b: Hyperparameter) -> Hyperparameter:

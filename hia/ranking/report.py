@@ -73,9 +73,8 @@ def report(ranking: Ranking) -> str:
 
 def to_frame(rankings: Iterable[Ranking]) -> pd.DataFrame:
     """All rankings in one table: a row for each method and hyperparameter, with every digit."""
-    frames = [
-        ranking.table.reset_index().assign(
-            method=ranking.method,
+    tables = {
+        ranking.method: ranking.table.assign(
             target=ranking.target,
             trials=ranking.n_rows,
             level=ranking.level,
@@ -83,9 +82,8 @@ def to_frame(rankings: Iterable[Ranking]) -> pd.DataFrame:
             seconds=ranking.seconds,
         )
         for ranking in rankings
-    ]
-    table = pd.concat(frames, ignore_index=True)
-    return table[["method", "hyperparameter", *table.columns.drop(["method", "hyperparameter"])]]
+    }
+    return pd.concat(tables, names=["method"]).reset_index()
 
 
 def draw(rankings: Sequence[Ranking], path: Path) -> None:

@@ -119,15 +119,8 @@ def test_everything_can_be_said_on_the_command_line(csv, capsys, tmp_path) -> No
         ("trials.csv --target schedule", "trials.csv: column 'schedule' has 'cosine', which is no"),
         ("trials.csv --target accuracy --drop x", "trials.csv: there is no column 'x'; there are"),
         ("trials.csv --target accuracy --columns run", "'run' is no hyperparameter: text, diff"),
-        (
-            "trials.csv --target accuracy --columns lr --drop lr",
-            "'lr' cannot be chosen and dropped",
-        ),
         ("trials.csv --target accuracy --log schedule", "schedule: categories have no logarithm"),
-        ("trials.csv --target accuracy --log x", "trials.csv: 'x' is none of the hyperparameters"),
         ("trials.csv --target accuracy --kind depth", "--kind depth: is not NAME=KIND, with one"),
-        ("trials.csv --target accuracy --kind depth=int", "--kind depth=int: is not NAME=KIND"),
-        ("trials.csv --target accuracy --method anova", "no method 'anova'; there are all, nrre"),
         ("trials.csv --target accuracy --bootstrap -1", "n_bootstrap=-1 is not a whole number"),
         ("trials.csv --target accuracy --study one", "trials.csv: a file has no studies"),
         ("notes.txt --target a", "notes.txt: cannot be read"),
@@ -161,33 +154,43 @@ def test_the_command_knows_all_methods() -> None:
     assert set(METHODS) == set(command.METHODS)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        "none.csv --target y",
-        "trials.pkl --target y",
-        "trials.csv --target y --method anova",
-        "trials.csv --target y --kind depth=int",
-        "trials.csv --target y --study one",
-        "--help",
-        "--bootstrap x",
-    ],
-)
-def test_wrong_commands_are_refused_before_anything_slow_is_imported(arguments: str) -> None:
-    slow = "{'torch', 'pandas', 'sklearn', 'optuna', 'scipy', 'matplotlib'}"
+def test_wrong_commands_are_refused_before_anything_slow_is_imported(tmp_path) -> None:
+    (tmp_path / "trials.pkl").touch()
     code = (
         "import argparse, sys\n"
         "from hia.ranking import command\n"
         "parser = argparse.ArgumentParser()\n"
         "command.add_parser(parser.add_subparsers())\n"
-        "try:\n"
-        f"    options = parser.parse_args(['rank', *{arguments.split()!r}])\n"
-        "    options.run(options)\n"
-        "except (SystemExit, ValueError, OSError):\n"
-        f"    sys.exit(str({slow} & set(sys.modules) or 0))\n"
+        "for line in sys.argv[1:]:\n"
+        "    try:\n"
+        "        options = parser.parse_args(['rank', *line.split()])\n"
+        "        options.run(options)\n"
+        "    except (SystemExit, ValueError, OSError) as error:\n"
+        "        print(error, file=sys.stderr)\n"
+        "slow = {'torch', 'pandas', 'sklearn', 'optuna', 'scipy', 'matplotlib'}\n"
+        "print('imported:', slow & set(sys.modules))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert not done.stderr.endswith("}\n"), done.stderr  # the set of what was imported
+    lines = [
+        "none.csv --target y",
+        "trials.pkl --target y",
+        "none.csv --target y --method anova",
+        "none.csv --target y --kind depth=int",
+        "none.csv --target y --study one",
+        "none.csv --bootstrap x",
+        "--help",
+    ]
+    command = [sys.executable, "-c", code, *lines]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("imported: set()\n")
+    errors = [
+        "no such file",
+        "is neither .csv",
+        "no method 'anova'",
+        "--kind depth=int",
+        "no studies",
+    ]
+    for error in [*errors, "invalid int value: 'x'"]:
+        assert error in done.stderr
 
 
 # Files -----------------------------------------------------------------------------------------
@@ -326,13 +329,3 @@ def test_without_matplotlib_the_table_is_there(csv, capsys, monkeypatch) -> None
     assert main(["rank", "trials.csv", "--target", "accuracy", *QUICK]) == 1
     assert "drawing needs matplotlib: pip install matplotlib" in capsys.readouterr().err
     assert Path("trials-importance.csv").is_file()
-
-
-def test_nothing_here_needs_torch_or_draws_before_it_has_to() -> None:
-    code = (
-        "import sys; import hia.ranking.command, hia.ranking.optuna, hia.ranking.report; "
-        "sys.exit(sorted({'torch', 'matplotlib'} & set(sys.modules)) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stderr == ""
-    assert done.returncode == 0

@@ -570,22 +570,6 @@ def test_constant_trees_are_left_out_of_the_average():
     assert (fitted.marginal(0)["std"] > 0).any()
 
 
-def test_pairs_of_constant_trees_are_left_out_of_the_average():
-    X, y = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [1.0, 1.0, 2.0]
-    fitted = FAnova(n_trees=40, random_state=0).fit(X, y)
-    assert np.isnan(fitted.tree_importances_).any()
-    pairs = fitted.pair_importances()["weight"]
-    assert fitted.importances_.sum() + pairs.sum() == pytest.approx(1, rel=1e-12)
-
-
-def test_no_pair_explains_more_than_everything(monkeypatch):
-    """Rounding can make an interaction larger than the variance."""
-    X = np.random.default_rng(18).random((40, 2))
-    fitted = FAnova(n_trees=3, random_state=0).fit(X, X[:, 0] * X[:, 1])
-    monkeypatch.setattr(fanova._Tree, "interaction", lambda tree, a, b: 1.001 * tree.variance)
-    assert fitted.pair_importances()["weight"].tolist() == [1.0]
-
-
 def test_no_column_explains_more_than_everything():
     """A single column explains all, and by rounding up to 4e-16 more."""
     for seed in range(20):
