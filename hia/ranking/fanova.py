@@ -4,10 +4,9 @@ Each tree of a random forest of the performances is a function on the whole spac
 boxes, and its variance splits exactly into the parts of single hyperparameters, of pairs, and so
 on. Importance is a part's fraction of the whole, averaged over the trees (Algorithm 2).
 
-The parts need marginals: the mean of the tree over all hyperparameters but one or two. Instead of
-predicting at every mid-point (Algorithm 1), one prefix sum makes a whole marginal: a leaf adds its
-value times its volume in the other dimensions where its box starts, and subtracts it where the box
-ends. Two hyperparameters are the same on the grid of their cuts. Both are exact.
+The parts need marginals: the mean of the tree over all hyperparameters but one or two. One prefix
+sum makes a whole marginal, exactly: a leaf adds its value times its volume in the other dimensions
+where its box starts, and subtracts it where the box ends. (Algorithm 1 predicts at mid-points.)
 
 What the paper leaves open, and what differs from its authors' package:
 
@@ -17,8 +16,8 @@ What the paper leaves open, and what differs from its authors' package:
 - scikit-learn's trees cut numbers. Categories are put in the order of their mean performance, in
   which the best division of all rows is a cut (Fisher 1958; Breiman et al. 1984); the authors'
   trees choose subsets.
-- A missing value is an error: configurations without it fill no product space.
-- Constant trees have no variance to share out, and are left out of the average.
+- A missing value is an error: configurations without it fill no product space. Constant trees have
+  no variance to share out, and are left out of the average.
 """
 
 import contextlib
@@ -54,8 +53,7 @@ Ints = NDArray[np.intp]
 Codes = NDArray[np.float32]
 Name = str | int
 
-# Cells of a pair's grid worked on at once: the piece stays in cache, and memory does not grow with
-# the cuts of the pair.
+# Cells of a pair's grid worked on at once, so that they stay in cache.
 _CELLS = 1 << 16
 # Leaves whose values differ by less are rounding: performance has range 1 in the forest.
 _FLAT = 1e-12
@@ -139,10 +137,9 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:
         """Share out the variance of y, performance (n,), among the columns of X (n, K).
 
-        Raises ValueError for a wrong option; a missing or infinite value, one outside the declared
-        bounds or levels, one of 0 or less in a column of `log`; a column that is neither numeric
-        nor categorical, or has one value only (unless its bounds or levels are declared); y that is
-        constant or of another length than X; and where every tree is constant.
+        Raises ValueError for a wrong option; a missing or infinite value, or one that is not as
+        declared; a column that is neither numeric nor categorical, or has one value only (unless
+        declared); y that is constant or of another length than X; and constant trees only.
         """
         check_count("n_trees", self.n_trees)
         check_count("min_samples_leaf", self.min_samples_leaf)
@@ -187,8 +184,7 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
 
         Returns one row per unordered pair, largest first, equal ones in the order of the columns:
         columns `first`, `second` (in the order of the columns) and `weight` in [0, 1], the mean
-        over the trees. Together with `importances_` they sum to at most 1: the rest belongs to
-        interactions of three and more. Columns without names are x0, x1, ...
+        over the trees. With `importances_` they sum to at most 1. Names by default: x0, x1, ...
         """
         check_is_fitted(self, "importances_")
         pairs = list(combinations(range(self.n_features_in_), 2))
@@ -328,9 +324,7 @@ class _Scale:
 
     def below(self, thresholds: Floats) -> Floats:
         """(m,): share of the measure that has codes up to the thresholds (m,)."""
-        if self.levels is None:
-            return thresholds
-        return np.asarray((np.floor(thresholds) + 1) / len(self.levels))
+        return thresholds if self.levels is None else (np.floor(thresholds) + 1) / len(self.levels)
 
     def at(self, codes: Codes) -> Floats:
         """(n,) in [0, 1]: a place after all cuts below the codes (n,), before those above."""
@@ -350,8 +344,8 @@ class _Scale:
 
 def _read_bounds(label: str, values: pd.Series, bounds: Any) -> tuple[float, float]:
     """The bounds of a column of numbers (n,), declared or observed."""
-    numbers = read_numbers(values, label)
     if bounds is None:
+        numbers = read_numbers(values, label)
         span_of(numbers, label, "leave it out, or declare its bounds")
         return float(numbers.min()), float(numbers.max())
     with contextlib.suppress(TypeError, ValueError):
@@ -416,9 +410,8 @@ class _Tree:
     def effects(self) -> list[Floats]:
         """By column, (cells,): the mean over all other columns, as deviation from the tree's."""
         effects = []
-        for cuts, starts, ends, sides in zip(
-            self.cuts, self.starts, self.ends, self.sides, strict=True
-        ):
+        columns = zip(self.cuts, self.starts, self.ends, self.sides, strict=True)
+        for cuts, starts, ends, sides in columns:
             steps = self.parts / sides
             changes = np.bincount(starts, steps, len(cuts)) - np.bincount(ends, steps, len(cuts))
             effect = np.cumsum(changes[:-1])
