@@ -117,6 +117,7 @@ keys = pd.MultiIndex.from_frame(seeds[KEY])
 chosen = study.set_index(KEY)["accuracy"].reindex(keys.unique()).dropna()
 upper = chosen[chosen > chosen.groupby("dataset").transform("median")].index
 good = whole(seeds[keys.isin(upper)], rows_of_each=2)
+need(len(good), f"{trials} has too few of the configurations that were trained again")
 of_good = noise.seed_share(good)
 claim("the seed is a small part of the variance within a data set", share.high < 0.1)
 claim("the seed is a small part among the better half too", of_good.high < 0.1)
@@ -506,7 +507,9 @@ glue(
 # %%
 both = noise.beside_trial(halves, study)
 shift = both["accuracy"] - both["trial_accuracy"]
-of_halves = mean_agreement(list(noise.between_columns(both).values()))
+ordered = list(noise.between_columns(both).values())
+need(ordered, f"{trials} has too few of the configurations that were trained in bfloat16")
+of_halves = mean_agreement(ordered)
 
 
 def line(label, differences, tau):

@@ -11,6 +11,7 @@ import pytest
 from chapters import ROOT, page
 
 from hia import trials
+from run_notebooks import NotebookError
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
 
@@ -31,7 +32,11 @@ QUICK = {
     "method": {"n_neighbors": 3, "sigma": 1.0},
     "methods": {"shown": [50]},
     "multiverse": {"planted": ["batch_size"], "n_resamples": 5},
-    "noise": {"n_neighbors": 2, "n_samples": 2},
+    "noise": {
+        "n_neighbors": 2,
+        "n_samples": 2,
+        "trials": str(ROOT / "data" / "trials.parquet"),  # those that were trained again
+    },
     "pays": {"shown": [20, 100], "compared": 2},
     "perdataset": {"n_neighbors": 10, "n_trees": 2, "n_repeats": 1, "n_divided": 200},
     "reliability": {"n_subsets": 4, "n_neighbors": 5},
@@ -39,7 +44,7 @@ QUICK = {
     "setup": {"num_conv_layers": 3, "n_configurations": 20},
 }
 # Pages of trainings and measures beside the study, which may not have been recorded yet.
-RECORDED = ("intro", "methods", "multiverse", "noise", "pays", "perdataset", "screening")
+RECORDED = ("intro", "methods", "multiverse", "pays", "perdataset", "screening")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,6 +93,14 @@ def test_a_page_without_its_recordings_says_what_is_missing(
     assert not re.search(r"\bnan\b", shown)
 
 
+def test_noise_without_a_recording_says_how_to_make_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotebookError, match=r"replicates.parquet is missing; `hia record repl"):
+        page("noise")
+
+
 # Every weight of N-RReliefF below 0, as chance can have it with few CNNs; and no fanova package.
 NOTHING = """\
 import sys
@@ -109,7 +122,7 @@ sys.modules["fanova"] = None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["importance", "joint", "filters", "intro"])
+@pytest.mark.parametrize("name", ["importance", "filters", "intro"])
 def test_no_weight_above_0_and_no_fanova_are_results(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +130,16 @@ def test_no_weight_above_0_and_no_fanova_are_results(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     shown = page(name, **QUICK[name])
     assert ("**Missing here:** our weights by functional ANOVA" in shown) == (name == "importance")
+
+
+@pytest.mark.slow
+def test_without_a_weight_above_0_there_are_no_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOTHING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(NotebookError, match="failed: no weight of N-RReliefF is above 0"):
+        page("joint", **QUICK["joint"])
 
 
 @pytest.mark.slow
