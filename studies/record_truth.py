@@ -143,4 +143,4 @@ def _save(table: pd.DataFrame, asked: int, options: argparse.Namespace, **conten
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(recording.run(main))

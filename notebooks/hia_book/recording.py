@@ -6,6 +6,7 @@ the same command goes on. The cache knows a part by its arguments, not by the co
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -38,6 +39,15 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--again", action="store_true", help="forget what is finished")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
     return parser
+
+
+def run(main: Callable[[], int]) -> int:
+    """The exit status of a script, also where Ctrl-C ends it."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        print("\nstopped; what is finished is kept, and the same command goes on", file=sys.stderr)
+        return 130
 
 
 def compute(

@@ -32,6 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, cross_val_predict
 
 from hia import space
@@ -213,16 +214,12 @@ def quality(rows: pd.DataFrame) -> dict[str, float]:
     top = predicted >= np.quantile(predicted, 0.75)
     drawn = (rows["source"] == "random").to_numpy()
     return {
-        "r2": _explained(y, predicted),
-        "random": _explained(y[drawn], predicted[drawn]),
+        "r2": float(r2_score(y, predicted)),
+        "random": float(r2_score(y[drawn], predicted[drawn])),
         "spearman": float(spearmanr(y, predicted).statistic),
         "top": float(spearmanr(y[top], predicted[top]).statistic),
         "error": float(np.abs(y - predicted).mean()),
     }
-
-
-def _explained(y: Floats, predicted: Floats) -> float:
-    return float(1 - ((y - predicted) ** 2).mean() / y.var())
 
 
 def _forest() -> ExtraTreesRegressor:

@@ -35,8 +35,14 @@ COMMAND = """
 import slow
 from hia_book import recording
 
-options = recording.parser(None).parse_args()
-print(list(recording.compute(options, slow.square, [(n,) for n in range(8)], 8)))
+
+def main():
+    options = recording.parser(None).parse_args()
+    print(list(recording.compute(options, slow.square, [(n,) for n in range(8)], 8)))
+    return 0
+
+
+raise SystemExit(recording.run(main))
 """
 
 
@@ -44,13 +50,15 @@ def test_what_was_killed_goes_on(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "command.py").write_text(COMMAND)
     calls, command = tmp_path / "calls", [sys.executable, "command.py", "--cache", "cache"]
-    for _ in range(2):
+    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
         before = len(calls.read_text().split()) if calls.exists() else 0
-        killed = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+        killed = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         while not calls.exists() or len(calls.read_text().split()) < before + 3:
             time.sleep(0.01)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
+        killed.send_signal(number)
+        _, said = killed.communicate()
+        assert killed.returncode == code
+        assert ("the same command goes on" in said) == (number == signal.SIGINT)
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == f"{[n**2 for n in range(8)]}\n"
     assert "8/8" in done.stderr
