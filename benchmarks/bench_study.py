@@ -77,7 +77,7 @@ def main() -> None:
         path.write_text(f"[datasets.mnist]\nmodels = {models}\n", encoding="utf-8")
         plan = plans.load_plan(path)
         for workers in (1, 2):
-            storage = f"sqlite:///{folder}/{workers}.db"
+            storage = f"{folder}/{workers}.journal"
             start = time.perf_counter()
             with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
                 study.run(plan, storage, workers=workers, device="cpu")

@@ -1,8 +1,8 @@
 """Starts the command `hia`, also as `python -m hia`.
 
 To import PyTorch takes seconds, in which a Ctrl-C would end in a traceback, from wherever Python
-was, and some extension modules make another error of it. So `hia.cli` is imported here, after
-Ctrl-C has been told to end the process at once: nothing has begun that could be lost.
+was, and some extension modules make another error of it. So Ctrl-C ends the process at once until
+the command has what it needs (`hia.study.stopping`): nothing has begun that could be lost.
 """
 
 import os
@@ -14,12 +14,10 @@ from typing import NoReturn
 
 def main() -> int:
     """Run the command, see `hia.cli.main`."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # and not ignored, as for a job in the background
-        signal.signal(signal.SIGINT, _leave)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as for a
+        signal.signal(signal.SIGINT, _leave)  # job in the background
     from hia import cli
 
-    signal.signal(signal.SIGINT, before)
     try:
         return cli.main()
     except KeyboardInterrupt:  # before the command itself sees to it

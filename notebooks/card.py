@@ -110,7 +110,7 @@ for name, about in {
     if path.is_file():
         files.append((path, about, len(records.load(name, path))))
     else:
-        missing.append(f"`{path.name}` ({about}; `hia record {name}` makes it)")
+        missing.append(f"`{path.name}` ({about}; `hia study studies/{name}.csv` makes it)")
 own = Path(trials).parent == FOLDER
 show_table(
     pd.DataFrame(
@@ -189,9 +189,9 @@ show_table(
     "1 of the paper allows. Every load of the file checks types, ranges and what hangs together.",
 )
 extra = [
-    f"`{column}` in `{name}`: {text}"
+    f"`{column}` in `{name}`: {records.KEYS[column][1]}"
     for name, kind in records.TABLES.items()
-    for column, (_, text, _) in kind.key.items()
+    for column in kind.key
     if column not in COLUMNS
 ]
 show_text(

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Many machines
 #
-# A study lives in one database, its *storage*. By default that is an SQLite file under `runs/`,
-# which serves the processes of one machine. In a PostgreSQL server it serves as many machines as
+# A study lives in one place, its *storage*. By default that is a journal file under `runs/`, which
+# serves the processes of one machine. In a PostgreSQL server it serves as many machines as
 # reach the server: each runs the same command, and they share the work. This page has the commands.
 #
 # ## The commands
@@ -45,13 +45,13 @@
 # The first machine that runs it fills the queue and starts eight workers. The second does the same
 # and joins in; so does any other, at any time. Each command has a coordinator, which keeps trials
 # queued and counts what is left, and workers, which take them. They need not know of each other: a
-# trial is queued, taken and finished in a transaction, so each is there once. Every command ends
-# when the whole study has finished.
+# queued trial is taken once, and what two coordinators queue twice is trained once. Every command
+# ends when the whole study has finished.
 #
-# A worker that is killed is replaced. A machine that fails leaves trials whose heartbeat stops;
-# after 20 seconds another machine's worker takes them for dead, and they are trained anew. Ctrl-C
-# on one machine ends the workers of that machine. If the server restarts, all wait for about a
-# minute.
+# A worker that is killed is replaced. A machine that fails leaves trials of which nothing is
+# heard; after two and a half minutes another machine takes them for dead, and they are trained
+# anew. Ctrl-C on one machine ends the workers of that machine. If the server restarts, all wait
+# for about a minute.
 #
 # Random search gives the same rows whichever machine trains what, as far as they have the same kind
 # of processor. BOHB learns from what has finished, so its configurations depend on the order.
@@ -110,7 +110,7 @@ from hia.trials import load
 from hia_book.figures import show_table, show_text, use_style
 
 use_style()
-NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+NAMES = {"journal": "Journal file", "postgresql": "PostgreSQL"}
 # There is no such section before it has been measured.
 measured = None
 if Path(storage).is_file():
@@ -119,8 +119,9 @@ if Path(storage).is_file():
         "## How far a storage carries\n\n"
         "What follows was measured with trainings that take no time. A trial costs its worker "
         "processor time, most of it in the library between Python and the database. It costs a "
-        "PostgreSQL server processor time, too. An SQLite file has no server, but only one process "
-        "at a time can write: what all workers write, one after the other, is its limit."
+        "PostgreSQL server processor time, too. A journal file has no server, but only one process "
+        "at a time can write: what all workers write, one after the other, is its limit. Past a "
+        "few hundred workers, Optuna's `run_grpc_proxy_server` stands before the server."
     )
 
 # %%
@@ -153,7 +154,7 @@ if measured:
     largest = cost[cost["finished"] == cost["finished"].max()].set_index("storage")
     limits = []
     for kind, row in largest.iterrows():
-        one_at_a_time = row["writes_ms"] if kind == "sqlite" else row["server_ms"] / cores
+        one_at_a_time = row["writes_ms"] if kind == "journal" else row["server_ms"] / cores
         per_second = 1e3 / one_at_a_time
         limits.append(
             {

@@ -716,8 +716,8 @@ if spent is not None:
         )
     else:
         says.append(
-            "**Missing here:** the Plackett–Burman screen, which is not recorded: `hia record "
-            "screening`, then `python studies/record_truth.py cost`."
+            "**Missing here:** the Plackett–Burman screen, which is not recorded: `hia study "
+            "studies/screening.csv`, then `python studies/record_truth.py cost`."
         )
     refused = int((spent["problem"] != "").sum())
     if refused:

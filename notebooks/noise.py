@@ -51,7 +51,7 @@ NAMES = {0.25: "a quarter", 0.5: "half", 1.0: "all", 2.0: "twice"}  # of the stu
 KEY = ["dataset", "trial"]
 tables = {"replicates": replicates, "scaling": scaling, "precision": precision}
 for name, path in tables.items():
-    need(Path(path).is_file(), f"{path} is missing; `hia record {name}` makes it")
+    need(Path(path).is_file(), f"{path} is missing; `hia study studies/{name}.csv` trains it")
 
 
 def whole(table, rows_of_each):

@@ -141,8 +141,8 @@ def recorded() -> pd.DataFrame:
         table = records.load("screening", screening)
     except FileNotFoundError:
         show_text(
-            f"**Missing here:** `{screening}`. `hia record screening` trains the design and writes "
-            "it; this page made again then shows the results."
+            f"**Missing here:** `{screening}`. `hia study studies/screening.csv` trains the "
+            "design, `hia export` writes it; this page made again then shows the results."
         )
         return pd.DataFrame(columns=list(records.TABLES["screening"].columns))
     if datasets:
@@ -150,7 +150,10 @@ def recorded() -> pd.DataFrame:
     wanted = len(folded) * table["replicate"].nunique()
     size = table.groupby("dataset")["run"].transform("size")
     if partly := sorted(table.loc[size < wanted, "dataset"].unique()):
-        show_text(f"**Not complete:** {listed(partly)}, left out. `hia record screening` goes on.")
+        show_text(
+            f"**Not complete:** {listed(partly)}, left out. `hia study studies/screening.csv` goes "
+            "on."
+        )
     return table[size == wanted]
 
 

@@ -5,50 +5,59 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import multiprocessing
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import optuna
 import psutil
 import pytest
 
 from hia import datasets, space, trainer
-from hia.study import plans, processes
+from hia.study import plans, processes, worker
 from hia.study import run as study
-from hia.study.storage import Storage, opened
-from hia.study.storage import connect as _connect
+from hia.study.ledger import FINISHED, Ledger
+from hia.study.storage import connect
 
 IMAGES = 100  # 80 for training: a CNN takes some hundredths of a second
 TIMES = ("seconds", "cpu_seconds")
 HIA = [sys.executable, "-c", "import sys; from hia.cli import main; sys.exit(main())"]
-NUMBER = "select value_json from trial_user_attributes u where u.trial_id = t.trial_id"
-FINISHED = "t.state in ('COMPLETE', 'PRUNED')"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX's")
 needs_mount = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk"
 )
 
+_work = worker.work
 
-def connect(url: str) -> Storage:
-    """As that of `hia.study.storage`, closed when nothing refers to it any more."""
-    storage = _connect(url)
-    weakref.finalize(storage, storage.engine.dispose)
-    return storage
+
+def forked_work(*arguments: Any) -> None:
+    """A worker's work in a process that is forked."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as in a fresh Python
+    _work(*arguments)
+
+
+def fork_workers() -> None:
+    """From now on workers are forked, where `hia` starts a fresh Python for each, in seconds."""
+    fork = multiprocessing.get_context("fork")
+    processes.multiprocessing = SimpleNamespace(  # type: ignore[attr-defined]
+        get_context=lambda _: fork, parent_process=multiprocessing.parent_process
+    )
+    worker.work = forked_work
 
 
 class Disturbed:
     """A study of so many CNNs in a folder, and what is known of it.
 
-    url: of its storage; by default an SQLite file in the folder.
+    url: of its storage; by default a journal file in the folder.
     """
 
     def __init__(self, folder: Path, models: int, url: str | None = None) -> None:
@@ -56,9 +65,10 @@ class Disturbed:
         self.path = folder / "plan.toml"
         self.path.write_text(f"[datasets.digits]\nmodels = {models}\nmax_images = {IMAGES}\n")
         self.plan = plans.load_plan(self.path)
-        self.database = folder / "study.db"
-        self.url = url or f"sqlite:///{self.database}"
+        self.journal = folder / "study.journal"
+        self.url = url or str(self.journal)
         self.seen: dict[int, dict] = {}
+        self.reader: Any = None
 
     def start(self, workers: int = 2, **options: Any) -> subprocess.Popen:
         """`hia study` in a process group of its own; what it prints goes to a file."""
@@ -76,33 +86,28 @@ class Disturbed:
         return [*command, "--storage", self.url, "--recorded", str(self.folder / "nothing")]
 
     def output(self) -> str:
-        return (self.folder / "output.txt").read_text()
+        file = self.folder / "output.txt"
+        return file.read_text() if file.is_file() else ""
 
     def run(self, workers: int = 1, **options: Any) -> None:
         study.run(self.plan, self.url, workers=workers, device="cpu", report_seconds=1, **options)
 
+    def trials(self) -> list[optuna.trial.FrozenTrial]:
+        """Of all Optuna studies of the plan, as far as they are there."""
+        if self.reader is None:
+            if self.url == str(self.journal) and not self.journal.is_file():
+                return []
+            self.reader = connect(self.url)
+        names = set(optuna.get_all_study_names(self.reader)) - {"sessions"}
+        return [
+            trial
+            for name in sorted(names)
+            for trial in optuna.load_study(study_name=name, storage=self.reader).get_trials()
+        ]
+
     def rows(self) -> list[dict]:
         """The finished trials' rows, as they are in the storage."""
-        if self.url.startswith("sqlite"):
-            return self._rows()
-        with opened(self.url) as storage:
-            return [
-                row
-                for key in study._studies(self.plan)
-                for row in storage.rows(study._study(storage, *key)._study_id)
-            ]
-
-    def _rows(self) -> list[dict]:
-        """Past hia and Optuna, while both may be at work."""
-        query = f"select ({NUMBER} and u.key = 'row') from trials t where {FINISHED}"
-        with (
-            contextlib.suppress(sqlite3.OperationalError),  # not there yet
-            contextlib.closing(
-                sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=60)
-            ) as connection,
-        ):
-            return [json.loads(row) for (row,) in connection.execute(query)]
-        return []
+        return [trial.user_attrs["row"] for trial in self.trials() if trial.state in FINISHED]
 
     def wait(self, process: subprocess.Popen | Forked, more: int = 1) -> None:
         """Until so many more trials have finished than were seen at the last `look`."""
@@ -117,15 +122,21 @@ class Disturbed:
         assert self.seen.items() <= now.items()
         self.seen = now
 
+    def grow(self, models: int) -> None:
+        """Ask for so many more CNNs in the same storage."""
+        more = self.models + models
+        text = self.path.read_text().replace(f"models = {self.models}\n", f"models = {more}\n")
+        self.path.write_text(text)
+        self.models, self.plan = more, plans.load_plan(self.path)
+
+    def ledgers(self) -> list[Ledger]:
+        return [Ledger(series, connect(self.url)) for series in self.plan.series()]
+
     def assert_whole(self) -> None:
         """All CNNs of the plan are there, nothing is left over, and the export has them."""
         self.look()
         assert sorted(self.seen) == list(range(self.models))
-        with opened(self.url) as storage:
-            for ledger in study._ledgers(self.plan, storage):
-                ledger.read()
-                assert not ledger.open
-                assert not ledger.unfinished
+        assert all(trial.state.is_finished() for trial in self.trials())
         table = study.export(self.plan, self.url, self.folder / "export")
         assert list(table["trial"]) == list(range(self.models))
         assert all(row == undisturbed(number) for number, row in self.random_rows().items())
@@ -163,6 +174,8 @@ def undisturbed(number: int) -> dict:
             "precision": "float32",
             "lr_scale": "log",
             "processor": processes.describe_processor("cpu"),
+            "images_sha256": data.sha256,
+            "kernels": processes.describe_images("digits", "cpu")["kernels"],
         }
     return _undisturbed[number]
 

@@ -6,22 +6,13 @@ are forked, too, where `hia` starts a fresh Python for each.
 """
 
 import json
-import multiprocessing
 import os
 import signal
 import sys
-from types import SimpleNamespace
+
+from faults import fork_workers
 
 from hia import cli
-from hia.study import processes
-from hia.study import run as study
-
-work = study._work
-
-
-def forked_work(*arguments):
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as in a fresh Python
-    work(*arguments)
 
 
 def run(arguments: list[str], output: str) -> int:
@@ -30,11 +21,7 @@ def run(arguments: list[str], output: str) -> int:
     file = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for stream in (1, 2):
         os.dup2(file, stream)
-    fork = multiprocessing.get_context("fork")
-    processes.multiprocessing = SimpleNamespace(
-        get_context=lambda _: fork, parent_process=multiprocessing.parent_process
-    )
-    study._work = forked_work
+    fork_workers()
     return cli.main(arguments)
 
 

@@ -7,7 +7,7 @@ import os
 import platform
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -17,9 +17,11 @@ import psutil
 import torch
 
 from hia import datasets, trainer
+from hia.cpu import kernels
 
 # Versions that decide what a training computes.
 PACKAGES = ("torch", "numpy", "optuna", "scikit-learn")
+END_SECONDS = 5.0  # for a worker that is asked to end
 
 
 @contextlib.contextmanager
@@ -36,6 +38,8 @@ def spawned(
         for process in processes:
             process.terminate()
         for process in processes:
+            process.join(END_SECONDS)
+            process.kill()  # one that is stopped does not heed the polite signal
             process.join()
 
 
@@ -95,10 +99,23 @@ def describe_processor(device: str) -> str:
     return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
-def session(workers: int, device: str, names: Sequence[str]) -> dict[str, Any]:
+def describe_images(name: str, device: str) -> dict[str, Any]:
+    """What decides the trainings on a data set here, beside configuration and seed.
+
+    `available`: images; `images_sha256`; and, on a processor, `kernels.describe()`.
+    Raises DatasetError where the images cannot be had.
+    """
+    raw = datasets.read(name)
+    result = {"available": len(raw.labels), "images_sha256": raw.sha256}
+    if device == "cpu":
+        result["kernels"] = kernels.describe()
+    return result
+
+
+def session(workers: int, device: str, here: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Who trains now on these data sets, with which versions; for the provenance of what comes.
 
-    Raises DatasetError where the images of one of them cannot be had.
+    here: by data set, from `describe_images`.
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -108,21 +125,15 @@ def session(workers: int, device: str, names: Sequence[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "commit": commit(),
-        "data_sha256": {name: datasets.read(name).sha256 for name in names},
+        "data_sha256": {name: images["images_sha256"] for name, images in here.items()},
+        "kernels": next((images.get("kernels") for images in here.values()), None),
     }
 
 
 def commit() -> str | None:
     """The commit that the code is at, with `-dirty` where it was changed; None outside git."""
-    git = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--abbrev=40",
-        "--dirty",
-    ]
+    folder = str(Path(__file__).parent)
+    git = ["git", "-C", folder, "describe", "--always", "--abbrev=40", "--dirty"]
     try:
         return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

@@ -1,16 +1,11 @@
-"""The tables of the recorded experiments beside the study: their columns and checks.
+"""Tables of trainings with given configurations: replicates, scaling, precision, screening.
 
-- replicates: configurations of the study, each trained again with other seeds;
-- scaling: configurations of the study, each trained on fewer and on more images;
-- precision: configurations of the study, each trained again in bfloat16;
-- screening: the runs of a Plackett-Burman design (`hia_book.screening`), each with several seeds.
-
-One row per trained CNN, with the columns of `hia.trials` as far as they apply. The tables are
-Parquet files, data/replicates.parquet and so on; every load checks them.
+`studies/NAME.csv` says what is trained, `data/NAME.parquet` what came out: one row per CNN, with
+the columns of `hia.trials` as far as they apply, and key columns in place of a trial's number.
 """
 
-import math
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,60 +17,66 @@ from hia import space, trials
 from hia.trials import TrialsError
 
 FRACTIONS = (0.25, 0.5, 1.0, 2.0)
+# Key column -> (dtype, what it is, smallest value).
+KEYS = {
+    "trial": ("int64", "number of the configuration's trial in data/trials.parquet", 0),
+    "run": ("int64", "row of the design, from 0; the second half is the fold-over", 0),
+    "replicate": (
+        "int64",
+        "which of the trainings that differ in nothing but the seed, from 1",
+        1,
+    ),
+    "fraction": (
+        "float64",
+        "training images over those of the trial; 2 means all that the image file has where these "
+        "are less than twice as many, and `images` says how many",
+        0,
+    ),
+}
+# What a row has before it is trained, beside `dataset`, `source` and its key.
+GIVEN = (*space.SPACE, "images", "val_images", "seed", "precision")
 
 
 @dataclass(frozen=True)
 class Table:
-    """How a table differs from that of the trials.
+    """A recorded table. key: the columns that tell its rows apart, beside `dataset`."""
 
-    key: the columns that tell its rows apart, beside `dataset`: column -> (dtype, what it is,
-    smallest value). They replace `source` and `trial` where `trial` is not among them.
-    of: the columns whose rows share one configuration, on one set of validation images.
-    """
-
-    key: dict[str, tuple[str, str, float]]
-    of: tuple[str, ...]
+    key: tuple[str, ...]
 
     @property
-    def columns(self) -> dict[str, tuple[str, str]]:
-        """Column -> (dtype, what it is), in the order of the file."""
-        first = {"dataset": trials.COLUMNS["dataset"]}
-        if "trial" in self.key:
-            first["source"] = trials.COLUMNS["source"]
-        first |= {name: (dtype, text) for name, (dtype, text, _) in self.key.items()}
-        return first | {
-            name: column
-            for name, column in trials.COLUMNS.items()
-            if name not in first and name not in ("source", "trial", "lr_scale")
-        }
+    def columns(self) -> tuple[str, ...]:
+        """In the order of the file."""
+        return tuple(columns(self.key))
 
-
-_TRIAL = ("int64", "number of the configuration's trial in data/trials.parquet", 0)
-_REPLICATE = ("int64", "which of the trainings that differ in nothing but the seed, from 1", 1)
 
 TABLES = {
-    "replicates": Table({"trial": _TRIAL, "replicate": _REPLICATE}, ("dataset", "trial")),
-    "scaling": Table(
-        {
-            "trial": _TRIAL,
-            "fraction": (
-                "float64",
-                "training images over those of the trial; 2 means all that the image file has "
-                "where these are less than twice as many, and `images` says how many",
-                min(FRACTIONS),
-            ),
-        },
-        ("dataset", "trial"),
-    ),
-    "precision": Table({"trial": _TRIAL}, ("dataset", "trial")),
-    "screening": Table(
-        {
-            "run": ("int64", "row of the design, from 0; the second half is the fold-over", 0),
-            "replicate": _REPLICATE,
-        },
-        ("dataset", "run"),
-    ),
+    "replicates": Table(("trial", "replicate")),
+    "scaling": Table(("trial", "fraction")),
+    "precision": Table(("trial",)),
+    "screening": Table(("run", "replicate")),
 }
+
+
+def key_columns(table: Iterable[Any]) -> tuple[str, ...]:
+    """The key columns among the columns of a table. Raises TrialsError where there is none."""
+    names = set(table)
+    if not names & set(KEYS):
+        raise TrialsError(f"a key column is missing, one of {', '.join(KEYS)}")
+    return tuple(name for name in KEYS if name in names)
+
+
+def columns(key: Sequence[str]) -> list[str]:
+    """The columns of a table with such a key."""
+    first = ["dataset", *(["source"] if "trial" in key else []), *key]
+    return first + [
+        name for name in trials.COLUMNS if name not in (*first, "source", "trial", "lr_scale")
+    ]
+
+
+def given_columns(key: Sequence[str]) -> list[str]:
+    """The columns of the configurations to train, with such a key."""
+    given = {"dataset", "source", *KEYS, *GIVEN}
+    return [name for name in columns(key) if name in given]
 
 
 def load(name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -83,7 +84,17 @@ def load(name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Raises FileNotFoundError, or TrialsError naming the file, the column and the first bad value.
     """
-    return trials.read(path, partial(check, name), "such table", f"hia record {name}")
+    command = f"hia study studies/{name}.csv"
+    return trials.read(path, partial(check, name), "such table", command)
+
+
+def load_any(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A table of trials, or one with any key. Raises as `load`."""
+
+    def checked(table: pd.DataFrame) -> pd.DataFrame:
+        return trials.check(table) if "lr_scale" in table else check_key(table, key_columns(table))
+
+    return trials.read(path, checked, "table of trials", "hia export")
 
 
 def save(name: str, table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -92,61 +103,60 @@ def save(name: str, table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 def check(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A table by its name in `TABLES`, see `check_key`."""
+    return check_key(table, TABLES[name].key)
+
+
+def check_key(table: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
     """The table with the columns' types set, sorted by data set and key, after all checks.
 
-    Beside those of `hia.trials.check`: no training occurs twice; what is said to share a
-    configuration does; replicates differ in their seeds; and more is more in the scaling.
+    What it shares with the table of trials is checked as there; and no training occurs twice.
     Raises TrialsError naming the column, the first row at fault and what would be right.
     """
-    if name not in TABLES:
-        raise ValueError(f"unknown table {name!r}; known are {', '.join(TABLES)}")
-    kind = TABLES[name]
-    if missing := [column for column in kind.columns if column not in table]:
+    names = columns(key)
+    if missing := [column for column in names if column not in table]:
         raise TrialsError(f"column {missing[0]!r} is missing")
-    if unknown := [column for column in table if column not in kind.columns]:
-        raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(kind.columns)}")
-    for column, (dtype, _, low) in kind.key.items():
-        right = f"must be a {'whole ' if dtype == 'int64' else ''}number from {low:g}"
+    if unknown := [column for column in table if column not in names]:
+        raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(names)}")
+    for column in key:
+        dtype, _, low = KEYS[column]
+        right = f"must be a {'whole ' if dtype == 'int64' else ''}number from {low}"
         _refuse(table, column, [not _is_number(v, dtype, low) for v in table[column]], right)
-    # What the table shares with that of the trials is checked as there, with its own numbers.
     stand_in: dict[str, Any] = {"trial": np.arange(len(table)), "lr_scale": "log"}
     if "source" not in table:
         stand_in["source"] = "random"
     shared = table.assign(**stand_in)[list(trials.COLUMNS)].reset_index(drop=True)
     checked = trials.check(shared).sort_values("trial", ignore_index=True)
-    for column, (dtype, _, _) in kind.key.items():
-        checked[column] = table[column].to_numpy().astype(dtype)
-    checked = checked[list(kind.columns)]
-    _check_groups(name, checked)
-    return checked.sort_values(["dataset", *kind.key], ignore_index=True)
+    for column in key:
+        checked[column] = table[column].to_numpy().astype(KEYS[column][0])
+    _refuse(checked, key[-1], checked.duplicated(["dataset", *key]), "must occur once")
+    return checked[names].sort_values(["dataset", *key], ignore_index=True)
 
 
-def _check_groups(name: str, table: pd.DataFrame) -> None:
-    kind = TABLES[name]
-    last = list(kind.key)[-1]
-    _refuse(table, last, table.duplicated(["dataset", *kind.key]), "must occur once")
-    # For every row, the first row of its group.
-    _, first, group = np.unique(
-        table.groupby(list(kind.of)).ngroup(), return_index=True, return_inverse=True
-    )
-    right = f"must be the same in all rows of {' and '.join(kind.of)}"
-    for column in [
-        *space.SPACE,
-        "val_images",
-        "precision",
-        "seed" if name == "scaling" else "images",
-    ]:
-        values = [None if pd.isna(value) else value for value in table[column]]
-        there = zip(values, first[group], strict=True)
-        _refuse(table, column, [value != values[row] for value, row in there], right)
-    if name == "scaling":
-        _refuse(table, "fraction", ~table["fraction"].isin(FRACTIONS), f"is none of {FRACTIONS}")
-        ordered = table.sort_values(["dataset", "trial", "fraction"])
-        fewer = ordered.groupby(["dataset", "trial"])["images"].diff() <= 0
-        _refuse(table, "images", fewer.sort_index(), "must grow with the fraction")
-    else:
-        twice = table.duplicated([*kind.of, "seed"])
-        _refuse(table, "seed", twice, "must occur once among the replicates")
+def read_given(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The configurations to train in a CSV file, checked.
+
+    Its columns are `given_columns`, with at least one of `KEYS`. Raises TrialsError naming the
+    file, the column and the first bad value.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except (ValueError, OSError) as error:
+        raise TrialsError(f"{path}: cannot be read as CSV ({error})") from error
+    try:
+        key = key_columns(table)
+        names = given_columns(key)
+        if missing := [name for name in names if name not in table]:
+            raise TrialsError(f"column {missing[0]!r} is missing")
+        # A stand-in for what a training adds lets `check` look at the rest.
+        epochs = [[1.0] * int(n) if _is_number(n, "int64", 1) else [] for n in table["epoch"]]
+        ones = ("accuracy", "loss", "seconds", "cpu_seconds", "parameters", "flops")
+        results = dict.fromkeys(ones, 1)
+        trained = table.assign(**results, diverged=False, processor="none")
+        trained["accuracy_per_epoch"] = pd.Series(epochs, table.index, dtype=object)
+        return check_key(trained, key)[names]
+    except TrialsError as error:
+        raise TrialsError(f"{path}: {error}") from None
 
 
 def _is_number(value: Any, dtype: str, low: float) -> bool:
@@ -155,7 +165,7 @@ def _is_number(value: Any, dtype: str, low: float) -> bool:
     ):
         return False
     number = float(value)
-    return math.isfinite(number) and number >= low and (dtype != "int64" or number.is_integer())
+    return np.isfinite(number) and number >= low and (dtype != "int64" or number.is_integer())
 
 
 def _refuse(table: pd.DataFrame, column: str, bad: Any, right: str) -> None:

@@ -18,7 +18,8 @@ import torch
 
 import hia.__main__
 from hia import datasets, space, trainer, trials
-from hia.cli import MEAN_TOLERANCE, TOLERANCE, main
+from hia.cli import main
+from hia.commands import MEAN_TOLERANCE, TOLERANCE
 from hia.study import plans, processes
 from hia.study import run as study
 
@@ -69,7 +70,7 @@ def changed(table: pd.DataFrame, shift: float, processor: str | None = None) -> 
 # Help -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["", "study", "export", "verify"])
+@pytest.mark.parametrize("command", ["", "study", "plan", "export", "verify", "rank"])
 def test_help(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])
@@ -85,6 +86,31 @@ def test_wrong_usage_is_exit_code_2(capsys, arguments):
         main(arguments)
     assert ended.value.code == 2
     assert "usage: hia" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["study", "none.toml"], ["rank", "--help"]])
+def test_what_needs_nothing_imports_nothing(arguments):
+    code = f"""
+import sys
+from hia import cli
+try:
+    cli.main({arguments})
+except SystemExit:
+    pass
+assert not {{"torch", "optuna"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_ranking_does_without_pytorch(plan, table):
+    trials.save(table, "trials.parquet")
+    code = """
+import sys
+from hia import cli
+assert cli.main(["rank", "trials.parquet", "--target", "accuracy"]) in (0, 1)
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_the_command_is_installed():
@@ -119,8 +145,9 @@ def test_a_broken_plan(capsys, plan):
     [
         (["--workers", "0"], "workers: 0 is not a positive number"),
         (["--device", "gpu"], "device: 'gpu' is not one of auto, cpu, cuda"),
-        (["--storage", "nonsense"], "storage nonsense: Could not parse"),
-        (["--storage", "sqlite:////nowhere/at/all.db"], "storage sqlite:////nowhere/at/all.db: "),
+        (["--storage", "nonsense"], r"storage nonsense: neither a file NAME\.journal nor a"),
+        (["--storage", "sqlite:///a.db"], "storage sqlite:///a.db: SQLite gives one trial to"),
+        (["--storage", "no/where.journal"], r"storage no/where\.journal: No such file"),
     ],
 )
 def test_wrong_options_of_a_study(capsys, plan, options, message):
@@ -151,7 +178,7 @@ def test_a_broken_export_is_not_taken_over(capsys, plan):
 
 
 def test_nothing_to_export(capsys, plan):
-    fails(capsys, ["export", "plan.toml"], "no trial of plan plan has finished yet")
+    fails(capsys, ["export", "plan.toml"], r"plan\.journal: there is no such storage")
     assert not Path("data").exists()
 
 
@@ -216,7 +243,7 @@ def test_a_changed_row_is_not_verified(capsys, plan, table):
 def test_another_processor_has_a_tolerance(capsys, plan, table, shift, code):
     assert verify(changed(table, shift, "another processor")) == code
     printed = capsys.readouterr().out
-    assert f"other processors: largest difference {shift:.4f} (allowed 0.1), mean" in printed
+    assert f"largest difference {shift:.4f} (allowed 0.1), mean" in printed
     assert printed.endswith("\nNOT verified\n" if code else "\nverified\n")
 
 
@@ -228,14 +255,17 @@ def test_a_study_goes_on_from_its_export_and_is_exported(capsys, plan, table):
     plan.write_text(PLAN.replace("10", "4"))
     trials.save(table, "data/trials.parquet")
     assert main(["study", "plan.toml", "--device", "cpu"]) == 0
-    assert capsys.readouterr().out == "4 of 4 CNNs\n"
-    assert Path("runs", "plan.db").is_file()
+    assert capsys.readouterr().out.splitlines() == [
+        f"{Path('data', 'trials.parquet')}: 4 rows are taken over",
+        "4 of 4 CNNs",
+    ]
+    assert Path("runs", "plan.journal").is_file()
     assert main(["export", "plan.toml", "--to", "out"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "source   random",
         "dataset        ",
         "digits        4",
-        f"4 rows written to {Path('out', 'trials.parquet')}",
+        f"4 of 4 rows written to {Path('out', 'trials.parquet')}",
     ]
     exported, recorded = trials.load("out/trials.parquet"), trials.load("data/trials.parquet")
     for frame in (exported, recorded):

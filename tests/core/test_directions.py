@@ -51,8 +51,7 @@ def test_imports_go_one_way() -> None:
     assert {"study", "ranking", "cli", *CORE} <= set(found)
     core = {f"hia.{name}" for name in CORE}
     for room, names in found.items():
-        if room != "study":  # whose experiments still ask for the screening design
-            assert "hia_book" not in names, room
+        assert "hia_book" not in names, room
         own = {name for name in names if name.startswith("hia.")} - {f"hia.{room}"}
         if room in ("study", "ranking", *CORE):
             assert own <= core, room

@@ -26,7 +26,8 @@ def heed_ctrl_c() -> Iterator[None]:
 
 
 def start(folder: Path, *options: str, **environment: str) -> "subprocess.Popen[str]":
-    """`hia study` of a plan that there is not: had it begun, that is what it would say."""
+    """`hia study` of a plan that is none: had it begun, that is what it would say."""
+    (folder / "none.toml").write_text("nothing")
     command = [sys.executable, "-m", "hia", "study", "none.toml", *options]
     path = os.pathsep.join([str(folder), str(ROOT)])
     return subprocess.Popen(

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
-import sqlite3
-import subprocess
-import sys
+from collections.abc import Callable
 
 import pytest
 from faults import (
     Disturbed,
     Forked,
-    connect,
     ended,
     fill_up,
     gone,
@@ -22,15 +18,13 @@ from faults import (
     posix,
     small_disk,
     until,
-    workers,
+    zygote,
 )
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from hia import trials
-from hia.study import plans
-from hia.study import run as study
-from hia.study.storage import StorageError
+from hia.study import ledger, worker
+from hia.study.storage import StorageError, connect, without_password
 
 pytestmark = pytest.mark.slow
 
@@ -41,20 +35,33 @@ def impatient(monkeypatch):
     monkeypatch.setattr("hia.study.storage.PATIENCE", (0.1, 0.1))
 
 
+@pytest.fixture(scope="module")
+def start():
+    """Starts a study with two workers, in no time."""
+    with zygote() as starting:
+        yield starting
+
+
+Start = Callable[[Disturbed], Forked]
+
+
+# Workers, coordinators, machines ----------------------------------------------------------------
+
+
 @posix
-def test_killed_workers_and_coordinators_lose_nothing(tmp_path):
-    disturbed = Disturbed(tmp_path, 30)
+def test_killed_workers_and_coordinators_lose_nothing(tmp_path, start: Start):
+    disturbed = Disturbed(tmp_path, 40)
     rng = random.Random(0)
-    with ended(disturbed.start()) as process:
-        for _ in range(3):
-            disturbed.wait(process, more=2)
-            until(lambda: bool(workers(process)))
-            rng.choice(workers(process)).kill()
-            disturbed.look()
-        disturbed.wait(process)
-        left = workers(process)
-        process.kill()
-        until(lambda: gone(left))
+    process = start(disturbed)
+    for _ in range(3):
+        disturbed.wait(process, more=2)
+        until(lambda: bool(process.workers()))
+        rng.choice(process.workers()).kill()
+        disturbed.look()
+    disturbed.wait(process)
+    left = process.workers()
+    process.kill()
+    until(lambda: gone(left))
     assert "a worker was killed (SIGKILL), another takes its place" in disturbed.output()
     assert "Traceback" not in disturbed.output()
     disturbed.look()
@@ -64,126 +71,137 @@ def test_killed_workers_and_coordinators_lose_nothing(tmp_path):
 
 
 @posix
-def test_a_worker_whose_coordinator_died_while_it_started_ends(tmp_path):
-    disturbed = Disturbed(tmp_path, 3)
-    study._queue(study._ledgers(disturbed.plan, connect(disturbed.url)))
-    code = """
-import os, signal, sys
-from hia.study import plans, processes, run as study
-plan = plans.load_plan(sys.argv[1])
-print(processes.start(study._work, (plan, sys.argv[2], "cpu", 0)).pid, flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    command = [sys.executable, "-c", code, str(disturbed.path), disturbed.url]
-    with ended(
-        subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
-    ) as process:
-        assert process.stdout is not None
-        with process.stdout:
-            worker = Forked(int(process.stdout.readline()))
-        assert process.wait() == -signal.SIGKILL
-        worker.wait()
-    assert not disturbed.rows()
+def test_a_whole_machine_that_is_killed_goes_on(tmp_path, start: Start):
+    disturbed = Disturbed(tmp_path, 30)
+    process = start(disturbed)
+    disturbed.wait(process, more=3)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    disturbed.look()
+    disturbed.run(workers=2)
+    disturbed.assert_whole()
 
 
-def test_a_worker_that_is_killed_again_and_again_ends_the_study(tmp_path, monkeypatch):
-    disturbed = Disturbed(tmp_path, 3)
-    monkeypatch.setattr(study, "_work", kill_self)
-    with pytest.raises(RuntimeError, match="a worker ended with exit code -9"):
-        disturbed.run()
+@posix
+def test_a_worker_that_is_stopped_does_not_keep_a_study_from_ending(tmp_path, start: Start):
+    disturbed = Disturbed(tmp_path, 30)
+    process = start(disturbed)
+    disturbed.wait(process)
+    # One that waits for work, or its trial would be taken for lost only after minutes.
+    until(lambda: len(disturbed.rows()) >= 29 or process.poll() is not None)
+    stopped = process.workers()
+    for one in stopped[:1]:
+        one.suspend()
+    until(lambda: process.poll() is not None or len(disturbed.rows()) < 30)
+    process.wait() if len(disturbed.rows()) == 30 else os.killpg(process.pid, signal.SIGKILL)
+    until(lambda: gone(stopped))
+    disturbed.run()
+    disturbed.assert_whole()
 
 
 def kill_self(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_trial_of_a_machine_that_died_is_found_and_done(tmp_path):
-    """By its missing heartbeat alone: nobody here knows that machine's processes."""
+def fail_to_start(*_: object) -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(("work", "code"), [(kill_self, -9), (fail_to_start, 3)])
+def test_workers_that_end_again_and_again_end_the_study(tmp_path, monkeypatch, work, code):
+    disturbed = Disturbed(tmp_path, 3)
+    monkeypatch.setattr(worker, "work", work)
+    with pytest.raises(RuntimeError, match=f"a worker ended with exit code {code} .* are kept"):
+        disturbed.run()
+
+
+@pytest.mark.parametrize("name", ["elsewhere:1", None])
+def test_a_trial_of_a_machine_that_died_is_found_and_done(tmp_path, monkeypatch, name):
+    """By the clock of this machine, whatever that one's said; also killed as it took the trial."""
     disturbed = Disturbed(tmp_path, 4)
-    storage = connect(disturbed.url)
-    study._queue(study._ledgers(disturbed.plan, storage))
-    taken = study._study(storage, "digits", "random").get_trials()[1]
-    storage.set_trial_state_values(taken._trial_id, TrialState.RUNNING)
-    storage.set_trial_user_attr(taken._trial_id, "worker", "elsewhere:1")
-    with contextlib.closing(sqlite3.connect(disturbed.database)) as connection, connection:
-        connection.execute("update trial_heartbeats set heartbeat = datetime('now', '-1 minute')")
+    book, _ = disturbed.ledgers()
+    book.look()
+    trial = book.study.ask()
+    if name:
+        trial.set_user_attr("worker", name)
+    book.look()
+    assert len(book.study.get_trials(states=(TrialState.RUNNING,))) == 1
+    monkeypatch.setattr(ledger, "STALE_SECONDS", -1.0)
+    book.look()
+    assert [one.number for one in book.study.get_trials(states=(TrialState.FAIL,))] == [0]
+    monkeypatch.undo()
     disturbed.run()
     disturbed.assert_whole()
-    assert storage.get_trial(taken._trial_id).state == TrialState.FAIL
+
+
+def test_a_worker_that_lives_is_not_taken_for_dead(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
+    disturbed = Disturbed(tmp_path, 4)
+    book, _ = disturbed.ledgers()
+    book.look()
+    trial = book.study.ask()
+    seen = set()
+    with worker._beating(trial):
+        while len(seen) < 3:  # different looks, each of which starts the clock anew
+            book.look()
+            seen.add(book.changes[trial.number])
+    assert len({what for what, _ in seen}) == 3
 
 
 def test_a_worker_that_was_taken_for_dead_does_no_harm(tmp_path):
-    """It slept while another trained its trial: what it brings comes too late, and it goes on."""
+    """It slept while another trained its trial: what it brings comes too late."""
     disturbed = Disturbed(tmp_path, 2)
-    storage = connect(disturbed.url)
-    ledgers = study._ledgers(disturbed.plan, storage)
-    study._queue(ledgers)
-    late = study._study(storage, "digits", "random")
-    with pytest.warns(UserWarning, match="Heartbeat of storage"):
-        slow = late.ask()
-    storage.set_trial_state_values(slow._trial_id, TrialState.FAIL)
+    random_search, _ = disturbed.ledgers()
+    random_search.look()
+    slow = random_search.study.ask()
+    random_search.study.tell(slow.number, state=TrialState.FAIL)
     disturbed.run()
-    disturbed.look()
-    for bring in (
-        lambda: slow.set_user_attr("row", {"trial": 0}),
-        lambda: storage.set_trial_state_values(slow._trial_id, TrialState.COMPLETE, [0.5]),
-    ):
-        with pytest.raises(UpdateFinishedTrialError):
-            bring()
+    with pytest.raises(UpdateFinishedTrialError):
+        slow.set_user_attr("row", {"trial": 0})
+    disturbed.assert_whole()
+
+
+def test_what_is_not_asked_for_or_already_there_is_not_trained(tmp_path):
+    """A larger plan's trials, and those that two coordinators queue at the same time."""
+    disturbed = Disturbed(tmp_path, 30)
+    views = [disturbed.ledgers() for _ in range(2)]
+    for view in views:
+        for book in view:
+            book._fill()  # without a look at what the other did
+    smaller = Disturbed(tmp_path, 8)
+    smaller.run()
+    assert sorted(row["trial"] for row in smaller.rows()) == list(range(8))
+    disturbed = Disturbed(tmp_path, 30)
+    disturbed.run(workers=2)
     disturbed.assert_whole()
 
 
 @posix
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_a_polite_kill_end_cleanly(tmp_path, how):
+def test_ctrl_c_and_a_polite_kill_end_cleanly(tmp_path, start: Start, how):
     """Ctrl-C goes to the whole group, a polite kill to the coordinator."""
     disturbed = Disturbed(tmp_path, 500)
-    with ended(disturbed.start()) as process:
-        disturbed.wait(process, more=3)
-        left = workers(process)
-        if how == signal.SIGINT:
-            os.killpg(process.pid, how)
-        else:
-            process.send_signal(how)
-        assert process.wait(timeout=60) == 130
-        assert gone(left)
+    process = start(disturbed)
+    disturbed.wait(process, more=3)
+    left = process.workers()
+    os.killpg(process.pid, how) if how == signal.SIGINT else os.kill(process.pid, how)
+    process.wait()
+    assert gone(left)
     printed = disturbed.output()
     assert "stopped; finished trials are kept, and the same command goes on" in printed
     assert "Traceback" not in printed
     disturbed.look()
-    storage = connect(disturbed.url)
-    for key in study._studies(disturbed.plan):
-        assert not study._study(storage, *key).get_trials(states=(TrialState.RUNNING,))
+    assert not [one for one in disturbed.trials() if one.state == TrialState.RUNNING]
 
 
 @posix
 def test_two_coordinators_do_no_harm(tmp_path):
-    """Started at the same moment on a storage that neither has made yet."""
-    disturbed = Disturbed(tmp_path, 30)
-    both = [disturbed.start(workers=1) for _ in range(2)]
-    with ended(both[0]), ended(both[1]):
-        assert [process.wait(timeout=600) for process in both] == [0, 0], disturbed.output()
+    """The command itself, started twice at the same moment on a storage that is not there yet."""
+    disturbed = Disturbed(tmp_path, 60)
+    with ended(disturbed.start(1)) as first, ended(disturbed.start(1)) as second:
+        assert [one.wait(timeout=900) for one in (first, second)] == [0, 0], disturbed.output()
     assert "Traceback" not in disturbed.output()
     disturbed.assert_whole()
-    hosts = {
-        trial.user_attrs["worker"]
-        for key in study._studies(disturbed.plan)
-        for trial in study._study(connect(disturbed.url), *key).get_trials()
-    }
-    assert len(hosts) == 2  # both worked
-
-
-def test_two_coordinators_do_not_queue_a_number_twice(tmp_path):
-    """Each with its own, old view of what is there."""
-    disturbed = Disturbed(tmp_path, 30)
-    views = [study._ledgers(disturbed.plan, connect(disturbed.url)) for _ in range(2)]
-    for ledgers in views:
-        for ledger in ledgers:
-            ledger.fill()  # without a look at what the other did
-    for ledger in views[1]:
-        ledger.read()
-        numbers = [number for number, _ in ledger.open.values()]
-        assert len(numbers) == len(set(numbers)) == min(study.QUEUE, len(ledger.unfinished))
 
 
 def test_two_coordinators_take_the_same_export_over_once(tmp_path):
@@ -192,48 +210,30 @@ def test_two_coordinators_take_the_same_export_over_once(tmp_path):
     before.assert_whole()
     (tmp_path / "second").mkdir()
     after = Disturbed(tmp_path / "second", 10)
-    views = [connect(after.url) for _ in range(2)]
-    ledgers = study._ledgers(after.plan, views[0])
-    table = trials.load(tmp_path / "export" / "trials.parquet")
-    study._take_over(after.plan, views[1], tmp_path / "export", {"digits": 100})
-    for ledger in ledgers:  # which has not looked since
-        rows = table[table["source"] == ledger.kind].to_dict("records")
-        ledger.add({row["trial"]: study._as_optuna(after.plan, row) for row in rows})
-    after.assert_whole()
-    assert after.seen == before.seen
+    late = after.ledgers()
+    after.run(recorded=tmp_path / "export")
+    for book in late:  # which has not looked since
+        for row in before.rows():
+            if row["source"] == ("bohb" if book.series.bohb else "random"):
+                book.add(row)
+    table = ledger.Ledger(after.plan.series()[0], connect(after.url)).rows
+    assert len(table) == 7
+    assert {row["trial"]: row for row in table.values()}.items() <= before.seen.items()
 
 
-def test_a_plan_does_not_go_on_with_other_images(tmp_path):
-    disturbed = Disturbed(tmp_path, 3)
-    disturbed.run()
-    disturbed.path.write_text("[datasets.digits]\nmodels = 4\nmax_images = 150\n")
-    other = plans.load_plan(disturbed.path)
-    right = "plan plan: digits with 150 images in float32, but the storage holds .* 100 images"
-    with pytest.raises(plans.PlanError, match=right):
-        study.run(other, disturbed.url, device="cpu")
-    with pytest.raises(plans.PlanError, match=right):
-        study.export(other, disturbed.url, tmp_path / "other")
-    disturbed.assert_whole()
-
-
-# The disk ---------------------------------------------------------------------------------------
+# The storage ------------------------------------------------------------------------------------
 
 
 @needs_mount
 def test_a_full_disk_ends_the_study_and_room_lets_it_go_on(tmp_path, impatient):
-    with small_disk(tmp_path / "disk", "32m"):
-        disturbed = Disturbed(tmp_path / "disk", 20)
-        disturbed.run()  # makes the tables; what is asked for below comes on top
-        disturbed.path.write_text(disturbed.path.read_text().replace("= 20", "= 30"))
-        disturbed.models, disturbed.plan = 30, plans.load_plan(disturbed.path)
-        # Room for SQLite's shared memory and a note of the session, but not for the queue.
-        fill_up(tmp_path / "disk" / "filler", leave=60_000)
-        with pytest.raises(
-            StorageError, match=r"study\.db: database or disk is full; finished trials are"
-        ):
+    with small_disk(tmp_path / "disk", "4m"):
+        disturbed = Disturbed(tmp_path / "disk", 10)
+        disturbed.run()
+        disturbed.grow(10)
+        fill_up(tmp_path / "disk" / "filler", leave=500)  # so that a line is cut short
+        with pytest.raises(StorageError, match=r"study\.journal: No space left .* trials are kept"):
             disturbed.run()
         disturbed.look()
-        assert len(disturbed.seen) < 30
         (tmp_path / "disk" / "filler").unlink()
         disturbed.run()
         disturbed.assert_whole()
@@ -245,70 +245,53 @@ def test_a_read_only_storage_is_said_and_left_as_it_is(tmp_path, impatient):
         disturbed = Disturbed(tmp_path / "disk", 6)
         disturbed.run()
         disturbed.look()
-        disturbed.path.write_text(disturbed.path.read_text().replace("= 6", "= 10"))
-        disturbed.models, disturbed.plan = 10, plans.load_plan(disturbed.path)
-        before = disturbed.database.read_bytes()
+        disturbed.grow(4)
+        before = disturbed.journal.read_bytes()
         remount("ro")
-        with pytest.raises(
-            StorageError, match=r"study\.db: (attempt to write a readonly|unable to open)"
-        ):
+        with pytest.raises(StorageError, match=r"study\.journal: Read-only file system"):
             disturbed.run()
-        assert disturbed.database.read_bytes() == before
+        assert disturbed.journal.read_bytes() == before
         remount("rw")
         disturbed.run()
         disturbed.assert_whole()
 
 
-HOLD = """
-import sqlite3, sys, time
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("begin immediate")
-connection.execute("update studies set study_name = study_name || '!'")
-print("held", flush=True)
-time.sleep(600)
-"""
-
-
 @posix
-def test_a_lock_whose_holder_is_killed_is_gone_with_it(tmp_path):
-    """With what the holder had begun to write."""
-    disturbed = Disturbed(tmp_path, 10)
-    study._queue(study._ledgers(disturbed.plan, connect(disturbed.url)))
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, disturbed.database], stdout=subprocess.PIPE
-    )
-    assert holder.stdout is not None
-    with ended(disturbed.start(workers=1)) as process:
-        assert holder.stdout.readline() == b"held\n"
-        until(lambda: bool(disturbed.output()) or process.poll() is not None or locked(disturbed))
-        assert disturbed.rows() == []
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
-        assert process.wait(timeout=600) == 0, disturbed.output()
-    disturbed.assert_whole()
-
-
-def locked(disturbed: Disturbed) -> bool:
-    with contextlib.closing(sqlite3.connect(disturbed.database, timeout=0)) as connection:
-        try:
-            connection.execute("begin immediate")
-        except sqlite3.OperationalError:
-            return True
-    return False
+def test_a_storage_that_is_removed_ends_the_study(tmp_path, start: Start):
+    disturbed = Disturbed(tmp_path, 500)
+    process = start(disturbed)
+    disturbed.wait(process, more=3)
+    disturbed.journal.unlink()
+    process.wait()
+    assert "study.journal: No such file or directory; the study goes on" in disturbed.output()
+    assert "500 of 500" not in disturbed.output()
+    assert not disturbed.journal.exists()
 
 
 @pytest.mark.parametrize("left", [0.3, 0.9])
-def test_a_storage_that_was_cut_short_is_said(tmp_path, impatient, left):
+def test_what_a_cut_storage_has_lost_is_trained_again(tmp_path, left):
+    disturbed = Disturbed(tmp_path, 10)
+    disturbed.run()
+    disturbed.look()
+    whole = disturbed.journal.read_bytes()
+    disturbed.journal.write_bytes(whole[: int(left * len(whole))])
+    disturbed.reader = None
+    disturbed.seen = {}
+    disturbed.run()
+    disturbed.assert_whole()
+
+
+def test_a_damaged_storage_is_said(tmp_path, impatient):
     """And the study goes on from its export, once the file is out of the way."""
     disturbed = Disturbed(tmp_path, 10)
     disturbed.run()
     disturbed.assert_whole()
-    whole = disturbed.database.read_bytes()
-    disturbed.database.write_bytes(whole[: int(left * len(whole))])
-    with pytest.raises(StorageError, match=r"study\.db: .*malformed.*is damaged; move it away"):
+    whole = disturbed.journal.read_bytes()
+    disturbed.journal.write_bytes(whole[:3000] + b"\0\0\n" + whole[3010:])
+    with pytest.raises(StorageError, match=r"study\.journal: .*; the file is damaged; move it"):
         disturbed.run()
-    disturbed.database.unlink()
+    disturbed.journal.unlink()
+    disturbed.reader = None
     disturbed.run(recorded=tmp_path / "export")
     disturbed.assert_whole()
 
@@ -333,3 +316,22 @@ def test_an_export_that_was_cut_short_is_said_before_anything_is_taken_over(tmp_
     after.run(recorded=tmp_path / "export")
     after.assert_whole()
     assert after.seen == disturbed.seen
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(StorageError, match="No such file or directory"):
+        Disturbed(tmp_path, 3, str(tmp_path / "no" / "study.journal")).run()
+    with pytest.raises(ValueError, match=r"storage nonsense: neither a file NAME\.journal nor"):
+        Disturbed(tmp_path, 3, "nonsense").run()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://me:secret@host/hia", "postgresql://me:***@host/hia"),
+        ("runs/first.journal", "runs/first.journal"),
+        ("me:secret@host", "host"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url, expected):
+    assert without_password(url) == expected

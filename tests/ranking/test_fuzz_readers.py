@@ -38,14 +38,11 @@ def folder():
 # --- recorded tables -----------------------------------------------------------------------------
 
 
-def _one_group(name: str) -> pd.DataFrame:
-    """A few rows of a recorded table, all with one configuration where there are such."""
-    table = records.load(name, ROOT / "data" / f"{name}.parquet")
-    of = list(records.TABLES[name].of)
-    return table[(table[of] == table[of].iloc[0]).all(axis=1)].reset_index(drop=True)
+def _some(name: str) -> pd.DataFrame:
+    return records.load(name, ROOT / "data" / f"{name}.parquet").head(5)
 
 
-TABLES = {name: _one_group(name) for name in records.TABLES}
+TABLES = {name: _some(name) for name in records.TABLES}
 anything = st.one_of(
     st.none(), floats, st.integers(), st.booleans(), st.text(max_size=8), st.binary(max_size=4),
     st.lists(floats, max_size=3), st.sampled_from([2**63, "Adam", "cifar10", 0.5, 1, 2]),

@@ -1,0 +1,141 @@
+"""What the sub-commands of `hia` do that train or export. `hia.cli` has their options."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from hia import trainer, trials
+from hia.study import forecast, plans, records, run
+
+# The accuracy of a retrained CNN on another kind of processor: float rounding differs, and a
+# training amplifies it. Bounds on one row and on the mean over all.
+TOLERANCE = 0.10
+MEAN_TOLERANCE = 0.02
+
+
+def study(options: argparse.Namespace) -> int:
+    """Train what a plan asks for."""
+    plan = plans.load_plan(options.plan)
+    workers = options.workers
+    if options.workers_per_device is not None:
+        device = trainer.resolve_device(options.device)
+        workers = options.workers_per_device * trainer.count_devices(device)
+    run.run(
+        plan,
+        options.storage or run.default_storage(plan),
+        workers=workers,
+        device=options.device,
+        recorded=options.recorded,
+    )
+    return 0
+
+
+def cost(options: argparse.Namespace) -> int:
+    """Say what a plan costs, and what it did."""
+    plan = plans.load_plan(options.plan)
+    if not isinstance(plan, plans.Plan):
+        raise ValueError(f"{options.plan}: a forecast needs a TOML plan")
+    device = trainer.resolve_device(options.device)
+    recorded = pd.DataFrame(columns=list(trials.COLUMNS))
+    if options.trials.is_file():
+        recorded = trials.load(options.trials)
+    ratios = forecast.bohb_ratios(recorded)
+    counted = forecast.count(plan, ratios, complete=options.complete)
+    _print("work: random counted, bohb expected", forecast.summary(counted))
+    _print("bohb / random in the recorded trials", ratios)
+    timings = forecast.calibrate(
+        counted, options.calibrate, options.workers, device, plan.precision
+    )
+    counted["seconds"] = counted[forecast.TERMS] @ forecast.prices(timings)
+    core_hours = counted.pivot_table("seconds", "dataset", "source", "sum", sort=False) / 3600
+    _print("core-hours", core_hours.assign(both=core_hours.sum(axis=1)))
+    _print("in all", forecast.hours(counted, options.workers, device).to_frame("hours"))
+    worker = {
+        "timings": len(timings),
+        "share of a core": timings["seconds"].sum() / timings["wall_seconds"].sum(),
+        "memory at most, MiB": timings["mib"].max() + counted["data_mib"].max(),
+    }
+    _print("a worker in the calibration", pd.Series(worker).to_frame("value"))
+    if options.to is not None:
+        counted.drop(columns="config").to_parquet(options.to, index=False)
+    finished = _finished(plan, options.storage)
+    recorded = recorded if finished is None else finished
+    same = (recorded["precision"] == plan.precision) & (recorded["lr_scale"] == plan.lr_scale)
+    _print("forecast and fact, core-hours", forecast.compare(recorded[same], counted))
+    print("recorded on:", ", ".join(recorded["processor"].unique()) or "nothing yet")
+    return 0
+
+
+def _print(title: str, table: pd.DataFrame) -> None:
+    """A table to read: whole numbers where they are large."""
+
+    def number(value: float) -> str:
+        return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+
+    text = table.reset_index().to_string(index=False, na_rep="", float_format=number)
+    print(f"\n{title}\n{text if len(table) else 'none'}", flush=True)
+
+
+def _finished(plan: plans.Plan, storage: str | None) -> pd.DataFrame | None:
+    """The plan's finished trials in a storage; None without a storage, or without trials in it."""
+    if storage is None and not Path(run.default_storage(plan)).is_file():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return run.export(plan, storage or run.default_storage(plan), folder)
+        except RuntimeError:  # no trial has finished yet
+            return None
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the finished trials of a plan."""
+    plan = plans.load_plan(options.plan)
+    table = run.export(plan, options.storage or run.default_storage(plan), options.to)
+    by = table["source"] if "source" in table else table["dataset"].map(lambda _: "given")
+    print(pd.crosstab(table["dataset"], by).to_string())
+    path = options.to / f"{plan.table}.parquet"
+    print(f"{len(table):,} of {plan.models:,} rows written to {path}")
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Train recorded rows again and compare; 1 where they differ."""
+    table = records.load_any(options.trials)
+    stem = options.trials.stem
+    notes = options.trials.with_name(f"{'provenance' if stem == 'trials' else stem}.json")
+    again = run.verify(
+        table,
+        options.sample,
+        device=options.device,
+        workers=options.workers,
+        random_state=options.seed,
+        provenance=notes,
+    )
+    code = _judge(again)
+    if options.to is not None:
+        again.to_csv(options.to, index=False)
+    return code
+
+
+def _judge(again: pd.DataFrame) -> int:
+    """Print what was trained again; 0 where it agrees with what was recorded."""
+    print(again.to_string(index=False))
+    same, other = again[again["same_processor"]], again[~again["same_processor"]]
+    passed = bool(same["exact"].all())
+    if len(same):
+        print(
+            f"\nsame kind of processor: {int(same['exact'].sum())} of {len(same)} rows reproduced "
+            "to the last bit"
+        )
+    if len(other):
+        worst, mean = other["difference"].max(), other["difference"].mean()
+        print(
+            f"\nother processors: {int(other['exact'].sum())} of {len(other)} rows reproduced to "
+            f"the last bit; largest difference {worst:.4f} (allowed {TOLERANCE}), "
+            f"mean {mean:.4f} (allowed {MEAN_TOLERANCE})"
+        )
+        passed = passed and worst <= TOLERANCE and mean <= MEAN_TOLERANCE
+    print("verified" if passed else "NOT verified")
+    return 0 if passed else 1

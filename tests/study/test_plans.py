@@ -1,0 +1,193 @@
+"""hia.study.plans: what a plan says, and what follows from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hia import datasets, space, trials
+from hia.study import plans, processes
+from hia.study import run as study
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+def a_plan(folder: Path, models: int) -> plans.Plan:
+    path = folder / "plan.toml"
+    path.write_text(f"[datasets.digits]\nmodels = {models}\nmax_images = 200\n")
+    return plans.load_plan(path)
+
+
+# Plans ----------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_read(tmp_path):
+    path = tmp_path / "mine.toml"
+    text = "[datasets.digits]\nmodels = 3\n[datasets.usps]\nmodels = 7\nmax_images = 500\n"
+    path.write_text(text)
+    plan = plans.load_plan(str(path))
+    assert plan.name == "mine"
+    assert plan.parts == {"digits": plans.Part(3, None), "usps": plans.Part(7, 500)}
+    assert plan.models == 10
+    assert plan.text == text
+
+
+def test_a_plan_states_the_scale_and_the_search(tmp_path):
+    path = tmp_path / "linear.toml"
+    path.write_text('search = "random"\n[space.lr]\nlog = false\n[datasets.digits]\nmodels = 20\n')
+    plan = plans.load_plan(path)
+    assert {plan.source(trial) for trial in range(20)} == {"random"}
+    assert plan.lr_scale == "linear"
+    low, high = space.SPACE["lr"].bounds
+    for trial in range(20):
+        ours = plan.random_config("digits", trial)
+        theirs = plans.random_config("digits", trial)
+        place = np.log(theirs.pop("lr") / low) / np.log(high / low)  # of 1, in its range
+        assert ours.pop("lr") == pytest.approx(low + place * (high - low))
+        assert ours == theirs
+    assert a_plan(tmp_path, 3).lr_scale == "log"
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.[ct]*[lv]")), ids=lambda path: path.stem)
+def test_the_plans_of_the_repository_can_be_read(path):
+    plan = plans.load_plan(path)
+    assert plan.models > 0
+    if path.stem in ("first", "paper"):
+        assert set(plan.parts) == set(datasets.NAMES)
+
+
+BAD_PLANS = {
+    "not toml": ("models 3", "not valid TOML"),
+    "empty": ("", r"must hold tables \[datasets.NAME\] and nothing else"),
+    "no data set": ("[datasets]\n", "must hold tables"),
+    "datasets is no table": ("datasets = 3\n", "must hold tables"),
+    "more than data sets": ("epochs = 3\n[datasets.digits]\nmodels = 3\n", "and nothing else"),
+    "unknown data set": ("[datasets.imagenet]\nmodels = 3\n", "imagenet.*unknown.*known are cifar"),
+    "data set is no table": ("[datasets]\ndigits = 3\n", r"\[datasets.digits\]: may hold"),
+    "unknown key": ("[datasets.digits]\nmodels = 3\nimages = 2\n", r"digits\]: may hold `models`"),
+    "no models": ("[datasets.digits]\nmax_images = 3\n", "models must be a positive integer"),
+    "zero": ("[datasets.digits]\nmodels = 0\n", "models must be a positive integer, not 0"),
+    "true": ("[datasets.digits]\nmodels = true\n", "positive integer, not True"),
+    "text": ('[datasets.digits]\nmodels = "3"\n', "positive integer, not '3'"),
+    "a bomb": (f"[datasets.digits]\nmodels = {10**20}\n", "models must be at most 100,000, not"),
+    "fraction": ("[datasets.digits]\nmodels = 1.5\n", "positive integer, not 1.5"),
+    "images": ("[datasets.digits]\nmodels = 3\nmax_images = -1\n", "max_images must be a positive"),
+    "search": ('search = "grid"\n[datasets.digits]\nmodels = 3\n', "search: 'grid' is not one of"),
+    "space is no table": ("space = 3\n[datasets.digits]\nmodels = 3\n", "space must hold tables"),
+    "unknown hyperparameter": (
+        "[space.momentum]\nlog = true\n[datasets.digits]\nmodels = 3\n",
+        r"\[space.momentum\]: unknown hyperparameter; known are num_conv_layers, lr",
+    ),
+    "a range": (
+        "[space.lr]\nlow = 0.1\n[datasets.digits]\nmodels = 3\n",
+        r"\[space.lr\]: must hold `log = true` or `log = false`",
+    ),
+    "log is no bool": (
+        "[space.lr]\nlog = 1\n[datasets.digits]\nmodels = 3\n",
+        r"\[space.lr\]: must hold `log = true` or",
+    ),
+    "log from 0": (
+        "[space.dropout_rate]\nlog = true\n[datasets.digits]\nmodels = 3\n",
+        r"\[space.dropout_rate\]: log = true needs a range of positive",
+    ),
+    "not text": (b"# \xff\xfe\n[datasets.digits]\nmodels = 3\n", "not valid TOML"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_PLANS.values(), ids=BAD_PLANS)
+def test_a_wrong_plan_is_named_with_its_key(tmp_path, content, message):
+    path = tmp_path / "wrong.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(plans.PlanError, match=rf"wrong\.toml: .*{message}"):
+        plans.load_plan(path)
+
+
+def test_a_missing_plan_is_named(tmp_path):
+    with pytest.raises(plans.PlanError, match=r"absent\.toml: there is no such plan"):
+        plans.load_plan(tmp_path / "absent.toml")
+
+
+# What a trial is ------------------------------------------------------------------------------
+
+
+def test_seven_of_ten_trials_are_random_search():
+    kinds = Counter(plans.source(trial) for trial in range(1000))
+    assert kinds == {"random": 700, "bohb": 300}
+    assert Counter(map(plans.source, range(10))) == {"random": 7, "bohb": 3}
+    assert set(kinds) == set(trials.SOURCES)
+
+
+def test_seeds_are_those_of_the_recorded_rows():
+    """Pinned: rows recorded with other seeds could not be trained again."""
+    pinned = {
+        ("digits", 0): 705152717,
+        ("digits", 1): 483300590,
+        ("mnist", 0): 1454069473,
+        ("usps", 1114): 4024859923,
+    }
+    assert {key: plans.seed(*key) for key in pinned} == pinned
+
+
+def test_seeds_differ():
+    seeds = [plans.seed(name, trial) for name in datasets.FACTS for trial in range(500)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_random_configurations_are_those_of_the_recorded_rows():
+    drawn = plans.random_config("mnist", 3)
+    assert drawn.pop("lr") == pytest.approx(0.0036216619126960775, rel=1e-12)
+    assert drawn == {
+        "num_conv_layers": 3,
+        "dropout_rate": 0.3334205309500298,
+        "optimizer": "Adam",
+        "epoch": 10,
+        "stride": 2,
+        "padding": 1,
+        "kernel": 3,
+        "num_fc_units": 116,
+        "batch_size": 32,
+        "num_filters_1": 54,
+        "num_filters_2": 25,
+        "num_filters_3": 26,
+    }
+
+
+def test_the_processor_is_described_with_its_instructions():
+    described = processes.describe_processor("cpu")
+    assert described == processes.describe_processor("cpu")
+    assert described.endswith(torch.backends.cpu.get_cpu_capability())
+    assert "\n" not in described
+
+
+def test_progress_has_a_rate_and_a_time_left():
+    assert study._progress(1000, 1000, 1000, 5.0) == "0 of 1,000 CNNs"
+    line = study._progress(1000, 700, 800, 60.0)  # 100 in a minute, 700 to go
+    assert line == "300 of 1,000 CNNs, 6,000 an hour, 0:07:00 left"
+    assert study._progress(10, 0, 0, 0.1) == "10 of 10 CNNs"
+
+
+def test_jobs_are_what_is_known_before_a_training(tmp_path):
+    plan = a_plan(tmp_path, 20)
+    random, bohb = plan.series()
+    assert [*random.jobs, *bohb.jobs] == [str(n) for n in range(20) if n % 10 < 7] + [
+        "7", "8", "9", "17", "18", "19"
+    ]  # fmt: skip
+    job = random.jobs["3"]
+    config = space.validate(plans.random_config("digits", 3))
+    assert {name: job[name] for name in config} == config
+    assert (job["images"], job["val_images"]) == (160, 40)
+    assert job["seed"] == plans.seed("digits", 3)
+    assert set(bohb.jobs["7"]) == set(job) - set(space.SAMPLED)
+    here = {"digits": {"available": 1797, "images_sha256": "abc"}}
+    assert plan.series(here)[0].jobs["3"] == job | {"images_sha256": "abc"}
+
+
+def test_what_differs_between_jobs_is_named():
+    job = {"images": 160, "lr_scale": "log", "lr": 0.1}
+    assert plans.difference(job, {"images": 160, "seed": 3}) is None
+    assert plans.difference(job, job | {"lr_scale": "linear"}) == "lr_scale linear, not log"
