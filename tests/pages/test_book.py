@@ -14,6 +14,7 @@ import pytest
 from chromium import needs_browser
 from playwright.sync_api import Browser, Page
 
+import references
 from run_notebooks import picture
 
 pytestmark = pytest.mark.slow
@@ -240,3 +241,20 @@ def test_the_readme_s_picture_is_the_first_page_s_figure(html: Path) -> None:
     """Where this fails, `make picture` makes it anew."""
     current = picture(ROOT / "book" / "intro.ipynb", "fig-headline").decode()
     assert alike((ROOT / "picture.svg").read_text(encoding="utf-8"), current)
+
+
+CAPTION = re.compile(
+    r'<(?:figure|table)[^>]*? id="([\w-]+)"(?:(?!</figure>|</table>).)*?'
+    r'caption-number">(?:Fig\.|Table) ([^<\s]+) *</span>',
+    re.DOTALL,
+)
+
+
+def test_numbers_read_from_the_sources_are_those_of_the_built_book(pages: list[Path]) -> None:
+    """A page that is made alone takes its numbers from the sources."""
+    known = references.names(ROOT / "notebooks", ROOT / "book")
+    built = dict(
+        found for page in pages for found in CAPTION.findall(page.read_text(encoding="utf-8"))
+    )
+    assert len(built) > 100
+    assert built == {name: known[name].number for name in built}
