@@ -48,7 +48,8 @@ MUTMUT := .venv-mutants/.ready
 LOCKS := $(wildcard requirements*.lock)
 
 # As many processes as there are cores, four at most, with one thread each.
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest -n logical --maxprocesses 4 --dist worksteal
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest $(PARALLEL)
 
 .PHONY: help book check test test-min test-latest coverage torture mutants audit notebook study bench
 .PHONY: serve picture lint clean distclean
@@ -75,7 +76,7 @@ test-latest: $(TOOLS) ## run tests with the newest packages there are: PYTHON=py
 
 coverage: $(READY_TOO) ## run all tests and list the lines that none of them runs: of hia 3 % at most
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest $(TESTS)
+	@OMP_NUM_THREADS=1 $(PY) -m coverage run -m pytest $(PARALLEL) $(TESTS)
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report --include "notebooks/hia_book/*" --fail-under 0
 	@$(PY) -m coverage report
