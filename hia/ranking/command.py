@@ -17,6 +17,8 @@ METHODS = (
     "nrrelieff",
     "fanova",
     "ped_anova",
+    "tunability",
+    "sensitivity",
     "forward_selection",
     "impurity",
     "optuna_fanova",
@@ -48,7 +50,11 @@ def add_parser(commands: Any) -> None:
         help="hyperparameters that a trial does not have: draw a value, or drop the trial "
         "(default: draw)",
     )
-    add("--minimize", action="store_true", help="small is good (ped_anova asks; a study knows)")
+    add(
+        "--minimize",
+        action="store_true",
+        help="small is good (ped_anova and tunability ask; a study knows)",
+    )
     number: dict[str, Any] = {"type": int, "metavar": "N"}
     resamples = "resamples of the intervals, 0 for none (default: 100; slow methods take 20)"
     add("--bootstrap", **number, default=100, help=resamples)
@@ -90,6 +96,12 @@ def run(options: argparse.Namespace) -> int:
             linear=options.linear,
         )
         print(report.introduce(source, columns, left_out), flush=True)
+        if "all" in options.method:
+            limits = {name: methods.METHODS[name].max_columns or len(columns) for name in names}
+            names = [name for name, limit in limits.items() if len(columns) <= limit]
+            for name, limit in limits.items():
+                if name not in names:
+                    print(f"{name} is left out: it takes {limit} hyperparameters at most")
         rankings = []
         for method in names:
             ranking = methods.rank(

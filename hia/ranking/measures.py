@@ -4,6 +4,7 @@
 the trials, a seed and its own options, and returns scores (K,), large for what matters.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +28,9 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from hia.inputs import Floats, in_unit
 from hia.neighbours import Ints
 from hia.ranking import fanova_package
+from hia.ranking.coalitions import MAX_HYPERPARAMETERS
 from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.shapley import explain
 from hia.relief import NRReliefF
 from hia.space import Hyperparameter, to_distribution
 
@@ -77,7 +80,8 @@ class Method:
     (trials, seed, **options) -> scores (K,). resample: with a count as well, scores of so many
     resamples (count, K); without it, resamples are measured one by one. p_values: with a count as
     well, of so many permutations, (K,). max_rows: used at most, drawn at random. max_bootstrap:
-    resamples, at most. available: whether what it needs is installed.
+    resamples, at most. max_columns: hyperparameters, at most. available: whether what it needs is
+    installed.
     """
 
     label: str
@@ -88,6 +92,7 @@ class Method:
     p_values: Measure | None = None
     max_rows: int | None = None
     max_bootstrap: int | None = None
+    max_columns: int | None = None
     available: Callable[[], bool] = lambda: True
 
 
@@ -221,6 +226,30 @@ def _through(evaluator: Callable[..., BaseImportanceEvaluator]) -> Measure:
     return measure
 
 
+def _play(game: str) -> Measure:
+    """Shapley values of a game of `hia.ranking.shapley`. options: of `explain`."""
+
+    def measure(trials: Trials, seed: int, **options: Any) -> Floats:
+        categories = {
+            name: trials.X[name].map(dict(enumerate(column.choices or ())))
+            for name, column in trials.columns.items()
+            if column.kind == "categorical"
+        }
+        X, columns = trials.X.assign(**categories), list(trials.columns.values())
+        defaults = {
+            "maximize": trials.maximize,
+            "n_bootstrap": 0,
+            "random_state": seed % 2**32,
+        }
+        explanation = explain(game, X, trials.y, columns, **(defaults | options))
+        if explanation.typical:
+            typical = ", ".join(explanation.typical)
+            warnings.warn(f"default of {typical}: median or most frequent value", stacklevel=2)
+        return explanation.table["value"].to_numpy()
+
+    return measure
+
+
 METHODS: dict[str, Method] = {
     "nrrelieff": Method(
         "N-RReliefF",
@@ -241,6 +270,24 @@ METHODS: dict[str, Method] = {
         "Pearson divergence of the best tenth of the trials from all, times 0.01",
         "Watanabe, Bansal and Hutter 2023",
         _through(lambda seed, **options: PedAnovaImportanceEvaluator(**options)),
+    ),
+    "tunability": Method(
+        "tunability (HyperSHAP)",
+        "Shapley value of what the best random configuration gains on the default, in a forest",
+        "Wever et al. 2026",
+        _play("tunability"),
+        max_rows=3000,
+        max_bootstrap=20,
+        max_columns=MAX_HYPERPARAMETERS,
+    ),
+    "sensitivity": Method(
+        "sensitivity (HyperSHAP)",
+        "Shapley value of the variance of random configurations, in a forest",
+        "Wever et al. 2026",
+        _play("sensitivity"),
+        max_rows=3000,
+        max_bootstrap=20,
+        max_columns=MAX_HYPERPARAMETERS,
     ),
     "forward_selection": Method(
         "forward selection",

@@ -83,9 +83,9 @@ def rank(
     are (`hia.ranking.columns.infer`). method: a key of `METHODS`. n_bootstrap: resamples of the
     intervals, at most the method's `max_bootstrap`. n_permutations: for p-values, where the method
     has them. level: of the intervals, between 0 and 1. maximize: whether large values of the target
-    are good, which only PED-ANOVA asks. missing: "draw" a value for hyperparameters that a trial
-    does not have, or "drop" the trial. max_rows: instead of the method's own. options: of the
-    method.
+    are good, which only PED-ANOVA and tunability ask. missing: "draw" a value for hyperparameters
+    that a trial does not have, or "drop" the trial. max_rows: instead of the method's own. options:
+    of the method.
 
     Raises ValueError for a table or columns that do not fit each other, a wrong option, too few
     trials, a target that is the same in all of them, and what the method cannot do.

@@ -78,10 +78,8 @@ def explain(
         raise ValueError("ablation needs a configuration, and no other game takes one")
     check_count("n_trees", n_trees)
     check_count("n_samples", n_samples)
-    table, target = read(X, hyperparameters), read_target(y)
+    table, target = _read_all(X, hyperparameters), read_target(y)
     check_consistent_length(table, target)
-    if table.isna().any(axis=None):
-        raise ValueError(f"column {table.columns[table.isna().any()][0]!r} has missing values")
     unit = span_of(target, "y", "nothing can explain it")  # forests take tiny variances for 0
     target = (1.0 if maximize else -1.0) * (target - target.min()) / unit
     columns = [_prepare(column, table[column.name], target) for column in hyperparameters]
@@ -98,7 +96,7 @@ def explain(
         draws = {column.name: [column.sample(rng) for _ in range(n_samples)] for column in columns}
         samples = pd.DataFrame(draws)
     else:
-        samples = read(pd.DataFrame([configuration]), columns)
+        samples = _read_all(pd.DataFrame([configuration]), columns)
 
     codes = _codes(table, columns)
     rows = np.lexsort([target, *codes.T])  # no result depends on the order of the rows
@@ -106,7 +104,7 @@ def explain(
     forest.fit(codes[rows], target[rows])
     resamples = rng.multinomial(n_trees, np.full(n_trees, 1 / n_trees), n_bootstrap)
     weights = np.vstack([np.ones(n_trees), resamples]) / n_trees
-    start = _codes(read(pd.DataFrame([default]), columns), columns)[0]
+    start = _codes(_read_all(pd.DataFrame([default]), columns), columns)[0]
     values = game_values(game, forest, _codes(samples, columns), start, weights)
     values *= unit**2 if game == "sensitivity" else unit
     singles = _with_limits(shapley_values(values), level)
@@ -121,19 +119,27 @@ def explain(
     )
 
 
+def _read_all(table: pd.DataFrame, columns: Sequence[Hyperparameter]) -> pd.DataFrame:
+    values = read(table, columns)
+    if values.isna().any(axis=None):
+        raise ValueError(f"column {values.columns[values.isna().any()][0]!r} has missing values")
+    return values
+
+
 def _prepare(column: Hyperparameter, values: pd.Series, target: Floats) -> Hyperparameter:
     """As it is drawn and coded: categories that occur, by their mean target, and integers on a
     logarithm as fractions, both as in `hia.ranking.fanova`."""
     if column.kind != "categorical":
         return replace(column, kind="float") if column.log else column
-    means = pd.Series(target).groupby(values.to_numpy()).mean()
-    order = sorted(means.index, key=lambda choice: (means[choice], str(choice)))
+    means = pd.Series(target).groupby(values.to_numpy()).mean().to_dict()
+    order = sorted(means, key=lambda choice: (means[choice], str(choice)))
     return replace(column, choices=tuple(order))
 
 
 def _typical(column: Hyperparameter, values: pd.Series) -> Any:
     if column.kind == "categorical":
-        return values.mode()[0]
+        counts = values.value_counts().to_dict()
+        return max(counts, key=lambda choice: (counts[choice], str(choice)))
     return values.quantile(interpolation="lower")
 
 

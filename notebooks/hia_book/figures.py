@@ -95,6 +95,8 @@ _METHODS = {
     "fanova_package": ("#651701", "X"),
     "optuna_fanova": ("#F2A000", "P"),
     "ped_anova": ("#1DB98C", "^"),
+    "tunability": ("#4B6E1F", "p"),
+    "sensitivity": ("#A3B86C", "h"),
     "forward_selection": ("#D9A5BE", "v"),
     "impurity": ("#6E5A4B", ">"),
     "screening": ("#8C8C8C", "*"),

@@ -1,5 +1,6 @@
 """`hia rank`: what it reads, prints and writes, and its errors."""
 
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -298,7 +299,7 @@ def test_a_password_is_not_printed(capsys) -> None:
 # Parts -----------------------------------------------------------------------------------------
 
 
-def test_all_methods_are_those_that_are_installed(csv, monkeypatch) -> None:
+def test_all_methods_are_those_that_are_installed(csv, capsys, monkeypatch) -> None:
     result = methods.rank(TABLE, "accuracy", ["lr", "depth"], n_bootstrap=0)
     asked: list[str] = []
 
@@ -310,6 +311,12 @@ def test_all_methods_are_those_that_are_installed(csv, monkeypatch) -> None:
     monkeypatch.setattr(report, "draw", lambda rankings, path: None)
     main(["rank", str(csv), "--target", "accuracy", "--method", "all"])
     assert asked == [name for name, method in METHODS.items() if method.available()]
+    asked.clear()
+    limited = dataclasses.replace(METHODS["tunability"], max_columns=1)
+    monkeypatch.setitem(METHODS, "tunability", limited)
+    main(["rank", str(csv), "--target", "accuracy", "--method", "all"])
+    assert "tunability is left out: it takes 1 hyperparameters at most" in capsys.readouterr().out
+    assert "tunability" not in asked
     asked.clear()
     main(["rank", str(csv), "--target", "accuracy", "--method", "fanova", "nrrelieff", "fanova"])
     assert asked == ["fanova", "nrrelieff"]

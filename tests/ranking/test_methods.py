@@ -17,6 +17,8 @@ N = 160
 # Slow methods have to do with less of everything.
 OPTIONS = {
     "fanova": {"n_trees": 8},
+    "tunability": {"n_trees": 20, "n_samples": 200},
+    "sensitivity": {"n_trees": 20, "n_samples": 200},
     "forward_selection": {"n_trees": 2, "n_splits": 2},
     "impurity": {"n_trees": 8},
     "optuna_fanova": {"n_trees": 2},
@@ -58,7 +60,9 @@ def ranked(given: pd.DataFrame, method: str, target: str = "accuracy", **options
 
 
 def test_what_matters_comes_first_and_what_does_not_is_near_0(method: str) -> None:
-    found = ranked(TABLE, method)
+    # What has its best value by default is not worth tuning.
+    options = {"default": {"optimizer": "sgd"}} if method == "tunability" else {}
+    found = ranked(TABLE, method, **options)
     assert found["rank"].idxmin() == "lr"
     if method != "nrrelieff":  # two categories of equal size: hardly a neighbour has the other
         assert found["rank"].nsmallest(2).index.tolist() == ["lr", "optimizer"]
@@ -115,7 +119,8 @@ def test_what_a_ranking_says_of_itself(method: str) -> None:
     assert (found.level, found.n_bootstrap, found.n_rows) == (0.9, 2, N)
     assert found.seconds > 0
     assert found.bootstrap_seconds > 0
-    assert found.notes == ()
+    taken = "default of idle, lr, optimizer, spare: median or most frequent value"
+    assert found.notes == ((taken,) if method in ("tunability", "sensitivity") else ())
 
 
 def test_scales_and_kinds_are_those_that_are_declared(method: str) -> None:
@@ -276,6 +281,22 @@ def test_ped_anova_asks_what_is_good() -> None:
     given = pd.DataFrame({"x": x, "z": z, "y": y})
     assert ranked(given, "ped_anova", "y", maximize=True)["rank"].tolist() == [2, 1]
     assert ranked(given, "ped_anova", "y", maximize=False)["rank"].tolist() == [1, 2]
+
+
+def test_tunability_asks_what_is_good_and_from_where() -> None:
+    given = TABLE.assign(loss=-TABLE["accuracy"])
+    good = {"default": {"optimizer": "adam", "lr": 1e-3}}
+    found = ranked(given, "tunability", "loss", columns=list(TABLE)[:4], maximize=False, **good)
+    assert found.loc["lr", "share"] > 0.8
+    bad = {"default": {"optimizer": "sgd", "lr": 0.09}}
+    found = ranked(given, "tunability", "loss", columns=list(TABLE)[:4], maximize=False, **bad)
+    assert found.loc["optimizer", "share"] > 0.8
+    with pytest.raises(ValueError, match="'optimiser' is none of the hyperparameters"):
+        ranked(TABLE, "tunability", default={"optimiser": "sgd"})
+    with pytest.raises(
+        ValueError, match="column 'optimizer' has 'adagrad', which is not categorical"
+    ):
+        ranked(TABLE, "tunability", default={"optimizer": "adagrad"})
 
 
 def test_what_a_method_warns_of_is_a_note() -> None:

@@ -237,6 +237,8 @@ def test_intervals_have_the_value_of_a_large_forest() -> None:
         ({"default": {"speed": 1}}, "'speed' is none of the hyperparameters loss, depth"),
         ({"default": {"rate": 7}}, "column 'rate' has 7"),
         ({"game": "ablation", "configuration": {"loss": "log"}}, "no column 'depth'"),
+        ({"default": {"rate": None}}, "column 'rate' has missing values"),
+        ({"default": {"loss": "never"}}, "column 'loss' has 'never'"),
         ({"n_samples": 0}, "n_samples=0 is not a whole number"),
         ({"X": table_of()[0].assign(rate=np.nan)}, "column 'rate' has missing values"),
         ({"X": table_of()[0].drop(columns="width")}, "no column 'width'"),
