@@ -174,8 +174,6 @@ def undisturbed(number: int) -> dict:
             "precision": "float32",
             "lr_scale": "log",
             "processor": processes.describe_processor("cpu"),
-            "images_sha256": data.sha256,
-            "kernels": processes.describe_images("digits", "cpu")["kernels"],
         }
     return _undisturbed[number]
 

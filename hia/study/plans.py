@@ -36,6 +36,7 @@ Space = Mapping[str, Hyperparameter]
 
 # What a plan can search by, and of every ten trials of a data set, how many are random search.
 SEARCHES = {"both": 7, "random": 10}
+TRAINED_ON = ("images_sha256", "kernels")  # of a job; a row does not have them
 MAX_EPOCHS = int(SPACE["epoch"].bounds[1])
 MAX_MODELS = 100_000  # of one data set; the paper has 1,500
 

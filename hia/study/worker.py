@@ -147,8 +147,9 @@ def _train_one(
 
     result = trainer.train(config, data, job["seed"], stop, precision=job["precision"])
     epochs = len(result.accuracy_per_epoch)
-    row = {**dict.fromkeys(space.FILTERS), **job, **config, "epoch": epochs}
-    row |= {**result.row(), "processor": processor}
+    row = dict.fromkeys(space.FILTERS) | job | config | {"epoch": epochs}
+    row |= result.row() | {"processor": processor}
+    row = {name: value for name, value in row.items() if name not in plans.TRAINED_ON}
     patiently(lambda: trial.set_user_attr("row", row))
     value, state = (
         (result.accuracy, None) if epochs == config["epoch"] else (None, TrialState.PRUNED)
