@@ -160,7 +160,9 @@ def test_missing_and_unknown_columns_are_named(name, table):
 
 @pytest.mark.parametrize("column", ["lr", "accuracy", "seed", "images", "processor"])
 def test_what_is_shared_with_the_trials_is_checked_as_there(name, table, column):
-    with pytest.raises(TrialsError, match=rf"^column '{column}', row {ROW}: .*must not be missing"):
+    with pytest.raises(
+        TrialsError, match=rf"^column '{column}', row {ROW}: .*(must not be missing|is not a value)"
+    ):
         check(name, spoilt(table, column, None))
 
 
