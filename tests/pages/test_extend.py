@@ -76,7 +76,8 @@ def test_the_steps_of_a_section_can_be_followed(heading: str, copy: Path) -> Non
     script = Path(sys.executable).parent
     environment = os.environ | {
         "PATH": f"{script}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(copy),  # this copy of the package, not the one that is installed
+        # This copy of the packages, not what is installed.
+        "PYTHONPATH": f"{copy}{os.pathsep}{copy / 'notebooks'}",
     }
     environment.pop("HIA_DATA", None)
     done = subprocess.run(
