@@ -25,7 +25,7 @@ from hia import datasets, space, trainer
 from hia.study import plans, processes, worker
 from hia.study import run as study
 from hia.study.ledger import FINISHED, Ledger
-from hia.study.storage import connect
+from hia.study.storage import connect, opened
 
 IMAGES = 100  # 80 for training: a CNN takes some hundredths of a second
 TIMES = ("seconds", "cpu_seconds")
@@ -52,6 +52,13 @@ def fork_workers() -> None:
         get_context=lambda _: fork, parent_process=multiprocessing.parent_process
     )
     worker.work = forked_work
+
+
+def read_trials(storage: optuna.storages.BaseStorage) -> list[optuna.trial.FrozenTrial]:
+    """Of all Optuna studies of a plan, as far as they are there."""
+    names = set(optuna.get_all_study_names(storage)) - {"sessions"}
+    studies = [optuna.load_study(study_name=name, storage=storage) for name in sorted(names)]
+    return [trial for study in studies for trial in study.get_trials()]
 
 
 class Disturbed:
@@ -94,16 +101,14 @@ class Disturbed:
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """Of all Optuna studies of the plan, as far as they are there."""
+        if self.url != str(self.journal):
+            with opened(self.url) as database:
+                return read_trials(database)
         if self.reader is None:
-            if self.url == str(self.journal) and not self.journal.is_file():
+            if not self.journal.is_file():
                 return []
             self.reader = connect(self.url)
-        names = set(optuna.get_all_study_names(self.reader)) - {"sessions"}
-        return [
-            trial
-            for name in sorted(names)
-            for trial in optuna.load_study(study_name=name, storage=self.reader).get_trials()
-        ]
+        return read_trials(self.reader)
 
     def rows(self) -> list[dict]:
         """The finished trials' rows, as they are in the storage."""
@@ -136,7 +141,10 @@ class Disturbed:
         """All CNNs of the plan are there, nothing is left over, and the export has them."""
         self.look()
         assert sorted(self.seen) == list(range(self.models))
-        assert all(trial.state.is_finished() for trial in self.trials())
+        # Of two trials of one number, which coordinators of two machines can queue, one counts; the
+        # other may wait, or have been running where the machine died.
+        left = [trial for trial in self.trials() if not trial.state.is_finished()]
+        assert self.url != str(self.journal) or not left
         table = study.export(self.plan, self.url, self.folder / "export")
         assert list(table["trial"]) == list(range(self.models))
         assert all(row == undisturbed(number) for number, row in self.random_rows().items())

@@ -97,7 +97,9 @@ def test_noise_without_a_recording_says_how_to_make_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NotebookError, match=r"replicates.parquet is missing; `hia record repl"):
+    with pytest.raises(
+        NotebookError, match=r"replicates.parquet is missing; `hia study studies/repl"
+    ):
         page("noise")
 
 
