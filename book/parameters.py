@@ -14,6 +14,7 @@ import ast
 import difflib
 import io
 import math
+import operator
 import pydoc
 import re
 import tokenize
@@ -60,7 +61,8 @@ def declared(source: str) -> list[Parameter]:
     parameters = []
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            target, value = statement.target, ast.literal_eval(statement.value)
+            target: ast.expr = statement.target
+            value = ast.literal_eval(statement.value)
             kind = ast.unparse(statement.annotation)
         elif isinstance(statement, ast.Assign):
             target, value = statement.targets[0], ast.literal_eval(statement.value)
@@ -174,10 +176,10 @@ def _within(value: Any, limits: dict[str, str | None]) -> bool:
     return all(
         limit is None or test(value, float(limit))
         for limit, test in (
-            (limits.get("least"), lambda x, limit: x >= limit),
-            (limits.get("above"), lambda x, limit: x > limit),
-            (limits.get("low"), lambda x, limit: x >= limit),
-            (limits.get("high"), lambda x, limit: x <= limit),
+            (limits.get("least"), operator.ge),
+            (limits.get("above"), operator.gt),
+            (limits.get("low"), operator.ge),
+            (limits.get("high"), operator.le),
         )
     )
 
