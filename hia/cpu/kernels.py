@@ -3,7 +3,8 @@
 `kernels.c` says how the compiled ones work. They are compiled on first use, for this processor,
 into the user's cache directory. PyTorch's own operations do the same on a GPU, in other precisions
 than float32, and where there is no compiler or the cache cannot be written (`describe`). Both give
-the same numbers up to float rounding; on a processor, dropout of float32 drops the same values.
+the same numbers up to float rounding, but dropout draws from other streams: a recorded row says
+which of them trained it.
 """
 
 import ctypes
@@ -20,8 +21,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from hia.cpu import xoshiro
 
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
@@ -63,20 +62,14 @@ def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
     """Each value 0 with probability `rate`, else divided by 1 - rate; x itself if not training."""
     if not training or rate == 0.0:
         return x
-    if not _fits(x):
+    if not _fits(x) or _library() is None:
         return F.dropout(x, rate)
     seed = int(torch.randint(2**63 - 1, ()))
-    if _library() is not None:
-        return _Dropout.apply(x, rate, seed)  # type: ignore[no-any-return]
-    kept = torch.from_numpy(xoshiro.draw(seed, x.numel()) >= _threshold(rate)).view(x.shape)
-    return torch.where(kept, x * (1 / (1 - rate)), 0.0)
+    return _Dropout.apply(x, rate, seed)  # type: ignore[no-any-return]
 
 
 def describe() -> str:
-    """What computes float32 on this processor: "compiled" or "pytorch".
-
-    Trainings by the one and by the other differ by float rounding, as on two kinds of processor.
-    """
+    """What computes float32 on this processor: "compiled" or "pytorch"."""
     return "pytorch" if _library() is None else "compiled"
 
 
@@ -84,11 +77,6 @@ def _fits(x: Tensor) -> bool:
     """Whether tensors like x are what the kernels are written for."""
     fits = x.device.type == "cpu" and x.dtype == torch.float32
     return fits and not torch.is_autocast_enabled("cpu")
-
-
-def _threshold(rate: float) -> int:
-    """Random numbers of 32 bits below it drop a value."""
-    return min(round(rate * 2**32), 2**32 - 1)
 
 
 _FIELDS = ("size", "channels", "filters", "kernel", "stride", "before", "padded", "windows")
@@ -140,8 +128,8 @@ class _Dropout(torch.autograd.Function):
 def _drop(x: Tensor, rate: float, seed: int) -> Tensor:
     x = x.contiguous()
     y = torch.empty_like(x)
-    scale = 1 / (1 - rate)
-    _library().dropout(x.numel(), x.data_ptr(), y.data_ptr(), seed, _threshold(rate), scale)
+    threshold = min(round(rate * 2**32), 2**32 - 1)  # random numbers of 32 bits below it drop
+    _library().dropout(x.numel(), x.data_ptr(), y.data_ptr(), seed, threshold, 1 / (1 - rate))
     return y
 
 

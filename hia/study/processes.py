@@ -82,7 +82,8 @@ def runs(process: int) -> bool:
 
 
 def describe_processor(device: str) -> str:
-    """What trains on `device`: the GPU's name, or the processor's with its vector instructions."""
+    """What trains on `device`: the GPU's name, or the processor's with its vector instructions and,
+    where they are not compiled, its kernels."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     name = platform.processor() or platform.machine()
@@ -96,7 +97,8 @@ def describe_processor(device: str) -> str:
         known = [fields.get(key) for key in ("model name", "cpu family", "model")]
         if all(known):
             name = f"{known[0]} family {known[1]} model {known[2]}"
-    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+    own = "" if kernels.describe() == "compiled" else ", PyTorch's kernels"
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}{own}"
 
 
 def describe_images(name: str, device: str) -> dict[str, Any]:
