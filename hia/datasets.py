@@ -11,6 +11,9 @@ class proportions of the whole. So samples are nested: fewer images are always a
 both parts, and no image is used for training in one sample and for validation in another.
 
 ``digits`` (1,797 images of 8x8) comes with scikit-learn, needs no file and is not one of the ten.
+
+No file is read that unfolds to more images than the complete data set has. The environment variable
+``HIA_MAX_IMAGES`` sets another limit.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import json
 import math
 import os
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,9 +32,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from hia.files import write_json
+
 MANIFEST = "manifest.json"
 SEED = 2024  # of the split, and of the shuffle of a file made here; recorded rows depend on it
 VALIDATION_EVERY = 5  # one image in five validates: 8:2
+_SPARE_BYTES = 2**20  # of a file, for what is neither an image nor a label
 
 
 class DatasetError(ValueError):
@@ -51,7 +58,7 @@ class Facts:
 
 # In the order of Table 2. The facts are the data's own: where the paper's Table 2 differs
 # (EuroSAT's number of images, Semeion's channels), the book shows both.
-_TEN = {
+FACTS = {
     "cifar10": Facts("CIFAR-10", 60_000, 10, 3, 32),
     "cifar100": Facts("CIFAR-100", 60_000, 100, 3, 32),
     "mnist": Facts("MNIST", 70_000, 10, 1, 28),
@@ -62,9 +69,9 @@ _TEN = {
     "stl10": Facts("STL10", 13_000, 10, 3, 96),
     "svhn": Facts("SVHN", 99_289, 10, 3, 32),  # without the "extra" part
     "usps": Facts("USPS", 9_298, 10, 1, 16),
+    "digits": Facts("Digits", 1_797, 10, 1, 8),
 }
-NAMES = tuple(_TEN)
-FACTS = {**_TEN, "digits": Facts("Digits", 1_797, 10, 1, 8)}
+NAMES = tuple(name for name in FACTS if name != "digits")
 
 # torchvision's classes have the names of Table 2 without hyphens. The arguments that give the
 # labelled parts, where they are not `train`.
@@ -181,9 +188,6 @@ def table2() -> pd.DataFrame:
     return pd.DataFrame([{"name": name, **vars(FACTS[name])} for name in NAMES])
 
 
-# Choosing images -----------------------------------------------------------------------------
-
-
 def _select(
     name: str, labels: np.ndarray, max_images: int | None, n_train: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -236,9 +240,6 @@ def _interleave(by_class: np.ndarray, labels: np.ndarray, rng: np.random.Generat
     return by_class[np.lexsort((rng.random(len(by_class)), place))]
 
 
-# From bytes to tensors -----------------------------------------------------------------------
-
-
 def _pixels(images: np.ndarray, channels: int | None) -> torch.Tensor:
     """uint8 (n, C, H, W), channels-last in memory, with the number of channels asked for."""
     if images.ndim == 3:
@@ -263,15 +264,15 @@ def _moments(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     In integers up to the last division: the result is the same on every machine and for every
     number of threads, which a float sum over millions of pixels would not be.
     """
-    means, stds = [], []
+    moments = []
     for channel in pixels.unbind(1):
         counts = torch.bincount(channel.reshape(-1), minlength=256).tolist()
-        n = sum(counts)
-        total = sum(count * value for value, count in enumerate(counts))
-        squares = sum(count * value**2 for value, count in enumerate(counts))
-        means.append(total / n)
-        stds.append(math.sqrt((n * squares - total**2) / n**2) or 1.0)
-    return torch.tensor(means)[:, None, None], torch.tensor(stds)[:, None, None]
+        n, total, squares = (
+            sum(count * value**power for value, count in enumerate(counts)) for power in range(3)
+        )
+        moments.append((total / n, math.sqrt((n * squares - total**2) / n**2) or 1.0))
+    means, stds = torch.tensor(moments).T[..., None, None]
+    return means, stds
 
 
 def _standardize(
@@ -279,9 +280,6 @@ def _standardize(
 ) -> torch.Tensor:
     images = pixels.to(device).to(torch.float32, memory_format=torch.channels_last)
     return images.sub_(mean.to(device)).div_(std.to(device))
-
-
-# Files ---------------------------------------------------------------------------------------
 
 
 def _read_digits() -> Raw:
@@ -299,9 +297,12 @@ def _read_npz(name: str, path: Path) -> Raw:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             if expected is None or sha256 == expected:
+                _check_sizes(name, path)
                 file.seek(0)
                 with np.load(file, allow_pickle=False) as archive:
                     images, labels = archive["images"], archive["labels"]
+    except DatasetError:
+        raise
     except Exception as error:  # whatever a damaged archive makes zipfile, zlib or NumPy raise
         raise DatasetError(
             f"{path}: cannot be read as an npz file of the plain arrays images and labels "
@@ -315,6 +316,23 @@ def _read_npz(name: str, path: Path) -> Raw:
         )
     _check(name, str(path), images, labels)
     return Raw(images, labels, sha256)
+
+
+def _check_sizes(name: str, path: Path) -> None:
+    """Raise DatasetError for an archive that unfolds to more than all images of the data set."""
+    facts = FACTS[name]
+    limit = os.environ.get("HIA_MAX_IMAGES") or str(facts.images)
+    if not limit.isdecimal():
+        raise DatasetError(f"HIA_MAX_IMAGES={limit} is not a number of images, such as 100000")
+    most = int(limit)
+    bytes_of_one = facts.size**2 * facts.channels + np.dtype(np.int64).itemsize
+    with zipfile.ZipFile(path) as archive:
+        unfolded = sum(member.file_size for member in archive.infolist())
+    if unfolded > most * bytes_of_one + _SPARE_BYTES:
+        raise DatasetError(
+            f"{path}: unfolds to {unfolded:,} bytes, more than {most:,} images and labels "
+            f"of {name} take; if that is meant, set HIA_MAX_IMAGES to the number of images"
+        )
 
 
 def _check(name: str, where: str, images: np.ndarray, labels: np.ndarray) -> None:
@@ -356,8 +374,7 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
 def _make(name: str, path: Path) -> None:
     """Make NAME.npz from torchvision's download, and note its SHA-256 in manifest.json.
 
-    Everything is written to a scratch folder first. The manifest is replaced before the file
-    appears: killed in between, the next call makes the file again.
+    The manifest is written before the file: killed in between, the next call makes both again.
     """
     _manifest(path.parent)  # an unreadable one is better found before the download
     try:
@@ -365,7 +382,7 @@ def _make(name: str, path: Path) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=path.parent) as scratch:
             images, labels, source = _download(name, scratch)
             _check(name, source, images, labels)
-            archive, manifest = Path(scratch, path.name), Path(scratch, MANIFEST)
+            archive = Path(scratch, path.name)
             np.savez_compressed(archive, images=images, labels=labels)
             noted = _manifest(path.parent)  # others may have been added during the download
             noted[name] = {
@@ -375,8 +392,7 @@ def _make(name: str, path: Path) -> None:
                 "bytes": archive.stat().st_size,
                 "source": source,
             }
-            manifest.write_text(json.dumps(noted, indent=1) + "\n", encoding="utf-8")
-            manifest.replace(path.parent / MANIFEST)
+            write_json(noted, path.parent / MANIFEST)
             archive.replace(path)
     except DatasetError:
         raise

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas as pd
     from optuna.distributions import BaseDistribution
 
 Value = int | float | str
@@ -107,6 +108,15 @@ class Hyperparameter:
             value = np.exp(rng.uniform(np.log(low), np.log(high)))
             return float(np.clip(value, low, high))  # rounding could leave the range
         return float(rng.uniform(low, high))
+
+    def allows(self, values: "pd.Series") -> "pd.Series":
+        """Which of the values (n,) it can have: numbers as float64, categories as they are."""
+        if self.kind == "categorical":
+            return values.isin(self.choices or ())
+        allowed = values.between(*self.bounds)
+        if self.choices:
+            allowed &= values.isin(self.choices)
+        return allowed & (values % 1 == 0) if self.kind == "integer" else allowed
 
     def check(self, value: object) -> Value:
         """The value as a plain Python object of the right type.

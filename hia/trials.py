@@ -6,8 +6,8 @@ against Table 1 of the paper and against itself.
 
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ import pandas as pd
 
 from hia import space
 from hia.files import read_parquet, whole
+from hia.space import Hyperparameter
 
 SOURCES = ("random", "bohb")
-
-_Rule = tuple[str, Callable[[Any], bool]]
 
 # Column -> (dtype, what it is). The hyperparameters' ranges are in `hia.space`.
 COLUMNS: dict[str, tuple[str, str]] = {
@@ -114,19 +113,12 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     if repeated := [str(name) for name in table.columns[table.columns.duplicated()]]:
         raise TrialsError(f"column {repeated[0]!r} occurs twice")
     table = table[list(COLUMNS)]
-    for name, (right, fits) in _RULES.items():
-        missing_here = table[name].map(_is_missing).astype(bool)
-        if name not in ("loss", "cpu_seconds"):
-            _refuse(table, name, missing_here, "must not be missing")
-        _refuse(table, name, ~(table[name].map(fits).astype(bool) | missing_here), right)
-    for name, hyperparameter in space.SPACE.items():
-        for row, value in enumerate(table[name]):
-            if name in space.FILTERS and _is_missing(value):
-                continue
-            try:
-                hyperparameter.check(value)
-            except ValueError as error:
-                raise TrialsError(f"column {name!r}, row {row}: {error}") from None
+    for name, (dtype, _) in COLUMNS.items():
+        absent = table[name].isna()
+        if name not in ("loss", "cpu_seconds", *space.FILTERS):
+            _refuse(table, name, absent, "must not be missing")
+        right, allowed = _check_values(name, dtype, table[name])
+        _refuse(table, name, ~(allowed | absent), right)
     table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
     for layer, name in enumerate(space.FILTERS, start=1):
         exists = table["num_conv_layers"] >= layer
@@ -174,46 +166,49 @@ def design(
     return result
 
 
-def _is_missing(value: Any) -> bool:
-    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+def _check_values(name: str, dtype: str, values: pd.Series) -> tuple[str, pd.Series]:
+    """What the values of a column have to be, and which of them are."""
+    if dtype == "object":
+        return "must be numbers in [0, 1]", values.map(_are_shares).astype(bool)
+    if dtype == "bool":
+        is_bool = values.map(lambda value: isinstance(value, bool | np.bool_))
+        return "must be true or false", is_bool.astype(bool)
+    if dtype == "str":
+        values = values.where(values.map(lambda value: isinstance(value, str)).astype(bool))
+    elif not pd.api.types.is_any_real_numeric_dtype(values):
+        values = values.map(lambda value: value if _is_number(value) else math.nan)
+    if name not in _DESCRIBED:
+        return "must be text", values.notna()
+    described = _DESCRIBED[name]
+    if dtype != "str":
+        values = values.astype("float64")
+    return f"is not {described.scale}: {described.possible}", described.allows(values)
 
 
-def _is_number(value: Any, low: float = -math.inf, high: float = math.inf) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and low <= float(value) <= high
-
-
-def _is_integer(value: Any, low: int) -> bool:
-    return _is_number(value, low, 2**63 - 1) and float(value).is_integer()
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _are_shares(values: Any) -> bool:
     is_list = isinstance(values, list | tuple | np.ndarray)
-    return is_list and all(_is_number(value, 0, 1) for value in values)
+    return is_list and all(_is_number(value) and 0 <= value <= 1 for value in values)
 
 
-def _one_of(choices: Sequence[str]) -> _Rule:
-    return f"must be one of {choices}", lambda value: isinstance(value, str) and value in choices
+def _describe(kind: str, *names: str, **values: Any) -> dict[str, Hyperparameter]:
+    return {name: Hyperparameter(name, kind, **values) for name in names}
 
 
-# Column that is no hyperparameter -> what a value has to be, and whether it is.
-_RULES: dict[str, _Rule] = {
-    **dict.fromkeys(("dataset", "processor"), ("must be text", lambda v: isinstance(v, str))),
-    **dict.fromkeys(("trial", "seed"), ("must be an integer from 0", partial(_is_integer, low=0))),
-    **dict.fromkeys(
-        ("parameters", "flops", "images", "val_images"),
-        ("must be a positive integer", partial(_is_integer, low=1)),
-    ),
-    **dict.fromkeys(
-        ("seconds", "cpu_seconds"),
-        ("must be a positive number", lambda v: _is_number(v) and v > 0),
-    ),
-    "source": _one_of(SOURCES),
-    "precision": _one_of(space.PRECISIONS),
-    "lr_scale": _one_of(space.SCALES),
-    "accuracy": ("must lie in [0, 1]", partial(_is_number, low=0, high=1)),
-    "accuracy_per_epoch": ("must be numbers in [0, 1]", _are_shares),
-    "loss": ("must be a number", _is_number),
-    "diverged": ("must be true or false", lambda v: isinstance(v, bool | np.bool_)),
+# What a value can be, where it is one number or one of some texts.
+_DESCRIBED = {
+    **space.SPACE,
+    **_describe("categorical", "source", choices=SOURCES),
+    **_describe("categorical", "precision", choices=space.PRECISIONS),
+    **_describe("categorical", "lr_scale", choices=space.SCALES),
+    **_describe("integer", "trial", "seed", low=0, high=2**62),
+    **_describe("integer", "parameters", "flops", "images", "val_images", low=1, high=2**62),
+    **_describe("float", "accuracy", low=0, high=1),
+    **_describe("float", "loss", low=0, high=sys.float_info.max),
+    **_describe("float", "seconds", "cpu_seconds", low=1e-9, high=1e9),
 }
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 from chromium import CHROMIUM, FLAGS
+from faults import fork_workers
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+
+from hia.study import processes, worker
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book"))  # the notebook runner
@@ -31,6 +34,15 @@ def heeding() -> Iterator[None]:
     sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def forked() -> Iterator[None]:
+    """Workers are forked: a fresh Python with PyTorch takes seconds."""
+    before = processes.multiprocessing, worker.work
+    fork_workers()
+    yield
+    processes.multiprocessing, worker.work = before
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -159,16 +159,10 @@ def _one(table: pd.DataFrame, name: str) -> Hyperparameter:
 def _read(table: pd.DataFrame, column: Hyperparameter) -> pd.Series:
     values = _column(table, column.name)
     if column.kind == "categorical":
-        allowed = values.isin(column.choices or ())
         numbers = values.astype(object).where(values.notna(), None)
     else:
         numbers = _finite(column.name, values)
-        allowed = numbers.between(*column.bounds)
-        if column.choices:
-            allowed &= numbers.isin(column.choices)
-        if column.kind == "integer":
-            allowed &= numbers % 1 == 0
-    if (wrong := ~(allowed | numbers.isna())).any():
+    if (wrong := ~(column.allows(numbers) | numbers.isna())).any():
         bad = values[wrong].tolist()[0]
         raise ValueError(
             f"column {column.name!r} has {bad!r}, which is not {column.scale}: {column.possible}"

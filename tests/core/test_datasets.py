@@ -302,8 +302,24 @@ def test_nothing_is_unpickled(tmp_path, disguise):
     else:
         objects = np.array([_Bomb()] * 50, dtype=object)
         np.savez(path, images=objects, labels=np.arange(50) % 10)
-    with pytest.raises(DatasetError, match=r"mnist\.npz: cannot be read .*pickle"):
+    with pytest.raises(DatasetError, match=r"mnist\.npz: cannot be read"):
         load("mnist", folder=tmp_path)
+
+
+def test_more_images_than_there_can_be_are_not_read(tmp_path, monkeypatch):
+    """Semeion has 1,593: half a megabyte. This file has 24 kB and unfolds to 26 MB."""
+    many, load_arrays = 100_000, np.load
+    images = np.zeros((many, 16, 16), np.uint8)
+    write(tmp_path, "semeion", images=images, labels=np.arange(many) % 10)
+    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(DatasetError, match=r"26,4.* more than 1,593 .*HIA_MAX_IMAGES"):
+        read("semeion", folder=tmp_path)
+    monkeypatch.setenv("HIA_MAX_IMAGES", "all")
+    with pytest.raises(DatasetError, match="HIA_MAX_IMAGES=all is not a number of images"):
+        read("semeion", folder=tmp_path)
+    monkeypatch.setenv("HIA_MAX_IMAGES", str(many))
+    monkeypatch.setattr(np, "load", load_arrays)
+    assert len(read("semeion", folder=tmp_path).images) == many
 
 
 TEN = np.arange(50) % 10

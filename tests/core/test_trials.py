@@ -112,7 +112,7 @@ def test_an_unknown_column_is_named(table):
 def test_a_missing_value_is_named(table, name):
     with pytest.raises(
         TrialsError,
-        match=rf"^column '{name}', row {ROW}: .*(must not be missing|None is not a value)",
+        match=rf"^column '{name}', row {ROW}: .*must not be missing",
     ):
         check(spoilt(table, name, None))
 
@@ -127,31 +127,29 @@ def test_a_missing_value_is_named(table, name):
 def test_a_value_of_the_wrong_type_is_named(table, name, value):
     """A fraction is not cut to an integer, "False" is not taken for true."""
     table = table.assign(num_filters_1=8, num_filters_2=8, num_filters_3=8, num_conv_layers=3)
-    refuses(table, name, value, "(must|is not a value)")
+    refuses(table, name, value, "(must|is not)")
 
 
 @pytest.mark.parametrize(
     ("name", "value", "right"),
     [
-        ("source", "guess", r"must be one of \('random', 'bohb'\)"),
-        ("optimizer", "adam", "categorical: Adam, SGD"),
-        ("batch_size", 48, "integer: 32, 64, 128, 256"),
-        ("lr", 1.0, "float, log: 1e-06 to 0.1"),
-        ("epoch", 11, "integer: 1 to 10"),
-        ("num_filters_1", 3, "integer: 4 to 64"),
+        ("source", "guess", "is not categorical: random, bohb"),
+        ("optimizer", "adam", "is not categorical: Adam, SGD"),
+        ("batch_size", 48, "is not integer: 32, 64, 128, 256"),
+        ("lr", 1.0, "is not float, log: 1e-06 to 0.1"),
+        ("epoch", 11, "is not integer: 1 to 10"),
+        ("num_filters_1", 3, "is not integer: 4 to 64"),
         ("accuracy_per_epoch", 0.5, r"must be numbers in \[0, 1\]"),
-        ("precision", "fp8", "must be one of"),
-        ("lr_scale", "ln", "must be one of"),
-        ("accuracy", 1.5, r"must lie in \[0, 1\]"),
-        ("accuracy", -0.1, r"must lie in \[0, 1\]"),
+        ("precision", "fp8", "is not categorical"),
+        ("lr_scale", "ln", "is not categorical"),
+        ("accuracy", 1.5, "is not float: 0 to 1"),
+        ("accuracy", -0.1, "is not float: 0 to 1"),
         ("accuracy", 0.95, "must equal the last epoch's accuracy"),
-        ("seconds", 0.0, "must be a positive number"),
-        ("parameters", 0, "must be a positive integer"),
-        ("flops", -5, "must be a positive integer"),
-        ("images", 0, "must be a positive integer"),
-        ("val_images", 0, "must be a positive integer"),
-        ("trial", -1, "must be an integer from 0"),
-        ("seed", -1, "must be an integer from 0"),
+        ("seconds", 0.0, "is not float: 1e-09 to"),
+        *((name, 0, "is not integer: 1 to") for name in ("parameters", "images", "val_images")),
+        ("flops", -5, "is not integer: 1 to"),
+        ("trial", -1, "is not integer: 0 to"),
+        ("seed", -1, "is not integer: 0 to"),
     ],
 )
 def test_a_wrong_value_is_named(table, name, value, right):
