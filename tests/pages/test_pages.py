@@ -25,7 +25,7 @@ QUICK = {
     "explorer": {"datasets": ["mnist", "usps"], "n_trees": 2},
     "filters": {"n_neighbors": 5, "n_repeats": 2, "sources": ["random"]},
     "importance": {"n_neighbors": 5, "n_trees": 2, "n_permutations": 19, "n_resamples": 4},
-    "intro": {"n_trees": 2, "n_resamples": 2},
+    "intro": {"best": 0.2},
     "items": {},
     "joint": {"n_neighbors": 5, "n_trees": 2, "n_resamples": 4, "top": 5},
     "live": {"n_models": 4},
@@ -44,7 +44,7 @@ QUICK = {
     "setup": {"num_conv_layers": 3, "n_configurations": 20},
 }
 # Pages of trainings and measures beside the study, which may not have been recorded yet.
-RECORDED = ("intro", "methods", "multiverse", "pays", "perdataset", "screening")
+RECORDED = ("methods", "multiverse", "pays", "perdataset", "screening")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -89,18 +89,23 @@ def test_a_page_without_its_recordings_says_what_is_missing(
             (tmp_path / "data" / path.name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
     shown = page(name, **QUICK[name])
-    assert "**Missing here:**" in shown or name == "intro"
+    assert "**Missing here:**" in shown
     assert not re.search(r"\bnan\b", shown)
 
 
-def test_noise_without_a_recording_says_how_to_make_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("noise", "replicates.parquet is missing; `hia study studies/repl"),
+        ("intro", "tuning.parquet is missing; `python studies/record_tuning"),
+    ],
+)
+def test_a_page_without_a_recording_says_how_to_make_it(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        NotebookError, match=r"replicates.parquet is missing; `hia study studies/repl"
-    ):
-        page("noise")
+    with pytest.raises(NotebookError, match=said):
+        page(name)
 
 
 # Every weight of N-RReliefF below 0, as chance can have it with few CNNs; and no fanova package.
@@ -124,7 +129,7 @@ sys.modules["fanova"] = None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["importance", "filters", "intro"])
+@pytest.mark.parametrize("name", ["importance", "filters"])
 def test_no_weight_above_0_and_no_fanova_are_results(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

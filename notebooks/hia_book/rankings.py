@@ -1,0 +1,58 @@
+"""Weights of the hyperparameters on one data set after the other."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hia.ranking.fanova import FAnova, measure_options
+from hia.relief import NRReliefF
+from hia.space import HYPERPARAMETERS, SPACE
+from hia.trials import design
+
+METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
+
+
+def varied(trials: pd.DataFrame) -> list[str]:
+    """The hyperparameters that have several values on every data set of a table of trials."""
+    counts = trials.groupby("dataset")[list(HYPERPARAMETERS)].nunique()
+    return [name for name in HYPERPARAMETERS if (counts[name] > 1).all()]
+
+
+def weigh(
+    trials: pd.DataFrame,
+    columns: list[str],
+    method: str,
+    *,
+    n_neighbors: int = 30,
+    sigma: float = 20.0,
+    n_trees: int = 16,
+    min_samples_leaf: int = 3,
+    random_state: int = 0,
+) -> NDArray[np.float64]:
+    """Weights (K,) of columns by a key of `METHODS`; 0 for a column that has one value only.
+
+    n_neighbors, sigma: of N-RReliefF, of all other trials at most. The rest is the forest's of
+    functional ANOVA. Raises ValueError as these do.
+    """
+    several = [name for name in columns if (trials[name] != trials[name].iloc[0]).any()]
+    if method == "nrrelieff":
+        relief = NRReliefF(min(n_neighbors, len(trials) - 1), sigma=sigma)
+        weights = relief.fit(design(trials, several), trials["accuracy"]).weights_
+    else:
+        options = measure_options(SPACE, several)
+        forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, **options)
+        weights = forest.fit(trials[several], trials["accuracy"]).importances_
+    filled = pd.Series(weights, several).reindex(columns, fill_value=0.0)
+    return np.asarray(filled, dtype=np.float64)
+
+
+def by_dataset(
+    trials: pd.DataFrame, columns: list[str], method: str, **options: Any
+) -> pd.DataFrame:
+    """`weigh` on each data set by itself: (data sets in the order of their names, columns)."""
+    weights = {
+        str(name): weigh(own, columns, method, **options) for name, own in trials.groupby("dataset")
+    }
+    return pd.DataFrame(weights, columns).T

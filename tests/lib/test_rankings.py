@@ -1,0 +1,51 @@
+"""Weights on one data set after the other are those that the estimators find on its rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hia import trials
+from hia.ranking.fanova import FAnova, measure_options
+from hia.relief import NRReliefF
+from hia.space import SPACE
+from hia_book import rankings
+
+COLUMNS = ["lr", "epoch", "optimizer"]
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    study = trials.load(Path(__file__).parents[2] / "data" / "trials.parquet")
+    return trials.select(study, ["mnist", "svhn"]).groupby("dataset").head(80)
+
+
+def test_weights_are_those_of_the_estimators(rows: pd.DataFrame) -> None:
+    own = rows[rows["dataset"] == "svhn"]
+    relief = NRReliefF(10, sigma=5.0).fit(trials.design(own, COLUMNS), own["accuracy"])
+    forest = FAnova(4, 3, random_state=1, **measure_options(SPACE, COLUMNS))
+    forest.fit(own[COLUMNS], own["accuracy"])
+    tables = [
+        rankings.by_dataset(rows, COLUMNS, "nrrelieff", n_neighbors=10, sigma=5.0),
+        rankings.by_dataset(rows, COLUMNS, "fanova", n_trees=4, random_state=1),
+    ]
+    for table, expected in zip(tables, (relief.weights_, forest.importances_), strict=True):
+        assert list(table.index) == ["mnist", "svhn"]
+        np.testing.assert_array_equal(table.loc["svhn"], expected)
+
+
+def test_what_does_not_vary_has_no_weight(rows: pd.DataFrame) -> None:
+    same = rows.assign(epoch=3)
+    for method in rankings.METHODS:
+        weights = rankings.weigh(same, COLUMNS, method, n_neighbors=10)
+        assert weights[1] == 0
+        assert weights[0] != 0
+
+
+def test_what_varies_everywhere(rows: pd.DataFrame) -> None:
+    here = rows.copy()
+    here.loc[here["dataset"] == "svhn", "kernel"] = 2
+    varied = rankings.varied(here)
+    assert "lr" in varied
+    assert not {"kernel", "in_channel_num"} & set(varied)
