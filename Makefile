@@ -52,7 +52,7 @@ PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest $(PARALLEL)
 
 .PHONY: help book check test test-min test-latest coverage torture mutants audit notebook study bench
-.PHONY: serve picture lint clean distclean
+.PHONY: serve pdf picture lint clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
@@ -121,8 +121,13 @@ serve: book ## show the built book on localhost: PORT=8000
 	@(sleep 1; $(PY) -m webbrowser "http://localhost:$$PORT/" > /dev/null 2>&1 || true) &
 	@$(PY) -m http.server "$$PORT" --bind 127.0.0.1 --directory _build/html
 
-picture: book/intro.ipynb ## make the README's picture anew
+pdf: book ## print the book: _build/book.pdf, by Chromium
+	@$(PY) book/printed.py pdf _build/html -o _build/book.pdf
+	@echo "The book is at _build/book.pdf"
+
+picture: book/intro.ipynb ## make the README's picture anew, and the card for pages that are shared
 	@$(PY) book/run_notebooks.py picture $< fig-headline -o picture.svg
+	@$(PY) book/printed.py card picture.svg -o book/_static/card.png
 
 lint: $(READY) ## check style and types
 	@$(PY) -m ruff check .
@@ -205,6 +210,7 @@ $(LISTS) book/intro.ipynb: book/_toc.yml
 # Always all pages: a warning is an error only on pages that are read again, and it takes seconds.
 $(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/* book/_ext/*.py) $(EXECUTED)
 	@rm -rf _build/html _build/.doctrees
+	@echo "Making $(words $(EXECUTED)) pages of notebooks, and those of prose (a minute)"
 	@$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$$PWD/book/_toc.yml" \
 	  --path-output . -W -n --keep-going --quiet > /dev/null || { rm -rf _build/html; exit 1; }
 	@touch $@

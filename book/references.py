@@ -14,7 +14,7 @@ _ITEM = re.compile(r'"((?:fig|table)-[\w-]+)"|:name: ([\w-]+)')
 _EQUATION = re.compile(r":label:\s+(eq-(\d+))")
 _TITLE = re.compile(r"^(?:# )?# (.+)$", re.MULTILINE)
 _OF_THE_PAPER = re.compile(r"(?:fig|table)-(\d+)")
-_ROLE = re.compile(r"\{(numref|eq|doc|ref)\}`(?:([^`<]+) <)?([^`>]+)>?`")
+_ROLE = re.compile(r"\{(numref|eq|doc|ref|term)\}`(?:([^`<]+) <)?([^`>]+)>?`")
 
 
 class Reference(NamedTuple):
@@ -75,6 +75,8 @@ def localise(notebook: NotebookNode, references: dict[str, Reference], book: str
 
     def link(role: re.Match[str]) -> str:
         kind, text, name = role.groups()
+        if kind == "term":
+            return text or name
         if name in here or name not in references:
             return role[0]
         page, number, anchor = references[name]

@@ -9,9 +9,12 @@
 # %% [markdown]
 # # Many machines
 #
-# A study lives in one place, its *storage*. By default that is a journal file under `runs/`, which
-# serves the processes of one machine. In a PostgreSQL server it serves as many machines as
-# reach the server: each runs the same command, and they share the work. This page has the commands.
+# **To share a study, run the same command on every machine that reaches one PostgreSQL server. One
+# machine needs no server: a journal file takes up to {glue:text}`journal:,.0f` trials a second,
+# what {glue:text}`workers:,.0f` workers finish.**
+#
+# That is where all trials are kept, the *storage*: by default a journal file under `runs/`.
+# {numref}`table-limits` has its limits.
 #
 # ## The commands
 #
@@ -107,131 +110,125 @@ from pathlib import Path
 import pandas as pd
 
 from hia.trials import load
-from hia_book.figures import show_table, show_text, use_style
+from hia_book.claims import claim, glue, need
+from hia_book.figures import show_table, use_style
 
 use_style()
 NAMES = {"journal": "Journal file", "postgresql": "PostgreSQL"}
-# There is no such section before it has been measured.
-measured = None
-if Path(storage).is_file():
-    measured = json.loads(Path(storage).read_text(encoding="utf-8"))
-    show_text(
-        "## How far a storage carries\n\n"
-        "What follows was measured with trainings that take no time. A trial costs its worker "
-        "processor time, most of it in the library between Python and the database. It costs a "
-        "PostgreSQL server processor time, too. A journal file has no server, but only one process "
-        "at a time can write: what all workers write, one after the other, is its limit. Past a "
-        "few hundred workers, Optuna's `run_grpc_proxy_server` stands before the server."
-    )
+need(Path(storage).is_file(), f"{storage} is missing; benchmarks/bench_storage.py writes it")
+measured = json.loads(Path(storage).read_text(encoding="utf-8"))
+cost = pd.DataFrame(measured["trial"])
+seconds = load(trials)["seconds"].mean()
+glue(cores=measured["cores"], models=models)
+
+# %% [markdown]
+# ## How far a storage carries
+#
+# A trial costs its worker processor time, most of it in the library between Python and the storage
+# ({numref}`table-storage`). It costs a PostgreSQL server processor time, too. A journal file has no
+# server, but one process at a time writes: what all workers write, one after the other, is its
+# limit. Past a few hundred workers, Optuna's `run_grpc_proxy_server` stands before the server. All
+# was measured with trainings that take no time.
 
 # %%
-if measured:
-    cost = pd.DataFrame(measured["trial"])
-    show_table(
-        pd.DataFrame(
-            {
-                "Storage": cost["storage"].map(NAMES),
-                "Finished": cost["finished"],
-                "Worker, ms": cost["worker_ms"],
-                "Server, ms": cost["server_ms"].astype(float),
-                "Writing, ms": cost["writes_ms"],
-                "Coordinator, ms": cost["poll_ms"],
-                "First look, s": cost["first_poll_s"],
-                "kB": cost["kB"].where(cost["finished"] > 0),
-            }
-        ),
-        "table-storage",
-        "Processor time that a trial of random search costs in a storage that already holds so "
-        "many of its data set, on one core of "
-        f"{measured['processor'].partition(',')[0]}: of its worker, of the server, of all that "
-        "writes, and of the coordinator that queues it. The first look is what a coordinator reads "
-        "when it starts; kB is the space of a finished trial.",
-        formats={"Finished": ",d", "First look, s": ".2f", "kB": ".1f"}
-        | dict.fromkeys(("Worker, ms", "Server, ms", "Writing, ms", "Coordinator, ms"), ".1f"),
-    )
+show_table(
+    pd.DataFrame(
+        {
+            "Storage": cost["storage"].map(NAMES),
+            "Finished": cost["finished"],
+            "Worker, ms": cost["worker_ms"],
+            "Server, ms": cost["server_ms"].astype(float),
+            "Writing, ms": cost["writes_ms"],
+            "Coordinator, ms": cost["poll_ms"],
+            "First look, s": cost["first_poll_s"],
+            "kB": cost["kB"].where(cost["finished"] > 0),
+        }
+    ),
+    "table-storage",
+    "Processor time of a trial of random search in a storage that already holds so many of its "
+    "data set: of its worker, of the server, of all that writes, and of the coordinator that "
+    "queues it. The first look is what a coordinator reads when it starts; kB is the space of a "
+    "finished trial.",
+    formats={"Finished": ",d", "First look, s": ".2f", "kB": ".1f"}
+    | dict.fromkeys(("Worker, ms", "Server, ms", "Writing, ms", "Coordinator, ms"), ".1f"),
+)
 
-    seconds = load(trials)["seconds"].mean()
-    largest = cost[cost["finished"] == cost["finished"].max()].set_index("storage")
-    limits = []
-    for kind, row in largest.iterrows():
-        one_at_a_time = row["writes_ms"] if kind == "journal" else row["server_ms"] / cores
-        per_second = 1e3 / one_at_a_time
-        limits.append(
-            {
-                "Storage": NAMES[kind],
-                "Trials a second": per_second,
-                "Workers": per_second * (seconds + row["worker_ms"] / 1e3),
-                "Worker's share": row["worker_ms"] / 1e3 / (seconds + row["worker_ms"] / 1e3),
-                "GB": models * row["kB"] / 1e6,
-            }
-        )
-    table = pd.DataFrame(limits)
-    show_table(
-        table,
-        "table-limits",
-        f"Where the storage is the limit, PostgreSQL's with {cores} cores. Workers: as many as it "
-        f"takes to reach it with trainings of {seconds:.1f} s, the mean of the recorded study. "
-        f"Worker's share: of its time, what goes to the storage. GB: what {models:,} CNNs take.",
-        formats={
-            "Trials a second": ",.0f",
-            "Workers": ",.0f",
-            "Worker's share": ".1%",
-            "GB": ".1f",
-        },
-    )
+# %%
+largest = cost[cost["finished"] == cost["finished"].max()].set_index("storage")
+one_at_a_time = (largest["server_ms"].astype(float) / cores).fillna(largest["writes_ms"])
+worker = largest["worker_ms"] / 1e3
+limits = pd.DataFrame(
+    {
+        "Storage": largest.index.map(NAMES),
+        "Trials a second": 1e3 / one_at_a_time,
+        "Workers": 1e3 / one_at_a_time * (seconds + worker),
+        "Worker's share": worker / (seconds + worker),
+        "GB": models * largest["kB"] / 1e6,
+    }
+)
+show_table(
+    limits,
+    "table-limits",
+    f"Where the storage is the limit, PostgreSQL's with {cores} cores. Workers: as many as it "
+    f"takes to reach it with trainings of {seconds:.1f} s, the mean of the recorded study. "
+    f"Worker's share: of its time, what goes to the storage. GB: what {models:,} CNNs take.",
+    formats={"Worker's share": ".1%", "GB": ".1f"}
+    | dict.fromkeys(("Trials a second", "Workers"), ",.0f"),
+)
+week = 7 * 24 * 3600
+journal = limits.loc["journal"]
+glue(journal=journal["Trials a second"], workers=journal["Workers"])
+glue(hours=models * seconds / 3600, for_a_week=models * seconds / week, wanted=models / week)
+claim(
+    "a journal file carries a million CNNs in a week",
+    journal["Trials a second"] > 2 * models / week,
+)
 
-    paragraphs = []
-    together = pd.DataFrame(measured["together"], columns=["storage", "workers", "per_second"])
-    for kind, rows in together.groupby("storage", sort=False):
-        paragraphs.append(
-            f"**{NAMES[kind]}, workers that train nothing,** with their coordinator on "
-            f"{measured['cores']} cores: "
-            + ", ".join(
-                f"{row.per_second:.0f} trials a second with {row.workers}"
-                for row in rows.itertuples()
-            )
-            + ". On these cores server, coordinator and workers wait for each other; the limits "
-            "above are calculated from what each of them costs."
-        )
-    proposal = pd.DataFrame(measured["proposal"])
-    last = proposal.iloc[-1]
-    paragraphs.append(
-        "**BOHB's proposals** grow dearer with what they learn from: "
-        + ", ".join(
-            f"{row.proposal_ms:.0f} ms after {row.finished:,.0f} trials"
-            for row in proposal.itertuples()
-        )
-        + " of the same data set."
-    )
-    hours = models * seconds / 3600
-    week = 7 * 24
-    lines = [
-        f"**{models:,} CNNs** like those recorded are {hours:,.0f} hours of training on one core: "
-        f"{hours / week:,.0f} workers for a week, {models / week / 3600:.1f} trials a second."
-    ]
-    for row in table.itertuples():
-        wanted = models / week / 3600
-        verdict = "carries that" if row[2] > 2 * wanted else "would be near or over its limit"
-        lines.append(f"{row.Storage}, at {row[2]:,.0f} trials a second, {verdict}.")
-    bohb = 0.3 * models / 10
-    slope = last["proposal_ms"] / last["finished"]
-    proposing = slope * bohb / 1e3
-    lines.append(
-        f"With ten data sets, BOHB would learn from up to {bohb:,.0f} trials of one: by the line "
-        f"through the last measurement a proposal then takes {proposing:.1f} s of its worker, next "
-        f"to {seconds:.1f} s of training, and every worker keeps these trials in memory. "
-        + (
-            "So such a study would do better with random search alone, or with more data sets and "
-            "fewer trials of each."
-            if proposing > seconds / 10
-            else "That is a small part of the training."
-        )
-    )
-    paragraphs.append(" ".join(lines))
-    show_text("\n\n".join(paragraphs))
-    show_text(
-        "What this leaves out: MySQL and MariaDB; the network between worker and server, some tens "
-        "of round trips a trial; disks that are slow to confirm what is written; and GPUs, where a "
-        "training is shorter and a given number of workers asks more of the storage. The "
-        "measurement is repeated on a machine of one's own with `benchmarks/bench_storage.py`."
-    )
+# %% [markdown]
+# {glue:text}`models:,d` CNNs like those recorded are {glue:text}`hours:,.0f` hours of training on
+# one core: {glue:text}`for_a_week:,.0f` workers for a week, {glue:text}`wanted:.1f` trials a
+# second. A journal file carries that.
+#
+# Workers that train nothing wait for each other, for the coordinator and for the server. On the
+# {glue:text}`cores` cores of the measuring machine they finish as many trials a second as
+# {numref}`table-together` says, however many they are; the limits above are calculated from what
+# each of them costs.
+
+# %%
+together = pd.DataFrame(measured["together"])
+together["storage"] = together["storage"].map(NAMES)
+show_table(
+    together.set_axis(["Storage", "Workers", "Trials a second"], axis=1),
+    "table-together",
+    "Trials that workers finish together when they train nothing.",
+    formats={"Trials a second": ".0f"},
+)
+proposal = pd.DataFrame(measured["proposal"]).sort_values("finished")
+first, last = proposal.iloc[0], proposal.iloc[-1]
+learned_from = 0.3 * models / 10
+proposing = last["proposal_ms"] / last["finished"] * learned_from / 1e3
+glue(first=first["proposal_ms"], first_after=first["finished"])
+glue(last=last["proposal_ms"], last_after=last["finished"])
+glue(learned_from=learned_from, proposing=proposing, seconds=seconds)
+claim(
+    "BOHB's proposals grow dearer with every trial", proposal["proposal_ms"].is_monotonic_increasing
+)
+claim("in a million CNNs a proposal costs a tenth of a training or more", proposing > seconds / 10)
+
+# %% [markdown]
+# ### BOHB
+#
+# **A very large study does better with random search alone, or with more data sets and fewer trials
+# of each.** BOHB's proposals grow dearer with what they learn from: {glue:text}`first:.0f` ms
+# after {glue:text}`first_after:,.0f` trials of a data set, {glue:text}`last:.0f` ms after
+# {glue:text}`last_after:,.0f`. In {glue:text}`models:,d` CNNs on ten data sets it would learn from
+# up to {glue:text}`learned_from:,.0f` trials of one: a proposal then takes
+# {glue:text}`proposing:.1f` s of its worker, next to {glue:text}`seconds:.1f` s of training, by the
+# line through the last measurement. Every worker keeps these trials in memory.
+#
+# ### What this leaves out
+#
+# MySQL and MariaDB; the network between worker and server, some tens of round trips a trial; disks
+# that are slow to confirm what is written; and GPUs, where a training is shorter and a given number
+# of workers asks more of the storage. `benchmarks/bench_storage.py` repeats the measurement on a
+# machine of one's own.

@@ -1,9 +1,12 @@
 // The page to explore all trials: plot, curve and table of the rows that the filters let pass. The
-// data are in a script element beside this one; `hia.explorer` packs them.
+// data are in an element beside this one; `hia_book.explorer` packs them.
 "use strict";
-(() => {
+(async () => {
   const root = document.getElementById("hia-explorer");
-  const given = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+  const bytes = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  const packed = new Blob([bytes(root.querySelector("template").innerHTML)]).stream();
+  const unfolded = packed.pipeThrough(new DecompressionStream("deflate"));
+  const given = await new Response(unfolded).json();
   const ROWS_PER_PAGE = 20, MOST_LEVELS = 12, BINS = 10, HEIGHT = 340;
   const MARGINS = { left: 52, right: 12, top: 12, bottom: 44 };
   const SHOWN = "#0072b2", MODEL = "#d55e00";
@@ -13,15 +16,14 @@
   const total = Object.values(columns)[0].raw.length;
   const numeric = Object.keys(columns).filter((name) => columns[name].plotted);
   const state = {
-    x: columns.lr, y: columns.accuracy, color: columns.dataset, curve: columns.lr,
+    x: columns.lr, y: columns.accuracy, color: columns.optimizer, curve: columns.lr,
     chosen: Object.fromEntries(given.filters.map((name) => [name, new Set(columns[name].levels)])),
     range: { x: [-Infinity, Infinity], y: [-Infinity, Infinity] },
     sort: { column: columns.accuracy, down: true }, page: 0, picked: null, kept: [], shown: [],
   };
 
   function unpack(packed) {
-    const bytes = Uint8Array.from(atob(packed.data), (sign) => sign.charCodeAt(0));
-    const raw = new ARRAYS[packed.kind](bytes.buffer);
+    const raw = new ARRAYS[packed.kind](bytes(packed.data).buffer);
     const at = (i) => (raw[i] === packed.missing ? NaN : raw[i]);
     const finite = Array.from(raw.keys(), at).filter(Number.isFinite);
     const distinct = [...new Set(finite)].sort((a, b) => a - b);
@@ -347,8 +349,9 @@
   function download() {
     const full = (column, i) =>
       (column.choices || Number.isNaN(column.at(i)) ? column.show(i) : column.at(i));
+    const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
     const lines = [Object.keys(columns).join(","), ...state.shown.map((i) =>
-      Object.values(columns).map((column) => full(column, i)).join(","))];
+      Object.values(columns).map((column) => quoted(String(full(column, i)))).join(","))];
     const file = new Blob([lines.join("\n"), "\n"], { type: "text/csv" });
     element("a", { href: URL.createObjectURL(file), download: "chosen-trials.csv" }).click();
   }
@@ -374,7 +377,7 @@
   const controls = element("form", { onsubmit: (event) => event.preventDefault() },
     element("div", { class: "filters" }, ...given.filters.map(checkboxes)),
     element("div", { class: "axes" },
-      axis("x"), axis("y"), chooser("colour", given.filters, "color")),
+      axis("x"), axis("y"), chooser("colour", given.colored, "color")),
     element("div", { class: "axes" },
       button("show all", reset), button("download shown", download)));
   const heads = ["", "CNNs", "mean accuracy", "± 95 %"].map((words) => element("th", {}, words));

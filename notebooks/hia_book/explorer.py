@@ -1,13 +1,14 @@
 """The page of the book on which all trials can be explored, packed for a browser.
 
 `markup` gives one piece of HTML with the table in it, column by column, as base64 of the smallest
-type that holds it (some fifty bytes a row), and `explorer.js`, which needs no library and asks
-nothing of a network. A browser without JavaScript shows what `notebooks/explorer.py` has below it.
+type that holds it, compressed, and `explorer.js`, which needs no library and asks nothing of a
+network. A browser without JavaScript shows what `notebooks/explorer.py` has below it.
 """
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -17,7 +18,7 @@ import pandas as pd
 from hia.ranking.fanova import FAnova, measure_options
 from hia.space import FILTERS, HYPERPARAMETERS, SPACE
 from hia.trials import design
-from hia_book.figures import LOOKS, shades
+from hia_book.figures import look, shades
 
 # In the order of the page's table. The first names a row, together with the second.
 COLUMNS = (
@@ -26,7 +27,7 @@ COLUMNS = (
     *FILTERS,
     *("seconds", "parameters", "flops"),
 )
-# What the rows can be chosen and coloured by, and the heading of the choice.
+# What the rows can be chosen by, and the heading of the choice; all but the first colour them.
 CHOICES = {
     "dataset": "Data set",
     "num_conv_layers": "Convolutional layers",
@@ -93,17 +94,17 @@ def markup(rows: pd.DataFrame, curves: Mapping[str, Any], model: str) -> str:
     given = {
         "columns": [_described(rows[name]) for name in COLUMNS],
         "filters": list(CHOICES),
+        "colored": [name for name in CHOICES if name != "dataset"],
         "curved": [*HYPERPARAMETERS, *FILTERS],
         "curves": curves,
         "model": model,
     }
-    # "</script" in a text would end the script.
-    data = json.dumps(given, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
+    packed = zlib.compress(json.dumps(given, separators=(",", ":"), allow_nan=False).encode(), 9)
     return (
         f'<div id="hia-explorer"><style>{_file("explorer.css")}</style>'
         "<noscript><p>The explorer is a program: it needs JavaScript. The figure and the table "
         "below do not.</p></noscript>"
-        f'<script type="application/json">{data}</script>'
+        f"<template>{base64.b64encode(packed).decode()}</template>"
         f"<script>{_file('explorer.js')}</script></div>"
     )
 
@@ -113,19 +114,17 @@ def _described(column: pd.Series) -> dict[str, Any]:
     packed = pack(column)
     plotted = name != "trial" and "choices" not in packed
     packed |= {"plotted": plotted, "log": name in _LOG, "label": CHOICES.get(name, name)}
-    if name in CHOICES:
-        packed["colors"] = _colors(name, column, packed.get("choices"))
+    if name in CHOICES and name != "dataset":
+        packed["colors"] = _colors(name, column)
     return packed
 
 
-def _colors(name: str, column: pd.Series, choices: Sequence[str] | None) -> dict[int, str]:
+def _colors(name: str, column: pd.Series) -> dict[int, str]:
     """Of each number in the packed column, the colour that it has in the book's figures."""
-    if name in SPACE:
-        values = sorted(column.unique())
-        codes = [int(value) for value in values] if choices is None else range(len(values))
-        return dict(zip(codes, shades(name, len(values)), strict=True))
-    grey = {"color": "#6A6B6D"}  # of a data set that the book does not have
-    return {code: LOOKS.get(choice, grey)["color"] for code, choice in enumerate(choices or ())}
+    values = sorted(column.unique())
+    codes = values if pd.api.types.is_numeric_dtype(column) else range(len(values))
+    colors = shades(name, len(values)) if name in SPACE else [look(one)["color"] for one in values]
+    return dict(zip(map(int, codes), colors, strict=True))
 
 
 def _base64(values: np.ndarray) -> str:

@@ -17,7 +17,8 @@ from hia.trials import load
 from hia_book import explorer
 
 ROOT = Path(__file__).parents[2]
-ROWS = load(ROOT / "data" / "trials.parquet")
+STUDY = load(ROOT / "data" / "trials.parquet")
+ROWS = STUDY.groupby("dataset").sample(60, random_state=0).sort_index().reset_index(drop=True)
 CURVES = {"lr": {"value": [1e-6, 1e-3, 1e-1], "mean": [0.1, 0.6, 0.3], "std": [0.01, 0.05, 0.02]}}
 NUMPY = {"u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "f64": np.float64}
 
@@ -66,15 +67,8 @@ def test_marginals_have_every_hyperparameter_that_varies() -> None:
         assert all(low <= mean <= high for mean in curve["mean"])
 
 
-def test_no_text_can_end_the_script() -> None:
-    page = explorer.markup(ROWS.head(20), {}, "</script><b>")
-    assert page.count("</script>") == 2
-    assert "<b>" not in page
-
-
 def test_the_page_stays_small() -> None:
-    many = pd.concat([ROWS] * (11_150 // len(ROWS) + 1)).head(11_150)
-    assert len(explorer.markup(many, CURVES, "x")) < 1_500_000
+    assert len(explorer.markup(STUDY, CURVES, "x")) < 700_000
 
 
 # In the browser --------------------------------------------------------------------------------
@@ -84,12 +78,15 @@ def in_browser(test: Callable[..., None]) -> Callable[..., None]:
     return needs_browser(pytest.mark.browser(test))
 
 
+def write(path: Path, rows: pd.DataFrame, model: str = "a model") -> str:
+    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Explorer</title>'
+    path.write_text(head + explorer.markup(rows, CURVES, model), encoding="utf-8")
+    return path.as_uri()
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("explorer") / "page.html"
-    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Explorer</title>'
-    path.write_text(head + explorer.markup(ROWS, CURVES, "a model"), encoding="utf-8")
-    return path.as_uri()
+    return write(tmp_path_factory.mktemp("explorer") / "page.html", ROWS)
 
 
 @pytest.fixture
@@ -291,6 +288,21 @@ def test_what_is_shown_can_be_downloaded(page: Page) -> None:
     found = pd.read_csv(download.value.path()).sort_values("trial", ignore_index=True)
     expected = ROWS.loc[ROWS["dataset"] == "svhn", list(explorer.COLUMNS)].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+@in_browser
+def test_text_from_data_is_text(browser: Browser, tmp_path: Path) -> None:
+    hostile = '</template></script><img src="x" onerror="document.title = 1">, "a"\n=b'
+    page = browser.new_page()
+    page.goto(write(tmp_path / "page.html", ROWS.head(9).assign(dataset=hostile), hostile))
+    assert page.get_by_role("status").inner_text() == "9 of 9 CNNs are shown"
+    assert set(column(page, "dataset")) == {hostile.replace("\n", " ")}
+    with page.expect_download() as download:
+        page.get_by_role("button", name="download shown").click()
+    assert set(pd.read_csv(download.value.path())["dataset"]) == {hostile}
+    assert page.title() == "Explorer"
+    assert page.locator("img").count() == 0
+    page.close()
 
 
 @in_browser

@@ -5,16 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+import yaml
 from docutils import nodes
+from nbformat.v4 import new_markdown_cell, new_notebook
 from numpy.typing import ArrayLike, NDArray
 from sphinx.util.inspect import signature, stringify_signature
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "book" / "_ext"))
 
-from hia_markup import list_parameters, shorten_types, split_whole  # noqa: E402
+from hia_markup import list_parameters, plain_formula, shorten_types, split_whole  # noqa: E402
 from hia_numbers import renumber  # noqa: E402
 
 DOT = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
@@ -42,6 +45,22 @@ def test_names_and_numbers_are_parted_from_their_text_and_keep_their_letters() -
     whole = [node.astext() for node in found if isinstance(node, nodes.inline)]
     assert whole == ["N-RReliefF", "CIFAR-100", "1e-06", "95 %"]
     assert "".join(node.astext() for node in found) == text
+
+
+@pytest.mark.parametrize(
+    ("formula", "shown"),
+    [
+        (r"\tau", "<emphasis>τ</emphasis>"),
+        ("J = n/20", "<emphasis>J</emphasis> = <emphasis>n</emphasis>/20"),
+        ("10^{-3}", "10<superscript>−3</superscript>"),
+        (r"\max(W, 0)", "max(<emphasis>W</emphasis>, 0)"),
+        (r"\frac{a}{b}", ""),
+        ("W_k", ""),
+        (r"\sum x", ""),
+    ],
+)
+def test_formulas_that_are_text_are_written_as_text(formula: str, shown: str) -> None:
+    assert "".join(map(str, plain_formula(formula))) == shown
 
 
 def test_a_docstring_s_parameters_are_a_list_and_its_indented_text_is_code() -> None:
@@ -79,30 +98,76 @@ def figure(name: str) -> str:
     return f"~~~{{figure}} {DOT}\n:name: {name}\n:alt: a dot\n\nA caption.\n~~~\n\n"
 
 
-@pytest.mark.slow
-def test_captions_and_references_of_a_built_book_agree(tmp_path: Path) -> None:
+NUMBERED = re.compile(r'caption-number">((?:Fig|Table)[^<]+?) *</span>')
+REFERRED = re.compile(r'std-numref">([^<]+)</span>')
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A book with every kind of thing that the extensions see to, published somewhere."""
+    root = tmp_path_factory.mktemp("book")
     names = ["fig-a", "fig-4", "fig-b", "table-3", "table-c"]
     references = " ".join(f"{{numref}}`{name}`" for name in names) + " {eq}`eq-1`\n\n"
     table = "~~~{table} A caption.\n:name: NAME\n\n| a |\n|:--|\n| 1 |\n~~~\n\n"
     equation = "~~~{math}\n:label: eq-1\nx\n~~~\n\n"
+    wide = f"|{'a |' * 7}\n|:--|{'--:|' * 6}\n|{'1 |' * 7}\n\n"
+    terms = "**With $J$ = 9 & <i>, `J` is J.** Then J and BOHB.\n\n"
+    found = figure("fig-a") + figure("fig-4") + table.replace("NAME", "table-c") + wide
     pages = {
-        "one": figure("fig-a") + figure("fig-4") + table.replace("NAME", "table-c"),
-        "two": figure("fig-b") + table.replace("NAME", "table-3") + equation,
+        "one": terms + found + references,
+        "two": figure("fig-b") + table.replace("NAME", "table-3") + equation + references,
+        "glossary": "```{glossary}\nJ\n  Neighbours.\n\nBOHB\n  A search.\n```\n",
     }
     for name, text in pages.items():
-        (tmp_path / f"{name}.md").write_text(f"# Page {name}\n\n{text}{references}")
-    toc = tmp_path / "_toc.yml"
-    toc.write_text("format: jb-book\nroot: one\nchapters:\n  - file: two\n")
-    (tmp_path / "references.bib").write_text("")
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(tmp_path), "-q"]
-    command += ["--config", str(ROOT / "_config.yml"), "--toc", str(toc)]
+        (root / f"{name}.md").write_text(f"# Page {name}\n\n{text}")
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = new_notebook(cells=[new_markdown_cell("# A notebook")], metadata=metadata)
+    nbformat.write(notebook, root / "three.ipynb")
+    chapters = "".join(f"  - file: {name}\n" for name in ("two", "three", "glossary"))
+    (root / "_toc.yml").write_text(f"format: jb-book\nroot: one\nchapters:\n{chapters}")
+    (root / "references.bib").write_text("")
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config["repository"]["url"] = "https://github.com/some/book"
+    config["html"] |= {"baseurl": "https://some.example/book/", "favicon": ""}
+    local = config["sphinx"]["local_extensions"]
+    config["sphinx"]["local_extensions"] = {name: str(ROOT / local[name]) for name in local}
+    (root / "_config.yml").write_text(yaml.safe_dump(config))
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(root), "-q"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    numbered = r'caption-number">((?:Fig|Table)[^<]+?) *</span>'
+    return root / "_build" / "html"
+
+
+@pytest.mark.slow
+def test_captions_and_references_of_a_built_book_agree(small: Path) -> None:
     expected = {"one": ["Fig. S1", "Fig. 4", "Table S1"], "two": ["Fig. S2", "Table 3"]}
     for name, captions in expected.items():
-        html = (tmp_path / "_build" / "html" / f"{name}.html").read_text(encoding="utf-8")
-        assert re.findall(numbered, html) == captions
-        found = re.findall(r'std-numref">([^<]+)</span>', html)
-        assert found == ["Fig. S1", "Fig. 4", "Fig. S2", "Table 3", "Table S1"]
+        html = (small / f"{name}.html").read_text(encoding="utf-8")
+        assert NUMBERED.findall(html) == captions
+        assert REFERRED.findall(html) == ["Fig. S1", "Fig. 4", "Fig. S2", "Table 3", "Table S1"]
         assert 'href="#equation-eq-1">(1)</a>' in html.replace("two.html", "")
+
+
+@pytest.mark.slow
+def test_terms_are_linked_once_and_only_formulas_load_mathjax(small: Path) -> None:
+    one, two = ((small / f"{name}.html").read_text(encoding="utf-8") for name in ("one", "two"))
+    linked = re.findall(r'class="hia-term[^"]*" href="glossary.html#term-(\w+)"', one)
+    assert linked == ["J", "BOHB"]
+    assert "mathjax/startup.js" in two
+    assert "mathjax/startup.js" not in one
+    assert one.count("All columns") == 1
+    assert not (small / "_static" / "scripts" / "fontawesome.js").read_text()
+
+
+@pytest.mark.slow
+def test_a_published_page_has_a_description_a_card_and_links_to_run_it(small: Path) -> None:
+    one, three = ((small / f"{name}.html").read_text(encoding="utf-8") for name in ("one", "three"))
+    assert '<meta name="description" content="With J = 9 &amp; &lt;i&gt;, J is J."/>' in one
+    card = "https://some.example/book/_static/card.png"
+    assert f'<meta property="og:image" content="{card}"/>' in one
+    assert "mybinder" not in one
+    assert "mybinder.org/v2/gh/some/book/HEAD?labpath=three.ipynb" in three
+    assert "github/some/book/blob/gh-pages/_sources/three.ipynb" in three
+    source = nbformat.read(small / "_sources" / "three.ipynb", 4)
+    assert "git clone -q --depth 1 https://github.com/some/book" in source.cells[0].source
+    assert (ROOT / "book" / "_static" / "card.png").is_file()

@@ -1,0 +1,122 @@
+"""What a published page needs: a description and a card for those who find it, links that run it
+elsewhere, and as little to fetch as will do.
+
+`_config.yml` has the two addresses, of the repository (`repository.url`) and of the published book
+(`html.baseurl`). While they are empty there are no such links and no card.
+"""
+
+import html
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from docutils import nodes
+from nbformat.v4 import new_code_cell
+from sphinx.application import Sphinx
+
+# The first cell of a downloaded notebook. In Colab it fetches what the page needs.
+FETCH = """\
+import os
+
+if not os.path.isdir("data"):
+    !git clone -q --depth 1 {url} /content/book
+    %cd -q /content/book
+    %pip install -q -e .[book]
+"""
+# The branch to which the built book is published: Colab opens notebooks from there.
+PUBLISHED = "gh-pages"
+
+
+def lighten(app: Sphinx, config: Any) -> None:
+    """The parts of MathJax that `_config.yml` names, and the `layout.html` beside this file."""
+    config.mathjax_path = "mathjax/startup.js"
+    config.templates_path = [*config.templates_path, str(Path(__file__).parent)]
+
+
+def describe(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """A page's description is its bold first sentence, else its first paragraph."""
+    if doctree is None:
+        return
+    paragraph = next(doctree.findall(nodes.paragraph), nodes.paragraph())
+    told = next(iter(paragraph.findall(nodes.strong)), paragraph).astext()
+    description = textwrap.shorten(told, 200, placeholder=" …")
+    title = context["title"]
+    tags = {"description": description}
+    cards = {"og:title": title, "og:description": description, "og:type": "article"}
+    cards["og:site_name"] = app.config.html_title
+    if address := app.config.html_baseurl.rstrip("/"):
+        cards |= {"og:url": f"{address}/{page}.html", "og:image": f"{address}/_static/card.png"}
+        tags["twitter:card"] = "summary_large_image"
+    context["metatags"] += "".join(
+        f'\n<meta {key}="{name}" content="{html.escape(nodes.Text(content).astext())}"/>'
+        for key, some in (("name", tags), ("property", cards))
+        for name, content in some.items()
+    )
+
+
+def link(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Buttons on a computed page that open it in Binder and in Colab."""
+    url = app.config.html_theme_options.get("repository_url", "").rstrip("/")
+    if not url or "kernelspec" not in app.env.metadata.get(page, {}):
+        return
+    repository = "/".join(url.split("/")[-2:])
+    binder = f"https://mybinder.org/v2/gh/{repository}/HEAD?labpath={page}.ipynb"
+    colab = "https://colab.research.google.com/github"
+    links = {
+        "Binder": binder,
+        "Colab": f"{colab}/{repository}/blob/{PUBLISHED}/_sources/{page}.ipynb",
+    }
+    context["header_buttons"].append(
+        {
+            "type": "group",
+            "tooltip": "Run this page elsewhere",
+            "icon": "fas fa-rocket",
+            "label": "launch-buttons",
+            "buttons": [
+                {"type": "link", "text": name, "tooltip": f"Open in {name}", "url": to}
+                for name, to in links.items()
+            ],
+        }
+    )
+
+
+def spare_mathjax(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Sphinx takes the first page for one with mathematics where any page below it has some."""
+    if doctree is not None and not any(doctree.findall(is_formula)):
+        files = context["script_files"]
+        context["script_files"] = [one for one in files if "mathjax" not in str(one)]
+
+
+def is_formula(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.math | nodes.math_block)
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Takes the second copy of the icons away; downloaded notebooks fetch what they need."""
+    if error or app.builder.format != "html":
+        return
+    # The theme's icons come as a font of 0.16 MB and, once more, as a script of 1.5 MB.
+    for path in Path(app.outdir, "_static", "scripts").glob("fontawesome.js*"):
+        path.write_text("")
+    if url := app.config.html_theme_options.get("repository_url"):
+        for path in Path(app.outdir, "_sources").glob("*.ipynb"):
+            notebook = nbformat.read(path, 4)  # type: ignore[no-untyped-call]
+            cell = new_code_cell(FETCH.format(url=url), id="fetch")  # type: ignore[no-untyped-call]
+            notebook.cells.insert(0, cell)
+            nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("config-inited", lighten)
+    app.connect("html-page-context", describe)
+    app.connect("html-page-context", link, priority=600)  # the theme's buttons come at 501
+    app.connect("html-page-context", spare_mathjax, priority=700)  # Sphinx has added it at 500
+    app.connect("build-finished", finish, priority=900)  # when everything is copied
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
