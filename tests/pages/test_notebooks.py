@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from parameters import ParameterError
-from run_notebooks import NotebookError, find, main, parameters, read, rerun, run
+from run_notebooks import NotebookError, main, rerun, run
 
 ROOT = Path(__file__).parents[2]
 HEADER = """\
@@ -25,7 +25,8 @@ HEADER = """\
 # %% [markdown]
 # # A chapter
 #
-# See {numref}`fig-line` and {numref}`table-squares`, and {numref}`fig-other` in {doc}`other`.
+# See {numref}`fig-line` and {numref}`table-squares`, and {numref}`fig-other` in {doc}`other`, a
+# {term}`share`.
 # By {eq}`eq-2` the sum is {glue:text}`total` and the mean {glue:text}`mean:.2f`
 # {cite:p}`hutter2014efficient`.
 #
@@ -94,28 +95,11 @@ def chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_names_of_parameters(chapter: Path) -> None:
-    assert [one.name for one in parameters(read(chapter))] == ["upper", "names"]
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
-def test_the_books_notebooks_have_a_kernel_and_no_outputs(path: Path) -> None:
-    notebook = read(path)
-    assert notebook.metadata.kernelspec.name == "python3"
-    assert notebook.cells[0].source.startswith("# ")
-    assert not any(cell.get("outputs") for cell in notebook.cells)
-
-
-def test_unknown_notebook_names_those_there_are(chapter: Path) -> None:
-    with pytest.raises(NotebookError, match="no notebook 'chaptr' in notebooks/; there are: chapt"):
-        find("chaptr")
-
-
 @pytest.mark.parametrize("name", ["../hia/space", "{here}/notebooks/chapter", "./chapter", ""])
 def test_names_only_and_nothing_is_removed(chapter: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "_build" / "notebooks").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(NotebookError, match="there are: chapter"):
+    with pytest.raises(NotebookError, match=r"no notebook .* in notebooks/; there are: chapter"):
         rerun(name.format(here=tmp_path), "")
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -196,27 +180,29 @@ def test_rerun_leaves_the_books_copy_alone(
     chapter: Path, capfd: pytest.CaptureFixture, tmp_path: Path
 ) -> None:
     Path("book/chapter.ipynb").write_text("the book's")
-    assert main(["rerun", "chapter", "upper=5 names=[x, y]"]) == 0
+    assert main(["rerun", "chapter", "upper=5 names=[../x, y]"]) == 0
     assert Path("book/chapter.ipynb").read_text() == "the book's"
     told = capfd.readouterr()
     assert "chapter: cell 3 of 4, " in told.err
     said = dict(line.split(":") for line in told.out.splitlines()[-2:])
     assert Path(said["notebook"].strip()).is_file()
-    page = Path(said["page"].strip()).read_text()
+    path = Path(said["page"].strip())
+    assert path.parents[2] == Path("_build/notebooks")
+    page = path.read_text()
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
     assert page.count('<span class="caption-number">Fig. S2') == 1
     assert page.count('<span class="caption-number">Table S1') == 1
-    assert "See Fig. S2 and Table S1, and Fig. S1 in Another page." in text
+    assert "See Fig. S2 and Table S1, and Fig. S1 in Another page, a share." in text
     assert "By (2) the sum is 10 and the mean 2.00 [Hutter" in text
     assert "An efficient approach for assessing hyperparameter importance" in text
-    assert "Changed: upper=5 (the book: 3), names=[x, y] (the book: [a])." in text
+    assert "Changed: upper=5 (the book: 3), names=[../x, y] (the book: [a])." in text
     assert "These claims do not hold here: the sum is three (Counting)" in text
     assert "there is a number (Counting)" not in text
-    assert "5 ['x', 'y']" in page  # printed by the first cell
+    assert "5 ['../x', 'y']" in page  # printed by the first cell
     assert "0.33" in page  # in the table, as formatted
     assert 'download="table-squares.csv"' in page
     assert 'download="fig-line.csv"' in page
-    assert 'make notebook NB=chapter P="upper=5 names=[x, y]"' in page.replace("&quot;", '"')
+    assert 'make notebook NB=chapter P="upper=5 names=[../x, y]"' in page.replace("&quot;", '"')
     assert "how far to count" in page  # of the parameter, in the fold at the end
     assert "data:image/svg+xml;base64," in page
 
@@ -233,16 +219,6 @@ def test_an_interrupted_rerun_ends_with_one_line(chapter: Path) -> None:
     _, told = process.communicate(timeout=60)
     assert told.split("\n") == ["", "interrupted; what was there before is as it was", ""]
     assert process.returncode == 130
-
-
-def test_rerun_without_parameters_has_the_plain_name(
-    chapter: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("run_notebooks._page", lambda notebook: notebook)
-    chapter.write_text(HEADER)
-    assert rerun("chapter", "")[0] == Path("_build/notebooks/chapter/chapter.ipynb")
-    folder = rerun("chapter", "names=[../x, y]")[0].parent
-    assert folder.parent == Path("_build/notebooks")
 
 
 def test_picture_is_the_figure_of_that_name(
