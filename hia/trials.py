@@ -6,6 +6,7 @@ against Table 1 of the paper and against itself.
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from numbers import Real
@@ -174,15 +175,20 @@ def _check_values(name: str, dtype: str, values: pd.Series) -> tuple[str, pd.Ser
         is_bool = values.map(lambda value: isinstance(value, bool | np.bool_))
         return "must be true or false", is_bool.astype(bool)
     if dtype == "str":
-        values = values.where(values.map(lambda value: isinstance(value, str)).astype(bool))
+        values = values.where(values.map(_is_plain).astype(bool))
     elif not pd.api.types.is_any_real_numeric_dtype(values):
         values = values.map(lambda value: value if _is_number(value) else math.nan)
     if name not in _DESCRIBED:
-        return "must be text", values.notna()
+        return "must be a name of letters, digits, blanks and .,:;/@+()'-", values.notna()
     described = _DESCRIBED[name]
     if dtype != "str":
         values = values.astype("float64")
     return f"is not {described.scale}: {described.possible}", described.allows(values)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is text that is no markup, wherever it is shown."""
+    return isinstance(value, str) and re.fullmatch(r"[\w .,:;/@+()'-]{1,200}", value) is not None
 
 
 def _is_number(value: object) -> bool:

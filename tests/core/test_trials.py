@@ -130,6 +130,14 @@ def test_a_value_of_the_wrong_type_is_named(table, name, value):
     refuses(table, name, value, "(must|is not)")
 
 
+@pytest.mark.parametrize("name", ["dataset", "processor"])
+@pytest.mark.parametrize(
+    "text", ["<script>", "`a`\n```{include} /etc/hosts", "$\\frac$", "[a](b)", "a|b", "", "x" * 999]
+)
+def test_text_that_would_be_markup_somewhere_is_refused(table, name, text):
+    refuses(table, name, text, "must be a name of letters, digits")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "right"),
     [
