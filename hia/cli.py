@@ -6,24 +6,29 @@ without PyTorch.
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hia.files import printable
 from hia.ranking import command as rank
 from hia.study import stopping
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 where all went well. Expected errors are printed in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that has no letter for a name
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         if options.command == "rank":
             stopping.heed()
         return int(options.run(options))
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"hia {options.command}: {error}", file=sys.stderr)
+        print(printable(f"hia {options.command}: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         kept = "; finished trials are kept, and the same command goes on"

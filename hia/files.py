@@ -5,9 +5,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -20,6 +21,11 @@ def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial.replace(path)
 
 
+def printable(text: str) -> str:
+    """Text in which what commands a terminal, or turns the direction of writing, is told."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 def write_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Write a JSON file, whole or not at all."""
     with whole(path) as partial:
@@ -27,12 +33,14 @@ def write_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None
         partial.write_text(text, encoding="utf-8")
 
 
-def read_parquet(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_parquet(path: str | os.PathLike[str]) -> "pd.DataFrame":
     """The table in a Parquet file.
 
     Raises ValueError naming a file that has none, or is damaged. What is damaged can fail anywhere
     in the reader, as an error of any kind.
     """
+    import pandas as pd
+
     try:
         table = pd.read_parquet(path)
         for _, values in table.items():

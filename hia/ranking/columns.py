@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import mannwhitneyu, spearmanr
 
 from hia.inputs import Floats, check_digits
+from hia.ranking import exports
 from hia.space import HYPERPARAMETERS, TABLE1, Hyperparameter
 
 # Numbers with at most so many different values, each there so many times on average, are levels.
@@ -20,6 +22,14 @@ _LEVELS = 10
 _PER_LEVEL = 5
 # A scale can be logarithmic from this ratio of the largest to the smallest value on.
 _RATIO = 100.0
+# Text with more different values is left out unless it is named; as is what is nearly always
+# different, in this part of the rows or more.
+_CATEGORIES = 500
+_DIFFERENT = 0.9
+# Rank correlation from which on two columns say the same.
+_SAME = 0.99
+# A hyperparameter that a trial does not have, where that is taken for a choice.
+_BLANK = "(blank)"
 
 
 class Inferred(NamedTuple):
@@ -30,21 +40,24 @@ class Inferred(NamedTuple):
 
 
 def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
-    """What the columns of a table of trials are, by their values.
+    """What the columns of a table of trials are, by their names and values in the rows that have a
+    target.
 
     - A table that has all eleven columns of Table 1, with values that it allows, is taken for one
       of this study: these columns are its hyperparameters.
-    - Else text and true/false are categories, and numbers are numbers, integers where all of them
-      are whole.
+    - Where a tool has marked the hyperparameters by a prefix, such as params_, they are these.
+    - Else left out are the target, columns whose name is one of bookkeeping or of a result, and
+      columns without values or of anything else than numbers, text and true/false; text that is
+      different in nine of ten rows or has more than 500 different values; whole numbers that
+      count the rows or, nearly always different, grow or fall with them.
+    - Text and true/false are categories, and numbers are numbers, integers where all are whole.
     - Numbers with at most 10 different values, each there 5 times on average, can have no others.
     - The scale is logarithmic where all values are above 0, the largest is at least 100 times the
       smallest, and the different values are spread more evenly over the logarithms than over the
       numbers (largest distance between their distribution and the uniform one).
-    - Left out are the target, columns without values or of anything else than numbers, text and
-      true/false, text that is different in every row, and whole numbers that count the rows.
 
     A column with one value only is a hyperparameter nevertheless. Raises ValueError for an infinite
-    value, and for a name that is there twice or is no text.
+    value, text among many numbers, and for a name that is there twice or is no text.
     """
     names = [name for name in table.columns if name != target]
     for name in names:
@@ -55,7 +68,14 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
         with contextlib.suppress(ValueError):  # another table that has columns of these names
             read(table, TABLE1)
             return Inferred(list(TABLE1), dict.fromkeys(others, "not in Table 1"))
-    kinds = {name: _infer(name, _column(table, name)) for name in names}
+    if target in table and not isinstance(table[target], pd.DataFrame):
+        table = table[pd.to_numeric(table[target], errors="coerce").notna()]
+    marked = exports.hyperparameters(names)
+    prefix, chosen = marked or ("", names)
+    reason = f"the hyperparameters are {prefix}..."
+    kinds: dict[str, Hyperparameter | str] = dict.fromkeys(names, reason)
+    for name in chosen:
+        kinds[name] = _infer(name, _column(table, name), by_name=not marked)
     return Inferred(
         [kind for kind in kinds.values() if isinstance(kind, Hyperparameter)],
         {name: reason for name, reason in kinds.items() if isinstance(reason, str)},
@@ -139,6 +159,53 @@ def read_target(table: pd.DataFrame, name: str) -> Floats:
     return _as_numbers(name, _column(table, name)).to_numpy()
 
 
+def with_blanks(
+    table: pd.DataFrame, columns: Sequence[Hyperparameter]
+) -> tuple[pd.DataFrame, list[Hyperparameter]]:
+    """Table and columns in which a missing value is a choice: one more category, and of numbers a
+    hyperparameter of its own, whether they are there."""
+    changed = []
+    for column in columns:
+        missing = table[column.name].isna()
+        if not missing.any():
+            changed.append(column)
+        elif column.kind == "categorical":
+            values = table[column.name].astype(object).where(~missing, _BLANK)
+            table = table.assign(**{column.name: values})
+            changed.append(replace(column, choices=(*(column.choices or ()), _BLANK)))
+        else:
+            name = f"{column.name} {_BLANK}"
+            table = table.assign(**{name: missing})
+            changed += [column, Hyperparameter(name, "categorical", choices=(False, True))]
+    return table, changed
+
+
+def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) -> list[str]:
+    """What of the columns may be something else than it is taken for, in sentences."""
+    y = read_target(table, target)
+    lines = []
+    for column in columns:
+        values, name = table[column.name], column.name
+        missing = (values.isna() & ~np.isnan(y)).to_numpy()
+        given = (values.notna() & ~np.isnan(y)).to_numpy()
+        choice = "If a blank is a choice there, say --missing level."
+        different = values.nunique()
+        if missing.any() and different == 1:
+            lines.append(f"{name} has one value only, or none in {missing.mean():.0%}. {choice}")
+        elif missing.any() and given.any() and mannwhitneyu(y[missing], y[given])[1] < 0.001:
+            lines.append(
+                f"{name}: where it is blank, {target} has the median {np.median(y[missing]):g}, "
+                f"elsewhere {np.median(y[given]):g}. {choice}"
+            )
+        elif column.kind != "categorical" and different > _LEVELS:
+            numbers = _as_numbers(name, values)[given]
+            if abs(spearmanr(numbers, y[given])[0]) >= _SAME:
+                lines.append(
+                    f"{name} goes with {target} almost exactly. If it is a result, --drop it."
+                )
+    return lines
+
+
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
     if name not in table:
         names = ", ".join(map(str, table.columns))
@@ -150,7 +217,7 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _one(table: pd.DataFrame, name: str) -> Hyperparameter:
-    kind = _infer(name, _column(table, name))
+    kind = _infer(name, _column(table, name), named=True)
     if isinstance(kind, str):
         raise ValueError(f"column {name!r} is no hyperparameter: {kind}")
     return kind
@@ -170,28 +237,46 @@ def _read(table: pd.DataFrame, column: Hyperparameter) -> pd.Series:
     return numbers
 
 
-def _infer(name: str, values: pd.Series) -> Hyperparameter | str:
-    """The column, or why it is none."""
-    n_rows = len(values)
+def _infer(
+    name: str, values: pd.Series, *, named: bool = False, by_name: bool = False
+) -> Hyperparameter | str:
+    """The column, or why it is none. named: asked for. by_name: whether its name can say so."""
     values = values.dropna()
     if values.empty:
-        return "no values"
+        return "no value in a complete trial"
+    if by_name and exports.is_bookkeeping(name):
+        return "bookkeeping, by the name"
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
     values = values.infer_objects()
     if pd.api.types.is_bool_dtype(values):
         return _of_kind(name, values, "categorical", "inferred: true or false")
-    if pd.api.types.is_string_dtype(values):
-        if n_rows > 1 and values.nunique() == n_rows:
-            return "text, different in every row"
-        return _of_kind(name, values, "categorical", "inferred: text")
-    if not pd.api.types.is_any_real_numeric_dtype(values):
+    if not (pd.api.types.is_string_dtype(values) or pd.api.types.is_any_real_numeric_dtype(values)):
         return f"neither numbers nor text ({values.dtype})"
+    different = values.nunique()
+    nearly_all = different >= max(_LEVELS, _DIFFERENT * len(values))
+    if pd.api.types.is_string_dtype(values):
+        numbers = pd.to_numeric(values, errors="coerce").notna()
+        if different > _LEVELS and numbers.mean() > 0.5:
+            raise ValueError(
+                f"column {name!r} has {values[~numbers].iloc[0]!r} among its numbers: correct it, "
+                "or leave the column out"
+            )
+        if nearly_all:
+            return "text, different in nearly every row"
+        if different > _CATEGORIES and not named:
+            return f"text with more than {_CATEGORIES} different values"
+        return _of_kind(name, values, "categorical", "inferred: text")
+    if by_name and exports.is_result(name):
+        return "a result, by the name"
     numbers = _finite(name, values)
     # Above 2^53 float64 has no other numbers than whole ones.
     whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) <= 2**53
-    if whole and n_rows > 1 and values.nunique() == n_rows == np.ptp(numbers) + 1:
-        return "whole numbers that count the rows"
+    if whole and nearly_all and not named:
+        if different == len(values) == np.ptp(numbers) + 1:
+            return "whole numbers that count the rows"
+        if len(values) >= _LEVELS and abs(spearmanr(numbers, range(len(numbers)))[0]) >= _SAME:
+            return "whole numbers that grow or fall with the rows"
     return _of_kind(name, values, "integer" if whole else "float", "inferred")
 
 

@@ -5,12 +5,17 @@ can be overridden.
 """
 
 import argparse
+import os
+import sys
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hia.files import printable, whole
 from hia.ranking import sources
 from hia.space import KINDS
+
+if TYPE_CHECKING:
+    from hia.ranking import report
 
 # Those of `hia.ranking.methods`, whose imports take longer than an error should.
 METHODS = (
@@ -31,11 +36,14 @@ def add_parser(commands: Any) -> None:
     """Add the command to the subparsers of `hia`."""
     parser = commands.add_parser("rank", help="rank the hyperparameters of any table of trials")
     add = parser.add_argument
-    add("source", help="a CSV or Parquet file, or the URL of an Optuna storage")
-    add("--target", help="what to explain, a column; of a study its objective")
-    add("--study", help="name of the study, where a storage has several")
-    methods = f"all, or any of {', '.join(METHODS)} (default: {' '.join(DEFAULT_METHODS)})"
     names: dict[str, Any] = {"nargs": "+", "default": (), "metavar": "NAME"}
+    what = (
+        "a file (CSV, Parquet, JSON, journal, .db), a folder of Ray Tune, or the URL of a storage"
+    )
+    add("source", help=what)
+    add("--target", **names, help="what to explain, columns; of a study by default its objectives")
+    add("--study", help="name of the study or experiment, where a storage has several")
+    methods = f"all, or any of {', '.join(METHODS)} (default: {' '.join(DEFAULT_METHODS)})"
     add("--method", **names | {"default": DEFAULT_METHODS}, help=methods)
     add("--columns", **names, help="the hyperparameters (default: found by value)")
     add("--drop", **names, help="columns that are none")
@@ -45,16 +53,20 @@ def add_parser(commands: Any) -> None:
     add("--linear", **names, help="columns on a linear scale")
     add(
         "--missing",
-        choices=("draw", "drop"),
+        choices=("draw", "drop", "level"),
         default="draw",
-        help="hyperparameters that a trial does not have: draw a value, or drop the trial "
-        "(default: draw)",
+        help="hyperparameters that a trial does not have: draw a value, drop the trial, or take "
+        "the blank for a choice (default: draw)",
     )
-    add(
-        "--minimize",
-        action="store_true",
-        help="small is good (ped_anova and tunability ask; a study knows)",
-    )
+    add("--minimize", action="store_true", help="small is good (default: by the target's name)")
+    add("--maximize", action="store_true", help="large is good (a study says which)")
+    condition = {**names, "metavar": "CONDITION"}
+    add("--where", **condition, help="only these trials, as 'epochs >= 5' 'dataset = mnist'")
+    add("--above", type=float, metavar="X", help="only trials with a target above X")
+    add("--below", type=float, metavar="X", help="only trials with a target below X")
+    add("--top", metavar="N", help="only the best trials, so many or, as 10%%, such a part of them")
+    add("--by", metavar="NAME", help="a ranking for each value of a column, and the mean ranks")
+    add("--pairs", action="store_true", help="also the interactions of pairs, by fanova")
     number: dict[str, Any] = {"type": int, "metavar": "N"}
     resamples = "resamples of the intervals, 0 for none (default: 100; slow methods take 20)"
     add("--bootstrap", **number, default=100, help=resamples)
@@ -62,6 +74,7 @@ def add_parser(commands: Any) -> None:
     add("--permutations", **number, default=199, help=permutations)
     add("--seed", type=int, default=0, help="of all that is random (default: 0)")
     add("--out", metavar="PREFIX", help="writes PREFIX.csv and PREFIX.png (default: by the source)")
+    add("--any-size", action="store_true", help="read files above the limits of size")
     parser.set_defaults(run=run)
 
 
@@ -71,64 +84,116 @@ def run(options: argparse.Namespace) -> int:
     Raises FileNotFoundError, ValueError (naming the file and the column) and RuntimeError, where a
     method is not installed.
     """
-    kinds = _read_kinds(options.kind)
+    _read_kinds(options.kind)
     for name in options.method:
         if name not in ("all", *METHODS):
             raise ValueError(f"there is no method {name!r}; there are all, {', '.join(METHODS)}")
-    source = sources.load(options.source, options.target, options.study)
+    if options.minimize and options.maximize:
+        raise ValueError("--minimize and --maximize: which of them?")
+    source = sources.load(options.source, options.target, options.study, options.any_size)
 
-    from hia.ranking import methods, report
-    from hia.ranking.columns import describe
+    from hia.ranking import report
 
-    if "all" in options.method:
-        names = [name for name in METHODS if methods.METHODS[name].available()]
-    else:
-        names = list(dict.fromkeys(options.method))
+    rankings: list[report.Entry] = []
     try:
-        columns, left_out = describe(
-            source.table,
-            source.target,
-            options.columns or None,
-            declared=source.columns or (),
-            drop=options.drop,
-            kinds=kinds,
-            log=options.log,
-            linear=options.linear,
-        )
-        print(report.introduce(source, columns, left_out), flush=True)
-        if "all" in options.method:
-            limits = {name: methods.METHODS[name].max_columns or len(columns) for name in names}
-            names = [name for name, limit in limits.items() if len(columns) <= limit]
-            for name, limit in limits.items():
-                if name not in names:
-                    print(f"{name} is left out: it takes {limit} hyperparameters at most")
-        rankings = []
-        for method in names:
-            ranking = methods.rank(
-                source.table,
-                source.target,
-                columns,
-                method,
-                n_bootstrap=options.bootstrap,
-                n_permutations=options.permutations,
-                random_state=options.seed,
-                maximize=not options.minimize if source.maximize is None else source.maximize,
-                missing=options.missing,
-            )
-            rankings.append(ranking)
-            print(f"\n{report.report(ranking)}", flush=True)
+        for target in source.targets:
+            rankings += _rank_target(source, target, options)
     except ValueError as error:
         raise ValueError(f"{source.name}: {error}") from None
     except ImportError as error:
         raise RuntimeError(str(error)) from None
-    prefix = Path(options.out or f"{source.stem or 'trials'}-importance")
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    table, picture = (prefix.with_name(prefix.name + suffix) for suffix in (".csv", ".png"))
-    report.to_frame(rankings).to_csv(table, index=False)
-    print(f"\n{table} written")
-    report.draw(rankings, picture)
-    print(f"{picture} written")
+    prefix = options.out or f"{source.stem or 'trials'}-importance"
+    with whole(f"{prefix}.csv") as table:
+        report.to_frame(rankings).to_csv(table, index=False)
+    say(f"\n{prefix}.csv written")
+    with whole(f"{prefix}.png") as picture:
+        report.draw(rankings, picture)
+    say(f"{prefix}.png written")
     return 0
+
+
+def _rank_target(
+    source: sources.Source, target: str, options: argparse.Namespace
+) -> "list[report.Entry]":
+    """Print and return the rankings for one target."""
+    from hia.ranking import columns, methods, report, selection
+
+    others = [name for name in source.targets if name != target]
+    known = source.targets[target]
+    large, says = selection.direction(target, known, options.minimize, options.maximize)
+    table, notes = selection.select(
+        source.table.drop(columns=others),
+        target,
+        large,
+        where=options.where,
+        above=options.above,
+        below=options.below,
+        top=options.top,
+    )
+    by = [options.by] if options.by else []
+    hyperparameters, left_out = columns.describe(
+        table,
+        target,
+        options.columns or None,
+        declared=source.columns or (),
+        drop=[*options.drop, *by],
+        kinds=_read_kinds(options.kind),
+        log=options.log,
+        linear=options.linear,
+    )
+    notes += columns.doubts(table, target, hyperparameters) if options.missing == "draw" else []
+    if options.missing == "level":
+        table, hyperparameters = columns.with_blanks(table, hyperparameters)
+    state = [f"Trials left out: {sources.tell(source.left_out)}"] if source.left_out else []
+    notes = [*state, *notes, says]
+    say(report.introduce(source.name, table, target, hyperparameters, left_out, notes))
+
+    asked = [m for m in METHODS if methods.METHODS[m].available()]
+    names = list(dict.fromkeys(asked if "all" in options.method else options.method))
+    for name in names if "all" in options.method else ():
+        limit = methods.METHODS[name].max_columns
+        if limit and len(hyperparameters) > limit:
+            say(f"{name} is left out: it takes {limit} hyperparameters at most")
+            names = [other for other in names if other != name]
+    entries = []
+    for group, rows in selection.groups(table, options.by):
+        for method in names:
+            try:
+                ranking = methods.rank(
+                    rows,
+                    target,
+                    hyperparameters,
+                    method,
+                    n_bootstrap=options.bootstrap,
+                    n_permutations=options.permutations,
+                    random_state=options.seed,
+                    maximize=large,
+                    missing="drop" if options.missing == "drop" else "draw",
+                )
+            except ValueError as error:
+                if not group:
+                    raise
+                say(f"\n{group} is left out: {error}")
+                break
+            entries.append(report.Entry(ranking, group))
+            say(f"\n{group}{': ' if group else ''}{report.report(ranking)}")
+    if not entries:
+        raise ValueError(f"no value of {options.by} has trials that can be ranked")
+    if options.by:
+        say(report.compare(entries, options.by))
+    if options.pairs:
+        pairs = methods.pairs(rows, target, hyperparameters, random_state=options.seed)
+        say(report.list_pairs(pairs))
+    return entries
+
+
+def say(text: str) -> None:
+    """Print for people, nothing of which is a command to the terminal. Where nobody reads on, as
+    behind `| head`, the rest of the work is still done."""
+    try:
+        print(printable(text), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _read_kinds(entries: Iterable[str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ import pandas as pd
 from hia.inputs import Floats
 from hia.ranking import measures
 from hia.ranking.columns import describe, read, read_target
+from hia.ranking.fanova import FAnova, measure_options
 from hia.ranking.measures import Method, Trials
 from hia.relief import shares
 from hia.space import Hyperparameter
@@ -34,6 +35,8 @@ METHODS = measures.METHODS
 MISSING = ("draw", "drop")
 # Fewer trials than this say nothing about anything.
 MIN_TRIALS = 10
+# Hyperparameters whose pairs are assessed, at most.
+_PAIRED = 30
 
 
 @dataclass(frozen=True)
@@ -265,3 +268,26 @@ def _with_constant(weighed: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 def _ranks(scores: Floats) -> Floats:
     """(..., K): 1 + how many scores are larger."""
     return np.asarray(1.0 + (scores[..., None, :] > scores[..., :, None]).sum(axis=-1))
+
+
+def pairs(
+    table: pd.DataFrame,
+    target: str,
+    columns: Sequence[Hyperparameter | str] | None = None,
+    *,
+    random_state: int = 0,
+    missing: str = "draw",
+) -> pd.DataFrame:
+    """The interactions of all pairs by functional ANOVA, see `FAnova.pair_importances`.
+
+    Arguments, and errors, are those of `rank`. Raises ValueError for more than 30 hyperparameters.
+    """
+    described = describe(table, target, columns).columns
+    if len(described) > _PAIRED:
+        raise ValueError(
+            f"interactions of {len(described):,} hyperparameters are too many pairs: "
+            f"name at most {_PAIRED}"
+        )
+    trials = _read(table, target, described, missing, random_state, True, []).varying()
+    options = measure_options(trials.columns, trials.columns)
+    return FAnova(random_state=random_state, **options).fit(trials.X, trials.y).pair_importances()

@@ -12,7 +12,7 @@ PED-ANOVA, parameters that only some trials have are assessed together with the 
 in `hia.ranking.methods`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +54,12 @@ class _Evaluator(BaseImportanceEvaluator):
         no completed trial has, where there are fewer than ten trials or the target is the same in
         all of them; TypeError where params is no list of names.
         """
-        trials, parameters = read(study, target)
+        if target is None and len(study.directions) > 1:
+            raise ValueError(
+                f"the study has {len(study.directions)} objectives: say which one to explain, as "
+                "by target=lambda trial: trial.values[0]"
+            )
+        trials, parameters = read(study, {"value": target or _value})
         if params is not None:
             if not isinstance(params, list | tuple) or not all(isinstance(p, str) for p in params):
                 raise TypeError(f"params={params!r} is not a list of names")
@@ -110,26 +115,19 @@ class FAnovaEvaluator(_Evaluator):
         super().__init__(seed, n_trees=n_trees, min_samples_leaf=min_samples_leaf)
 
 
-def read(
-    study: Study, target: Target | None = None, name: str = "value"
-) -> tuple[pd.DataFrame, list[Hyperparameter]]:
+def read(study: Study, targets: Mapping[str, Target]) -> tuple[pd.DataFrame, list[Hyperparameter]]:
     """The completed trials of a study, and its parameters in the order they first occur.
 
     The table has one row per trial: the parameters, missing where a trial does not have them,
-    categories as text; last what is to be explained, in the column `name`, with a _ more where a
-    parameter is called so. A parameter that had several distributions has the bounds of all.
-    target: computes what is to be explained from a trial; None means the objective value.
-    Raises ValueError for a study of several objectives without a target.
+    categories as text; last what is to be explained, with a _ more in the name where a parameter is
+    called so. A parameter that had several distributions has the bounds of all, and of values that
+    were enqueued outside them.
+    targets: compute from a trial what is to be explained, by name.
     """
-    if target is None and len(study.directions) > 1:
-        raise ValueError(
-            f"the study has {len(study.directions)} objectives: say which one to explain, as by "
-            "target=lambda trial: trial.values[0]"
-        )
     rows: list[dict[str, Any]] = []
-    values: list[float | None] = []
     columns: dict[str, Hyperparameter] = {}
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    for trial in complete:
         row = {}
         for parameter, value in trial.params.items():
             distribution = trial.distributions[parameter]
@@ -137,15 +135,31 @@ def read(
             if column.kind == "categorical":
                 column = replace(column, choices=_texts(column.choices or ()))
                 value = (column.choices or ())[int(distribution.to_internal_repr(value))]
+            else:
+                column = _widened(column, value)
             row[parameter] = value
             columns[parameter] = _union(columns.get(parameter, column), column)
         rows.append(row)
-        values.append(trial.value if target is None else target(trial))
-    while name in columns:
-        name += "_"
     table = pd.DataFrame(rows, columns=list(columns))
-    table[name] = values
+    for name, target in targets.items():
+        while name in columns:
+            name += "_"
+        table[name] = [target(trial) for trial in complete]
     return table, list(columns.values())
+
+
+def _value(trial: FrozenTrial) -> float:
+    return float("nan") if trial.value is None else trial.value
+
+
+def _widened(column: Hyperparameter, value: float) -> Hyperparameter:
+    """With bounds, and choices where there are some, that have the value in them."""
+    low, high = min(column.bounds[0], value), max(column.bounds[1], value)
+    choices = column.choices and tuple(sorted({*column.choices, value}))
+    if (low, high) == column.bounds and choices == column.choices:
+        return column
+    origin, log = "study, widened to its values", column.log and low > 0
+    return replace(column, low=low, high=high, choices=choices, log=log, origin=origin)
 
 
 def _union(a: Hyperparameter, b: Hyperparameter) -> Hyperparameter:
@@ -154,7 +168,9 @@ def _union(a: Hyperparameter, b: Hyperparameter) -> Hyperparameter:
         return a
     low, high = min(a.bounds[0], b.bounds[0]), max(a.bounds[1], b.bounds[1])
     kind = "integer" if a.kind == b.kind == "integer" else "float"
-    return Hyperparameter(a.name, kind, low, high, log=a.log and b.log, origin="study")
+    origin = max(a.origin, b.origin, key=len)
+    choices = tuple(sorted({*a.choices, *b.choices})) if a.choices and b.choices else None
+    return Hyperparameter(a.name, kind, low, high, choices, a.log and b.log, origin=origin)
 
 
 def _texts(choices: Sequence[Any]) -> tuple[str, ...]:

@@ -2,23 +2,38 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
+from hia.files import printable
 from hia.ranking.methods import METHODS, Ranking
-from hia.ranking.sources import Source
 from hia.space import Hyperparameter
 
 # Of the figure: Okabe and Ito's blue, and panels beside each other.
 _COLOUR = "#0072B2"
 _ACROSS = 4
+# Hyperparameters and panels, at most: all are in the table that is written.
+_SHOWN = 30
+
+
+class Entry(NamedTuple):
+    """A ranking, and what the trials have in common that it is of; "" for all trials."""
+
+    ranking: Ranking
+    group: str
 
 
 def introduce(
-    source: Source, columns: Sequence[Hyperparameter], left_out: Mapping[str, str]
+    name: str,
+    trials: pd.DataFrame,
+    target: str,
+    columns: Sequence[Hyperparameter],
+    left_out: Mapping[str, str],
+    notes: Iterable[str],
 ) -> str:
     """What the columns of a table are taken for, before anything is computed with them."""
-    missing = {column.name: source.table[column.name].isna() for column in columns}
+    missing = {column.name: trials[column.name].isna() for column in columns}
     table = pd.DataFrame(
         {
             "kind": [column.scale for column in columns],
@@ -28,19 +43,16 @@ def introduce(
         },
         index=pd.Index(missing, name="hyperparameter"),
     )
-    lines = [
-        f"{len(source.table):,} trials of {source.name}, to explain {source.target}",
-        "",
-        table.to_string(),
-    ]
+    lines = [f"{len(trials):,} trials of {name}, to explain {target}", "", *_first(table)]
     for reason in dict.fromkeys(left_out.values()):
         names = [name for name, why in left_out.items() if why == reason]
-        lines.append(f"Left out ({reason}): {', '.join(names)}")
+        more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+        lines.append(f"Left out ({reason}): {', '.join(names[:_SHOWN])}{more}")
     lines.append(
         "To change this: --columns NAME..., --drop NAME..., --kind NAME=KIND, --log NAME..., "
         "--linear NAME..."
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *notes])
 
 
 def report(ranking: Ranking) -> str:
@@ -68,59 +80,96 @@ def report(ranking: Ranking) -> str:
         )
     lines += [f"Note: {note}" for note in ranking.notes]
     printed[""] = table["note"]
-    return "\n".join([*lines, printed.sort_values("rank", kind="stable").to_string()])
+    return "\n".join([*lines, *_first(printed.sort_values("rank", kind="stable"))])
 
 
-def to_frame(rankings: Iterable[Ranking]) -> pd.DataFrame:
+def compare(entries: Sequence[Entry], by: str) -> str:
+    """The ranks in each group and their mean, a table for each method."""
+    lines = []
+    for method in dict.fromkeys(entry.ranking.method for entry in entries):
+        ranks = {
+            entry.group: entry.ranking.table["rank"]
+            for entry in entries
+            if entry.ranking.method == method
+        }
+        table = pd.DataFrame(ranks)
+        table = table.assign(mean=table.mean(axis=1)).sort_values("mean", kind="stable")
+        lines += ["", f"{METHODS[method].label}: mean rank over {len(ranks)} values of {by}"]
+        lines += _first(table.round(2))
+    return "\n".join(lines)
+
+
+def list_pairs(pairs: pd.DataFrame) -> str:
+    """The largest interactions: columns `first`, `second` and `weight`, largest first."""
+    title = "Interactions (fANOVA): share of the variance that a pair explains beyond its two parts"
+    table = pairs.assign(weight=pairs["weight"].map("{:.4f}".format)).set_index("first")
+    return "\n".join(["", title, *_first(table)])
+
+
+def _first(table: pd.DataFrame) -> list[str]:
+    """The first rows as text, and how many more there are."""
+    more = [f"... and {len(table) - _SHOWN:,} more"] if len(table) > _SHOWN else []
+    return [table.head(_SHOWN).to_string(), *more]
+
+
+def to_frame(entries: Iterable[Entry]) -> pd.DataFrame:
     """All rankings in one table: a row for each method and hyperparameter, with every digit."""
-    tables = {
-        ranking.method: ranking.table.assign(
+    tables = []
+    for ranking, group in entries:
+        table = ranking.table.reset_index().assign(
             target=ranking.target,
             trials=ranking.n_rows,
             level=ranking.level,
             resamples=ranking.n_bootstrap,
             seconds=ranking.seconds,
         )
-        for ranking in rankings
-    }
-    return pd.concat(tables, names=["method"]).reset_index()
+        table.insert(0, "method", ranking.method)
+        tables.append(table.assign(group=group) if group else table)
+    return pd.concat(tables, ignore_index=True)
 
 
-def draw(rankings: Sequence[Ranking], path: Path) -> None:
-    """A PNG of the shares with their intervals, a panel for each method.
+def draw(entries: Sequence[Entry], path: Path) -> None:
+    """A PNG of the shares with their intervals, a panel for each ranking.
 
-    The hyperparameters are in the order of their mean rank. Raises RuntimeError without matplotlib.
+    The hyperparameters are in the order of their mean rank, the first 30 of them; so are the
+    panels. Raises RuntimeError without matplotlib.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise RuntimeError(f"{path}: drawing needs matplotlib: pip install matplotlib") from None
-    ranks = pd.concat([ranking.table["rank"] for ranking in rankings], axis=1).mean(axis=1)
-    names = list(ranks.sort_values(kind="stable").index)
+    ranks = pd.concat([entry.ranking.table["rank"] for entry in entries], axis=1).mean(axis=1)
+    names = list(ranks.sort_values(kind="stable").index[:_SHOWN])
+    shown = entries[:_SHOWN]
     heights = range(len(names))[::-1]
-    across = min(len(rankings), _ACROSS)
-    down = -(-len(rankings) // across)
+    across = min(len(shown), _ACROSS)
+    down = -(-len(shown) // across)
     size = (1.8 + 2.4 * across, 0.6 + down * (0.6 + 0.28 * len(names)))
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(down, across, sharey=True, sharex=True, squeeze=False).ravel()
-    for axes in panels[len(rankings) :]:
+    for axes in panels[len(shown) :]:
         axes.set_visible(False)
-    for axes, ranking in zip(panels, rankings, strict=False):
-        table = ranking.table.loc[names]
+    targets = {entry.ranking.target for entry in entries}
+    for axes, (ranking, group) in zip(panels, shown, strict=False):
+        table = ranking.table.reindex(names)
         axes.hlines(heights, table["share_low"], table["share_high"], color=_COLOUR, alpha=0.6)
         axes.scatter(table["share"], heights, color=_COLOUR, s=22, zorder=2)
-        axes.set_title(METHODS[ranking.method].label, fontsize=10)
+        title = [METHODS[ranking.method].label, group, ranking.target if len(targets) > 1 else ""]
+        axes.set_title("\n".join(filter(None, title)), fontsize=10, parse_math=False)
         axes.grid(axis="x", color="0.92")
         axes.set_axisbelow(True)
         axes.tick_params(labelbottom=True)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_yticks(list(heights), names)
+    panels[0].set_yticks(list(heights), list(map(printable, names)), parse_math=False)
     panels[0].set_xlim(left=0)
-    label = f"share of the importance for {rankings[0].target}"
-    if any(ranking.n_bootstrap for ranking in rankings):
-        label += f", with {rankings[0].level:.0%} intervals"
-    figure.supxlabel(label, fontsize=10)
-    figure.savefig(path, dpi=150, facecolor="white")
+    label = f"share of the importance for {' and '.join(sorted(targets))}"
+    if any(entry.ranking.n_bootstrap for entry in entries):
+        label += f", with {entries[0].ranking.level:.0%} intervals"
+    for what, count in (("hyperparameters", len(ranks)), ("rankings", len(entries))):
+        if count > _SHOWN:
+            label += f"\nthe first {_SHOWN} of {count:,} {what}"
+    figure.supxlabel(printable(label), fontsize=10, parse_math=False)
+    figure.savefig(path, dpi=150, facecolor="white", format="png")
 
 
 def _intervals(table: pd.DataFrame, what: str, digits: int) -> list[str]:

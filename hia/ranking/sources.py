@@ -1,97 +1,176 @@
-"""Where tables of trials come from: CSV and Parquet files, and studies in Optuna's storages."""
+"""Where tables of trials come from: files, folders, and studies in storages."""
 
 import contextlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from hia.space import Hyperparameter
 
 if TYPE_CHECKING:  # what a command with an error in it need not wait for
     import optuna
     import pandas as pd
+    import sqlalchemy
 
-# What a missing value looks like in a CSV file. "None" is not among them: it can be a choice.
-_MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>")
-_SEPARATORS = ",;\t"
+_TABLES = (".csv", ".tsv", ".txt")
+_DATABASES = (".db", ".sqlite", ".sqlite3")
+_JSON = (".json", ".jsonl", ".ndjson")
+_JOURNALS = (".journal", ".log")
+_KINDS = ", ".join((*_TABLES, ".parquet", *_JSON, *_JOURNALS, *_DATABASES))
+# Tables of Optuna's, ever, and now. Those that are missing Optuna would make.
+_OPTUNA = {"studies", "trials", "version_info"}
+_OPTUNA_NOW = {*_OPTUNA, "study_directions", "trial_values", "trial_heartbeats"}
+_MLFLOW = {"runs", "experiments", "params", "latest_metrics"}
 
 
 @dataclass(frozen=True)
 class Source:
     """A table of trials, and what it says of itself.
 
-    name: for people. stem: of files that are made of it. columns: the hyperparameters, where they
-    are declared. maximize: whether a large value of the target is good, where that is known.
+    name: for people. stem: of files that are made of it. targets: the columns to explain, and
+    whether a large value is good, where that is known. columns: the hyperparameters, where they are
+    declared. left_out: how many trials are not complete, by their state.
     """
 
     name: str
     stem: str
     table: "pd.DataFrame"
-    target: str
+    targets: dict[str, bool | None]
     columns: list[Hyperparameter] | None = None
-    maximize: bool | None = None
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
-def load(source: str, target: str | None = None, study: str | None = None) -> Source:
-    """A table of trials from a file, or from a study in an Optuna storage.
+def load(
+    source: str, targets: Sequence[str] = (), study: str | None = None, any_size: bool = False
+) -> Source:
+    """The complete trials in a file, in a folder of Ray Tune, or of a study in a storage.
 
-    source: a file that ends in .csv, .tsv, .txt or .parquet (text also compressed, as .csv.gz), or
-    the URL of a storage, such as sqlite:///trials.db. target: the column to explain; of a study, by
-    default its objective. study: its name, where a storage has several.
-    Nothing in a file is executed. Raises FileNotFoundError, and ValueError for what cannot be read.
+    source: a CSV file (.csv, .tsv or .txt, also compressed, as .csv.gz), Parquet, JSON (records,
+    Hyperopt's trials, SMAC's runhistory.json), a journal file of Optuna's, a folder of Ray Tune, or
+    a database of Optuna's or MLflow's: a file that ends in .db, or a URL, such as
+    sqlite:///trials.db or, of a journal, redis://host:6379. targets: the columns to explain; of a
+    study of Optuna's, by default its objectives. study: the name of the study or of MLflow's
+    experiment, where a storage has several. any_size: read what is above the limits of
+    `hia.ranking.tables`.
+    Nothing in it is executed, and nothing is written. Raises FileNotFoundError, and ValueError for
+    what cannot be read.
     """
-    if "://" in source:
-        return _load_study(source, target, study)
-    if study is not None:
-        raise ValueError(f"{source}: a file has no studies; --study belongs to a storage URL")
     path = Path(source)
-    table = _read_file(path)
-    if target is None:
-        what = "say which column to explain by --target"
-    elif target not in table:
-        what = f"there is no column {target!r}"
-    else:
-        return Source(source, path.name.split(".")[0], table, target)
-    raise ValueError(f"{source}: {what}; there are {_join(table.columns)}")
-
-
-def _read_file(path: Path) -> "pd.DataFrame":
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    kinds = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if kinds and kinds[-1] in (".parquet", ".pq"):
-        from hia.files import read_parquet
-
-        return read_parquet(path)
-    if not {".csv", ".tsv", ".txt"} & set(kinds):
-        raise ValueError(f"{path}: is neither .csv nor .parquet, nor the URL of an Optuna storage")
+    ending = path.suffix.lower()
+    if "://" not in source and not path.exists():
+        raise FileNotFoundError(f"{source}: there is no such file")
+    if "://" not in source and ending in _DATABASES:
+        source = f"sqlite:///{source}"
+    if "://" in source:
+        is_redis = source.startswith(("redis://", "rediss://", "unix://"))
+        return (_from_redis if is_redis else _from_database)(source, targets, study)
+    if ending in _JOURNALS:
+        return _from_journal(path, targets, study)
+    if study is not None:
+        raise ValueError(f"{source}: a file has no studies; --study belongs to a storage")
+    kinds = {suffix.lower() for suffix in path.suffixes[-2:]}
+    read = (
+        _read_folder
+        if path.is_dir()
+        else _read_parquet
+        if ending in (".parquet", ".pq")
+        else _read_json
+        if ending in _JSON
+        else _read_csv
+        if kinds & {*_TABLES}
+        else None
+    )
+    if read is None:
+        raise ValueError(f"{source}: is no folder, no URL of a storage and none of {_KINDS}")
     try:
-        return _read_csv(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read ({error})") from None
+        table = read(path, any_size)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        if type(error) is ValueError:
+            raise ValueError(f"{source}: {str(error).removeprefix(f'{path}: ')}") from None
+        raise ValueError(f"{source}: cannot be read ({type(error).__name__}: {error})") from None
+    return _complete(source, path.name.split(".")[0], table, targets)
 
 
-def _read_csv(path: Path) -> "pd.DataFrame":
-    import pandas as pd
+def _complete(name: str, stem: str, table: "pd.DataFrame", targets: Sequence[str]) -> Source:
+    """The trials of a table that are complete, and have the targets."""
+    from hia.ranking import exports
 
-    header = ",".join(map(str, pd.read_csv(path, nrows=0).columns))
-    separator = max(_SEPARATORS, key=header.count)
-    table = pd.read_csv(path, sep=separator, keep_default_na=False, na_values=list(_MISSING))
-
-    def without_none(values: pd.Series) -> pd.Series:
-        """Numbers, where "None" is the only text between them."""
-        if not pd.api.types.is_string_dtype(values):
-            return values
-        others = values.where(values != "None").dropna()
-        if others.empty or pd.to_numeric(others, errors="coerce").isna().any():
-            return values
-        return pd.to_numeric(others).reindex(values.index)
-
-    return table.apply(without_none)
+    table, left_out = exports.finished(table)
+    columns = _join(table.columns)
+    if not targets:
+        raise ValueError(f"{name}: say which column to explain by --target; there are {columns}")
+    for target in targets:
+        if target not in table:
+            raise ValueError(f"{name}: there is no column {target!r}; there are {columns}")
+    if table.empty:
+        raise ValueError(f"{name}: no trial is complete ({tell(left_out) or 'it has none'})")
+    return Source(name, stem, table, dict.fromkeys(targets), left_out=left_out)
 
 
-def _load_study(url: str, target: str | None, study: str | None) -> Source:
+def tell(counts: Counter[str]) -> str:
+    """How many trials are in which state."""
+    return ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
+
+
+def _read_csv(path: Path, any_size: bool) -> "pd.DataFrame":
+    from hia.ranking import tables
+
+    return tables.read_csv(path, any_size)
+
+
+def _read_json(path: Path, any_size: bool) -> "pd.DataFrame":
+    from hia.ranking import exports, tables
+
+    return exports.from_any_json(tables.read_json(path, any_size))
+
+
+def _read_parquet(path: Path, any_size: bool) -> "pd.DataFrame":
+    from hia.files import read_parquet
+    from hia.ranking import tables
+
+    return tables.tidy(read_parquet(path))
+
+
+def _read_folder(path: Path, any_size: bool) -> "pd.DataFrame":
+    from hia.ranking import exports
+
+    return exports.read_ray(path)
+
+
+def _from_journal(path: Path, targets: Sequence[str], study: str | None) -> Source:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    try:
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        return _read_study(str(path), path.name.split(".")[0], storage, targets, study)
+    except (ValueError, KeyError, OSError) as error:  # of a line that is none of a journal
+        raise ValueError(f"{path}: {_say(error, 'is no journal file of Optuna')}") from None
+
+
+def _from_redis(url: str, targets: Sequence[str], study: str | None) -> Source:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalRedisBackend
+
+    parts = urlsplit(url)
+    name = url.replace(f":{parts.password}@", ":***@") if parts.password else url
+    try:
+        storage = JournalStorage(JournalRedisBackend(url))
+        return _read_study(name, "study", storage, targets, study)
+    except ImportError:
+        raise RuntimeError(f"{name}: needs the package redis: pip install redis") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    except Exception as error:  # of the driver, which may not be installed
+        if type(error).__module__.partition(".")[0] != "redis":
+            raise
+        raise ValueError(f"{name}: cannot be read: {error}") from None
+
+
+def _from_database(url: str, targets: Sequence[str], study: str | None) -> Source:
     import sqlalchemy
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -101,32 +180,54 @@ def _load_study(url: str, target: str | None, study: str | None) -> Source:
         raise ValueError(f"{url}: is no URL of a database") from None
     name = parsed.render_as_string(hide_password=True)
     file = parsed.database
-    if parsed.get_backend_name() == "sqlite" and not (file and Path(file).is_file()):
-        raise FileNotFoundError(f"{name}: there is no such file")  # it would be made
+    if parsed.get_backend_name() == "sqlite":
+        if not (file and Path(file).is_file()):
+            raise FileNotFoundError(f"{name}: there is no such file")  # it would be made
+        query = {"mode": "ro", "uri": "true"}
+        parsed = parsed.set(database=Path(file).resolve().as_uri(), query=query)
+    stem = Path(file or "study").name.split(".")[0]
     try:
         with contextlib.ExitStack() as closing:
             engine = sqlalchemy.create_engine(parsed)
             closing.callback(engine.dispose)
-            if not sqlalchemy.inspect(engine).has_table("studies"):
-                raise ValueError("is no Optuna storage")
+            there = set(sqlalchemy.inspect(engine).get_table_names())
+            if there >= _MLFLOW:
+                from hia.ranking import exports
+
+                connection = closing.enter_context(engine.connect())
+                table = exports.read_mlflow(connection, study)
+                return _complete(name, stem, table, targets)
+            if not there >= _OPTUNA:
+                raise ValueError("is no storage of Optuna or MLflow")
+            if not there >= _OPTUNA_NOW:
+                raise ValueError("has the tables of an old Optuna: `optuna storage upgrade` a copy")
             import optuna
 
-            storage = optuna.storages.RDBStorage(url)
+            storage = optuna.storages.RDBStorage(parsed.render_as_string(hide_password=False))
             closing.callback(storage.engine.dispose)
-            return _read_study(name, Path(file or "study"), storage, target, study)
+            return _read_study(name, stem, storage, targets, study)
     except SQLAlchemyError as error:
-        raise ValueError(f"{name}: cannot be read ({type(error).__name__})") from None
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{name}: cannot be read: {_reason(error)}") from None
     except ImportError as error:
         raise RuntimeError(f"{name}: {error}") from None
+    except (ValueError, RuntimeError) as error:  # an old schema is a RuntimeError
+        raise ValueError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
+
+
+def _reason(error: "sqlalchemy.exc.SQLAlchemyError") -> str:
+    """The first line of what a driver says, without the statement."""
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+
+
+def _say(error: Exception, otherwise: str) -> str:
+    return str(error) if type(error) is ValueError else otherwise
 
 
 def _read_study(
     name: str,
-    file: Path,
+    stem: str,
     storage: "optuna.storages.BaseStorage",
-    target: str | None,
+    targets: Sequence[str],
     of: str | None,
 ) -> Source:
     import optuna
@@ -143,16 +244,29 @@ def _read_study(
     objectives = study.metric_names or (
         ["value"] if count == 1 else [f"values_{number}" for number in range(count)]
     )
-    target = objectives[0] if target is None and count == 1 else target
-    if target not in objectives:
+    for target in targets:
+        if target not in objectives:
+            raise ValueError(
+                f"study {study.study_name!r}: there is no objective {target!r}; there are "
+                f"{_join(objectives)}"
+            )
+    states = Counter(trial.state.name.lower() for trial in study.get_trials(deepcopy=False))
+    states["failed"] = states.pop("fail", 0)
+    states = +states
+    if not states.pop("complete", 0):
         raise ValueError(
-            f"study {study.study_name!r}: name an objective by --target: {_join(objectives)}"
+            f"study {study.study_name!r}: no trial is complete ({tell(states) or 'it has none'})"
         )
-    number = objectives.index(target)
-    maximize = study.directions[number] == optuna.study.StudyDirection.MAXIMIZE
-    table, columns = read(study, lambda trial: float(trial.values[number]), target)  # noqa: PD011
-    name, stem = f"study {study.study_name!r} of {name}", file.name.split(".")[0]
-    return Source(name, stem, table, str(table.columns[-1]), columns, maximize)
+    chosen = [objectives.index(target) for target in targets or objectives]
+
+    def value(k: int) -> Callable[["optuna.trial.FrozenTrial"], float]:
+        return lambda trial: float(trial.values[k])  # noqa: PD011
+
+    table, columns = read(study, {objectives[k]: value(k) for k in chosen})
+    large = [study.directions[k] == optuna.study.StudyDirection.MAXIMIZE for k in chosen]
+    maximize: dict[str, bool | None] = dict(zip(table.columns[-len(chosen) :], large, strict=True))
+    name = f"study {study.study_name!r} of {name}"
+    return Source(name, stem, table, maximize, columns, left_out=states)
 
 
 def _join(names: Iterable[Any]) -> str:

@@ -277,11 +277,11 @@ def test_any_csv_is_a_table_or_an_error(folder, header, data):
     path = folder / "table.csv"
     path.write_text("\n".join(",".join(row) for row in [header, *rows]), encoding="utf-8")
     try:
-        source = sources.load(str(path), "score")
+        source = sources.load(str(path), ["score"])
     except (ValueError, OSError) as error:
         says(error, path)
         return
-    assert source.target == "score"
+    assert source.targets == {"score": None}
 
 
 @quick
@@ -290,6 +290,6 @@ def test_any_file_is_a_table_or_an_error(folder, content, ending):
     path = folder / f"table.{ending}"
     path.write_bytes(content)
     try:
-        sources.load(str(path), "score")
+        sources.load(str(path), ["score"])
     except (ValueError, OSError) as error:
         says(error, path)

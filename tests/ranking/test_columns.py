@@ -59,11 +59,11 @@ def test_kinds_and_scales_follow_from_the_values() -> None:
         "seed": "integer",
     }
     assert LEFT_OUT == {
-        "number": "whole numbers that count the rows",
-        "comment": "text, different in every row",
+        "number": "bookkeeping, by the name",
+        "comment": "text, different in nearly every row",
         "when": "neither numbers nor text (datetime64[us])",
         "history": "neither numbers nor text (object)",
-        "empty": "no values",
+        "empty": "no value in a complete trial",
     }
 
 

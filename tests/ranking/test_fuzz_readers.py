@@ -118,11 +118,11 @@ def test_what_is_written_is_read(folder, names, data, ending):
     except (UnicodeEncodeError, ValueError):  # half a character
         return
     try:
-        source = sources.load(str(path), names[-1])
+        source = sources.load(str(path), [names[-1]])
     except (ValueError, OSError) as error:
         says(error, path)
         return
-    assert source.target in source.table
+    assert set(source.targets) <= set(source.table)
     if set(names) == set(source.table):
         for name in names:
             assert source.table[name].tolist() == table[name].tolist()

@@ -188,9 +188,11 @@ def test_agrees_with_optuna_s_own_on_its_own_ground() -> None:
 
 # Tables ----------------------------------------------------------------------------------------
 
+VALUE = {"value": lambda trial: trial.value}
+
 
 def test_parameters_are_as_the_distributions_say(study) -> None:
-    assert read(study)[1] == [
+    assert read(study, VALUE)[1] == [
         Hyperparameter("lr", "float", 1e-5, 1e-1, log=True, origin="study"),
         Hyperparameter("optimizer", "categorical", choices=("adam", "sgd"), origin="study"),
         Hyperparameter("layers", "integer", 1, 3, origin="study"),
@@ -200,16 +202,16 @@ def test_parameters_are_as_the_distributions_say(study) -> None:
 
 
 def test_table_of_a_study(study) -> None:
-    trials, _ = read(study)
+    trials, _ = read(study, VALUE)
     completed = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
     assert list(trials) == ["lr", "optimizer", "layers", "constant", "units_2", "value"]
     assert len(trials) == len(completed) == 225
     assert trials["lr"].tolist() == [trial.params["lr"] for trial in completed]
     assert trials["value"].tolist() == [trial.value for trial in completed]
     assert (trials["units_2"].isna() == (trials["layers"] == 1)).all()
-    minutes, _ = read(study, lambda trial: trial.user_attrs.get("minutes", 0.0), "minutes")
+    minutes, _ = read(study, {"minutes": lambda trial: trial.user_attrs.get("minutes", 0.0)})
     assert minutes["minutes"].isin([0, 1, 2, 3]).all()
-    assert list(read(study, name="lr")[0])[-1] == "lr_"  # a parameter is called lr
+    assert list(read(study, {"lr": lambda trial: 0.0})[0])[-1] == "lr_"  # a parameter is called lr
 
 
 def added(*trials: tuple[dict, dict]) -> optuna.Study:
@@ -229,7 +231,7 @@ def test_a_parameter_with_several_distributions_has_the_bounds_of_all() -> None:
         ),
         ({"x": 9, "y": 0.0}, {"x": IntDistribution(3, 9, step=2), "y": FloatDistribution(-1, 0.5)}),
     )
-    assert read(study)[1] == [
+    assert read(study, VALUE)[1] == [
         Hyperparameter("x", "integer", 1, 9, origin="study"),
         Hyperparameter("y", "float", -1, 1, origin="study"),
     ]
@@ -246,9 +248,25 @@ def test_a_parameter_with_several_distributions_has_the_bounds_of_all() -> None:
 def test_categories_are_text(choices, texts) -> None:
     distribution = {"c": CategoricalDistribution(choices)}
     study = added(*(({"c": choice}, distribution) for choice in choices))
-    trials, parameters = read(study)
+    trials, parameters = read(study, VALUE)
     assert trials["c"].tolist() == texts
     assert parameters[0].choices == tuple(texts)
+
+
+def test_enqueued_values_outside_the_range_widen_it() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("x", 0, 1) + trial.suggest_int("n", 2, 8, step=2)
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.enqueue_trial({"x": 3.0, "n": 16})
+    with pytest.warns(UserWarning, match="out of range"):
+        study.optimize(objective, n_trials=20)
+    widened = "study, widened to its values"
+    assert read(study, VALUE)[1] == [
+        Hyperparameter("x", "float", 0, 3, origin=widened),
+        Hyperparameter("n", "integer", 2, 16, (2, 4, 6, 8, 16), origin=widened),
+    ]
+    assert FAnovaEvaluator(n_trees=4).evaluate(study)["n"] > 0.5
 
 
 def test_none_is_a_category_and_no_missing_value() -> None:

@@ -1,0 +1,179 @@
+"""What tools for hyperparameter search write: which columns are hyperparameters, which trials are
+complete, and the files that are no table."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hia.ranking.tables import from_json, tidy
+
+# Before the names of hyperparameters: scikit-learn, Optuna, MLflow, Ray Tune, W&B, Hyperopt,
+# SageMaker and TensorBoard.
+_PREFIXES = (
+    "param_", "params_", "params.", "config/", "config.", "misc.vals.", "vals.",
+    "hyperparameter_", "hyperparameters_", "hyperparameter.", "hyperparameters.",
+    "hyperparameters/", "hparams.", "hparams/", "hparam_", "hp_", "hp.", "hp/",
+)  # fmt: skip
+
+# Columns that say when, where and how a trial ran. Of a path such as summary._step, the last part.
+_BOOKKEEPING = re.compile(
+    r"((trial|run|task|job|experiment|config|study|sweep)[ _]?)?(id|uuid|name|number|tag)|trial|run"
+    r"|tid|uid|state|status|created|started|finished|updated|duration|elapsed|date|time|timestamp"
+    r"|datetime\w*|\w*[ _]?runtime|(start|end)[ _]?time|time_(total|this|since)\w*|_\w+"
+    r"|pid|host|hostname|node_ip|user|tags?|notes|sweep|job ?type|logdir|artifact_uri|unnamed: \d+"
+    r"|training_iteration|(iterations|timesteps|episodes)_(since|total)\w*|seconds|index|attempt",
+    re.IGNORECASE,
+)
+_GROUPS = re.compile(
+    r"(metrics?|tags|summary|results?|user_attrs|system_attrs|system|intermediate_values?)[./_]",
+    re.IGNORECASE,
+)
+# Last words of the names of results; of losses, a small one is good. (A cost can be an SVM's.)
+_LOSS = re.compile(
+    r"loss|err(or)?|r?mse|mae|mape|perplexity|ppl|nll|logloss|[wc]er|regret|time|latency|duration"
+    r"|runtime|seconds|deviance|brier"
+)
+_GAIN = re.compile(
+    r"acc(uracy)?|au(ro|pr)?c|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
+)
+_COMPLETE = re.compile("completed?|finished|succe(ss|eded)|ok|terminated|done")
+_INCOMPLETE = re.compile(
+    "running|waiting|fail(ed|ure)?|pruned|killed|crash(ed)?|error(ed)?|scheduled|pending|queued|new"
+    "|timeout|mem(ory)?out|abort(ed)?|stopped|preempt(ed|ing)|cancell?ed|invalid|paused"
+)
+# SMAC's numbers for how a trial ended.
+_SMAC = ("running", "success", "crashed", "timeout", "memoryout")
+
+
+def hyperparameters(names: Iterable[str]) -> tuple[str, list[str]] | None:
+    """The prefix by which a tool marks hyperparameters and the columns that have it; None for a
+    table that no tool has marked. One column alone could be called so by chance: then all others
+    have to be known for something else."""
+    names = list(names)
+    marked = {prefix: [n for n in names if n.startswith(prefix)] for prefix in _PREFIXES}
+    prefix = max(marked, key=lambda prefix: len(marked[prefix]))
+    chosen = marked[prefix]
+    others = [name for name in names if name not in chosen]
+    if len(chosen) > 1 or (chosen and all(is_bookkeeping(n) or is_result(n) for n in others)):
+        return prefix, chosen
+    return None
+
+
+def is_bookkeeping(name: str) -> bool:
+    """Whether the name says that a column is no hyperparameter, nor a result."""
+    return bool(_BOOKKEEPING.fullmatch(re.split(r"[./]", name)[-1].strip()))
+
+
+def is_result(name: str) -> bool:
+    """Whether a column of numbers of this name is a result."""
+    word = _last_word(name)
+    return any(map(bool, (_GROUPS.match(name), _LOSS.fullmatch(word), _GAIN.fullmatch(word))))
+
+
+def is_loss(name: str) -> bool:
+    """Whether a result of this name is good where it is small."""
+    word = _last_word(name)
+    negated = re.search(r"(^|[^a-z])neg", name.lower())
+    return bool(word == "cost" or _LOSS.fullmatch(word)) and not negated
+
+
+def _last_word(name: str) -> str:
+    words = re.findall(r"[a-z]+\d*", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+    return words[-1] if words else ""
+
+
+def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
+    """The trials that are complete by a column that is called state or status, and how many of
+    the others are what."""
+    others: Counter[str] = Counter()
+    for name in table:
+        if re.split(r"[./]", str(name))[-1].strip().lower() not in ("state", "status"):
+            continue
+        states = table[name].astype(str).str.rpartition(".")[2].str.strip().str.lower()
+        states = states.where(table[name].notna(), "complete")
+        incomplete = states.str.fullmatch(_INCOMPLETE)
+        if (incomplete | states.str.fullmatch(_COMPLETE)).all():
+            others += Counter(states[incomplete])
+            table = table[~incomplete]
+    return table, others
+
+
+def from_any_json(content: Any) -> pd.DataFrame:
+    """The table in SMAC's runhistory.json, or in what `hia.ranking.tables.from_json` reads."""
+    if isinstance(content, dict) and {"data", "configs"} <= set(content):
+        return tidy(pd.DataFrame(_smac_rows(content)))
+    return from_json(content)
+
+
+def _smac_rows(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """SMAC 2.2 writes a record for each trial; 2.0 a list of its values, and 1 two lists."""
+    rows = []
+    for entry in content["data"]:
+        if isinstance(entry, dict):
+            number, cost, status = entry["config_id"], entry["cost"], entry["status"]
+            budget = entry["budget"]
+        elif isinstance(entry[0], list):
+            (number, _, _, budget), (cost, _, status, *_) = entry
+        else:
+            number, _, _, budget, cost, *rest = entry
+            status = next(value for value in rest if isinstance(value, int | dict))
+        if isinstance(status, dict):
+            status = status["__enum__"].rpartition(".")[2]
+        elif isinstance(status, int):
+            status = _SMAC[status]
+        config = content["configs"][str(number)]
+        costs = {"cost": cost}
+        if isinstance(cost, list):
+            costs = {f"cost_{k}": one for k, one in enumerate(cost)}
+        rows.append(
+            {f"config.{name}": value for name, value in config.items()}
+            | {"budget": budget, "status": status, **costs}
+        )
+    return rows
+
+
+def read_ray(folder: Path) -> pd.DataFrame:
+    """The last result of each trial in a folder of Ray Tune. Raises ValueError where it has
+    none."""
+    rows = []
+    for params in sorted(folder.rglob("params.json")):
+        results = params.with_name("result.json")
+        lines = results.read_text(encoding="utf-8").split("\n") if results.is_file() else []
+        last = json.loads(next((line for line in reversed(lines) if line.strip()), "{}"))
+        failed = any(params.parent.glob("error.*"))
+        state = "failed" if failed else "complete" if last else "running"
+        last |= {"config": json.loads(params.read_text(encoding="utf-8")), "status": state}
+        rows.append(last)
+    if not rows:
+        raise ValueError("there is no trial of Ray Tune in this folder: no params.json")
+    return tidy(pd.json_normalize(rows, sep="/"))
+
+
+def read_mlflow(connection: Any, experiment: str | None) -> pd.DataFrame:
+    """The runs in a database of MLflow that are not deleted, with their last metrics.
+
+    experiment: its name, where there are several. Raises ValueError where there is no such.
+    """
+    runs = pd.read_sql(
+        "SELECT runs.run_uuid, runs.status, experiments.name FROM runs JOIN experiments "
+        "ON runs.experiment_id = experiments.experiment_id WHERE runs.lifecycle_stage = 'active'",
+        connection,
+    )
+    names = sorted(runs["name"].unique())
+    if experiment not in names and (experiment is not None or len(names) != 1):
+        raise ValueError(
+            f"has the experiments {', '.join(names) or 'none'}: name one by --study"
+            if experiment is None
+            else f"there is no experiment {experiment!r}; there are {', '.join(names) or 'none'}"
+        )
+    table = runs[runs["name"] == (experiment or names[0])].set_index("run_uuid")[["status"]]
+    for kind, source in (("params", "params"), ("metrics", "latest_metrics")):
+        long = pd.read_sql(f"SELECT run_uuid, key, value FROM {source}", connection)
+        wide = long.pivot_table("value", "run_uuid", "key", aggfunc="last")
+        table = table.join(wide.add_prefix(f"{kind}."))
+    return tidy(table.reset_index())

@@ -1,0 +1,254 @@
+"""Tables of trials from text, CSV or JSON: numbers as people and tools write them."""
+
+import ast
+import bz2
+import codecs
+import contextlib
+import csv
+import gzip
+import io
+import json
+import lzma
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+# Read at most, unless told otherwise: bytes of text (unpacked), and columns.
+MAX_BYTES = 2**31
+MAX_COLUMNS = 10_000
+TOO_LARGE = "--any-size reads it nevertheless"
+
+# What a missing value looks like. "None" is not among them: between text it can be a choice.
+_MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>")
+# Missing too, where all other values are numbers.
+_NO_NUMBER = {*_MISSING, "None", "none", "-", "--", "?"}
+_SEPARATORS = ",;\t|"
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.IGNORECASE)
+_THOUSANDS = {sign: re.compile(rf"[+-]?[1-9]\d{{0,2}}(\{sign}\d{{3}})+(?!\d)") for sign in ",."}
+_SPACED = re.compile(r"(?<=\d)[\s'’_](?=\d{3}(?!\d))")
+_NUMPY = re.compile(r"np\.\w+\(([^()]*)\)")
+_LIST_OF_ONE = re.compile(r"[\[(]\s*(['\"]?)([^,\[\](){}]*)\1,?\s*[\])]")
+
+
+def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
+    """The table in a text file, compressed or not.
+
+    Read are UTF-8, UTF-16 with its mark and Windows' Latin-1; commas, semicolons, tabs and bars
+    between the fields, or what a first line `sep=;` says; decimal commas; comment lines, which
+    begin with # and do not have as many fields as the names. The last one before the rows is the
+    names where it has as many fields as a row of numbers, which NumPy writes.
+    Raises ValueError for what is no such table, a name that is there twice, a row with more fields
+    than there are names, and what is too large.
+    """
+    lines = io.StringIO(_decode(_read_bytes(path, any_size))).readlines()
+    separator = None
+    if lines and (said := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):
+        separator, lines[0] = said[1], "\n"
+    first = next((k for k, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
+    if not any(line.strip() for line in lines):
+        raise ValueError("it is empty")
+    separator = separator or max(_SEPARATORS, key=lambda sign: len(_fields(lines[first:], sign)))
+    names = _fields(lines[first:], separator)
+    before = _fields([lines[first - 1].lstrip("#")], separator) if first else []
+    if len(before) == len(names) and all(_NUMBER.fullmatch(name) for name in names):
+        names, lines[first - 1] = before, lines[first - 1].lstrip("#")
+    for k, line in enumerate(lines):
+        if line[0] == "#" and len(_fields([line], separator)) != len(names):
+            lines[k] = "\n"
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        raise ValueError(f"two columns are called {twice!r}: rename one")
+    check_columns(len(names), any_size)
+
+    content = "".join(lines).encode("utf-8", "surrogatepass")
+    options: dict[str, Any] = {
+        "sep": separator, "header": 0, "index_col": False, "skipinitialspace": True,
+        "keep_default_na": False, "na_values": list(_MISSING), "low_memory": False,
+        "names": [name or f"Unnamed: {k}" for k, name in enumerate(names)],
+    }  # fmt: skip
+    more = f"a row has more fields than there are names of columns, {len(names)}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table = pd.read_csv(io.BytesIO(content), **options)
+            texts = [values for _, values in table.items() if _is_text(values)]
+            commas = any(_has_commas(values, separator == ";") for values in texts)
+            if commas:  # then a point can stand for thousands: nothing is a number before
+                table = pd.read_csv(io.BytesIO(content), dtype=str, **options)
+        except pd.errors.ParserWarning:
+            raise ValueError(f"{more} (the first row)") from None
+        except pd.errors.ParserError as error:
+            raise ValueError(f"{more} ({str(error).strip()})") from None
+    return tidy(table, commas)
+
+
+def read_json(path: Path, any_size: bool = False) -> Any:
+    """What is in a JSON file, or in a file with one JSON value per line."""
+    text = _decode(_read_bytes(path, any_size))
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def from_json(content: Any) -> pd.DataFrame:
+    """A table from a list of records, or from lists of the same length by name; what is nested has
+    names with points. Raises ValueError for anything else."""
+    if isinstance(content, dict):
+        if len(content) == 1 and isinstance(next(iter(content.values())), list | dict):
+            return from_json(next(iter(content.values())))
+        columns = pd.json_normalize(content).iloc[0].to_dict()
+        lists = {name: value for name, value in columns.items() if isinstance(value, list)}
+        if len({len(value) for value in lists.values()}) > 1:
+            lengths = ", ".join(f"{name}: {len(value)}" for name, value in lists.items())
+            raise ValueError(f"has lists of different lengths ({lengths}): which belong together?")
+        content = pd.DataFrame(lists).to_dict("records")
+    if not (isinstance(content, list) and content and all(isinstance(r, dict) for r in content)):
+        raise ValueError("is neither a list of records nor lists by name")
+    return tidy(pd.json_normalize(content))
+
+
+def check_columns(count: int, any_size: bool) -> None:
+    """Raises ValueError for more columns than are read."""
+    if count > MAX_COLUMNS and not any_size:
+        raise ValueError(f"it has {count:,} columns, more than {MAX_COLUMNS:,}: {TOO_LARGE}")
+
+
+def tidy(table: pd.DataFrame, commas: bool = False) -> pd.DataFrame:
+    """The table with numbers, true and false instead of text that says them, lists of one as what
+    is in them, records unfolded into columns, and no blanks around text.
+
+    commas: whether a comma is the decimal sign.
+    """
+    parts = []
+    for name, values in table.items():
+        if _is_text(values) and (records := _records(values)) is not None:
+            unfolded = tidy(pd.json_normalize(records).set_axis(values.index))
+            parts.append(unfolded.add_prefix(f"{name}."))
+        else:
+            parts.append((_read_cells(values, commas) if _is_text(values) else values).to_frame())
+    return pd.concat(parts, axis=1) if parts else table
+
+
+@contextlib.contextmanager
+def _as_value_error() -> Iterator[None]:
+    """What is damaged, or is nothing of the kind, in one kind of error."""
+    try:
+        yield
+    except (csv.Error, lzma.LZMAError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"cannot be read ({error})") from None
+
+
+def _read_bytes(path: Path, any_size: bool) -> bytes:
+    with contextlib.ExitStack() as closing, _as_value_error():
+        if path.suffix.lower() == ".zip":
+            packed = closing.enter_context(zipfile.ZipFile(path))
+            if len(packed.namelist()) != 1:
+                raise ValueError(f"has {len(packed.namelist())} files in it, not one")
+            stream: Any = closing.enter_context(packed.open(packed.namelist()[0]))
+        else:
+            stream = closing.enter_context(_OPENERS.get(path.suffix.lower(), open)(path, "rb"))
+        content: bytes = stream.read(-1 if any_size else MAX_BYTES + 1)
+    if len(content) > MAX_BYTES and not any_size:
+        raise ValueError(f"it has more than {MAX_BYTES / 2**30:g} GiB of text: {TOO_LARGE}")
+    return content
+
+
+def _decode(content: bytes) -> str:
+    marked = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    for encoding in ("utf-16" if marked else "utf-8-sig", "cp1252", "latin-1"):
+        with contextlib.suppress(UnicodeError):
+            text = content.decode(encoding)
+            break
+    if "\0" in text:
+        raise ValueError("it is no text")
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
+def _fields(lines: Sequence[str], separator: str) -> list[str]:
+    """The fields of the first record."""
+    with _as_value_error():
+        first = next(csv.reader(islice(lines, 100), delimiter=separator))
+    return [field.strip() for field in first]
+
+
+def _is_text(values: pd.Series) -> bool:
+    return bool(values.dtype == object or pd.api.types.is_string_dtype(values))
+
+
+def _has_commas(values: pd.Series, likely: bool) -> bool:
+    """Whether all are numbers if the comma is the decimal sign, and, unless that is likely, some
+    are none if it is for thousands."""
+    texts = {str(text).strip() for text in values.dropna().unique()} - _NO_NUMBER
+    commas = {text for text in texts if "," in text}
+    return (
+        bool(commas)
+        and all(_to_number(text, {",": "."}) is not None for text in texts)
+        and all(text.count(",") == 1 for text in commas)
+        and (likely or not all(_THOUSANDS[","].match(text) for text in commas))
+    )
+
+
+def _to_number(text: str, signs: Mapping[str, str | int | None]) -> float | int | None:
+    """signs: what to put for decimal and thousands signs."""
+    text = text.strip().replace("−", "-")
+    percent = text.endswith("%")
+    text = _SPACED.sub("", text.removesuffix("%").strip()).translate(str.maketrans({**signs}))
+    if not _NUMBER.fullmatch(text):
+        return None
+    if percent:
+        return float(text) / 100
+    return int(text) if text.lstrip("+-").isdecimal() and len(text) < 19 else float(text)
+
+
+def _read_cells(values: pd.Series, commas: bool) -> pd.Series:
+    """Numbers, true and false where all that is not missing says so; else stripped text."""
+    if values.dtype == object:
+        if not values.map(lambda cell: isinstance(cell, str | list | tuple)).any():
+            return values.infer_objects()
+        values = values.map(str).where(values.notna())  # lists, and numbers among text
+    cells = values.dropna().unique()
+    texts = {cell: _strip(cell) for cell in cells}
+    some = {*texts.values()} - _NO_NUMBER
+    thousands, decimal = (".", ",") if commas else (",", ".")
+    signs = {decimal: "."}
+    if all(_THOUSANDS[thousands].match(text) for text in some if thousands in text):
+        signs[thousands] = ""
+    meanings: dict[str, Any] = {text: _to_number(text, signs) for text in some}
+    if {text.lower() for text in some} <= {"true", "false"}:
+        meanings = {text: text.lower() == "true" for text in some}
+    elif None in meanings.values():
+        if all(cell == text for cell, text in texts.items()):
+            return values
+        meanings = {text: text for text in texts.values() if text not in _MISSING}
+    return values.map({cell: meanings.get(text) for cell, text in texts.items()}).infer_objects()
+
+
+def _strip(cell: str) -> str:
+    one = _LIST_OF_ONE.fullmatch(_NUMPY.sub(r"\1", cell).strip())
+    return (one[2] if one else cell).strip()
+
+
+def _records(values: pd.Series) -> list[dict[str, Any]] | None:
+    """What the cells say, where each is a record: JSON, or a dict as Python prints it."""
+    texts = values.dropna()
+    if texts.empty or not all(isinstance(text, str) and text[:1] == "{" for text in texts):
+        return None
+    records: dict[Any, dict[str, Any]] = {row: {} for row in values.index}
+    for row, text in texts.items():
+        try:
+            records[row] = ast.literal_eval(_NUMPY.sub(r"\1", text))
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            try:
+                records[row] = json.loads(text)
+            except (ValueError, RecursionError):
+                return None
+    return list(records.values()) if all(isinstance(r, dict) for r in records.values()) else None
