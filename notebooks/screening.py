@@ -9,29 +9,14 @@
 # %% [markdown]
 # # Importance from 24 trainings
 #
-# QIM {cite:p}`jia2016qim` asks for the importance of hyperparameters before there is a study to
-# take it from: a Plackett–Burman design {cite:p}`plackett1946design` says which few configurations
-# to train, and the differences between their accuracies are the ranking. This chapter does that
-# for the paper's eleven hyperparameters on all ten data sets, and compares the result with the
-# recorded study.
+# **24 trainings on each data set find what matters most: `lr`, `optimizer` and `num_conv_layers`,
+# the same three that functional ANOVA finds in the whole study. They do not settle the order of
+# the rest.**
 #
-# Only QIM's abstract is freely available, and we know no more of it. What it says, and what it
-# leaves for us to decide:
-#
-# | Question | QIM's abstract | Here |
-# | :-- | :-- | :-- |
-# | Which trainings? | A Plackett–Burman design | The same |
-# | Which hyperparameters? | Not said | The eleven of the paper's Table 3 |
-# | How many trainings? | "As few as possible" | 12, 24 with the fold-over |
-# | Which two values of each? | Not said | The quartiles of what random search draws |
-# | Is the design folded over? | Not said | Yes, and what that changes is computed below |
-# | What is the importance? | "Rank the importance" | The size of the effect, and its rank |
-# | Several data sets? | "Different datasets" | Ranks are summed over them |
-# | How often is a training repeated? | Not said | Three seeds |
-# | Networks | In Caffe | Those of {doc}`setup`, with 16 filters in every layer |
-#
-# So what follows tests the idea of the abstract. It is not a reproduction of QIM's numbers, which
-# cannot be read.
+# QIM {cite:p}`jia2016qim` ranks hyperparameters before there is a study. A Plackett–Burman design
+# {cite:p}`plackett1946design` says which few configurations to train, and the differences between
+# their accuracies are the importance. {numref}`fig-pb-effects` has the result for the paper's
+# eleven hyperparameters.
 
 # %% tags=["parameters"]
 screening = "data/screening.parquet"  # the trainings of the design, one row each
@@ -44,6 +29,7 @@ random_state = 0  # seed of the forests, and of what N-RReliefF draws; at least 
 
 # %%
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,49 +40,142 @@ from hia.ranking.fanova import FAnova, measure_options
 from hia.space import HYPERPARAMETERS, SAMPLED, SPACE, TABLE1
 from hia.study import records
 from hia.trials import load, select
+from hia_book import cost, truth
 from hia_book import screening as qim
-from hia_book import truth
 from hia_book.agreement import rank_agreement, typical_agreement
-from hia_book.figures import WIDTH, look, show_figure, show_table, show_text, use_style
+from hia_book.claims import claim, glue, need
+from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
 
 use_style()
+made = "`hia study studies/screening.csv` trains the design, `hia export` writes it"
+need(Path(screening).is_file(), f"{screening} is missing; {made}")
 ELEVEN = list(HYPERPARAMETERS)
 TEN = [name for name in ELEVEN if name in SAMPLED]  # what a study of one data set can rank
+folded = pd.DataFrame(qim.design(len(ELEVEN)), columns=ELEVEN)
+half = len(folded) // 2
 study = select(load(trials), datasets, sources)
+table = records.load("screening", screening)
+table = table[table["dataset"].isin(study["dataset"])]
+replicates = sorted(table["replicate"].unique())
+runs = table.groupby("dataset")["run"].transform("size")
+complete = runs == len(folded) * len(replicates)
+claim("every data set has all runs of the design", complete.all())
+need(complete.any(), f"{screening} has no data set with all runs of the design and with trials")
+table = table[complete]
+names = [name for name in FACTS if name in set(table["dataset"])]
 
 
-def listed(names, code: bool = True) -> str:
-    shown = [f"`{name}`" if code else str(name) for name in names]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown) or "none"
-
-
-def value(x) -> str:
-    return f"{x:.3g}" if isinstance(x, float) else str(x)
-
-
-def matrix(found: pd.DataFrame, column: str = "effect") -> pd.DataFrame:
+def matrix(screened, column="effect"):
     """(hyperparameters, data sets) of a column of `screen`."""
-    shape = {"index": "hyperparameter", "columns": "dataset", "values": column}
-    return found.pivot_table(**shape).reindex(index=ELEVEN, columns=names)
+    by_dataset = {name: screened.xs(name)[column] for name in names}
+    return pd.DataFrame(by_dataset).reindex(ELEVEN).rename_axis(columns="dataset")
 
 
-def count(n: int, one: str, many: str = "") -> str:
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+def typical(one, other):
+    """The typical agreement of two tables (hyperparameters, data sets) on one data set."""
+    return typical_agreement([rank_agreement(one[name], other[name]) for name in names])
 
+
+screened = qim.screen(table, "replicates")
+effects = matrix(screened)
+ranks = qim.rank_sum(effects)
+overall = qim.pooled(screened) if len(names) > 1 else screened.xs(names[0])
+overall = overall.loc[ranks.index]
+
+# %%
+GREY = look("screening")["color"]
+heights = np.arange(len(ranks))[::-1]
+figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+ax.axvline(0, color="0.6", linewidth=0.8)
+for name in names:
+    ax.scatter(effects.loc[ranks.index, name], heights, s=12, alpha=0.6, color=GREY)
+middle = overall["effect"]
+margins = [middle - overall["low"], overall["high"] - middle]
+ax.errorbar(middle, heights, xerr=margins, fmt="*", markersize=10, capsize=3, color="0.2")
+ax.set_yticks(heights, ranks.index)
+ax.set_xlabel("accuracy at + less accuracy at −")
+ax.grid(axis="x")
+show_figure(
+    figure,
+    "fig-pb-effects",
+    f"Effects of {len(folded)} runs with {len(replicates)} seeds each, the smallest sum of ranks "
+    f"first. Dots: {len(names)} data sets. Stars: their means, with 95 % intervals for other data "
+    "sets.",
+    "Dots on a line for each hyperparameter; those of lr lie far to the right, those of optimizer "
+    "and num_conv_layers far to the left, all others near 0",
+    data=effects.reset_index().melt("hyperparameter", value_name="effect"),
+)
+firsts = ranks[names].idxmin().value_counts()
+between = [rank_agreement(ranks[one], ranks[other]) for one, other in combinations(names, 2)]
+claim("there are several data sets", len(names) > 1)
+claim(
+    "`lr`, `optimizer` and `num_conv_layers` come first",
+    list(ranks.index[:3]) == ["lr", "optimizer", "num_conv_layers"],
+)
+claim("`lr` is first on most data sets", firsts["lr"] > len(names) / 2)
+claim(
+    "a higher `lr`, Adam and one layer are better",
+    (np.sign(middle[["lr", "optimizer", "num_conv_layers"]]) == [1, -1, -1]).all(),
+)
+plain, free = qim.aliases(folded.iloc[:half]), qim.aliases(folded)
+claim("the fold-over frees the effects of all interactions of two", (free == 0).all(axis=None))
+glue(
+    n_sets=len(names),
+    lr_first=firsts["lr"],
+    lr=middle["lr"],
+    optimizer=-middle["optimizer"],
+    layers=-middle["num_conv_layers"],
+    between=np.mean([one.tau for one in between] or np.nan),
+    half=half,
+    mixed=(plain.iloc[0] != 0).sum(),
+    n_pairs=plain.shape[1],
+    weight=plain.abs().max(axis=None),
+    n_runs=len(folded),
+)
+
+# %% [markdown]
+# `lr` is first on {glue:text}`lr_first` of {glue:text}`n_sets` data sets, and raises the accuracy
+# by {glue:text}`lr:.3f` from its low level to its high one. Adam does better than SGD by
+# {glue:text}`optimizer:.3f`, one layer better than three by {glue:text}`layers:.3f`. Two data sets
+# agree on the ranking by a Kendall's $\tau$ of {glue:text}`between:.2f` on average.
+# {numref}`table-pb-effects` has all effects.
+
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table of effects and its code"}
+show_table(
+    pd.DataFrame(
+        {
+            "Hyperparameter": [f"`{name}`" for name in ranks.index],
+            "Effect": middle.to_numpy(),
+            "from": overall["low"].to_numpy(),
+            "to": overall["high"].to_numpy(),
+            "p": overall["p"].to_numpy(),
+            "Sum": ranks["rank_sum"].to_numpy(),
+            "Ranks": [f"{min(row):g} to {max(row):g}" for row in ranks[names].to_numpy()],
+            "Rank": ranks["rank"].to_numpy(),
+        }
+    ),
+    "table-pb-effects",
+    "Mean effects over the data sets with 95 % intervals for other data sets. On each data set the "
+    "sizes of the effects are ranked: the sum of these ranks, the best and the worst, and the rank "
+    "by the sum.",
+    {"Effect": "+.3f", "from": "+.3f", "to": "+.3f", "p": ".2g", "Sum": "g", "Rank": "g"},
+)
 
 # %% [markdown]
 # ## The design
 #
-# Every column of {numref}`table-pb-design` is a training. Each hyperparameter is at its high level
-# (+) in half of them, and each pair of hyperparameters has each of its four combinations equally
-# often. So the mean of the runs with + less the mean of those with − is the effect of one
-# hyperparameter, and the effects of the others cancel. That takes one training more than there are
-# hyperparameters, rounded up to a multiple of four. The fold-over is the same runs with all signs
-# exchanged.
+# Each hyperparameter is at its high level (+) in half of the runs, and each pair of hyperparameters
+# has each of its four combinations equally often ({numref}`table-pb-design`). Its *effect* is the
+# mean accuracy at + less that at −; what the others do cancels. The *fold-over* repeats the runs
+# with all signs exchanged. Levels are quartiles of what random search draws
+# ({numref}`table-pb-levels`): at the ends of the ranges most networks learn nothing.
+#
+# Only QIM's abstract can be read. It names the design, trainings "as few as possible", ranks,
+# several data sets, and Caffe. The rest is decided here: levels, fold-over, the hyperparameters of
+# Table 3, three seeds, 16 filters in every layer, the size of the effect as importance, and ranks
+# summed over data sets. So this tests QIM's idea and reproduces none of its numbers.
 
-# %%
-folded = pd.DataFrame(qim.design(len(ELEVEN)), columns=ELEVEN)
-half = len(folded) // 2
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the design, the levels and their code"}
 signs = folded.iloc[:half].map(lambda sign: "+" if sign > 0 else "−").T
 signs.columns = [str(run) for run in range(1, half + 1)]
 show_table(
@@ -105,669 +184,442 @@ show_table(
     f"The first {half} runs, a column each. Runs {half + 1} to {2 * half}: + for − and − for +.",
 )
 
-# %%
+
+def written(level):
+    return f"{level:.3g}" if isinstance(level, float) else str(level)
+
+
 at = qim.levels()
+levels = at.rename(columns={"drawn": "Random search draws"})
+levels = levels.assign(**{"−": at["low"].map(written), "+": at["high"].map(written)})
+levels.insert(0, "Hyperparameter", [f"`{name}`" for name in at.index])
 show_table(
-    pd.DataFrame(
-        {
-            "Hyperparameter": [f"`{name}`" for name in at.index],
-            "Random search draws": at["drawn"].to_list(),
-            "−": at["low"].map(value).to_list(),
-            "+": at["high"].map(value).to_list(),
-        }
-    ),
+    levels[["Hyperparameter", "Random search draws", "−", "+"]],
     "table-pb-levels",
-    "The two levels of each hyperparameter: the lower and the upper quartile of what random search "
-    "draws from Table 1, and for whole numbers and choices the outer ones that at least a quarter "
-    "of the draws reach.",
-)
-plain, free = qim.aliases(folded.iloc[:half]), qim.aliases(folded)
-mixed = int((plain.iloc[0] != 0).sum())
-show_text(
-    "The levels decide what an effect means. With the ends of the ranges, most of the networks "
-    "would learn nothing, having either the smallest `lr` or the largest `dropout_rate`.\n\n"
-    f"**What is mixed with what.** In {half} runs, the effect of each hyperparameter contains "
-    f"{mixed} of the {plain.shape[1]} interactions of two, all of those that it has no part in, "
-    f"each with a weight of {plain.abs().to_numpy().max():.2f}. In all {len(folded)} runs the "
-    f"largest such weight is {free.abs().to_numpy().max():.0f}: this is what the other {half} "
-    "trainings are for. Interactions of three remain mixed with the effects in both."
+    "The two levels: quartiles of what random search draws from Table 1. For whole numbers and "
+    "choices, the outermost values that at least a quarter of the draws reach.",
 )
 
-
-# %%
-def recorded() -> pd.DataFrame:
-    """The trainings of the design on data sets that have all of them; else words on the page."""
-    try:
-        table = records.load("screening", screening)
-    except FileNotFoundError:
-        show_text(
-            f"**Missing here:** `{screening}`. `hia study studies/screening.csv` trains the "
-            "design, `hia export` writes it; this page made again then shows the results."
-        )
-        return pd.DataFrame(columns=list(records.TABLES["screening"].columns))
-    if datasets:
-        table = table[table["dataset"].isin(datasets)]
-    wanted = len(folded) * table["replicate"].nunique()
-    size = table.groupby("dataset")["run"].transform("size")
-    if partly := sorted(table.loc[size < wanted, "dataset"].unique()):
-        show_text(
-            f"**Not complete:** {listed(partly)}, left out. `hia study studies/screening.csv` goes "
-            "on."
-        )
-    return table[size == wanted]
-
-
-table = recorded()
-there = len(table) > 0
-names = [name for name in FACTS if name in set(table["dataset"])]
-several = len(names) > 1
-
 # %% [markdown]
-# ## The effects
-
-# %%
-if there:
-    screened = qim.screen(table, "replicates")
-    effects = matrix(screened)
-    ranks = qim.rank_sum(effects)
-    overall = qim.pooled(screened) if several else screened.xs(names[0])
-    overall = overall.loc[ranks.index]
-    heights = np.arange(len(ranks))[::-1]
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
-    ax.axvline(0, color="0.6", linewidth=0.8)
-    middle = overall["effect"]
-    for name, height in zip(ranks.index, heights, strict=True):
-        style = look(name)
-        if several:
-            ax.scatter(effects.loc[name], [height] * len(names), s=12, alpha=0.45, **style)
-        low, high = overall.loc[name, ["low", "high"]]
-        ax.errorbar(
-            middle[name],
-            height,
-            xerr=[[middle[name] - low], [high - middle[name]]],
-            markersize=8,
-            capsize=3,
-            **style,
-        )
-    ax.set_yticks(heights, ranks.index)
-    ax.set_xlabel("accuracy at + less accuracy at −")
-    ax.grid(axis="x")
-    meaning = (
-        "Large: means, with 95 % intervals for other data sets; small: the data sets."
-        if several
-        else "Intervals: 95 %, for other seeds."
-    )
-    show_figure(
-        figure,
-        "fig-pb-effects",
-        f"The effects of {len(folded)} runs with {table['replicate'].nunique()} seeds each on "
-        f"{count(len(names), 'data set')}, the smallest sum of ranks first. {meaning}",
-        "Dots on a line for each hyperparameter; largest "
-        + ("mean " if several else "")
-        + ", ".join(f"{name} {middle[name]:+.3f}" for name in ranks.index[:4]),
-        data=effects.reset_index().melt("hyperparameter", value_name="effect"),
-    )
-
-# %%
-if there:
-    shown = pd.DataFrame(
-        {
-            "Hyperparameter": [f"`{name}`" for name in ranks.index],
-            "Effect": overall["effect"].to_numpy(),
-            "from": overall["low"].to_numpy(),
-            "to": overall["high"].to_numpy(),
-            "p": overall["p"].to_numpy(),
-        }
-    )
-    if several:
-        shown["Sum"] = ranks["rank_sum"].to_numpy()
-        shown["Ranks"] = [
-            f"{low:g} to {high:g}"
-            for low, high in ranks[names].agg(["min", "max"], axis=1).to_numpy()
-        ]
-    shown["Rank"] = ranks["rank"].to_numpy()
-    show_table(
-        shown,
-        "table-pb-effects",
-        (
-            "Mean effects over the data sets, with 95 % intervals for other data sets, and the "
-            "ranks of the effects' sizes on the data sets: their sum, the best and the worst, and "
-            "the rank by the sum."
-            if several
-            else f"Effects on {FACTS[names[0]].label}, with 95 % intervals for other seeds."
-        ),
-        {"Effect": "+.3f", "from": "+.3f", "to": "+.3f", "p": ".2g"}
-        | ({"Sum": "g"} if several else {})
-        | {"Rank": "g"},
-    )
-    first, last = ranks.index[:3], ranks.index[-3:]
-    by = "sum of ranks" if several else "size of the effect"
-    says = f"By the {by}, {listed(first)} come first and {listed(last)} last. " + " ".join(
-        f"`{name}` {'raises' if middle[name] > 0 else 'lowers'} the accuracy by "
-        f"{abs(middle[name]):.3f} from {value(at.loc[name, 'low'])} to "
-        f"{value(at.loc[name, 'high'])}."
-        for name in first
-    )
-    if several:
-        apart = typical_agreement(
-            [rank_agreement(ranks[a], ranks[b]) for a, b in combinations(names, 2)]
-        )
-        tops = ranks[names].idxmin().value_counts()
-        says += (
-            f" `{tops.index[0]}` is first on {tops.iloc[0]} of {len(names)} data sets. Two data "
-            f"sets agree on the ranking by $\\tau$ = {apart.tau:.2f} on average."
-        )
-    show_text(says)
-
-# %% [markdown]
-# ## With and without the fold-over
+# ## What the fold-over buys
 #
-# Either half of the design is a Plackett–Burman design by itself. Had we stopped after one of them,
-# its effects would have been the result. They differ from those of all runs by the interactions of
-# two that are mixed in, with one sign in the first half and with the other in the second.
+# In {glue:text}`half` runs each effect contains {glue:text}`mixed` of the {glue:text}`n_pairs`
+# interactions of two, with a weight of {glue:text}`weight:.2f` each. In all {glue:text}`n_runs` it
+# contains none; interactions of three remain. {numref}`fig-pb-fold` shows the difference.
 
 # %%
-if there:
-    first_half = table["run"] < half
-    parts = {
-        "first half": matrix(qim.screen(table[first_half], "replicates")),
-        "second half": matrix(qim.screen(table[~first_half], "replicates")),
-    }
-    of_halves = pd.DataFrame({title: found.mean(axis=1) for title, found in parts.items()})
-    of_halves["both"] = effects.mean(axis=1)
-    of_halves = of_halves.loc[ranks.index]
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
-    ax.axvline(0, color="0.6", linewidth=0.8)
-    ax.hlines(heights, of_halves.min(axis=1), of_halves.max(axis=1), color="0.8", zorder=1)
-    color = look("screening")["color"]
-    for title, how in {
-        "first half": {"marker": "<", "facecolor": "none", "edgecolor": color},
-        "second half": {"marker": ">", "facecolor": "none", "edgecolor": color},
-        "both": {"marker": "*", "color": color, "s": 80},
-    }.items():
-        label = f"all {len(folded)} runs" if title == "both" else title
-        ax.scatter(of_halves[title], heights, label=label, zorder=2, **({"s": 42} | how))
-    ax.set_yticks(heights, of_halves.index)
-    ax.set_xlabel("effect on the accuracy" + (", mean over the data sets" if several else ""))
-    ax.grid(axis="x")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    flipped = of_halves.index[of_halves["first half"] * of_halves["second half"] < 0]
-    widest = (of_halves["first half"] - of_halves["second half"]).abs().idxmax()
-    one_half, other_half, both_halves = of_halves.loc[widest]
-    show_figure(
-        figure,
-        "fig-pb-fold",
-        "Effects from either half of the design and from both.",
-        f"Three marks on a line for each hyperparameter. The halves differ most in {widest}: "
-        f"{one_half:+.3f} and {other_half:+.3f}",
-        data=of_halves.reset_index(names="hyperparameter"),
-    )
-
-    gap = (parts["first half"] - parts["second half"]) / 2  # what the interactions of two add
-    seeds = screened["se"].groupby("dataset", sort=False).first().reindex(names)
-    ratio = np.sqrt((gap**2).mean()) / seeds
-    halves = typical_agreement(
-        [rank_agreement(*(found[name].abs() for found in parts.values())) for name in names]
-    )
-    show_text(
-        f"The interactions move an effect by {np.sqrt((gap**2).to_numpy().mean()):.3f} (root mean "
-        f"square). The seeds alone would move it by {seeds.mean():.3f}; on the data sets the first "
-        f"is {ratio.min():.1f} to {ratio.max():.1f} times the second. "
-        + (
-            f"The sign is another in the two halves for {listed(flipped)}. "
-            if len(flipped)
-            else "No sign is another in the two halves. "
-        )
-        + f"`{widest}` shows it best: {one_half:+.3f} in the first half, {other_half:+.3f} in the "
-        f"second, {both_halves:+.3f} in both. The rankings of the halves agree by "
-        f"$\\tau$ = {halves}"
-        + (" on average over the data sets. " if several else ". ")
-        + (
-            f"**To repeat {half} trainings does not mend this: what is wrong with their effects is "
-            "not noise.**"
-            if ratio.median() > 2
-            else "Here that is little more than noise."
-        )
-    )
+first_half = table["run"] < half
+parts = {
+    "first half": matrix(qim.screen(table[first_half], "replicates")),
+    "second half": matrix(qim.screen(table[~first_half], "replicates")),
+    "both": effects,
+}
+of_parts = pd.DataFrame({title: part.mean(axis=1) for title, part in parts.items()})
+of_parts = of_parts.loc[ranks.index]
+figure, ax = plt.subplots(figsize=(WIDTH, 3.4))
+ax.axvline(0, color="0.6", linewidth=0.8)
+ax.hlines(heights, of_parts.min(axis=1), of_parts.max(axis=1), color="0.8", zorder=1)
+for title, marker, size in (("first half", "<", 42), ("second half", ">", 42), ("both", "*", 80)):
+    inside = GREY if title == "both" else "none"
+    style = {"marker": marker, "s": size, "facecolor": inside, "edgecolor": GREY}
+    ax.scatter(of_parts[title], heights, label=title, **style)
+ax.set_yticks(heights, of_parts.index)
+ax.set_xlabel("effect on the accuracy, mean over the data sets")
+ax.grid(axis="x")
+figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+show_figure(
+    figure,
+    "fig-pb-fold",
+    "Effects from either half of the design and from both.",
+    "Three marks on a line for each hyperparameter. The halves differ most in num_fc_units, whose "
+    "two effects lie on different sides of 0",
+    data=of_parts.reset_index(names="hyperparameter"),
+)
+gap = (parts["first half"] - parts["second half"]) / 2  # what the interactions of two add
+by_seeds = screened["se"].groupby("dataset", sort=False).first()[names]
+ratio = np.sqrt((gap**2).mean()) / by_seeds
+halves = typical(parts["first half"].abs(), parts["second half"].abs())
+flipped = of_parts["first half"] * of_parts["second half"] < 0
+apart = (of_parts["first half"] - of_parts["second half"]).abs()
+claim(
+    "the halves differ in the sign of `num_fc_units`, `in_channel_num` and `kernel`",
+    set(flipped.index[flipped]) == {"num_fc_units", "in_channel_num", "kernel"},
+)
+claim("the halves differ most in `num_fc_units`", apart.idxmax() == "num_fc_units")
+claim("interactions move effects more than seeds do", ratio.min() > 1 and ratio.median() > 2)
+units = of_parts.loc["num_fc_units"]
+glue(
+    gap=np.sqrt((gap**2).to_numpy().mean()),
+    by_seeds=by_seeds.mean(),
+    ratio_low=ratio.min(),
+    ratio_high=ratio.max(),
+    units_first=units["first half"],
+    units_second=units["second half"],
+    units_both=units["both"],
+    halves=halves.tau,
+    halves_low=halves.low,
+    halves_high=halves.high,
+)
 
 # %% [markdown]
-# ## What stands out, and of what
+# Interactions move an effect by {glue:text}`gap:.3f` (root mean square), seeds by
+# {glue:text}`by_seeds:.3f`. The ratio is {glue:text}`ratio_low:.1f` to {glue:text}`ratio_high:.1f`
+# on the data sets. So repeating {glue:text}`half` trainings would not help: what is wrong with
+# their effects is not noise.
 #
-# There are two errors to hold an effect against. One is what other seeds would give. The other is
-# what the design has left over: sums of interactions that no hyperparameter has to itself. An
-# effect that is no larger than those is no more than an interaction of others might be.
+# `num_fc_units` has an effect of {glue:text}`units_first:+.3f` in the first half,
+# {glue:text}`units_second:+.3f` in the second and {glue:text}`units_both:+.3f` in both. The signs
+# of `in_channel_num` and `kernel` change too. The halves' rankings agree by a $\tau$ of
+# {glue:text}`halves:.2f` (95 % interval {glue:text}`halves_low:.2f` to
+# {glue:text}`halves_high:.2f`).
+#
+# ## Which effects stand out
+#
+# An effect can be held against what other seeds would give, or against what the design leaves over:
+# interactions that belong to no single hyperparameter. The second is the harder test
+# ({numref}`table-pb-errors`).
 
-# %%
-if there:
-    contrasts = qim.screen(table, "contrasts")
-    replicates = sorted(table["replicate"].unique())
-    single = {
-        one: matrix(qim.screen(table[table["replicate"] == one], "contrasts")) for one in replicates
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the errors by data set and their code"}
+contrasts = qim.screen(table, "contrasts")
+of_seed = [
+    matrix(qim.screen(table[table["replicate"] == one], "contrasts")).abs() for one in replicates
+]
+same = {
+    name: np.mean([rank_agreement(a[name], b[name]).tau for a, b in combinations(of_seed, 2)])
+    for name in names
+}
+clear = {"seeds": matrix(screened, "p") < level, "interactions": matrix(contrasts, "p") < level}
+errors = pd.DataFrame(
+    {
+        "Data set": {name: FACTS[name].label for name in names},
+        "Error, seeds": by_seeds,
+        "Error, interactions": matrix(contrasts, "se").iloc[0],
+        "Beyond seeds": clear["seeds"].sum(),
+        "Beyond interactions": clear["interactions"].sum(),
+        "τ, seeds": same,
     }
-
-    def of_seeds(name: str):
-        pairs = list(combinations(replicates, 2))
-        found = [rank_agreement(single[a][name].abs(), single[b][name].abs()) for a, b in pairs]
-        return typical_agreement(found) if found else None
-
-    between = {name: of_seeds(name) for name in names}
-    described = pd.DataFrame(
-        {
-            "Data set": [FACTS[name].label for name in names],
-            "Error, seeds": seeds.to_numpy(),
-            "Error, interactions": [contrasts.xs(name)["se"].iloc[0] for name in names],
-            "Beyond seeds": [int((screened.xs(name)["p"] < level).sum()) for name in names],
-            "Beyond interactions": [int((contrasts.xs(name)["p"] < level).sum()) for name in names],
-            "τ, seeds": [found.tau if found else np.nan for found in between.values()],
-        }
-    )
-    show_table(
-        described,
-        "table-pb-errors",
-        f"Standard errors of an effect of {len(folded)} runs with {len(replicates)} seeds each, by "
-        "the seeds and by the interactions; how many of the eleven effects have a p-value below "
-        f"{level:g} against each; and Kendall's $\\tau$ of the rankings from two single seeds.",
-        {"Error, seeds": ".4f", "Error, interactions": ".4f", "τ, seeds": ".2f"},
-    )
-    counted = contrasts["p"].lt(level).groupby("hyperparameter").sum().reindex(ranks.index)
-    always = counted.index[counted == len(names)]
-    never = counted.index[counted == 0]
-    seed_taus = [found.tau for found in between.values() if found]
-    show_text(
-        f"Against the seeds, {described['Beyond seeds'].mean():.1f} of eleven effects stand out on "
-        f"average; against the interactions {described['Beyond interactions'].mean():.1f}. "
-        + (f"{listed(always)} do so everywhere, " if len(always) else "None does so everywhere, ")
-        + (f"{listed(never)} nowhere. " if len(never) else "and each does somewhere. ")
-        + f"By chance alone, {11 * level:.2g} of eleven would. "
-        + (
-            f"One seed ranks as another does with $\\tau$ = {np.mean(seed_taus):.2f}: "
-            + (
-                "more seeds would change the ranking less than more configurations would."
-                if np.mean(seed_taus) > 0.7
-                else "that part of the ranking which one seed turns round is no result."
-            )
-            if seed_taus
-            else ""
-        )
-    )
+).loc[names]
+show_table(
+    errors,
+    "table-pb-errors",
+    f"Standard errors of an effect by the seeds and by the interactions; how many of "
+    f"{len(ELEVEN)} effects have a p-value below {level:g} against each; and Kendall's $\\tau$ of "
+    "the rankings from two single seeds.",
+    {"Error, seeds": ".4f", "Error, interactions": ".4f", "τ, seeds": ".2f"},
+)
+sets_clear = clear["interactions"].sum(axis=1)
+claim(
+    "`lr` and `num_conv_layers` stand out from the interactions on every data set, no other does",
+    set(sets_clear.index[sets_clear == len(names)]) == {"lr", "num_conv_layers"},
+)
+claim(
+    "`epoch`, `num_fc_units`, `padding`, `dropout_rate`, `stride` and `kernel` do so on none",
+    set(sets_clear.index[sets_clear == 0])
+    == {"epoch", "num_fc_units", "padding", "dropout_rate", "stride", "kernel"},
+)
+glue(
+    beyond_seeds=errors["Beyond seeds"].mean(),
+    beyond=errors["Beyond interactions"].mean(),
+    by_chance=level * len(ELEVEN),
+    same=errors["τ, seeds"].mean(),
+)
 
 # %% [markdown]
+# Of eleven effects {glue:text}`beyond_seeds:.1f` stand out from the seeds on average, and
+# {glue:text}`beyond:.1f` from the interactions; by chance it would be {glue:text}`by_chance:.2f`.
+# `lr` and `num_conv_layers` stand out from the interactions on every data set. `epoch`,
+# `num_fc_units`, `padding`, `dropout_rate`, `stride` and `kernel` never do: their order is chance.
+# Two seeds agree on the ranking by a $\tau$ of {glue:text}`same:.2f`.
+#
 # ## Against the study
 #
-# The study trains random configurations: many more of them, at all values. Its rankings of the ten
-# hyperparameters that vary within a data set come from functional ANOVA and from N-RReliefF. One
-# step between is of use: the forest of functional ANOVA can be asked for its own difference between
-# the screen's two levels, averaged over all else. That is what the screen would find if it had no
-# interactions of three, no noise and all of the space around its levels.
+# The study has many more configurations, at all values. Its forests, fitted for functional ANOVA,
+# also give a *step*: their own difference between the screen's two levels, averaged over all else.
+# A screen without noise and interactions of three, in all of the space, would find that.
 
 # %%
-both = [name for name in names if name in set(study["dataset"])]
-if there:
-    scores: dict[str, pd.DataFrame] = {}
-    options = measure_options(SPACE, TEN)
-
-    def ranked(method: str, rows: pd.DataFrame) -> pd.Series:
-        found = truth.CONTENDERS[method].rank(rows, "accuracy", TABLE1, random_state)
-        return found.table["score"].loc[TEN]
-
-    def step(forest: FAnova, name: str) -> float:
-        """The forest's accuracy at the screen's high level less that at the low one."""
-        low, high = forest.marginal(name, list(at.loc[name, ["low", "high"]]))["mean"]
-        return high - low
-
-    def forest_of(rows: pd.DataFrame) -> FAnova:
-        forest = FAnova(n_trees, random_state=random_state, **options)
-        return forest.fit(rows[TEN], rows["accuracy"])
-
-    of_study = {name: rows for name, rows in study.groupby("dataset") if name in both}
-    forests = {name: forest_of(of_study[name]) for name in both}
-    steps = pd.DataFrame(
-        {data: {name: step(forest, name) for name in TEN} for data, forest in forests.items()}
-    )
-    scores["fANOVA"] = pd.DataFrame(
-        {name: pd.Series(forest.importances_, TEN) for name, forest in forests.items()}
-    )
-    for method, title in (("nrrelieff", "N-RReliefF"), ("nrrelieff_growing", "N-RReliefF, n/20")):
-        scores[title] = pd.DataFrame({name: ranked(method, of_study[name]) for name in both})
-    # A twentieth of up to 600 CNNs is no more than the paper's 30: the same method, shown once.
-    growing = "N-RReliefF, n/20"
-    if scores[growing].equals(scores["N-RReliefF"]):
-        del scores[growing]
-        growing = "N-RReliefF"
-    random = np.random.default_rng(random_state)
-    halved = {name: random.permutation(len(rows)) % 2 == 0 for name, rows in of_study.items()}
-    for title, side in (("one half", True), ("the other half", False)):
-        scores[title] = pd.DataFrame(
-            {
-                name: pd.Series(forest_of(rows[halved[name] == side]).importances_, TEN)
-                for name, rows in of_study.items()
-            }
-        )
-    scores["forest's steps"] = steps.abs()
-    scores["screen"] = effects.loc[TEN, both].abs()
+of_study = {name: rows for name, rows in study.groupby("dataset") if name in names}
+options = measure_options(SPACE, TEN)
 
 
-# %%
-def compare(a: str, b: str):
-    """Kendall's tau of two rankings, on each data set and on average."""
-    each = {name: rank_agreement(scores[a][name], scores[b][name]) for name in both}
-    return each, typical_agreement(list(each.values()))
+def fitted(rows):
+    forest = FAnova(n_trees, random_state=random_state, **options)
+    return forest.fit(rows[TEN], rows["accuracy"])
 
 
-if both:
-    pairs = [
+def by_fanova(forests):
+    return pd.DataFrame({name: forest.importances_ for name, forest in forests.items()}, TEN)
+
+
+def by_relief(method):
+    rankings = {
+        name: truth.CONTENDERS[method].rank(rows, "accuracy", TABLE1, random_state)
+        for name, rows in of_study.items()
+    }
+    return pd.DataFrame({name: one.table["score"][TEN] for name, one in rankings.items()})
+
+
+random = np.random.default_rng(random_state)
+side = {name: random.permutation(len(rows)) % 2 == 0 for name, rows in of_study.items()}
+forests = {name: fitted(rows) for name, rows in of_study.items()}
+one_half = {name: fitted(rows[side[name]]) for name, rows in of_study.items()}
+other_half = {name: fitted(rows[~side[name]]) for name, rows in of_study.items()}
+on_levels = {
+    name: {
+        column: forest.marginal(column, list(at.loc[column, ["low", "high"]]))["mean"]
+        for column in TEN
+    }
+    for name, forest in forests.items()
+}
+steps = pd.DataFrame(
+    {
+        name: {column: ends[1] - ends[0] for column, ends in on_levels[name].items()}
+        for name in names
+    }
+)
+scores = {
+    "screen": effects.loc[TEN].abs(),
+    "fANOVA": by_fanova(forests),
+    "N-RReliefF": by_relief("nrrelieff"),
+    "N-RReliefF, n/20": by_relief("nrrelieff_growing"),
+    "forest's steps": steps.abs(),
+    "one half": by_fanova(one_half),
+    "the other half": by_fanova(other_half),
+}
+pairs = {
+    f"{one} – {other}": (one, other)
+    for one, other in (
         ("screen", "fANOVA"),
         ("screen", "N-RReliefF"),
-        *([("screen", growing)] if growing != "N-RReliefF" else []),
+        ("screen", "N-RReliefF, n/20"),
         ("screen", "forest's steps"),
         ("forest's steps", "fANOVA"),
-        ("fANOVA", growing),
-        ("one half", "the other half"),
-    ]
-    compared = {pair: compare(*pair) for pair in pairs}
-    mean_rank = {title: found.rank(ascending=False).mean(axis=1) for title, found in scores.items()}
-    rows = []
-    for (a, b), (_, typical) in compared.items():
-        over_all = rank_agreement(mean_rank[a], mean_rank[b])
-        title = f"fANOVA, {a} – {b}" if a == "one half" else f"{a} – {b}"
-        rows.append((title, *typical[:3], over_all.tau, over_all.low, over_all.high))
-    headings = ["Rankings", "One data set, τ", "from", "to", "Mean ranks, τ", "from ", "to "]
-    show_table(
-        pd.DataFrame(rows, columns=headings),
-        "table-pb-agreement",
-        f"Kendall's $\\tau$ of rankings of {len(TEN)} hyperparameters, with 95 % intervals for "
-        f"other hyperparameters: on one of {count(len(both), 'data set')}, typically, and of the "
-        "mean ranks over them. N-RReliefF with the paper's 30 neighbours"
-        + (", and with a twentieth of the CNNs" if growing != "N-RReliefF" else "")
-        + ". Last: two halves of the study, split at random.",
-        dict.fromkeys(headings[1:], ".2f"),
+        ("fANOVA", "N-RReliefF, n/20"),
     )
-    in_words = dict(zip(pairs, rows, strict=True))
-
-    def reading(pair: tuple[str, str]) -> str:
-        tau, low, high = in_words[pair][4:]
-        return f"$\\tau$ = {tau:.2f} (95 % interval {low:.2f} to {high:.2f})"
-
-    cnns = study[study["dataset"].isin(both)].groupby("dataset").size()
-    with_study, of_methods, two_levels, corners, of_halves_of_study = (
-        compared[pair][1].tau
-        for pair in [
-            ("screen", "fANOVA"),
-            ("fANOVA", growing),
-            ("forest's steps", "fANOVA"),
-            ("screen", "forest's steps"),
-            ("one half", "the other half"),
-        ]
-    )
-    show_text(
-        "Over the data sets, the mean ranks of the screen and those of fANOVA on "
-        f"{cnns.median():,.0f} CNNs of each (median) agree by {reading(('screen', 'fANOVA'))}; the "
-        f"screen and N-RReliefF with $J$ = {'30' if growing == 'N-RReliefF' else 'n/20'} by "
-        f"{reading(('screen', growing))}. "
-        + (
-            "By its interval, the first is more than unrelated rankings would give"
-            + (", and so is the second." if in_words["screen", growing][5] > 0 else ".")
-            if in_words["screen", "fANOVA"][5] > 0
-            else "By its interval, unrelated rankings could do as well as the first."
+}
+pairs["fANOVA, one half – the other half"] = ("one half", "the other half")
+mean_rank = {title: one.rank(ascending=False).mean(axis=1) for title, one in scores.items()}
+compared = pd.DataFrame(
+    [
+        (
+            title,
+            *typical(scores[one], scores[other])[:3],
+            *rank_agreement(mean_rank[one], mean_rank[other])[:3],
         )
-        + f" On one data set the screen and fANOVA agree by {with_study:.2f}, fANOVA and "
-        f"N-RReliefF by {of_methods:.2f}: "
-        + (
-            "two methods on one and the same study are no nearer to each other than the screen is "
-            "to one of them."
-            if of_methods <= with_study
-            else "two methods on one study are no farther from each other than the screen is from "
-            "one of them."
-        )
-        + f" The study has its own noise: fANOVA on one half of it and on the other agree by "
-        f"{of_halves_of_study:.2f}."
-        "\n\nWhere does the screen part from fANOVA? The forest's own steps between the two "
-        f"levels rank as its shares do by {two_levels:.2f}, and as the screen does by "
-        f"{corners:.2f}. "
-        + (
-            "So more is lost by the few configurations than by the two levels."
-            if corners < two_levels
-            else "So more is lost by the two levels than by the few configurations."
-        )
-    )
-
-# %%
-if both:
-    of_screen = effects.loc[TEN, both]
-    same = np.sign(steps) == np.sign(of_screen)
-    large = of_screen.abs() > 2 * matrix(contrasts, "se").loc[TEN, both]
-    x, y = steps.to_numpy().ravel(), of_screen.to_numpy().ravel()
-    correlation, slope = np.corrcoef(x, y)[0, 1], np.polyfit(x, y, 1)[0]
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.6))
-    ax.axhline(0, color="0.6", linewidth=0.8)
-    ax.axvline(0, color="0.6", linewidth=0.8)
-    for name in TEN:
-        ax.scatter(
-            steps.loc[name, both],
-            of_screen.loc[name],
-            s=24,
-            alpha=0.85,
-            label=name,
-            **look(name),
-        )
-    ax.axline((0, 0), slope=1, color="0.6", linewidth=0.8, linestyle=":")
-    ax.set_xlabel("the study's forest: accuracy at + less accuracy at −")
-    ax.set_ylabel("the screen's effect")
-    ax.grid()
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    show_figure(
-        figure,
-        "fig-pb-forest",
-        "The same difference from two sources: the effects of the screen, and what forests fitted "
-        "to the study predict for the same two levels, averaged over all else. A mark for each "
-        "hyperparameter and data set; dotted: equal.",
-        f"Scatter plot of {same.size} effects; the correlation is {correlation:.2f}",
-        data=pd.DataFrame(
-            [
-                (name, data, steps.loc[name, data], of_screen.loc[name, data])
-                for name in TEN
-                for data in both
-            ],
-            columns=["hyperparameter", "dataset", "forest", "screen"],
-        ),
-    )
-    means = pd.DataFrame({"screen": of_screen.mean(axis=1), "forest": steps.mean(axis=1)})
-    apart = means[means["screen"] * means["forest"] < 0]
-    show_text(
-        f"The two have the same sign in {same.to_numpy().sum()} of {same.size} cases, and in "
-        f"{(same & large).to_numpy().sum()} of the {large.to_numpy().sum()} in which the screen's "
-        "effect is more than two standard errors by the interactions. "
-        + (
-            "Of the means over the data sets, the sign is another for "
-            + listed(
-                [
-                    f"`{name}` ({pair.screen:+.3f} by the screen, {pair.forest:+.3f} by the forest)"
-                    for name, pair in apart.iterrows()
-                ],
-                code=False,
-            )
-            + ". "
-            if len(apart)
-            else "The means over the data sets all have the same sign. "
-        )
-        + f"The correlation is {correlation:.2f}. "
-        + (
-            f"The screen's effects are larger ({slope:.1f} times, by least squares): a forest "
-            "draws its predictions towards the mean, and the screen compares corners, not all of "
-            "the space."
-            if slope > 1.1
-            else f"The screen's effects are {slope:.1f} times the forest's, by least squares."
-        )
-    )
+        for title, (one, other) in pairs.items()
+    ],
+    columns=["Rankings", "One data set, τ", "from", "to", "Mean ranks, τ", "from ", "to "],
+)
+show_table(
+    compared,
+    "table-pb-agreement",
+    f"Kendall's $\\tau$ of rankings of {len(TEN)} hyperparameters, with 95 % intervals for other "
+    "hyperparameters: on one data set, typically, and of the mean ranks over the data sets. "
+    "N-RReliefF with the paper's 30 neighbours and with a twentieth of the CNNs. Last: two random "
+    "halves of the study.",
+    dict.fromkeys(compared.columns[1:], ".2f"),
+)
+compared = compared.set_index("Rankings")
+single = compared["One data set, τ"]
+of_screen = effects.loc[TEN]
+agree = np.sign(steps) == np.sign(of_screen)
+large = of_screen.abs() > 2 * matrix(contrasts, "se").loc[TEN]
+x, y = steps.to_numpy().ravel(), of_screen.to_numpy().ravel()
+means = pd.DataFrame({"screen": of_screen.mean(axis=1), "forest": steps.mean(axis=1)})
+first_three = set(mean_rank["fANOVA"].nsmallest(3).index)
+claim("functional ANOVA on the study has the same first three", first_three == set(ranks.index[:3]))
+claim(
+    "screen and functional ANOVA do not agree on the whole order",
+    compared.loc["screen – fANOVA", "Mean ranks, τ"] < 0.8,
+)
+claim("they agree better than unrelated rankings do", compared.loc["screen – fANOVA", "from "] > 0)
+claim(
+    "the few configurations cost more agreement than the two levels do",
+    single["screen – forest's steps"] < single["forest's steps – fANOVA"],
+)
+claim("every large effect has the sign of the forest's step", agree.to_numpy()[large].all())
+claim(
+    "the mean effect has another sign for `num_fc_units` alone",
+    list(means.index[means["screen"] * means["forest"] < 0]) == ["num_fc_units"],
+)
+glue(
+    **{
+        f"tau_{short}": compared.loc["screen – fANOVA", column]
+        for short, column in (("means", "Mean ranks, τ"), ("low", "from "), ("high", "to "))
+    },
+    tau_relief=compared.loc["screen – N-RReliefF, n/20", "Mean ranks, τ"],
+    tau_single=single["screen – fANOVA"],
+    tau_methods=single["fANOVA – N-RReliefF, n/20"],
+    tau_halves=single["fANOVA, one half – the other half"],
+    tau_levels=single["forest's steps – fANOVA"],
+    tau_corners=single["screen – forest's steps"],
+    n_cnns=np.median([len(rows) for rows in of_study.values()]),
+    agree=agree.sum(axis=None),
+    n_effects=agree.size,
+    n_large=large.sum(axis=None),
+    units_screen=means.loc["num_fc_units", "screen"],
+    units_forest=means.loc["num_fc_units", "forest"],
+    correlation=np.corrcoef(x, y)[0, 1],
+    slope=np.polyfit(x, y, 1)[0],
+)
 
 # %% [markdown]
+# The mean ranks of the screen agree with those of functional ANOVA, on
+# {glue:text}`n_cnns:,.0f` CNNs per data set, by a $\tau$ of {glue:text}`tau_means:.2f` (95 %
+# interval {glue:text}`tau_low:.2f` to {glue:text}`tau_high:.2f`), and with those of N-RReliefF by
+# {glue:text}`tau_relief:.2f`. On one data set the screen and functional ANOVA agree by
+# {glue:text}`tau_single:.2f`. That is hardly less than two methods on the study
+# ({glue:text}`tau_methods:.2f`), but less than two halves of the study
+# ({glue:text}`tau_halves:.2f`).
+#
+# More is lost by the few configurations than by the two levels: the forest's steps rank as its
+# shares do by {glue:text}`tau_levels:.2f`, and as the screen does by {glue:text}`tau_corners:.2f`.
+
+# %%
+figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+ax.axhline(0, color="0.6", linewidth=0.8)
+ax.axvline(0, color="0.6", linewidth=0.8)
+ax.axline((0, 0), slope=1, color="0.6", linewidth=0.8, linestyle=":")
+for name in TEN:
+    first = name in ranks.index[:3]
+    style = look(name) if first else {"color": GREY, "marker": "."}
+    label = name if first else None
+    ax.scatter(steps.loc[name], of_screen.loc[name], s=24, alpha=0.85, label=label, **style)
+ax.scatter([], [], s=24, color=GREY, marker=".", label="others")
+ax.set_xlabel("the study's forest: accuracy at + less accuracy at −")
+ax.set_ylabel("the screen's effect")
+ax.grid()
+ax.legend(loc="upper left")
+marks = [(n, data, steps.loc[n, data], of_screen.loc[n, data]) for n in TEN for data in names]
+show_figure(
+    figure,
+    "fig-pb-forest",
+    "The effects of the screen against the forest's steps. A mark is a hyperparameter on a data "
+    "set; dotted: equal.",
+    "Scatter plot with the marks near the diagonal: lr at the top right, optimizer and "
+    "num_conv_layers at the bottom left, all others near the middle",
+    data=pd.DataFrame(marks, columns=["hyperparameter", "dataset", "forest", "screen"]),
+)
+
+# %% [markdown]
+# Screen and forest have the same sign in {glue:text}`agree` of {glue:text}`n_effects` cases, and in
+# all {glue:text}`n_large` with an effect of more than two standard errors by the interactions. Of
+# the means only that of `num_fc_units` changes its sign ({glue:text}`units_screen:+.3f` by the
+# screen, {glue:text}`units_forest:+.3f` by the forest). The correlation is
+# {glue:text}`correlation:.2f`. The screen's effects are {glue:text}`slope:.1f` times as large: a
+# forest draws its predictions towards the mean, and the screen compares corners.
+#
 # ## What two levels do not see
 #
-# An effect is the slope of a line through two points. {numref}`fig-pb-curves` has the curves of the
-# study for the hyperparameters that have more than two values, and the screen's points.
+# An effect is the slope of a line through two points. {numref}`fig-pb-curves` has these points on
+# the study's curves, for the hyperparameters with more than two values.
 
 # %%
-if both:
-    CURVED = [name for name in TEN if len(forests[both[0]].marginal(name)) > 2]
-    figure, axes = plt.subplots(-(-len(CURVED) // 2), 2, figsize=(WIDTH, 6.2), sharey=True)
-    drawn, seen = [], []
-    for name, ax in zip(CURVED, axes.flat, strict=True):
-        own = {data: forest.marginal(name) for data, forest in forests.items()}
-        x = own[both[0]]["value"].astype(float)
-        moved = pd.DataFrame({data: curve["mean"] for data, curve in own.items()})
-        moved = moved - moved.mean()
-        curve = moved.mean(axis=1)
-        low, high = (float(value) for value in at.loc[name, ["low", "high"]])
-        on_curve = np.mean(
-            [forest.marginal(name, [low, high])["mean"].mean() for forest in forests.values()]
-        ) - np.mean([found["mean"].mean() for found in own.values()])
-        effect = effects.loc[name, both].mean()
-        ax.plot(x, curve, color=look("fanova")["color"], linewidth=1.6, label="study, fANOVA")
-        ax.plot(
-            [low, high],
-            [on_curve - effect / 2, on_curve + effect / 2],
-            linestyle="--",
-            linewidth=1,
-            markersize=9,
-            label="screen",
-            **look("screening"),
-        )
-        if SPACE[name].log:
-            ax.set_xscale("log")
-        ax.set_title(name)
-        ax.grid()
-        drawn.append(pd.DataFrame({"hyperparameter": name, "value": x, "accuracy": curve}))
-        whole = curve.max() - curve.min()
-        seen.append((x[curve.idxmax()], abs(steps.loc[name, both].mean()) / whole))
-    figure.supylabel("accuracy, from its mean", fontsize=11)
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    best, between_levels = (pd.Series(values, CURVED) for values in zip(*seen, strict=True))
-    show_figure(
-        figure,
-        "fig-pb-curves",
-        "Marginal curves of the forests of the study, and the two points that the screen knows: "
-        + (f"means over {len(both)} data sets. " if len(both) > 1 else "")
-        + "The screen's pair is put at the height of the curve; its slope is what it measured.",
-        "A panel for each hyperparameter with more than two values. Share of the curve's range "
-        "between the two levels: "
-        + ", ".join(f"{name} {share:.0%}" for name, share in between_levels.items()),
-        data=pd.concat(drawn, ignore_index=True),
-    )
-    inside = [name for name in CURVED if at.loc[name, "low"] < best[name] < at.loc[name, "high"]]
-    show_text(
-        f"Between the two levels lies {between_levels.min():.0%} (`{between_levels.idxmin()}`) to "
-        f"{between_levels.max():.0%} (`{between_levels.idxmax()}`) of what a hyperparameter does "
-        "over its range, by the forests. "
-        + (
-            f"The best value of {listed(inside)} lies between the levels, where the screen does "
-            "not look: of a hump there a part can cancel."
-            if inside
-            else "No best value lies between the levels, so no hump is missed; what the screen "
-            "misses lies outside them."
-        )
-    )
+of_values = {
+    column: {
+        name: forest.marginal(column).set_index("value")["mean"] for name, forest in forests.items()
+    }
+    for column in TEN
+}
+CURVED = [column for column in TEN if len(of_values[column][names[0]]) > 2]
+figure, axes = plt.subplots(-(-len(CURVED) // 3), 3, figsize=(WIDTH, 3.8), sharey=True)
+drawn, best, inside = [], {}, {}
+for name, ax in zip(CURVED, axes.flat, strict=False):
+    curves = pd.DataFrame(of_values[name])
+    curve = (curves - curves.mean()).mean(axis=1)
+    curve.index = curve.index.astype(float)
+    ends = at.loc[name, ["low", "high"]].astype(float)
+    means_there = np.mean([on_levels[one][name].mean() for one in names])
+    middle_there = means_there - curves.mean().mean()
+    ax.plot(curve, color=look("fanova")["color"], linewidth=1.6, label="study, fANOVA")
+    line = middle_there + np.array([-0.5, 0.5]) * effects.loc[name].mean()
+    style = look("screening") | {"linestyle": "--", "linewidth": 1, "markersize": 9}
+    ax.plot(ends, line, label="screen", **style)
+    ax.set_xscale("log" if SPACE[name].log else "linear")
+    ax.set_title(name, fontsize=10)
+    ax.grid()
+    drawn.append(pd.DataFrame({"hyperparameter": name, "value": curve.index, "accuracy": curve}))
+    best[name] = curve.idxmax()
+    inside[name] = abs(steps.loc[name].mean()) / np.ptp(curve)
+figure.supylabel("accuracy, from its mean", fontsize=11)
+figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+show_figure(
+    figure,
+    "fig-pb-curves",
+    "Marginal curves of the study's forests, and the screen's two points: means over the data "
+    "sets. The points are put at the height of the curve; their slope is what the screen measured.",
+    "A panel for each hyperparameter with more than two values; lr has its best value between the "
+    "two levels, all others at an end of the curve or beyond the levels",
+    data=pd.concat(drawn, ignore_index=True),
+)
+inside = pd.Series(inside)
+between_levels = [n for n in CURVED if at.loc[n, "low"] < best[n] < at.loc[n, "high"]]
+claim("the best value lies between the levels for `lr` alone", between_levels == ["lr"])
+claim("`epoch` has the least of its effect between the levels", inside.idxmin() == "epoch")
+glue(least=inside.min(), most=inside.max())
 
 # %% [markdown]
+# Between the two levels lies {glue:text}`least:.0%` (`epoch`) to {glue:text}`most:.0%` of what a
+# hyperparameter does over its range. The best value of `lr` lies between them too, where the screen
+# does not look.
+#
 # ## What it costs
 
 # %%
-if there:
-    one_seed = table["replicate"] == replicates[0]
-    plans = {
-        f"{half} runs, one seed": [table[one_seed & first_half], table[one_seed & ~first_half]],
-        f"{len(folded)} runs, one seed": [table[table["replicate"] == one] for one in replicates],
-        f"{len(folded)} runs, {len(replicates)} seeds": [table],
-    }
-    rows = [
-        (title, len(parts[0]) / len(names), len(parts[0]), parts[0]["seconds"].sum() / 3600)
-        for title, parts in plans.items()
-    ]
-    own = study[study["dataset"].isin(names)]
-    if len(own):
-        n_own = own["dataset"].nunique()
-        rows.append(("The study", len(own) / n_own, len(own), own["seconds"].sum() / 3600))
-    costs = pd.DataFrame(rows, columns=["What", "Each data set", "Trainings", "Hours"])
+by_seed = [table[table["replicate"] == one] for one in replicates]
+one_seed = by_seed[0]["run"] < half
+plans = {
+    f"{half} runs, one seed": [by_seed[0][one_seed], by_seed[0][~one_seed]],
+    f"{len(folded)} runs, one seed": by_seed,
+    f"{len(folded)} runs, {len(replicates)} seeds": [table],
+}
 
-    def agreement_of(part: pd.DataFrame) -> float:
-        found = {
-            name: 2 * qim.code(rows).mul(rows["accuracy"], axis=0).mean().loc[TEN].abs()
-            for name, rows in part.groupby("dataset")
-        }
-        return typical_agreement(
-            [rank_agreement(found[name], scores["fANOVA"][name]) for name in both]
-        ).tau
 
-    if both:
-        taus = [np.mean([agreement_of(part) for part in parts]) for parts in plans.values()]
-        costs["τ with fANOVA"] = [*taus, np.nan]
-    show_table(
-        costs,
-        "table-pb-cost",
-        "Trainings and hours of training on one core each, of the screen and of the study on the "
-        "same data sets with the same numbers of images; and the typical agreement on one data set "
-        "with fANOVA on the study, of either half of the runs and of every seed on average.",
-        {"Each data set": ",.0f", "Trainings": ",", "Hours": ".2f"}
-        | ({"τ with fANOVA": ".2f"} if both else {}),
-    )
-    says = []
-    if len(own):
-        times = costs["Hours"].iloc[-1] / costs["Hours"].iloc[:-1]
-        says.append(
-            f"The study took {times.iloc[1]:,.0f} times as long as {len(folded)} runs of one seed, "
-            f"and {times.iloc[2]:,.0f} times as long as all of the screen."
-        )
-    if both:
-        half_tau, one_tau, all_tau = taus
-        says.append(
-            "The fold-over brings the ranking nearer to the study's "
-            f"({half_tau:.2f} to {one_tau:.2f})."
-            if one_tau - half_tau > 0.05
-            else "The fold-over does not bring the ranking nearer to the study's "
-            f"({half_tau:.2f} and {one_tau:.2f}), for all that it does to the effects."
-        )
-        says.append(
-            f"More seeds do ({all_tau:.2f})."
-            if all_tau - one_tau > 0.05
-            else f"Nor do more seeds ({all_tau:.2f})."
-            if one_tau - half_tau <= 0.05
-            else f"More seeds do not ({all_tau:.2f})."
-        )
-    says.append(
-        "{doc}`methods` asks how many random trainings other methods need for the same agreement."
-    )
-    show_text(" ".join(says))
+def with_fanova(part):
+    of_part = {name: cost.effects_of(rows)[TEN].abs() for name, rows in part.groupby("dataset")}
+    return typical(scores["fANOVA"], of_part).tau
+
+
+rows = [
+    (title, parts[0], np.mean([with_fanova(part) for part in parts]))
+    for title, parts in plans.items()
+]
+rows.append(("The study", pd.concat(of_study.values()), np.nan))
+costs = pd.DataFrame(
+    [
+        (title, len(part) / len(names), len(part), part["seconds"].sum() / 3600, tau)
+        for title, part, tau in rows
+    ],
+    columns=["What", "Each data set", "Trainings", "Hours", "τ with fANOVA"],
+)
+show_table(
+    costs,
+    "table-pb-cost",
+    "Trainings, hours on one core, and the typical agreement on one data set with functional ANOVA "
+    "on the study (the mean over either half of the runs, and over every seed).",
+    {"Each data set": ",.0f", "Trainings": ",", "Hours": ".2f", "τ with fANOVA": ".2f"},
+)
+hours, taus = costs["Hours"], costs["τ with fANOVA"]
+claim("neither the fold-over nor more seeds bring the ranking nearer", np.ptp(taus[:3]) <= 0.05)
+glue(times_one=hours[3] / hours[1], times_all=hours[3] / hours[2])
+glue(tau_12=taus[0], tau_24=taus[1], tau_72=taus[2])
 
 # %% [markdown]
-# ## What 24 trainings can tell, and what they cannot
+# The study took {glue:text}`times_one:.0f` times as long as {glue:text}`n_runs` runs of one seed,
+# and {glue:text}`times_all:.0f` times as long as the whole screen. Neither the fold-over nor more
+# seeds bring the ranking nearer to the study's ({glue:text}`tau_12:.2f`, {glue:text}`tau_24:.2f`,
+# {glue:text}`tau_72:.2f`). {doc}`methods` asks how many random trainings other methods need.
 #
-# - They can tell **large main effects** between two stated levels, with their direction, and they
-#   can do it before a study is paid for.
-# - They can make a factor of what a study cannot vary. Here every data set is trained with one and
-#   with three channels, its images converted; what comes of it is in {doc}`perdataset`.
-# - They cannot see **curvature**: two levels are a line.
-# - They cannot tell **interactions**: with the fold-over these leave the main effects alone, but
-#   they are not estimated. Without it they are taken for main effects. What of the importance
-#   belongs to hyperparameters together is the subject of {doc}`joint`.
-# - They do not rank **small effects**: below the error by the interactions, an order is chance.
-# - They depend on the **levels**. With other levels the effects are others, and so can be the
-#   ranks; for a study, the range plays that part.
-# - Effects are in units of accuracy, and so are mean effects: a data set on which accuracies differ
-#   more weighs more in the mean. In the sum of ranks all weigh the same.
-
-# %%
-if there and both:
-    top = list(ranks.index[:3])
-    by_fanova = mean_rank["fANOVA"].sort_values()
-    shared = [name for name in top if name in by_fanova.index[:3]]
-    show_text(
-        f"In short: the screen's first three are {listed(top)}, those of fANOVA on the study "
-        f"{listed(by_fanova.index[:3])} (by mean rank); {count(len(shared), 'name')} in both. "
-        + (
-            "**For the question what to tune first, the screen would have been enough.** For the "
-            "order of the rest it is not."
-            if len(shared) == 3 and in_words["screen", "fANOVA"][4] < 0.8
-            else "**The screen gives the study's order.**"
-            if len(shared) == 3
-            else "**The screen does not find all that matters most.**"
-        )
-    )
+# ## What 24 trainings can tell
+#
+# - **Large main effects** between two stated levels, with their direction, before any study.
+# - **What a study cannot vary**: here each data set is trained with one channel and with three
+#   ({doc}`perdataset`).
+# - Not **curvature**, nor **interactions**: with the fold-over these leave the effects alone, but
+#   are not estimated ({doc}`joint` has them).
+# - Not the order of **small effects**.
+# - Nothing beyond the **levels**: others would have other effects. For a study the range plays this
+#   part.
+#
+# A mean effect is in units of accuracy, so data sets whose accuracies differ more weigh more in it.
+# In the sum of ranks all weigh the same.

@@ -1,9 +1,8 @@
 """How the ranking of N-RReliefF moves with every choice in its computation.
 
 A universe is one way to make all of the choices in `CHOICES` (Steegen et al. 2016 call the set of
-them a multiverse). `universes` weighs the hyperparameters in every one of them: a full factorial,
-so that the spread of a rank splits exactly into the parts of single choices (`variance_shares`).
-One search for neighbours serves many universes (`hia_book.profile`).
+them a multiverse). They are a full factorial, so that the spread of a rank splits exactly into the
+parts of single choices (`variance_shares`).
 
 Decided here, because the paper says nothing of it:
 
@@ -24,7 +23,7 @@ through a multiverse analysis. Perspectives on Psychological Science 11 (2016) 7
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import combinations, product
@@ -33,24 +32,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import stats
 
 from hia import space
 from hia.files import read_parquet
 from hia.trials import design
 from hia_book import published
 from hia_book.agreement import balanced_subsamples
-from hia_book.profile import Profile, profile
-
-Floats = NDArray[np.float64]
-Options = Mapping[str, Sequence[str]]
+from hia_book.profile import profile
 
 MIN_ROWS = 10  # CNNs of a data set, below which it is left out of the mean over data sets
 MIN_NEIGHBORS = 5  # of J = n / 20
 DECIMALS = 5  # of W in the recorded table
 SEED = 0  # of the balanced subsamples
-USED = ["dataset", "source", *space.HYPERPARAMETERS, "accuracy"]  # of the trials
+NAMES = list(space.HYPERPARAMETERS)
+USED = ["dataset", "source", *NAMES, "accuracy"]  # of the trials
 # What a verdict on a finding takes for always and never, and for most.
 ALWAYS, NEVER, MOST = 0.95, 0.05, 0.5
 
@@ -106,7 +101,7 @@ CHOICES: dict[str, Choice] = {
     "score": Choice("ranked by", ("W", "|W|"), "shares that sum to 1, how is not said"),
 }
 # Those of the recorded table; that of `score` follows from the weights.
-RECORDED = tuple(name for name in CHOICES if name != "score")
+RECORDED = [name for name in CHOICES if name != "score"]
 _DISTANCES = {
     "raw Euclidean": ("euclidean", "none"),
     "Euclidean": ("euclidean", "range"),
@@ -118,57 +113,64 @@ _TARGETS = {"as it is": "none", "range": "range"}
 # --- the universes --------------------------------------------------------------------------------
 
 
-def universes(table: pd.DataFrame, options: Options | None = None) -> pd.DataFrame:
-    """W in every universe.
-
-    table: trials, as `hia.trials.load` returns them, or the columns `USED` of them. options: fewer
-    options of some choices; of those that are not named, all.
-    Returns one row per universe: the choices of `RECORDED`, as categories; `rows`, the CNNs used;
-    and W of the eleven hyperparameters, NaN where it has one value on every data set.
-    Raises ValueError for an unknown choice or option, and where fewer than `MIN_ROWS` CNNs are left
-    or their accuracies are all the same.
-    """
-    return collect(weigh(table, search, options) for search in searches(options))
-
-
-def searches(options: Options | None = None) -> list[dict[str, str]]:
+def searches() -> list[dict[str, str]]:
     """The combinations of those choices that decide which neighbours are searched."""
-    return list(_combinations(options, "source", "balance", "scope", "distance", "lr_scale"))
+    return list(_combinations("source", "balance", "scope", "distance", "lr_scale"))
 
 
-def weigh(
-    table: pd.DataFrame, search: Mapping[str, str], options: Options | None = None
-) -> list[dict[str, Any]]:
-    """The rows of `universes` that share one of the `searches`."""
-    groups = _groups(_subset(table, search["source"], search["balance"]), search)
-    weighings = list(_combinations(options, "neighbours", "sigma", "rank_base", "target"))
-    most = {weighing["neighbours"] for weighing in weighings}
-    profiles = [_profile(group, most, search["distance"], search["lr_scale"]) for group in groups]
-    rows = sum(map(len, groups))
-    found = []
-    for weighing in weighings:
-        weights = _mean([one.weights(**weighing) for one in profiles])
-        universe = {**search, **weighing, "rows": rows}
-        found.append(universe | dict(zip(space.HYPERPARAMETERS, weights, strict=True)))
-    return found
+def weigh(table: pd.DataFrame, search: Mapping[str, str]) -> list[dict[str, Any]]:
+    """W in every universe that shares one of the `searches`; one search for neighbours serves all.
+
+    table: trials, the columns `USED`. Each universe has its choices (`RECORDED`); `rows`, the CNNs
+    used; and W of the eleven hyperparameters, NaN where it has one value on every data set.
+    Raises ValueError where fewer than `MIN_ROWS` CNNs are left or their accuracies are the same.
+    """
+    rows = _subset(table, search["source"], search["balance"])
+    parts = [rows] if search["scope"] == "pooled" else [part for _, part in rows.groupby("dataset")]
+    parts = [part for part in parts if len(part) >= MIN_ROWS]
+    if not parts:
+        where = ", ".join(f"{name}={search[name]}" for name in ("source", "balance", "scope"))
+        raise ValueError(f"{where}: fewer than {MIN_ROWS} CNNs are left")
+    weighings = list(_combinations("neighbours", "sigma", "rank_base", "target"))
+    by_part = [_weigh_part(part, search, weighings) for part in parts]
+    used = {**search, "rows": sum(map(len, parts))}
+    return [
+        used | weighing | pd.DataFrame(weights).mean().reindex(NAMES).to_dict()
+        for weighing, *weights in zip(weighings, *by_part, strict=True)
+    ]
+
+
+def _weigh_part(
+    part: pd.DataFrame, search: Mapping[str, str], weighings: Sequence[Mapping[str, str]]
+) -> list[dict[str, float]]:
+    """W by hyperparameter in every weighing, of those that differ in this part."""
+    names = [name for name in NAMES if (part[name] != part[name].iloc[0]).any()]
+    metric, scale = _DISTANCES[search["distance"]]
+    n_neighbors = [_count(weighing["neighbours"], len(part)) for weighing in weighings]
+    X = design(part, names, log=search["lr_scale"] == "log")
+    found = profile(X, part["accuracy"], max(n_neighbors), metric, scale)
+    weights = [
+        found.weights(n, float(one["sigma"]), int(one["rank_base"]), _TARGETS[one["target"]])
+        for n, one in zip(n_neighbors, weighings, strict=True)
+    ]
+    return [dict(zip(names, one, strict=True)) for one in weights]
+
+
+def _count(neighbours: str, n: int) -> int:
+    """J of n CNNs."""
+    wanted = max(MIN_NEIGHBORS, n // 20) if neighbours == "n/20" else int(neighbours)
+    return min(wanted, n - 1)
 
 
 def collect(parts: Iterable[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
-    """The table of `universes` from what `weigh` returned for each search."""
-    columns = [*RECORDED, "rows", *space.HYPERPARAMETERS]
+    """One row per universe from what `weigh` returned for each search, choices as categories."""
+    columns = [*RECORDED, "rows", *NAMES]
     return _typed(pd.DataFrame([row for part in parts for row in part], columns=columns))
 
 
-def _combinations(options: Options | None, *names: str) -> Iterator[dict[str, str]]:
-    given = {name: CHOICES[name].options for name in RECORDED} | dict(options or {})
-    for name, some in given.items():
-        if name not in RECORDED:
-            raise ValueError(f"unknown choice {name!r}; known are {', '.join(RECORDED)}")
-        if unknown := [one for one in some if one not in CHOICES[name].options]:
-            known = ", ".join(CHOICES[name].options)
-            raise ValueError(f"{name}: {unknown[0]!r} is not one of {known}")
-    for combination in product(*(given[name] for name in names)):
-        yield dict(zip(names, combination, strict=True))
+def _combinations(*names: str) -> Iterator[dict[str, str]]:
+    for options in product(*(CHOICES[name].options for name in names)):
+        yield dict(zip(names, options, strict=True))
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:
@@ -189,60 +191,6 @@ def _subset(table: pd.DataFrame, source: str, balance: str) -> pd.DataFrame:
     return rows
 
 
-def _groups(rows: pd.DataFrame, search: Mapping[str, str]) -> list[pd.DataFrame]:
-    """What is weighed by itself: all CNNs, or those of each data set that has enough."""
-    pooled = search["scope"] == "pooled"
-    parts = [rows] if pooled else [part for _, part in rows.groupby("dataset")]
-    enough = [part for part in parts if len(part) >= MIN_ROWS]
-    if not enough:
-        where = ", ".join(f"{name}={search[name]}" for name in ("source", "balance", "scope"))
-        raise ValueError(f"{where}: fewer than {MIN_ROWS} CNNs are left")
-    return enough
-
-
-@dataclass(frozen=True)
-class _OfGroup:
-    """The profile of one group of CNNs, of the columns (by number) that differ in it."""
-
-    profile: Profile
-    columns: list[int]
-    n: int
-
-    def weights(self, neighbours: str, sigma: str, rank_base: str, target: str) -> Floats:
-        """(11,), NaN for the other columns."""
-        weights = np.full(len(space.HYPERPARAMETERS), np.nan)
-        weights[self.columns] = self.profile.weights(
-            _count(neighbours, self.n), float(sigma), int(rank_base), _TARGETS[target]
-        )
-        return weights
-
-
-def _count(neighbours: str, n: int) -> int:
-    """J of n CNNs."""
-    wanted = max(MIN_NEIGHBORS, n // 20) if neighbours == "n/20" else int(neighbours)
-    return min(wanted, n - 1)
-
-
-def _profile(
-    group: pd.DataFrame, neighbours: Iterable[str], distance: str, lr_scale: str
-) -> _OfGroup:
-    names = space.HYPERPARAMETERS
-    columns = [k for k, name in enumerate(names) if (group[name] != group[name].iloc[0]).any()]
-    metric, scale = _DISTANCES[distance]
-    X = design(group, [names[k] for k in columns], log=lr_scale == "log")
-    most = max(_count(one, len(group)) for one in neighbours)
-    return _OfGroup(profile(X, group["accuracy"], most, metric, scale), columns, len(group))
-
-
-def _mean(rows: Sequence[Floats] | Floats) -> Floats:
-    """(K,): the mean of the finite values in each column; NaN where there are none."""
-    stacked = np.asarray(rows)
-    finite = np.isfinite(stacked)
-    count = finite.sum(axis=0)
-    total = np.where(finite, stacked, 0.0).sum(axis=0)
-    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
-
-
 # --- the recorded table ---------------------------------------------------------------------------
 
 
@@ -253,13 +201,12 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 
 def pack(table: pd.DataFrame) -> pd.DataFrame:
-    """What `universes` returns as it is written, W in whole hundred-thousandths."""
-    names = list(space.HYPERPARAMETERS)
-    return table.assign(**(table[names] * 10**DECIMALS).round().astype("Int32"))
+    """What `collect` returns as it is written, W in whole hundred-thousandths."""
+    return table.assign(**(table[NAMES] * 10**DECIMALS).round().astype("Int32"))
 
 
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The recorded universes, as `universes` returns them, W to five decimals.
+    """The recorded universes, as `collect` returns them, W to five decimals.
 
     Raises FileNotFoundError with the command that makes the table, and ValueError naming the file
     and the column that is missing or the universe that is there twice or not at all.
@@ -270,16 +217,15 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
             f"{path}: there is no such table; python studies/record_multiverse.py makes it"
         )
     table = read_parquet(path)
-    if missing := [name for name in (*RECORDED, *space.HYPERPARAMETERS) if name not in table]:
+    if missing := [name for name in (*RECORDED, *NAMES) if name not in table]:
         raise ValueError(f"{path}: column {missing[0]!r} is missing")
-    names = list(space.HYPERPARAMETERS)
-    table[names] = table[names].astype("float64") / 10**DECIMALS
+    table[NAMES] = table[NAMES].astype("float64") / 10**DECIMALS
     try:
         for name in RECORDED:
             if unknown := sorted(set(table[name]) - set(CHOICES[name].options)):
                 raise ValueError(f"column {name!r}: unknown option {unknown[0]!r}")
         table = _typed(table)
-        _check_factorial(table[list(RECORDED)])
+        _check_factorial(table[RECORDED])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return table
@@ -301,11 +247,9 @@ def ranks(weights: pd.DataFrame) -> pd.DataFrame:
     weights: (universes, K). Equal weights share the mean of their ranks. Where a weight is missing
     it has no rank, and the others' are stretched over the same range.
     """
-    values = weights.to_numpy(dtype=float)
-    places = stats.rankdata(-values, axis=1, nan_policy="omit")
-    count = np.isfinite(values).sum(axis=1, keepdims=True)
-    stretched = 1 + (places - 1) * (values.shape[1] - 1) / np.maximum(count - 1, 1)
-    return pd.DataFrame(stretched, index=weights.index, columns=weights.columns)
+    places = weights.rank(axis=1, ascending=False)
+    last = np.maximum(weights.notna().sum(axis=1) - 1, 1)
+    return 1 + (places - 1).mul(weights.shape[1] - 1).div(last, axis=0)
 
 
 def ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -313,24 +257,18 @@ def ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     table: as `load` returns it; every row becomes one universe for each option of `score`.
     """
-    names, options = list(space.HYPERPARAMETERS), CHOICES["score"].options
-    by_score = {"W": table[names], "|W|": table[names].abs()}
-    kind = pd.CategoricalDtype(list(options))
-    choices = [table[list(RECORDED)].assign(score=pd.Series(one, table.index)) for one in options]
-    return (
-        pd.concat(choices, ignore_index=True).astype({"score": kind}),
-        pd.concat([ranks(by_score[one]) for one in options], ignore_index=True),
-    )
+    options = list(CHOICES["score"].options)
+    choices = pd.concat([table[RECORDED].assign(score=one) for one in options], ignore_index=True)
+    by_score = [ranks(table[NAMES]), ranks(table[NAMES].abs())]
+    kind = pd.CategoricalDtype(options)
+    return choices.astype({"score": kind}), pd.concat(by_score, ignore_index=True)
 
 
 def allowed(choices: pd.DataFrame) -> pd.Series:
     """Which universes nothing in the paper's text rules out, (universes,).
 
-    choices: (universes, C), of `CHOICES`, as `ranked` returns them. Where a choice is left open by
-    the text all of its options are allowed. Raises ValueError for an unknown choice.
+    choices: (universes, C), of `CHOICES`, as `ranked` returns them.
     """
-    if unknown := [name for name in choices if name not in CHOICES]:
-        raise ValueError(f"unknown choice {unknown[0]!r}; known are {', '.join(CHOICES)}")
     ruled_out = [choices[name].isin(CHOICES[str(name)].against) for name in choices]
     return ~pd.concat(ruled_out, axis=1).any(axis=1)
 
@@ -339,20 +277,21 @@ def moves(choices: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
     """By how many places the rank moves when one choice is made otherwise and all others stay.
 
     choices: (universes, C), every combination of their options once. ranks: (universes, K).
-    Returns (K, C): the mean over all pairs of options of the choice and over all that the other
-    choices can be. Pairs where a rank is missing do not count; NaN where it is in all of them, 0
-    for a choice of one option.
+    Returns (K, C), of the choices with several options: the mean over all pairs of options and over
+    all that the other choices can be. Pairs where a rank is missing do not count; NaN where it is
+    in all of them.
     """
     _check_factorial(choices)
     by_choice = {}
-    for choice in choices:
+    options = choices.nunique()
+    for choice in map(str, choices.columns[options > 1]):
         # In this order, the universes that differ in nothing else are equal pieces apart.
         others = [str(other) for other in choices if other != choice]
-        order = choices.sort_values([str(choice), *others]).index
-        by_option = ranks.loc[order].to_numpy().reshape(choices[choice].nunique(), -1, len(ranks.T))
+        order = choices.sort_values([choice, *others]).index
+        by_option = ranks.loc[order].to_numpy().reshape(options[choice], -1, len(ranks.T))
         apart = [np.abs(one - other) for one, other in combinations(by_option, 2)]
-        by_choice[choice] = _mean(np.concatenate(apart)) if apart else np.zeros(len(ranks.T))
-    return pd.DataFrame(by_choice, index=ranks.columns).rename_axis("hyperparameter")
+        by_choice[choice] = pd.DataFrame(np.concatenate(apart)).mean()
+    return pd.DataFrame(by_choice).set_axis(ranks.columns).rename_axis("hyperparameter")
 
 
 def variance_shares(choices: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
@@ -367,15 +306,12 @@ def variance_shares(choices: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame
     by_name = {}
     for name, column in values.items():
         value = column.dropna()
-        variance = value.var(ddof=0)
-        if not variance > 0:
-            by_name[name] = dict.fromkeys([*choices, "together"], np.nan)
-            continue
+        variance = value.var(ddof=0) or np.nan
         shares = {
             str(choice): value.groupby(options, observed=True).mean().var(ddof=0) / variance
             for choice, options in choices.loc[value.index].items()
         }
-        by_name[name] = shares | {"together": max(0.0, 1 - sum(shares.values()))}
+        by_name[name] = shares | {"together": np.maximum(0.0, 1 - sum(shares.values()))}
     return pd.DataFrame(by_name).T.rename_axis("hyperparameter")
 
 
@@ -397,40 +333,32 @@ def taus(ranks: pd.DataFrame, paper: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that the paper's ranking says. holds: of ranks (universes, 11), whether it does."""
+    """Something that the paper's ranking says: these are among so many first, or last."""
 
     text: str
-    holds: Callable[[pd.DataFrame], pd.Series]
+    names: tuple[str, ...]
+    among: int
+    last: bool = False
+
+    def holds(self, ranks: pd.DataFrame) -> pd.Series:
+        """In which universes, (universes,). ranks: (universes, 11); where one has no rank, the
+        others are asked without it."""
+        places = ranks.rank(axis=1, ascending=not self.last)
+        return (places[list(self.names)] < self.among + 1).all(axis=1)
 
 
 def findings(paper: pd.Series) -> list[Finding]:
-    """What the paper says of its Table 3, each as a statement about ranks.
-
-    paper: ranks by hyperparameter. Where one has no rank (see `ranks`), the others are asked
-    without it.
-    """
-    order = list(paper.sort_values().index)
-    quoted = [f"`{name}`" for name in order]
-
-    def are(names: Sequence[str], among: int, last: bool = False) -> Callable[..., pd.Series]:
-        def holds(ranks: pd.DataFrame) -> pd.Series:
-            places = ranks.rank(axis=1, ascending=not last)
-            return (places[list(names)] < among + 1).all(axis=1)
-
-        return holds
-
-    return [
-        Finding(f"{quoted[0]} is first", are(order[:1], 1)),
-        *(Finding(f"{quoted[k]} is among the first three", are([order[k]], 3)) for k in range(3)),
-        Finding(f"the first three are {', '.join(quoted[:3])}, in any order", are(order[:3], 3)),
-        *(Finding(f"{quoted[k]} is among the first five", are([order[k]], 5)) for k in range(5)),
-        Finding(f"the first five are {', '.join(quoted[:5])}, in any order", are(order[:5], 5)),
-        *(
-            Finding(f"{quoted[k]} is among the last two", are([order[k]], 2, last=True))
-            for k in (-2, -1)
-        ),
-        Finding(f"the last two are {' and '.join(quoted[-2:])}", are(order[-2:], 2, last=True)),
-    ]
+    """What the paper says of its Table 3. paper: ranks by hyperparameter."""
+    order = tuple(paper.sort_values().index)
+    found = [Finding(f"`{order[0]}` is first", order[:1], 1)]
+    for count, word in ((3, "three"), (5, "five")):
+        first = order[:count]
+        found += [Finding(f"`{one}` is among the first {word}", (one,), count) for one in first]
+        quoted = ", ".join(f"`{one}`" for one in first)
+        found += [Finding(f"the first {word} are {quoted}, in any order", first, count)]
+    found += [Finding(f"`{one}` is among the last two", (one,), 2, last=True) for one in order[-2:]]
+    both = "` and `".join(order[-2:])
+    return [*found, Finding(f"the last two are `{both}`", order[-2:], 2, last=True)]
 
 
 @dataclass(frozen=True)

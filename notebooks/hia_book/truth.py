@@ -15,11 +15,12 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from hia import space
 from hia.files import read_parquet
@@ -33,6 +34,8 @@ SIZES = {50: 10, 100: 10, 200: 10, 500: 10, 1000: 5, 2000: 5, 5000: 3, 10000: 3}
 # Seconds of processor time of a fit.
 LIMIT = 10.0
 TOP = 3
+# In the order in which they are shown.
+SURFACES = ("additive", "interactions", "product", "conditional", "noise", "copy", surfaces.STUDY)
 # Of the study, what surfaces are made from.
 USED = (*space.HYPERPARAMETERS, "accuracy")
 # The states of a cell of the table.
@@ -256,6 +259,24 @@ def over_surfaces(fits: pd.DataFrame, column: str) -> pd.DataFrame:
     """
     of_each = by_surface(fits, column).groupby("trials")
     return of_each.mean().where(of_each.count() == fits["surface"].nunique())
+
+
+class Mean(NamedTuple):
+    """A mean over surfaces, its standard error, and whether it is above 0 with 95 % confidence."""
+
+    mean: float
+    error: float
+    clear: bool
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{self.error:.2f}"
+
+
+def mean_over(of_surfaces: pd.Series) -> Mean:
+    """The surfaces count as a sample of those that there could be. of_surfaces: one value each."""
+    n, mean = len(of_surfaces), float(of_surfaces.mean())
+    error = float(of_surfaces.std()) / n**0.5
+    return Mean(mean, error, bool(n > 1 and mean > stats.t.isf(0.025, n - 1) * error))
 
 
 def read(path: Path, columns: Sequence[str], command: str = "truth") -> pd.DataFrame:
