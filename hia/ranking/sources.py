@@ -1,6 +1,7 @@
 """Where tables of trials come from: files, folders, and studies in storages."""
 
 import contextlib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -152,13 +153,16 @@ def _from_journal(path: Path, targets: Sequence[str], study: str | None) -> Sour
 
 
 def _from_redis(url: str, targets: Sequence[str], study: str | None) -> Source:
+    from optuna.exceptions import ExperimentalWarning
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalRedisBackend
 
     parts = urlsplit(url)
     name = url.replace(f":{parts.password}@", ":***@") if parts.password else url
     try:
-        storage = JournalStorage(JournalRedisBackend(url))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            storage = JournalStorage(JournalRedisBackend(url))
         return _read_study(name, "study", storage, targets, study)
     except ImportError:
         raise RuntimeError(f"{name}: needs the package redis: pip install redis") from None

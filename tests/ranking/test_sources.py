@@ -1,0 +1,246 @@
+"""What tools write: hyperparameters, results and trials are told apart. Storages are only read.
+
+The files in `exports` are from the tools themselves: mlflow 3.17.2, ray 2.60.0, hyperopt 0.3.0 and
+smac 2.4.1. All of them searched accuracy = 1 - 0.1 (log10 lr + 3)^2 + 0.005 depth; where lr was
+above 0.08, the trial failed. A Ray trial is one line with its `params.json` and `result.json`.
+"""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from sklearn.model_selection import RandomizedSearchCV
+from sklearn.tree import DecisionTreeRegressor
+
+from hia.cli import main
+from hia.ranking.columns import describe
+from hia.ranking.methods import rank
+from hia.ranking.sources import Source, load
+
+EXPORTS = Path(__file__).parent / "exports"
+NAMES = ("lr", "depth", "opt")
+
+
+def ray_folder(folder: Path) -> Path:
+    for number, line in enumerate((EXPORTS / "ray_trials.jsonl").read_text().splitlines()):
+        trial, of = json.loads(line), folder / f"train_{number:05}"
+        of.mkdir()
+        (of / "params.json").write_text(json.dumps(trial["params"]))
+        (of / "result.json").write_text("".join(json.dumps(r) + "\n" for r in trial["results"]))
+        if trial["error"]:
+            (of / "error.txt").write_text("ValueError: diverged")
+    return folder
+
+
+def mlflow_database(folder: Path) -> Path:
+    connection = sqlite3.connect(folder / "mlflow.db")
+    connection.executescript((EXPORTS / "mlflow.sql").read_text())
+    connection.close()
+    return folder / "mlflow.db"
+
+
+def wandb_csv(folder: Path) -> Path:
+    """As the table of runs in W&B's pages is exported (wandb 0.21): names without prefixes."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(30):
+        lr, depth = 10 ** rng.uniform(-5, -1), int(rng.integers(1, 9))
+        accuracy = 1 - 0.1 * (np.log10(lr) + 3) ** 2 + 0.005 * depth
+        state = "crashed" if number == 4 else "finished"
+        rows.append(
+            {
+                "Name": f"sweep-{number}", "State": state, "Notes": "-", "User": "me", "Tags": "",
+                "Created": f"2026-01-01T00:{number:02}:00.000Z", "Runtime": 10 + number % 7,
+                "Sweep": "x7", "lr": lr, "depth": depth, "opt": ("adam", "sgd")[number % 2],
+                "_timestamp": 1.7e9 + number + 0.5, "val_loss": 1 - accuracy,
+                "accuracy": "" if state == "crashed" else accuracy,
+            }
+        )  # fmt: skip
+    pd.DataFrame(rows).to_csv(folder / "wandb.csv", index=False, quoting=1)
+    return folder / "wandb.csv"
+
+
+def copied(name: str):
+    def copy(folder: Path) -> Path:
+        return Path(shutil.copy(EXPORTS / name, folder))
+
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("make", "target", "prefix", "complete", "left_out"),
+    [
+        (copied("hyperopt.json"), "result.loss", "misc.vals.", 23, {"fail": 1}),
+        (copied("hyperopt.csv"), "result.loss", "misc.vals.", 23, {"fail": 1}),
+        (copied("mlflow.csv"), "metrics.accuracy", "params.", 15, {"failed": 1}),
+        (mlflow_database, "metrics.accuracy", "params.", 15, {"failed": 1}),
+        (copied("ray.csv"), "accuracy", "config/", 13, {}),
+        (ray_folder, "accuracy", "config/", 13, {"failed": 1}),
+        (copied("smac_runhistory.json"), "cost", "config.", 23, {"crashed": 1}),
+        (wandb_csv, "accuracy", "", 29, {"crashed": 1}),
+    ],
+)
+def test_exports(tmp_path, make, target, prefix, complete, left_out) -> None:
+    source = load(str(make(tmp_path)), [target])
+    columns = describe(source.table, target).columns
+    nested = {"depth": "net/depth"} if prefix == "config/" else {}
+    assert {column.name for column in columns} == {prefix + nested.get(n, n) for n in NAMES}
+    kinds = {column.name.removeprefix(prefix): column.scale for column in columns}
+    assert kinds["lr"] == "float, log"
+    assert kinds[nested.get("depth", "depth")] == "integer"
+    assert len(source.table) == complete
+    assert source.left_out == Counter(left_out)
+    ranks = rank(source.table, target, columns, "fanova", n_bootstrap=0).table["rank"]
+    assert ranks[f"{prefix}lr"] == 1
+
+
+def test_scikit_learn_search(tmp_path) -> None:
+    X = np.random.default_rng(0).random((80, 3))
+    parameters = {
+        "max_depth": range(1, 9),
+        "min_samples_leaf": range(1, 30),
+        "criterion": ["squared_error", "absolute_error"],
+    }
+    search = RandomizedSearchCV(
+        DecisionTreeRegressor(), parameters, n_iter=20, cv=2, random_state=0
+    )
+    pd.DataFrame(search.fit(X, X[:, 0]).cv_results_).to_csv(tmp_path / "cv.csv")
+    source = load(str(tmp_path / "cv.csv"), ["mean_test_score"])
+    columns, left_out = describe(source.table, "mean_test_score")
+    assert {column.name for column in columns} == {f"param_{name}" for name in parameters}
+    assert {"Unnamed: 0", "mean_fit_time", "rank_test_score", "split0_test_score"} <= set(left_out)
+
+
+@pytest.fixture(scope="module")
+def optuna_study() -> optuna.Study:
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
+        depth = trial.suggest_int("depth", 1, 8)
+        trial.suggest_categorical("opt", ["adam", "sgd"])
+        if lr > 0.05:
+            raise ValueError
+        return float(np.log10(lr)) + 0.01 * depth, float(depth)
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(
+        directions=["minimize", "maximize"], sampler=optuna.samplers.RandomSampler(seed=0)
+    )
+    study.optimize(objective, 40, catch=ValueError)
+    study.ask()
+    return study
+
+
+def test_optuna_table_and_journal(tmp_path, optuna_study, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    optuna_study.trials_dataframe().to_csv("trials.csv", index=False)
+    table = load("trials.csv", ["values_0"])
+    assert [c.name for c in describe(table.table, "values_0").columns] == [
+        "params_depth", "params_lr", "params_opt",
+    ]  # fmt: skip
+    counts = Counter(t.state.name.lower() for t in optuna_study.trials)
+    failed = {"failed": counts["fail"], "running": 1}
+    assert table.left_out == Counter({"fail": counts["fail"], "running": 1})
+
+    backend = optuna.storages.journal.JournalFileBackend("study.log")
+    storage = optuna.storages.JournalStorage(backend)
+    kept = optuna.create_study(storage=storage, directions=optuna_study.directions)
+    kept.add_trials(optuna_study.trials)
+    journal = load("study.log")
+    assert journal.targets == {"values_0": False, "values_1": True}
+    assert journal.left_out == Counter(failed)
+    # All objectives at once, each in the direction that the study has.
+    options = ["--method", "fanova", "--bootstrap", "0", "--out", "both"]
+    assert main(["rank", "study.log", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "Trials left out: " in printed
+    assert "Good is a small values_0 (the study says so)." in printed
+    both = pd.read_csv("both.csv")
+    first = both[both["rank"] == 1].set_index("target")["hyperparameter"]
+    assert first.to_dict() == {"values_0": "lr", "values_1": "depth"}
+
+
+def test_a_parameter_and_an_objective_of_one_name(tmp_path) -> None:
+    url = f"sqlite:///{tmp_path}/value.db"
+    study = optuna.create_study(storage=url)
+    study.optimize(lambda trial: trial.suggest_float("value", 0, 1), 12)
+    source = load(url, ["value"])
+    assert source.targets == {"value_": False}
+    np.testing.assert_array_equal(source.table["value"], source.table["value_"])
+
+
+def test_no_trial_is_complete(tmp_path) -> None:
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/failed.db", study_name="s")
+    study.optimize(lambda trial: float("nan"), 3)
+    with pytest.raises(ValueError, match=r"study 's': no trial is complete \(3 failed\)"):
+        load(str(tmp_path / "failed.db"))
+    pd.DataFrame({"lr": [1, 2], "status": "FAILED", "y": 0.1}).to_csv(tmp_path / "f.csv")
+    with pytest.raises(ValueError, match=r"f\.csv: no trial is complete \(2 failed\)"):
+        load(str(tmp_path / "f.csv"), ["y"])
+
+
+def test_what_only_reads_never_writes(tmp_path) -> None:
+    old, foreign = tmp_path / "old.db", tmp_path / "app.db"
+    for path, tables in ((old, ("studies", "trials", "version_info")), (foreign, ("studies",))):
+        connection = sqlite3.connect(path)
+        for table in tables:
+            connection.execute(f"CREATE TABLE {table} (x INTEGER)")
+        connection.close()
+    url = f"sqlite:///{tmp_path}/good.db"
+    optuna.create_study(storage=url).optimize(lambda trial: trial.suggest_float("x", 0, 1), 12)
+    connection = sqlite3.connect(tmp_path / "good.db")
+    connection.execute("UPDATE alembic_version SET version_num = 'v1.3.0.a'")
+    connection.commit()
+    connection.close()
+    messages = {
+        "old.db": "old.db: has the tables of an old Optuna",
+        "app.db": "app.db: is no storage of Optuna or MLflow",
+        "good.db": "good.db: .*optuna storage upgrade",
+    }
+    before = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in tmp_path.iterdir()}
+    for name, message in messages.items():
+        with pytest.raises(ValueError, match=message):
+            load(f"sqlite:///{tmp_path / name}")
+    after = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in tmp_path.iterdir()}
+    assert after == before
+
+
+def test_redis_needs_its_driver(monkeypatch) -> None:
+    url = "redis://:" + "sesame" + "@localhost:1/0"
+    with pytest.raises(
+        (RuntimeError, ValueError), match=r"redis://:\*\*\*@localhost:1/0: "
+    ) as told:
+        load(url)
+    assert "sesame" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", "{", "a.json: cannot be read"),
+        ("a.json", "[1, 2]", "a.json: is neither a list of records nor lists by name"),
+        ("a.json", '{"a": [1], "b": [1, 2]}', r"a.json: has lists of different lengths \(a: 1, b"),
+        ("a.journal", "{}\n", "a.journal: is no journal file of Optuna"),
+        ("a.db", "text", "a.db: cannot be read: file is not a database"),
+    ],
+)
+def test_damaged_sources(tmp_path, name, content, message) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load(str(tmp_path / name), ["y"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no trial of Ray Tune in this folder"):
+        load(str(tmp_path / "empty"), ["y"])
+
+
+def test_records_in_json(tmp_path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"config": {"lr": 0.1}, "y": 1}\n{"config": {"lr": "0.2"}, "y": 2}\n')
+    source: Source = load(str(path), ["y"])
+    assert source.table.to_dict("list") == {"y": [1, 2], "config.lr": [0.1, 0.2]}

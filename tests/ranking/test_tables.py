@@ -1,0 +1,103 @@
+"""Numbers, separators and letters as people and tools write them: read, or refused by name."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hia.ranking import tables
+from hia.ranking.tables import read_csv
+
+
+def read(folder: Path, text: str, encoding: str = "utf-8") -> pd.DataFrame:
+    path = folder / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    return read_csv(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        # The kinds of cells.
+        ("x;y\n0,5;1\n0,0625;2\n", {"x": [0.5, 0.0625], "y": [1, 2]}),
+        ("x;n\n0,5;1.024\n0,25;512\n", {"x": [0.5, 0.25], "n": [1024, 512]}),
+        ("x;n\n0,5;1.024,5\n0,25;512\n", {"x": [0.5, 0.25], "n": [1024.5, 512]}),
+        ('x,y\n"0,5",1\n"1e-3",2\n', {"x": [0.5, 0.001], "y": [1, 2]}),
+        ('n,y\n"1,024",1\n"12,345,678",2\n512,3\n', {"n": [1024, 12345678, 512], "y": [1, 2, 3]}),
+        ("n\ty\n1 024\t1\n1'024\t2\n1\u202f024\t3\n", {"n": [1024] * 3, "y": [1, 2, 3]}),
+        ("x,y\n8.1%,1\n50 %,2\n,3\n", {"x": [0.081, 0.5, np.nan], "y": [1, 2, 3]}),
+        ("x,y\n[0.1],1\n[0.25],2\n", {"x": [0.1, 0.25], "y": [1, 2]}),
+        ("x,y\n['adam'],1\n['sgd'],2\n", {"x": ["adam", "sgd"], "y": [1, 2]}),
+        ("x,y\n[np.float64(0.1)],1\n[np.float64(2.0)],2\n", {"x": [0.1, 2], "y": [1, 2]}),
+        ("x,y\n\u22121.5,1\n2,2\n", {"x": [-1.5, 2], "y": [1, 2]}),
+        ("x,y\nNone,1\n-,2\n0.5,3\n", {"x": [np.nan, np.nan, 0.5], "y": [1, 2, 3]}),
+        ("x,y\ntrue,1\nFalse,2\n", {"x": [True, False], "y": [1, 2]}),
+        ("x,y\nauto,1\n0.1,2\n", {"x": ["auto", "0.1"], "y": [1, 2]}),
+        ("x,y\n ReLU ,1\nReLU,2\n", {"x": ["ReLU", "ReLU"], "y": [1, 2]}),
+        # Around them.
+        (" x , y \n1,2\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
+        ("sep=|\nx|y\n1|2\n3|4\n", {"x": [1, 3], "y": [2, 4]}),
+        ('"a;b;c",y\n1,2\n3,4\n', {"a;b;c": [1, 3], "y": [2, 4]}),
+        ('x,y\n"a,b",2\n"c;d",4\n', {"x": ["a,b", "c;d"], "y": [2, 4]}),
+        ("# of May\n\nx,y\n1,2\n# again, here, on\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
+        ("# x,y\n1,2\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
+        ("colour,y\n#ff0000,2\n#00ff00,4\n", {"colour": ["#ff0000", "#00ff00"], "y": [2, 4]}),
+        ("x,y\r1,2\r3,4\r", {"x": [1, 3], "y": [2, 4]}),
+        (",y\n1,2\n3,4\n", {"Unnamed: 0": [1, 3], "y": [2, 4]}),
+        (
+            "config,y\n\"{'lr': 0.1, 'opt': {'name': 'adam'}}\",1\n",
+            {"config.lr": [0.1], "config.opt.name": ["adam"], "y": [1]},
+        ),
+    ],
+)
+def test_what_is_read(tmp_path, text, columns) -> None:
+    expected = pd.DataFrame(columns)
+    pd.testing.assert_frame_equal(read(tmp_path, text), expected, check_dtype=False)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])
+def test_letters(tmp_path, encoding) -> None:
+    assert read(tmp_path, "größe,y\nklein,1\ngroß,2\n", encoding).to_dict("list") == {
+        "größe": ["klein", "groß"],
+        "y": [1, 2],
+    }
+
+
+def test_compressed(tmp_path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"x,y\n1,2\n"))
+    with zipfile.ZipFile(tmp_path / "a.csv.zip", "w") as packed:
+        packed.writestr("a.csv", "x,y\n1,2\n")
+    for path in tmp_path.iterdir():
+        assert read_csv(path).to_dict("list") == {"x": [1], "y": [2]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2,3\n4,5,6\n", "a row has more fields than there are names of columns, 2"),
+        ("a,b\n1,2\n4,5,6\n", "more fields than there are names .* in line 3, saw 3"),
+        ("# note\na,b\n1,2\n4,5,6\n", "in line 4, saw 3"),
+        ("a,b,a\n1,2,3\n", "two columns are called 'a'"),
+        ("a, a\n1,2\n", "two columns are called 'a'"),
+        ("", "it is empty"),
+        ("\n\n", "it is empty"),
+        ("a,b\n\0\0,1\n", "it is no text"),
+    ],
+)
+def test_what_is_refused(tmp_path, text, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, text)
+
+
+def test_limits_are_said_before_anything_is_computed(tmp_path, monkeypatch) -> None:
+    names = ",".join(f"x{k}" for k in range(tables.MAX_COLUMNS + 1))
+    with pytest.raises(ValueError, match="10,001 columns, more than 10,000: --any-size reads it"):
+        read(tmp_path, f"{names}\n")
+    assert len(read_csv(tmp_path / "a.csv", any_size=True).columns) == 10_001
+    monkeypatch.setattr(tables, "MAX_BYTES", 1000)
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * 2000))
+    with pytest.raises(ValueError, match="GiB of text: --any-size"):
+        read_csv(tmp_path / "bomb.csv.gz")
