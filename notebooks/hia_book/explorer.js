@@ -3,16 +3,15 @@
 "use strict";
 (async () => {
   const root = document.getElementById("hia-explorer");
-  const bytes = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-  const packed = new Blob([bytes(root.querySelector("template").innerHTML)]).stream();
-  const unfolded = packed.pipeThrough(new DecompressionStream("deflate"));
-  const given = await new Response(unfolded).json();
+  const text = atob(root.querySelector("template").innerHTML);
+  const packed = new Blob([Uint8Array.from(text, (sign) => sign.charCodeAt(0))]).stream();
+  const unpacked = packed.pipeThrough(new DecompressionStream("deflate"));
+  const given = await new Response(unpacked).json();
   const ROWS_PER_PAGE = 20, MOST_LEVELS = 12, BINS = 10, HEIGHT = 340;
   const MARGINS = { left: 52, right: 12, top: 12, bottom: 44 };
   const SHOWN = "#0072b2", MODEL = "#d55e00";
-  const ARRAYS = { u8: Uint8Array, u16: Uint16Array, u32: Uint32Array, f64: Float64Array };
 
-  const columns = Object.fromEntries(given.columns.map((packed) => [packed.name, unpack(packed)]));
+  const columns = Object.fromEntries(given.columns.map((one) => [one.name, complete(one)]));
   const total = Object.values(columns)[0].raw.length;
   const numeric = Object.keys(columns).filter((name) => columns[name].plotted);
   const state = {
@@ -22,15 +21,14 @@
     sort: { column: columns.accuracy, down: true }, page: 0, picked: null, kept: [], shown: [],
   };
 
-  function unpack(packed) {
-    const raw = new ARRAYS[packed.kind](bytes(packed.data).buffer);
-    const at = (i) => (raw[i] === packed.missing ? NaN : raw[i]);
-    const finite = Array.from(raw.keys(), at).filter(Number.isFinite);
-    const distinct = [...new Set(finite)].sort((a, b) => a - b);
+  function complete(column) {
+    const raw = column.values.map((value) => value ?? NaN);
+    const distinct = [...new Set(raw.filter(Number.isFinite))].sort((a, b) => a - b);
     const levels = distinct.length <= MOST_LEVELS ? distinct : null;
-    const text = (value) => (packed.choices ? packed.choices[value] : write(value));
-    const show = (i) => (packed.choices ? packed.choices[raw[i]] : write(at(i)));
-    return { ...packed, raw, at, levels, low: distinct[0], high: distinct.at(-1), text, show };
+    const at = (i) => raw[i];
+    const text = (value) => (column.choices ? column.choices[value] : write(value));
+    const show = (i) => text(at(i));
+    return { ...column, raw, at, levels, low: distinct[0], high: distinct.at(-1), text, show };
   }
 
   function write(value) {

@@ -1,8 +1,8 @@
 """The page of the book on which all trials can be explored, packed for a browser.
 
-`markup` gives one piece of HTML with the table in it, column by column, as base64 of the smallest
-type that holds it, compressed, and `explorer.js`, which needs no library and asks nothing of a
-network. A browser without JavaScript shows what `notebooks/explorer.py` has below it.
+`markup` gives one piece of HTML with the table in it, as compressed JSON, and `explorer.js`, which
+needs no library and asks nothing of a network. A browser without JavaScript shows what
+`notebooks/explorer.py` has below it.
 """
 
 import base64
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hia.ranking.fanova import FAnova, measure_options
@@ -27,37 +26,37 @@ COLUMNS = (
     *FILTERS,
     *("seconds", "parameters", "flops"),
 )
-# What the rows can be chosen by, and the heading of the choice; all but the first colour them.
+# What the rows can be chosen by, and the heading of the choice.
 CHOICES = {
     "dataset": "Data set",
     "num_conv_layers": "Convolutional layers",
     "optimizer": "Optimizer",
     "source": "Source",
 }
+COLORED = ("num_conv_layers", "optimizer", "source")
 _LOG = ("lr", "seconds", "parameters", "flops")
-_INTEGERS = (("u8", np.uint8), ("u16", np.uint16), ("u32", np.uint32))
 
 
-def pack(column: pd.Series) -> dict[str, Any]:
-    """A column for `explorer.js`: `kind` of the numbers and `data`, their bytes in base64.
+def describe(column: pd.Series) -> dict[str, Any]:
+    """A column for `explorer.js`: its `values`, and how they are shown.
 
-    Texts are numbers of `choices`. Whole numbers of 0 or more take as few bytes as hold the largest
-    of them, all other numbers eight, so that nothing is rounded. A missing whole number is
-    `missing`, a number that the column does not have; a missing fraction is NaN.
+    Texts are positions in `choices`; what is missing is None. `colors`: of each value that rows are
+    coloured by, as in the book's figures.
     """
-    packed: dict[str, Any] = {"name": column.name}
-    if not pd.api.types.is_numeric_dtype(column):
-        choices = sorted(column.unique())
-        packed["choices"] = choices
-        column = column.map({choice: code for code, choice in enumerate(choices)}).astype("int64")
-    if pd.api.types.is_integer_dtype(column):
-        if column.isna().any():
-            packed["missing"] = int(column.max()) + 1
-            column = column.fillna(packed["missing"])
-        for kind, dtype in _INTEGERS:
-            if column.min() >= 0 and column.max() <= np.iinfo(dtype).max:
-                return packed | {"kind": kind, "data": _base64(column.to_numpy(dtype=dtype))}
-    return packed | {"kind": "f64", "data": _base64(column.to_numpy(dtype=np.float64))}
+    name = str(column.name)
+    levels = sorted(column.dropna().unique())
+    is_text = not pd.api.types.is_numeric_dtype(column)
+    codes = range(len(levels)) if is_text else levels
+    shown: dict[str, Any] = {"name": name, "label": CHOICES.get(name, name), "log": name in _LOG}
+    shown["plotted"] = name != "trial" and not is_text
+    if is_text:
+        shown["choices"] = levels
+        column = column.map(dict(zip(levels, codes, strict=True)))
+    if name in COLORED:
+        in_space = name in SPACE
+        colors = shades(name, len(levels)) if in_space else [look(one)["color"] for one in levels]
+        shown["colors"] = dict(zip(map(int, codes), colors, strict=True))
+    return shown | {"values": column.astype(object).where(column.notna(), None).tolist()}
 
 
 def marginals(
@@ -92,9 +91,9 @@ def markup(rows: pd.DataFrame, curves: Mapping[str, Any], model: str) -> str:
     curves are, for the legend.
     """
     given = {
-        "columns": [_described(rows[name]) for name in COLUMNS],
+        "columns": [describe(rows[name]) for name in COLUMNS],
         "filters": list(CHOICES),
-        "colored": [name for name in CHOICES if name != "dataset"],
+        "colored": COLORED,
         "curved": [*HYPERPARAMETERS, *FILTERS],
         "curves": curves,
         "model": model,
@@ -107,28 +106,6 @@ def markup(rows: pd.DataFrame, curves: Mapping[str, Any], model: str) -> str:
         f"<template>{base64.b64encode(packed).decode()}</template>"
         f"<script>{_file('explorer.js')}</script></div>"
     )
-
-
-def _described(column: pd.Series) -> dict[str, Any]:
-    name = str(column.name)
-    packed = pack(column)
-    plotted = name != "trial" and "choices" not in packed
-    packed |= {"plotted": plotted, "log": name in _LOG, "label": CHOICES.get(name, name)}
-    if name in CHOICES and name != "dataset":
-        packed["colors"] = _colors(name, column)
-    return packed
-
-
-def _colors(name: str, column: pd.Series) -> dict[int, str]:
-    """Of each number in the packed column, the colour that it has in the book's figures."""
-    values = sorted(column.unique())
-    codes = values if pd.api.types.is_numeric_dtype(column) else range(len(values))
-    colors = shades(name, len(values)) if name in SPACE else [look(one)["color"] for one in values]
-    return dict(zip(map(int, codes), colors, strict=True))
-
-
-def _base64(values: np.ndarray) -> str:
-    return base64.b64encode(values.astype(values.dtype.newbyteorder("<")).tobytes()).decode()
 
 
 def _file(name: str) -> str:
