@@ -25,6 +25,8 @@ PACKAGES = (
 # Tables whose JSON file has another name.
 _NOTES = {"trials": "provenance", "surfaces": "truth"}
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d(?=T)", re.ASCII)
+
 Facts = dict[str, Any]
 
 
@@ -44,7 +46,6 @@ def facts(
     return {
         "notebook": name,
         "parameters": values,
-        "comments": {one.name: one.comment for one in parameters},
         "given": [name for name in values if name in given],
         "python": platform.python_version(),
         "versions": _versions(),
@@ -64,7 +65,7 @@ def recording(path: Path) -> Facts:
     told = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
     sessions = told.get("sessions", [])
     times = [one.get(key) for one in sessions or [told] for key in ("started", "finished")]
-    dates = sorted(time[:10] for time in times if time) or [None]
+    dates = sorted(day[0] for time in times if (day := _DAY.match(str(time)))) or [None]
     rows = (
         len(pd.read_csv(path))
         if path.suffix == ".csv"
@@ -79,23 +80,17 @@ def recording(path: Path) -> Facts:
 
 def markdown(facts: Facts) -> str:
     """The fold at the end of the page: MyST Markdown."""
-    lines = [
-        f"- `{name}={written(value)}`: {facts['comments'][name]}".removesuffix(": ")
-        for name, value in facts["parameters"].items()
-    ]
     packages = ", ".join(" ".join(one) for one in facts["versions"].items())
     tables = "; ".join(
         f"`{one['file']}`, {one['rows']:,} rows, {one['last'] or 'date unknown'}"
         for one in facts["recordings"]
     )
-    parts = [
-        f"```text\n{command(facts)}\n```",
-        "\n".join(lines) or "This page has no parameters.",
+    made = (
         f"Made on {facts['made'][:10]} in {facts['seconds']:.0f} s, with Python "
-        f"{facts['python']}, {packages}. {f'Recorded: {tables}.' if tables else ''}",
-    ]
-    body = "\n\n".join(parts)
-    return f"~~~~{{dropdown}} Run this page again, with other parameters\n{body}\n~~~~"
+        f"{facts['python']}, {packages}. {f'Recorded: {tables}.' if tables else ''}"
+    )
+    title = "Run this page again, with other parameters"
+    return f"~~~~{{dropdown}} {title}\n```text\n{command(facts)}\n```\n\n{made}\n~~~~"
 
 
 def command(facts: Facts) -> str:

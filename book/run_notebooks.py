@@ -138,8 +138,9 @@ def _execute(
             on_cell_execute=lambda **_: progress(next(numbers), cells),
         )
     except PapermillExecutionError as error:
-        # What a page says itself is for its reader; anything else is for who mends it.
-        what = f" {error.evalue}" if error.ename == "PageError" else str(error)
+        # What a page says itself, or of a table, is for its reader; all else for who mends it.
+        told = error.ename in ("PageError", "TrialsError")
+        what = f" {error.evalue}" if told else str(error)
         raise NotebookError(f"{source} failed:{what}") from None
     # Papermill's record has paths of this machine in it.
     del executed.metadata["papermill"]

@@ -139,12 +139,12 @@ def select(
 ) -> pd.DataFrame:
     """The rows of these data sets and sources; none named means all.
 
-    Raises ValueError naming a data set or source that the table does not have.
+    Raises TrialsError naming a data set or source that the table does not have.
     """
     for column, chosen in (("dataset", datasets), ("source", sources)):
         if unknown := sorted(set(chosen) - set(table[column])):
             known = ", ".join(sorted(set(table[column])))
-            raise ValueError(f"no rows of {column} {unknown[0]!r}; there are: {known}")
+            raise TrialsError(f"no rows of {column} {unknown[0]!r}; there are: {known}")
         if chosen:
             table = table[table[column].isin(chosen)]
     return table

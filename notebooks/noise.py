@@ -22,6 +22,7 @@ trials = "data/trials.parquet"  # the trained CNNs, one row each
 replicates = "data/replicates.parquet"  # configurations trained again with other seeds
 scaling = "data/scaling.parquet"  # configurations trained on fewer and on more images
 precision = "data/precision.parquet"  # configurations trained again in bfloat16
+datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
 n_neighbors = 10  # J of N-RReliefF on the few configurations of these experiments; at least 1
 n_samples = 50  # pairs of samples that show what so few can tell; at least 1
 random_state = 0  # seed of these samples, and of the forests; at least 0
@@ -39,7 +40,7 @@ from hia.datasets import FACTS
 from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
 from hia.study import records
-from hia.trials import design, load
+from hia.trials import design, load, select
 from hia_book import noise
 from hia_book.agreement import mean_agreement, rank_agreement, typical_agreement
 from hia_book.claims import claim, glue, need
@@ -63,12 +64,16 @@ def whole(table, rows_of_each):
     return complete[complete.groupby("dataset")["trial"].transform("nunique") > 2]
 
 
-study = load(trials)
-study = study[study["source"] == "random"]
-seeds = whole(records.load("replicates", replicates), rows_of_each=2)
-sizes = records.load("scaling", scaling)
+def recorded(name):
+    table = records.load(name, tables[name])
+    return table[table["dataset"].isin(datasets or table["dataset"])]
+
+
+study = select(load(trials), datasets, ["random"])
+seeds = whole(recorded("replicates"), rows_of_each=2)
+sizes = recorded("scaling")
 sizes = whole(sizes, rows_of_each=sizes["fraction"].nunique() - 1)  # some have no more images
-halves = records.load("precision", precision)
+halves = recorded("precision")
 need(len(seeds), f"{replicates} has no data set with three configurations of two seeds")
 need(len(sizes), f"{scaling} has no data set with three configurations of all sizes")
 

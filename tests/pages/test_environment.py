@@ -56,14 +56,6 @@ def test_both_locks_agree() -> None:
     assert {name for name, _ in both} == names
 
 
-def test_every_locked_file_has_a_hash() -> None:
-    for name in LOCKS:
-        text = (ROOT / f"{name}.lock").read_text()
-        pinned = re.findall(r"^[a-zA-Z].*", text, re.MULTILINE)
-        hashed = re.findall(r"^[a-zA-Z].*\\\n +--hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
-        assert len(pinned) == len(hashed)
-
-
 def test_conda_gets_the_lock() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, pip = environment["dependencies"]

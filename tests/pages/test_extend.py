@@ -110,42 +110,28 @@ RESULTS = {
 }
 
 
-def test_a_change_that_does_not_fit_is_found(tmp_path: Path) -> None:
-    path = tmp_path / "module.py"
-    path.write_text("a = 1\nb = 2\n")
-    change(path, " a = 1\n-b = 2\n+b = 3\n")
-    assert path.read_text() == "a = 1\nb = 3\n"
-    with pytest.raises(AssertionError, match=r"module\.py has 0 times"):
-        change(path, "-b = 2\n+b = 3\n")
-
-
 # Citing ----------------------------------------------------------------------------------------
 
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 
 
-def test_the_citation_has_what_a_reader_of_it_needs() -> None:
+def test_title_authors_version_and_licence_are_the_same_everywhere() -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert CITATION["cff-version"] == "1.2.0"
     assert f'version = "{CITATION["version"]}"' in project
     assert f'license = "{CITATION["license"]}"' in project
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     assert CITATION["title"] == config["title"]
     assert CITATION["authors"] == [{"name": config["author"]}]
-    assert {"message", "abstract", "keywords", "references", "type"} <= set(CITATION)
-
-
-def test_references_of_the_citation_are_in_the_bibliography() -> None:
-    bibliography = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
-    plain = re.sub(r"[{}]", "", bibliography).lower()
-    for reference in CITATION["references"]:
-        assert reference["title"].lower() in plain
-        assert re.fullmatch(r"10\.\d{4,}/\S+", reference["doi"])
-        assert all(author["family-names"] for author in reference["authors"])
-
-
-def test_the_page_on_citing_says_the_same() -> None:
     page = (ROOT / "book" / "cite.md").read_text(encoding="utf-8")
     for text in (CITATION["title"], CITATION["version"], CITATION["license"]):
         assert text in page
-    assert all(reference["doi"] in page for reference in CITATION["references"])
+
+
+def test_what_is_reproduced_is_cited_and_in_the_bibliography() -> None:
+    bibliography = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    plain = re.sub(r"[{}]", "", bibliography).lower()
+    page = (ROOT / "book" / "cite.md").read_text(encoding="utf-8")
+    assert len(CITATION["references"]) == 2
+    for reference in CITATION["references"]:
+        assert reference["title"].lower() in plain
+        assert reference["doi"] in page

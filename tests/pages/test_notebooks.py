@@ -126,6 +126,14 @@ def test_what_a_page_cannot_do_is_one_line(chapter: Path, capsys: pytest.Capture
     )
 
 
+def test_what_is_wrong_with_a_table_is_one_line(
+    chapter: Path, capsys: pytest.CaptureFixture
+) -> None:
+    chapter.write_text(HEADER + "# %%\nfrom hia.trials import load\n\nload('none.parquet')\n")
+    assert main(["rerun", "chapter", ""]) == 1
+    assert re.search(r"\nerror: .*failed: .*none\.parquet.*\n$", capsys.readouterr().err)
+
+
 def test_a_claim_that_does_not_hold_fails_the_book_and_names_itself(
     chapter: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -33,6 +33,7 @@ QUICK = {
     "methods": {"shown": [50]},
     "multiverse": {"planted": ["batch_size"], "n_resamples": 5},
     "noise": {
+        "datasets": ["mnist", "svhn", "usps"],
         "n_neighbors": 2,
         "n_samples": 2,
         "trials": str(ROOT / "data" / "trials.parquet"),  # those that were trained again
