@@ -19,8 +19,9 @@ from sphinx.util.typing import stringify_annotation
 
 WHOLE = re.compile(r"(N-RReliefF|Fashion-MNIST|CIFAR-\d+|[\d.]+e-\d+|\d+ %)")
 ARRAY_LIKE = stringify_annotation(ArrayLike, "smart")
-# Terms that are words of everyday language, too: linked by {term} alone.
-ORDINARY = {"share", "claim", "universe", "interaction", "main effect"}
+# Terms that are other words as well, which do not stand after an article or the like.
+ORDINARY = {"share", "shares", "claim", "universe", "interaction", "main effect"}
+ARTICLE = "|".join(rf"(?<=\b{word} )" for word in ("a", "an", "the", "its", "our", "of"))
 NOT_LINKED = {nodes.reference, nodes.table, nodes.literal, nodes.citation, nodes.math}
 LETTERS = {"tau": "τ", "sigma": "σ", "Theta": "Θ", "theta": "θ"}
 TOKEN = re.compile(
@@ -95,9 +96,12 @@ class LinkTerms(SphinxPostTransform):
         terms = {name: place for name, _, kind, *place, _ in objects if kind == "term"}
         if here.startswith("api") or any(page == here for page, _ in terms.values()):
             return
-        unlinked = {tuple(place) for name, place in terms.items() if name not in ORDINARY}
-        some = "|".join(sorted(map(re.escape, terms), key=len, reverse=True))
-        pattern = re.compile(rf"(?<![\w-])({some or '$^'})(?![\w-])")
+        unlinked = set(map(tuple, terms.values()))
+        some = [
+            f"(?:{ARTICLE}){name}" if name in ORDINARY else re.escape(name)
+            for name in sorted(terms, key=len, reverse=True)
+        ]
+        pattern = re.compile(rf"(?<![\w-])({'|'.join(some) or '$^'})(?![\w-])")
         for text in list(self.document.findall(nodes.Text)):
             parts = pattern.split(text)
             if len(parts) > 1 and is_sentence(text):

@@ -111,12 +111,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = "~~~{table} A caption.\n:name: NAME\n\n| a |\n|:--|\n| 1 |\n~~~\n\n"
     equation = "~~~{math}\n:label: eq-1\nx\n~~~\n\n"
     wide = f"|{'a |' * 7}\n|:--|{'--:|' * 6}\n|{'1 |' * 7}\n\n"
-    terms = "**With $J$ = 9 & <i>, `J` is J.** Then J and BOHB.\n\n"
+    terms = "**With $J$ = 9 & <i>, `J` is J.** Then J and BOHB share the shares.\n\n"
     found = figure("fig-a") + figure("fig-4") + table.replace("NAME", "table-c") + wide
     pages = {
         "one": terms + found + references,
         "two": figure("fig-b") + table.replace("NAME", "table-3") + equation + references,
-        "glossary": "```{glossary}\nJ\n  Neighbours.\n\nBOHB\n  A search.\n```\n",
+        "glossary": "```{glossary}\nJ\n  One.\n\nBOHB\n  Two.\n\nshare\nshares\n  Three.\n```\n",
     }
     for name, text in pages.items():
         (root / f"{name}.md").write_text(f"# Page {name}\n\n{text}")
@@ -152,7 +152,8 @@ def test_captions_and_references_of_a_built_book_agree(small: Path) -> None:
 def test_terms_are_linked_once_and_only_formulas_load_mathjax(small: Path) -> None:
     one, two = ((small / f"{name}.html").read_text(encoding="utf-8") for name in ("one", "two"))
     linked = re.findall(r'class="hia-term[^"]*" href="glossary.html#term-(\w+)"', one)
-    assert linked == ["J", "BOHB"]
+    assert linked == ["J", "BOHB", "shares"]
+    assert "share the <a" in " ".join(one.split())
     assert "mathjax/startup.js" in two
     assert "mathjax/startup.js" not in one
     assert one.count("All columns") == 1
