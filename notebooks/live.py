@@ -11,7 +11,7 @@
 #
 # **Most random configurations learn next to nothing: of {glue:text}`n_models` CNNs trained while
 # this page was built, {glue:text}`learned` got a fifth of the images right, the best one
-# {glue:text}`best:.0%`.** Guessing gives 10 %.
+# {glue:text}`best:.0f` %.** Guessing gives 10 %.
 #
 # {numref}`fig-live` shows them learn. They took {glue:text}`seconds:.1f` s on one core together,
 # {glue:text}`per_image:.3f` ms per training image. The images are the 1,797 handwritten digits that
@@ -48,7 +48,7 @@ results = [trainer.train(config, digits, seed + number) for number, config in en
 accuracies = np.array([result.accuracy for result in results])
 seconds = sum(result.seconds for result in results)
 images = sum(len(digits.train_labels) * config["epoch"] for config in configs)
-glue(n_models=n_models, learned=(accuracies >= 0.2).sum(), best=accuracies.max())
+glue(n_models=n_models, learned=(accuracies >= 0.2).sum(), best=100 * accuracies.max())
 glue(seconds=seconds, per_image=1e3 * seconds / images)
 claim("most CNNs get fewer than a fifth of the images right", np.median(accuracies) < 0.2)
 claim("the best CNN gets more than half of them right", accuracies.max() > 0.5)
