@@ -11,13 +11,18 @@ data, never code, checked before anything runs (`parameters`). Notebooks run in 
 directory, the root of the repository. Every page ends with what it was made with (`colophon`).
 """
 
+import signal
+import sys
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while it imports
+
 import argparse
 import base64
 import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -320,6 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figure.add_argument("name")
     figure.add_argument("-o", "--output", type=Path, required=True)
     chosen = parser.parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if chosen.command == "run":
             given = parse(chosen.parameters, parameters(read(chosen.source)))

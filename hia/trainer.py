@@ -56,16 +56,11 @@ class Result:
 
     def row(self) -> dict[str, Any]:
         """What a row of `hia.trials` has of it; None where it is missing."""
-        return {
-            "accuracy": self.accuracy,
-            "accuracy_per_epoch": self.accuracy_per_epoch,
-            "loss": self.loss_per_epoch[-1] if not self.diverged else None,
-            "seconds": self.seconds,
-            "cpu_seconds": self.cpu_seconds if math.isfinite(self.cpu_seconds) else None,
-            "parameters": self.parameters,
-            "flops": self.flops,
-            "diverged": self.diverged,
-        }
+        row = vars(self) | {"accuracy": self.accuracy}
+        losses = row.pop("loss_per_epoch")
+        row["loss"] = None if self.diverged else losses[-1]
+        row["cpu_seconds"] = self.cpu_seconds if math.isfinite(self.cpu_seconds) else None
+        return row
 
 
 def resolve_device(device: str) -> str:

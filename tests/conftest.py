@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 from chromium import CHROMIUM, FLAGS
-from faults import fork_workers
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
-
-from hia.study import processes, worker
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book"))  # the notebook runner
@@ -37,12 +34,12 @@ def heeding() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def forked() -> Iterator[None]:
-    """Workers are forked: a fresh Python with PyTorch takes seconds."""
-    before = processes.multiprocessing, worker.work
-    fork_workers()
-    yield
-    processes.multiprocessing, worker.work = before
+def forked() -> None:
+    """Workers are forked: a fresh Python with PyTorch takes seconds. So does importing it here."""
+    if "hia.study.worker" in sys.modules:
+        from faults import fork_workers
+
+        fork_workers()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -42,15 +42,11 @@ def table() -> pd.DataFrame:
     rows = []
     for number in range(4):
         config = space.validate(plans.random_config("digits", number))
-        result = trainer.train(config, data, plans.seed("digits", number))
-        row = dict.fromkeys(space.FILTERS) | config | {"dataset": "digits", "source": "random"}
-        row |= {"trial": number, "in_channel_num": 1, "accuracy": result.accuracy}
-        row |= {"accuracy_per_epoch": result.accuracy_per_epoch, "loss": result.loss_per_epoch[-1]}
-        row |= {"seconds": result.seconds, "cpu_seconds": None}
-        row |= {"parameters": result.parameters, "flops": result.flops}
-        row |= {"images": 160, "val_images": 40, "seed": plans.seed("digits", number)}
-        row |= {"diverged": False, "precision": "float32", "lr_scale": "log"}
-        row |= {"processor": processes.describe_processor("cpu")}
+        seed = plans.seed("digits", number)
+        row = dict.fromkeys(space.FILTERS) | config | trainer.train(config, data, seed).row()
+        row |= {"dataset": "digits", "source": "random", "trial": number, "in_channel_num": 1}
+        row |= {"images": 160, "val_images": 40, "seed": seed, "precision": "float32"}
+        row |= {"lr_scale": "log", "processor": processes.describe_processor("cpu")}
         rows.append(row)
     return trials.check(pd.DataFrame(rows))
 
@@ -130,28 +126,32 @@ def fails(capsys, arguments: list[str], message: str) -> None:
     assert re.match(rf"hia {arguments[0]}: .*{message}", line), line
 
 
-@pytest.mark.parametrize("command", ["study", "export"])
-def test_a_missing_plan(capsys, plan, command):
-    fails(capsys, [command, "absent.toml"], r"absent\.toml: there is no such plan")
+ERRORS = {
+    "export absent.toml": r"absent\.toml: there is no such plan",
+    "study plan.toml --workers 0": "workers: 0 is not a positive number",
+    "study plan.toml --device gpu": "device: 'gpu' is not one of auto, cpu, cuda",
+    "study plan.toml --storage nonsense": r"storage nonsense: neither a file NAME\.journal nor a",
+    "study plan.toml --storage sqlite:///a.db": "storage sqlite:///a.db: SQLite gives one trial to",
+    "study plan.toml --storage no/where.journal": r"storage no/where\.journal: No such file",
+    "study broken.toml": r"broken\.toml: not valid TOML",
+    "study many.toml": "digits: max_images=2000 asked for, there are 1797",
+    "study plan.toml --recorded cut": r"trials\.parquet: not a readable Parquet file",
+    "export plan.toml": r"plan\.journal: there is no such storage",
+    "verify": r"trials\.parquet: there is no table of trials; `hia export`",
+    "verify --trials cut/trials.parquet": "not a readable Parquet file",
+    "verify --trials trials.parquet --sample 0": "sample: 0 is not a positive number",
+}
 
 
-def test_a_broken_plan(capsys, plan):
-    plan.write_text("models =")
-    fails(capsys, ["study", "plan.toml"], r"plan\.toml: not valid TOML")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--workers", "0"], "workers: 0 is not a positive number"),
-        (["--device", "gpu"], "device: 'gpu' is not one of auto, cpu, cuda"),
-        (["--storage", "nonsense"], r"storage nonsense: neither a file NAME\.journal nor a"),
-        (["--storage", "sqlite:///a.db"], "storage sqlite:///a.db: SQLite gives one trial to"),
-        (["--storage", "no/where.journal"], r"storage no/where\.journal: No such file"),
-    ],
-)
-def test_wrong_options_of_a_study(capsys, plan, options, message):
-    fails(capsys, ["study", "plan.toml", *options], message)
+@pytest.mark.parametrize("command", ERRORS)
+def test_errors(capsys, plan, table, command):
+    Path("broken.toml").write_text("models =")
+    Path("many.toml").write_text(PLAN.replace("200", "2000"))
+    trials.save(table, "trials.parquet")
+    Path("cut").mkdir()
+    Path("cut", "trials.parquet").write_bytes(Path("trials.parquet").read_bytes()[:-20])
+    fails(capsys, command.split(), ERRORS[command])
+    assert not Path("data").exists()
 
 
 @pytest.mark.parametrize(("device", "gpus", "workers"), [("cpu", 4, 3), ("cuda", 4, 12)])
@@ -166,44 +166,12 @@ def test_workers_per_device(monkeypatch, plan, device, gpus, workers):
         main(["study", "plan.toml", "--workers", "2", "--workers-per-device", "3"])
 
 
-def test_more_images_than_there_are(capsys, plan):
-    plan.write_text(PLAN.replace("200", "2000"))
-    fails(capsys, ["study", "plan.toml"], "digits: max_images=2000 asked for, there are 1797")
-
-
-def test_a_broken_export_is_not_taken_over(capsys, plan):
-    Path("data").mkdir()
-    Path("data", "trials.parquet").write_bytes(b"PAR1 and no more")
-    fails(capsys, ["study", "plan.toml"], r"trials\.parquet: not a readable Parquet file")
-
-
-def test_nothing_to_export(capsys, plan):
-    fails(capsys, ["export", "plan.toml"], r"plan\.journal: there is no such storage")
-    assert not Path("data").exists()
-
-
-def test_nothing_to_verify(capsys, plan):
-    fails(capsys, ["verify"], r"trials\.parquet: there is no table of trials; `hia export`")
-
-
-def test_verify_of_a_truncated_table(capsys, plan, table):
-    trials.save(table, "trials.parquet")
-    Path("trials.parquet").write_bytes(Path("trials.parquet").read_bytes()[:-20])
-    fails(capsys, ["verify", "--trials", "trials.parquet"], "not a readable Parquet file")
-
-
 def test_an_export_to_where_nothing_can_be_written(capsys, plan, table):
     plan.write_text(PLAN.replace("10", "4"))
     trials.save(table, "data/trials.parquet")
     main(["study", "plan.toml", "--device", "cpu"])
     capsys.readouterr()
     fails(capsys, ["export", "plan.toml", "--to", "plan.toml/below"], "Not a directory")
-
-
-def test_verify_of_no_rows(capsys, plan, table):
-    trials.save(table, "trials.parquet")
-    arguments = ["verify", "--trials", "trials.parquet", "--sample", "0", "--device", "cpu"]
-    fails(capsys, arguments, "sample: 0 is not a positive number")
 
 
 # Verification ---------------------------------------------------------------------------------
@@ -215,18 +183,14 @@ def verify(table: pd.DataFrame, *more: str) -> int:
 
 
 def test_recorded_rows_are_verified(capsys, plan, table):
-    assert verify(table) == 0
-    printed = capsys.readouterr().out
-    assert "same kind of processor: 4 of 4 rows reproduced to the last bit" in printed
-    assert "other processors" not in printed
-    assert printed.endswith("\nverified\n")
-
-
-def test_what_was_verified_goes_into_a_file(plan, table):
     assert verify(table, "--to", "verified.csv") == 0
     found = pd.read_csv("verified.csv").set_index("trial")
     assert found["recorded"].to_dict() == table.set_index("trial")["accuracy"].to_dict()
     assert found["exact"].all()
+    printed = capsys.readouterr().out
+    assert "same kind of processor: 4 of 4 rows reproduced to the last bit" in printed
+    assert "other processors" not in printed
+    assert printed.endswith("\nverified\n")
 
 
 def test_a_changed_row_is_not_verified(capsys, plan, table):

@@ -98,19 +98,6 @@ def test_geometry_is_what_torch_computes(monkeypatch, kernels_used, size):
         assert model.hidden.in_features == last.channels_out * last.size_out**2
 
 
-def test_shrinks_is_true_just_where_a_rule_is_needed():
-    shallow = configuration(1, 1, 0, 3)
-    assert [block.size_out for block in cnn.blocks(shallow, 1, 8)] == [3]
-    assert not cnn.shrinks(shallow, 1, 8)
-    not_pooled = configuration(2, 1, 0, 3)  # 8 -> 6 -> 3 -> 1 pixel
-    assert [block.fill for block in cnn.blocks(not_pooled, 1, 8)] == [0, 0]
-    assert [block.pooled for block in cnn.blocks(not_pooled, 1, 8)] == [True, False]
-    assert cnn.shrinks(not_pooled, 1, 8)
-    filled = configuration(3, 2, 0, 2)  # 8 -> 4 -> 2 -> 1, and a kernel of 2
-    assert [block.fill for block in cnn.blocks(filled, 1, 8)] == [0, 0, 1]
-    assert cnn.shrinks(filled, 1, 8)
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_shrinks_agrees_with_torch(size):
     """Without our rules, PyTorch's own layers fail just where `shrinks` says so."""
@@ -181,15 +168,6 @@ def test_dropout_comes_before_each_fully_connected_layer(monkeypatch, rate):
         ((2, features), rate, False),
         ((2, 50), rate, False),
     ]
-
-
-def test_dropout_is_off_in_evaluation_and_random_in_training(kernels_used):
-    torch.manual_seed(0)
-    model = cnn.CNN(configuration(dropout_rate=0.5, num_fc_units=64), 1, 16, 10)
-    images = torch.randn(2, 1, 16, 16)
-    with torch.no_grad():
-        assert not torch.equal(model.train()(images), model(images))
-        assert torch.equal(model.eval()(images), model(images))
 
 
 def test_weights_follow_from_the_seed_and_are_pytorch_s_default():

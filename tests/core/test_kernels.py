@@ -81,15 +81,14 @@ def test_kernel_is_exact_where_sums_are(monkeypatch, channels, filters):
     torch.manual_seed(filters)
     done = 0
     for kernel, stride, padding in GEOMETRIES:
-        for size in (5, 8):
-            if convolved(size, kernel, stride, padding) < 2:
-                continue
-            case = draw(3, channels, filters, size, kernel, whole=True)
-            geometry = (stride, padding, 0)
-            ours = both_ways(kernels.conv_pool_relu, *case, *geometry)
-            for mine, theirs in zip(ours, both_ways(plain, *case, *geometry), strict=True):
-                assert mine is theirs is None or torch.equal(mine, theirs)
-            done += 1
+        size = 5 if (channels + filters + kernel) % 2 else 8
+        if convolved(size, kernel, stride, padding) < 2:
+            continue
+        case = draw(3, channels, filters, size, kernel, whole=True)
+        ours = both_ways(kernels.conv_pool_relu, *case, stride, padding, 0)
+        for mine, theirs in zip(ours, both_ways(plain, *case, stride, padding, 0), strict=True):
+            assert mine is theirs is None or torch.equal(mine, theirs)
+        done += 1
     assert calls == ["block_forward", "block_backward"] * done
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hia import cnn, datasets, space, trainer
+from hia import cnn, datasets, trainer
 
 GOOD = {
     "num_conv_layers": 2,
@@ -71,15 +71,6 @@ def test_result_describes_the_training(few):
     assert result.flops == cnn.flops(GOOD, 1, 8, 10)
     first = 16 * (9 + 1) + 20 * (16 * 9 + 1)
     assert result.parameters == first + 64 * (20 * 2 * 2 + 1) + 10 * (64 + 1)
-
-
-def test_random_configurations_train_on_few_images(few):
-    rng = np.random.default_rng(0)
-    for seed in range(8):
-        config = space.sample(rng) | {"epoch": 2}
-        result = trainer.train(config, few, seed)
-        assert len(result.accuracy_per_epoch) == 2
-        assert 0 <= result.accuracy <= 1
 
 
 # Against a plain loop -------------------------------------------------------------------------

@@ -46,6 +46,7 @@ raise SystemExit(recording.run(main))
 """
 
 
+@pytest.mark.slow
 def test_what_was_killed_goes_on(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "command.py").write_text(COMMAND)
@@ -100,6 +101,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 FAST = ("truth", "--methods", "nrrelieff", "ped_anova")
 
 
+@pytest.mark.slow
 def test_the_truth_is_recorded(given: list[str], tmp_path: Path) -> None:
     script = load_script("record_truth")
     assert script.main([*FAST, *given]) == 0
@@ -115,6 +117,7 @@ def test_the_truth_is_recorded(given: list[str], tmp_path: Path) -> None:
     assert (truth.load(tmp_path)[0]["state"] == truth.MEASURED).sum() == 8
 
 
+@pytest.mark.slow
 def test_nothing_is_fitted_above_the_limit(given: list[str], tmp_path: Path) -> None:
     assert load_script("record_truth").main([*FAST, *given, "--limit", "1e-9"]) == 0
     fits, _ = truth.load(tmp_path)
@@ -124,6 +127,7 @@ def test_nothing_is_fitted_above_the_limit(given: list[str], tmp_path: Path) -> 
     assert set(fits.loc[ran & (fits["trials"] == 30), "state"]) == {truth.OVER}
 
 
+@pytest.mark.slow
 def test_the_cost_is_recorded(
     given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
@@ -140,6 +144,7 @@ def test_the_cost_is_recorded(
     assert rows["tau_reference"].notna().all()
 
 
+@pytest.mark.slow
 def test_mixtures_are_recorded(
     given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +157,7 @@ def test_mixtures_are_recorded(
     assert not rows.duplicated(["surface", "trials", "repeat", "table", "method"]).any()
 
 
+@pytest.mark.slow
 def test_universes_are_recorded(
     given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +172,7 @@ def test_universes_are_recorded(
     assert (note["trials"], note["fingerprint"]) == (len(used), multiverse.fingerprint(used))
 
 
+@pytest.mark.slow
 def test_searches_are_recorded(
     given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

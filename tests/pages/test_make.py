@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -31,32 +32,74 @@ def test_commands_of_the_readme_exist() -> None:
         assert (ROOT / plan).is_file()
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_what_stands_after_a_name_is_data(text: str, tmp_path: Path) -> None:
-    """Neither make nor the shell looks inside, and blanks do not break it."""
-    root = tmp_path / "a folder, größer"
-    (root / ".venv" / "bin").mkdir(parents=True)
-    shutil.copy(ROOT / "Makefile", root)
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The Makefile in a folder with blanks and letters outside ASCII; nothing is set up."""
+    folder = tmp_path / "a folder, größer"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", folder)
     for name in ("requirements.lock", "requirements-fanova.lock", "pyproject.toml"):
-        (root / name).touch()
+        (folder / name).touch()
+    return folder
+
+
+def make(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
+    environment.pop("CONDA_DEFAULT_ENV", None)
+    command = ["make", "-s", *arguments]
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_stands_after_a_name_is_data(text: str, root: Path) -> None:
+    """Neither make nor the shell looks inside, and blanks do not break it."""
     for name in (".ready", ".fanova"):
         (root / ".venv" / name).touch()
     for name in ("python", "hia"):
         stub = root / ".venv" / "bin" / name
         stub.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
         stub.chmod(0o755)
-    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
-    environment.pop("CONDA_DEFAULT_ENV", None)
     before = sorted(root.rglob("*"))
     for target, names, expected in (
         ("study", ("PLAN", "WORKERS"), ["study", text, "--workers", text]),
         ("notebook", ("NB", "P"), ["rerun", text, text]),
     ):
-        command = ["make", "-s", target, *(f"{name}={text}" for name in names)]
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+        done = make(root, target, *(f"{name}={text}" for name in names))
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)[-len(expected) :] == expected
-    command = ["make", "-s", "-o", "book", "serve", f"PORT={text}"]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
-    assert f"PORT={text} is no port" in done.stderr
+    assert f"PORT={text} is no port" in make(root, "-o", "book", "serve", f"PORT={text}").stderr
     assert sorted(root.rglob("*")) == before
+
+
+def test_a_taken_port_is_said_in_one_line(root: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = make(root, "-o", "book", "serve", f"PORT={port}").stderr.splitlines()
+    assert said[0] == f"error: port {port} is taken; another one: make serve PORT=8001"
+    assert len(said) == 2  # and make's own
+
+
+# Python as far as a set-up needs it; where there is a file `stop`, no package can be had.
+STUB = """#!/bin/sh
+echo "$@" >> calls
+case "$*" in
+  *"-m venv"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python;;
+  *" install "*) test ! -e stop;;
+esac
+"""
+
+
+def test_a_set_up_that_was_stopped_starts_afresh_and_is_done_once(root: Path) -> None:
+    (root / "python").write_text(STUB)
+    (root / "python").chmod(0o755)
+    (root / "stop").touch()
+    set_up = (".venv/.ready", "PYTHON=./python")
+    assert make(root, *set_up).returncode != 0
+    assert not (root / ".venv" / ".ready").exists()
+    (root / "stop").unlink()
+    done = make(root, *set_up)
+    assert (done.returncode, done.stderr) == (0, "")
+    calls = (root / "calls").read_text()
+    assert calls.count("-m venv --clear .venv") == 2
+    assert make(root, *set_up).returncode == 0  # offline, too: nothing is asked for
+    assert (root / "calls").read_text() == calls

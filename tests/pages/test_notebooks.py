@@ -119,6 +119,7 @@ def test_a_parameter_is_checked_before_anything_is_removed(
         rerun("chapter", "names=none.csv")
 
 
+@pytest.mark.slow
 def test_what_a_page_cannot_do_is_one_line(chapter: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["rerun", "chapter", "upper=9"]) == 1
     assert capsys.readouterr().err.endswith(
@@ -126,6 +127,7 @@ def test_what_a_page_cannot_do_is_one_line(chapter: Path, capsys: pytest.Capture
     )
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_table_is_one_line(
     chapter: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -134,6 +136,7 @@ def test_what_is_wrong_with_a_table_is_one_line(
     assert re.search(r"\nerror: .*failed: .*none\.parquet.*\n$", capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_a_claim_that_does_not_hold_fails_the_book_and_names_itself(
     chapter: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -151,6 +154,7 @@ def test_misspelt_parameter_names_those_there_are(chapter: Path, tmp_path: Path)
     assert not (tmp_path / "out.ipynb").exists()
 
 
+@pytest.mark.slow
 def test_run_in_the_root_with_the_code_folded(chapter: Path, tmp_path: Path) -> None:
     run(chapter, Path("book/chapter.ipynb"))
     assert not list(Path("book").glob("*.unfinished"))
@@ -171,6 +175,7 @@ def test_run_in_the_root_with_the_code_folded(chapter: Path, tmp_path: Path) -> 
     assert nbformat.reads(text, 4).metadata.hia.parameters == {"upper": 3, "names": ["a"]}
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_shown_and_leaves_the_old_copy(
     chapter: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -229,6 +234,7 @@ def test_an_interrupted_rerun_ends_with_one_line(chapter: Path) -> None:
     assert process.returncode == 130
 
 
+@pytest.mark.slow
 def test_picture_is_the_figure_of_that_name(
     chapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

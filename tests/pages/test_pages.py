@@ -96,6 +96,7 @@ def test_a_page_without_its_recordings_says_what_is_missing(
     assert not re.search(r"\bnan\b", shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [
