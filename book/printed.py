@@ -72,7 +72,7 @@ def print_pdf(browser_page: Page, html: Path, output: Path) -> None:
         browser_page.pdf(
             path=output,
             format="A4",
-            margin=dict.fromkeys(("top", "bottom", "left", "right"), "18mm"),
+            margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"},
             display_header_footer=True,
             header_template="<span></span>",
             footer_template=_FOOTER,

@@ -7,6 +7,7 @@ trial.") as lists.
 
 import inspect
 import re
+from collections.abc import Callable
 from typing import Any
 
 from docutils import nodes
@@ -18,18 +19,27 @@ from sphinx.util.nodes import make_refnode
 from sphinx.util.typing import stringify_annotation
 
 WHOLE = re.compile(r"(N-RReliefF|Fashion-MNIST|CIFAR-\d+|[\d.]+e-\d+|\d+ %)")
-ARRAY_LIKE = stringify_annotation(ArrayLike, "smart")
+SYMBOL = re.compile(r"(\\(?:tau|sigma|Theta|theta|max|min)\b|[A-Za-z]|\^\{[^{}^]+\})")
+FORMULA = re.compile(rf"(?:{SYMBOL.pattern}|[\d\s+=/().,|<>−-])+")
+LETTERS = {"tau": "τ", "sigma": "σ", "Theta": "Θ", "theta": "θ"}
 # Terms that are other words as well, which do not stand after an article or the like.
 ORDINARY = {"share", "shares", "claim", "universe", "interaction", "main effect"}
 ARTICLE = "|".join(rf"(?<=\b{word} )" for word in ("a", "an", "the", "its", "our", "of"))
-NOT_LINKED = {nodes.reference, nodes.table, nodes.literal, nodes.citation, nodes.math}
-LETTERS = {"tau": "τ", "sigma": "σ", "Theta": "Θ", "theta": "θ"}
-TOKEN = re.compile(
-    rf"\\(?P<name>{'|'.join(LETTERS)}|max|min)\b|(?P<letter>[A-Za-z])"
-    r"|\^\{(?P<power>[^{}^]+)\}|(?P<sign>[\d\s+=/().,|<>-]+)"
-)
+AS_IT_IS = {nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw}
+NOT_LINKED = {*AS_IT_IS, nodes.reference, nodes.table, nodes.citation}
 ALL_COLUMNS = '<label class="hia-enlarge hia-columns"><input type="checkbox"/> All columns</label>'
-AS_IT_IS = (nodes.FixedTextElement, nodes.literal, nodes.math, nodes.raw)
+ARRAY_LIKE = stringify_annotation(ArrayLike, "smart")
+
+
+def split(pattern: re.Pattern[str], text: str, wrap: Callable[[str], nodes.Node]) -> list[Any]:
+    """A text as nodes: what the pattern's group finds as `wrap` makes it, the rest as it is."""
+    parts = enumerate(pattern.split(text))
+    return [wrap(part) if place % 2 else nodes.Text(part) for place, part in parts if part]
+
+
+def kinds_around(node: nodes.Node) -> set[type]:
+    """The types of all nodes that a node is in."""
+    return set() if node.parent is None else {type(node.parent), *kinds_around(node.parent)}
 
 
 class KeepWhole(SphinxPostTransform):
@@ -40,17 +50,12 @@ class KeepWhole(SphinxPostTransform):
 
     def run(self, **_: Any) -> None:
         for text in list(self.document.findall(nodes.Text)):
-            if not isinstance(text.parent, AS_IT_IS) and WHOLE.search(text):
-                text.parent.replace(text, split_whole(text))
+            if WHOLE.search(text) and not kinds_around(text) & AS_IT_IS:
+                text.parent.replace(text, split(WHOLE, text, keep_whole))
 
 
-def split_whole(text: str) -> list[nodes.Node]:
-    """A text as nodes, which together have the same letters."""
-    return [
-        nodes.inline("", part, classes=["hia-whole"]) if place % 2 else nodes.Text(part)
-        for place, part in enumerate(WHOLE.split(text))
-        if part
-    ]
+def keep_whole(text: str) -> nodes.Node:
+    return nodes.inline("", text, classes=["hia-whole"])
 
 
 class PlainFormulas(SphinxTransform):
@@ -60,28 +65,21 @@ class PlainFormulas(SphinxTransform):
 
     def apply(self, **_: Any) -> None:
         for formula in list(self.document.findall(nodes.math)):
-            if parts := plain_formula(formula.astext()):
-                formula.replace_self(parts)
+            if FORMULA.fullmatch(formula.astext()):
+                formula.replace_self(plain_formula(formula.astext()))
 
 
 def plain_formula(text: str) -> list[nodes.Node]:
-    """A formula as nodes; none where it needs more than letters, numbers and powers."""
-    parts: list[nodes.Node] = []
-    end = 0
-    for token in TOKEN.finditer(text):
-        if token.start() != end:
-            return []
-        end = token.end()
-        if name := token["name"]:
-            greek = LETTERS.get(name)
-            parts.append(nodes.emphasis("", greek) if greek else nodes.Text(name))
-        elif letter := token["letter"]:
-            parts.append(nodes.emphasis("", letter))
-        elif power := token["power"]:
-            parts.append(nodes.superscript("", "", *plain_formula(power)))
-        else:
-            parts.append(nodes.Text(token["sign"].replace("-", "−")))
-    return parts if end == len(text) else []
+    return split(SYMBOL, text.replace("-", "−"), plain_symbol)
+
+
+def plain_symbol(symbol: str) -> nodes.Node:
+    if symbol.startswith("^"):
+        return nodes.superscript("", "", *plain_formula(symbol[2:-1]))
+    name = symbol.removeprefix("\\")
+    return (
+        nodes.Text(name) if name in ("max", "min") else nodes.emphasis("", LETTERS.get(name, name))
+    )
 
 
 class LinkTerms(SphinxPostTransform):
@@ -94,37 +92,25 @@ class LinkTerms(SphinxPostTransform):
         here = self.env.docname
         objects = self.env.get_domain("std").get_objects()
         terms = {name: place for name, _, kind, *place, _ in objects if kind == "term"}
-        if here.startswith("api") or any(page == here for page, _ in terms.values()):
+        if not terms or here.startswith("api") or here in {page for page, _ in terms.values()}:
             return
-        unlinked = set(map(tuple, terms.values()))
         some = [
             f"(?:{ARTICLE}){name}" if name in ORDINARY else re.escape(name)
             for name in sorted(terms, key=len, reverse=True)
         ]
-        pattern = re.compile(rf"(?<![\w-])({'|'.join(some) or '$^'})(?![\w-])")
+        pattern = re.compile(rf"(?<![\w-])({'|'.join(some)})(?![\w-])")
+
+        def link(term: str) -> nodes.Node:
+            if term not in terms:
+                return nodes.Text(term)
+            node = make_refnode(self.app.builder, here, *terms.pop(term), nodes.Text(term))
+            node["classes"] = ["hia-term"]
+            return node
+
         for text in list(self.document.findall(nodes.Text)):
-            parts = pattern.split(text)
-            if len(parts) > 1 and is_sentence(text):
-                children: list[nodes.Node] = []
-                for part in parts:
-                    place = tuple(terms.get(part, ()))
-                    if place in unlinked:
-                        unlinked.remove(place)
-                        link = make_refnode(self.app.builder, here, *place, nodes.Text(part))
-                        link["classes"] = ["hia-term"]
-                        children.append(link)
-                    else:
-                        children.append(nodes.Text(part))
-                text.parent.replace(text, children)
-
-
-def is_sentence(text: nodes.Node) -> bool:
-    """Whether it is text of a paragraph outside tables, and no link, code or formula."""
-    above, kinds = text.parent, set()
-    while above is not None:
-        kinds.add(type(above))
-        above = above.parent
-    return nodes.paragraph in kinds and not kinds & NOT_LINKED
+            around = kinds_around(text) if pattern.search(text) else set()
+            if nodes.paragraph in around and not around & NOT_LINKED:
+                text.parent.replace(text, split(pattern, text, link))
 
 
 class ChooseColumns(SphinxPostTransform):
