@@ -9,9 +9,13 @@
 # %% [markdown]
 # # Experimental set-up
 #
-# Many CNNs are trained, each with other hyperparameters, on ten data sets; the table of what they
-# achieved is then asked what the accuracy depends on ({numref}`fig-1`). Every CNN is one point of
-# the space in {numref}`table-1` and looks like {numref}`fig-network`.
+# **{glue:text}`n_cnns:,d` small CNNs were trained once, each with other hyperparameters from the
+# paper's space, on ten data sets. Everything else in this book is computed from the table of their
+# accuracies.**
+#
+# {numref}`fig-1` has the way from data sets to importance. Training is slow, so its results are
+# kept with the code; what is below them is computed while the book is built. {doc}`data` says what
+# was trained on.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -37,7 +41,8 @@ from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
 from hia.trials import load
 from hia_book import published
-from hia_book.figures import WIDTH, show_agreement, show_figure, show_table, show_text, use_style
+from hia_book.claims import claim, glue
+from hia_book.figures import WIDTH, show_figure, show_table, use_style
 
 use_style()
 rows = load(trials)
@@ -97,31 +102,41 @@ show_figure(
     "Data sets, then random search and BOHB, then trained CNNs, then the table of trials, then "
     "N-RReliefF with three results and the ICC, and functional ANOVA beside it",
 )
-show_text(
-    "Training is slow and was done once. The table of its results is kept with the code, and "
-    "everything below it in {numref}`fig-1` is computed while this book is built. {doc}`data` says "
-    "what was trained on."
-)
 
 # %% [markdown]
 # ## What is varied
+#
+# Every CNN is one point of the space in {numref}`table-1`. All hyperparameters vary together, so
+# defaults are not used. `in_channel_num` is not drawn: it is what the data set's images have. `lr`
+# is drawn evenly on its logarithm, the usual choice for so wide a range; the paper does not say. A
+# layer's number of filters exists only where the layer does, so {doc}`filters` looks at CNNs of one
+# depth at a time.
 
 
 # %%
-def values(name: str) -> str:
+def values(name):
     row = SPACE[name]
     if row.choices:
         return ", ".join(map(str, row.choices))
     return f"{row.low:g} to {row.high:g}" + (", log scale" if row.log else "")
 
 
-def outside(name: str, value: str) -> bool:
+def outside(name, value):
     """Whether the paper's default is not in its own range."""
     try:
         SPACE[name].check(value if SPACE[name].kind == "categorical" else float(value))
     except ValueError:
         return True
     return False
+
+
+def as_printed(name):
+    """Whether our space has the ends, or the choices, that the paper prints."""
+    printed = [value.strip() for value in paper["space"][name].strip("[]").split(",")]
+    row = SPACE[name]
+    if row.kind == "categorical":
+        return printed == [str(choice) for choice in row.choices]
+    return [float(value) for value in printed] == list(row.choices or (row.low, row.high))
 
 
 paper = published.table(1).set_index("hyperparameter")
@@ -143,38 +158,25 @@ show_table(
     "The configuration space, ours and as printed {cite}`wang2024efficient`: eleven "
     "hyperparameters and the numbers of filters. Ranges include both ends.",
 )
+claim("all our spaces are as printed", all(map(as_printed, SPACE)))
+claim("the default of `in_channel_num` is outside its own space", strange == ["in_channel_num"])
+own = rows[rows["source"] == "bohb"]
+full = SPACE["epoch"].high
+stopped = own.loc[own["epoch"] < full, "epoch"]
+claim("BOHB stops CNNs after 1, 3 or 9 epochs", set(stopped) <= {1, 3, 9})
+glue(n_cnns=len(rows), n_spaces=len(SPACE), full=full, stopped=len(stopped) / max(len(own), 1))
 
-
-def as_printed(name: str) -> bool:
-    """Whether our space has the ends, or the choices, that the paper prints."""
-    printed = [value.strip() for value in paper["space"][name].strip("[]").split(",")]
-    row = SPACE[name]
-    if row.kind == "categorical":
-        return printed == [str(choice) for choice in row.choices]
-    return [float(value) for value in printed] == list(row.choices or (row.low, row.high))
-
-
-same = sum(map(as_printed, SPACE))
-show_agreement(
-    "table-1",
-    f"{same} of {len(SPACE)} spaces are as printed; {len(strange)} of the {len(SPACE)} printed "
-    "defaults " + ("is" if len(strange) == 1 else "are") + " outside the space printed beside it.",
-)
-show_text(
-    "Defaults are not used in the study, where all hyperparameters vary together. "
-    "`in_channel_num` is not drawn: it is what the data set's images have. `lr` is drawn evenly on "
-    "the logarithm, the usual choice for a range of such width; the paper does not say. A layer's "
-    "number of filters exists only where the layer does, so the filters are looked at apart, for "
-    "CNNs with the same number of layers."
-)
+# %% [markdown] tags=["agreement-table-1"]
+# **Agreement with the paper.** All {glue:text}`n_spaces` spaces are as printed. One printed
+# default, that of `in_channel_num`, is outside the space printed beside it.
 
 # %% [markdown]
 # ## The network
 #
-# One to three blocks of convolution, ReLU and max-pooling are followed by dropout, a fully
-# connected layer with ReLU, dropout again, and a fully connected layer with one output per class;
-# softmax makes probabilities of these (Section 4.3). Kernel, stride and padding are the same in all
-# blocks, the dropout rate in both places.
+# One to three blocks of convolution, ReLU and max-pooling come first ({numref}`fig-network`).
+# Dropout, a fully connected layer with ReLU, dropout again and a fully connected layer with one
+# output per class follow; softmax makes probabilities of these (the paper's Section 4.3). Kernel,
+# stride and padding are the same in all blocks, the dropout rate in both places.
 
 # %%
 facts = FACTS[dataset]
@@ -265,37 +267,24 @@ show_figure(
 # | BOHB {cite}`falkner2018bohb` | by Optuna {cite}`akiba2019optuna`: 1 to 10 epochs, factor 3 |
 # | seed of a CNN | from its data set and number, so that each can be trained again |
 
-# %%
-own = rows[rows["source"] == "bohb"]
-full = SPACE["epoch"].high
-stopped = own.loc[own["epoch"] < full, "epoch"]
-after = [str(epochs) for epochs in sorted(stopped.unique())]
-show_text(
-    "BOHB is not its authors' program here: it is Optuna's multivariate TPE under Hyperband. That "
-    f"sets out to train every CNN for {full} epochs, and stops those that are behind on the way"
-    + (
-        f": {len(stopped) / len(own):.0%} of BOHB's CNNs have only "
-        + " or ".join([", ".join(after[:-1]), after[-1]] if len(after) > 1 else after)
-        + (" epoch." if after == ["1"] else " epochs.")
-        if after
-        else "."
-    )
-    + " So `epoch` is drawn in random search, with all else, and partly a result in BOHB: good "
-    "CNNs have more epochs because they are good."
-)
-
 # %% [markdown]
-# The two rules for small maps keep the space a full product: every combination of hyperparameters
-# is a network on every data set, and no combination has to be left out. How often they matter
-# depends on the size of the images ({numref}`table-shrink`; {doc}`audit` counts what could not be
-# built without them).
+# **BOHB** is not its authors' program here: it is Optuna's multivariate TPE under Hyperband. It
+# sets out to train every CNN for {glue:text}`full` epochs and stops those that are behind:
+# {glue:text}`stopped:.0%` of BOHB's CNNs have only 1, 3 or 9. So `epoch` is drawn in random search
+# and partly a result in BOHB: good CNNs have more epochs because they are good.
+#
+# **Small maps.** The two rules for them keep the space a full product: every combination is a
+# network on every data set. They matter for images of 64 pixels a side and smaller, and there for
+# at most {glue:text}`most_shrunk:.0%` of the configurations ({numref}`table-shrink`). They do
+# little to such a network, whose last maps have one pixel either way. {doc}`audit` counts what
+# could not be built without them.
 
 # %%
 rng = np.random.default_rng(random_state)
 configurations = [sample(rng) for _ in range(n_configurations)]
 
 
-def share_of_recorded(size: int) -> float:
+def share_of_recorded(size):
     own = rows[rows["dataset"].map({name: FACTS[name].size for name in FACTS}) == size]
     configs = own[list(SPACE)].to_dict("records")
     return np.mean([cnn.shrinks(config, config["in_channel_num"], size) for config in configs])
@@ -324,12 +313,5 @@ show_table(
     formats=dict.fromkeys(table.columns[2:], ".1%"),
 )
 affected = table[table["Either rule"] > 0]
-show_text(
-    (
-        f"The rules matter for images of {affected['Side, pixels'].max()} pixels a side and "
-        f"smaller, and there for at most {affected['Either rule'].max():.0%} of the configurations."
-        if len(affected)
-        else "The rules matter for none of these configurations."
-    )
-    + " What they do to such a network is little: its last maps have one pixel either way."
-)
+claim("the rules do not matter above 64 pixels", affected["Side, pixels"].max() == 64)
+glue(most_shrunk=affected["Either rule"].max())

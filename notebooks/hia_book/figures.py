@@ -212,17 +212,6 @@ def show_text(markdown: str) -> None:
     _display(html.escape(markdown), markdown)
 
 
-def show_agreement(name: str, markdown: str) -> None:
-    """Shows in a sentence or two how our `name` agrees with the paper's; the list of items quotes
-    it.
-
-    name: of a figure or table of the paper, such as "table-3". markdown: must make sense away from
-    its page; no references to what is not numbered there.
-    """
-    said = f"**Agreement with the paper.** {markdown}"
-    _display(html.escape(said), said, {"hia": {"agreement": name, "text": markdown}})
-
-
 def _writer(specification: str | None) -> Callable[[Any], str]:
     def write(value: Any) -> str:
         if pd.isna(value):
@@ -249,6 +238,6 @@ def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def _display(in_jupyter: str, in_book: str, metadata: dict[str, Any] | None = None) -> None:
+def _display(in_jupyter: str, in_book: str) -> None:
     bundle = {"text/html": in_jupyter, "text/markdown": in_book}
-    display(bundle, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
+    display(bundle, raw=True)  # type: ignore[no-untyped-call]

@@ -16,7 +16,7 @@ from hia import datasets, space
 from hia.ranking import methods
 from hia.trials import SOURCES
 from hia_book import figures
-from hia_book.figures import look, shades, show_agreement, show_figure, show_table, show_text
+from hia_book.figures import look, shades, show_figure, show_table, show_text
 
 TABLE = pd.DataFrame({"name": ["a|b", "c"], "x": [1 / 3, np.nan], "n": [1000, 2]})
 
@@ -111,12 +111,9 @@ def test_columns_of_numbers_are_aligned_and_zero_has_no_sign(shown: list) -> Non
     assert "| -5.6 |  | 0.3 (-0.1 to +0.7) | 3 or 4 | +0.0001 |" in markdown
 
 
-def test_agreement_is_marked_for_the_list_of_items(shown: list) -> None:
+def test_a_text_is_markdown_in_the_book(shown: list) -> None:
     show_text("Plain.")
-    show_agreement("table-3", "So so.")
-    assert shown[0] == ({"text/html": "Plain.", "text/markdown": "Plain."}, None)
-    assert shown[1][0]["text/markdown"] == "**Agreement with the paper.** So so."
-    assert shown[1][1] == {"hia": {"agreement": "table-3", "text": "So so."}}
+    assert shown[0][0] == {"text/html": "Plain.", "text/markdown": "Plain."}
 
 
 def test_everything_that_recurs_has_a_look() -> None:
