@@ -28,7 +28,7 @@ from scipy.stats import kendalltau, t
 
 from hia.datasets import table2
 from hia.trials import load
-from hia_book import audit, published, rankings, tuning
+from hia_book import audit, published, rankings, regret, tuning
 from hia_book.claims import claim, glue, need
 from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
 
@@ -152,7 +152,7 @@ N_TRIALS, N_TUNED = 50, 3
 done = tuning.complete(tuning.load(Path(searches)))
 lost = {
     (default, ranking): 100
-    * tuning.losses(done, default, "random", ranking, N_TUNED).at(N_TRIALS)[0]
+    * regret.losses(done, default, "random", ranking, N_TUNED).at(N_TRIALS)[0]
     for default in tuning.DEFAULTS
     for ranking in (*tuning.COMPUTED, "paper")
 }

@@ -614,7 +614,7 @@ glue(tau_12=taus[0], tau_24=taus[1], tau_72=taus[2])
 #
 # - **Large main effects** between two stated levels, with their direction, before any study.
 # - **What a study cannot vary**: here each data set is trained with one channel and with three
-#   ({doc}`perdataset`).
+#   ({doc}`channels`).
 # - Not **curvature**, nor **interactions**: with the fold-over these leave the effects alone, but
 #   are not estimated ({doc}`joint` has them).
 # - Not the order of **small effects**.

@@ -1,5 +1,6 @@
-"""Weights of the hyperparameters on one data set after the other."""
+"""Weights of the hyperparameters: of all CNNs at once in several ways, and data set by data set."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,3 +57,44 @@ def by_dataset(
         str(name): weigh(own, columns, method, **options) for name, own in trials.groupby("dataset")
     }
     return pd.DataFrame(weights, columns).T
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to weigh the hyperparameters on all CNNs at once: an estimator and what it gets."""
+
+    relief: NRReliefF
+    X: pd.DataFrame
+    accuracy: pd.Series
+
+    def weights(self) -> pd.Series:
+        """W of Eq. 10, (K,), by name."""
+        fitted = self.relief.fit(self.X, self.accuracy)
+        return pd.Series(fitted.weights_, self.X.columns)
+
+
+def ways(
+    trials: pd.DataFrame, n_neighbors: int, sigma: float, log_lr: bool = True, **options: Any
+) -> dict[str, Way]:
+    """The ways of the page on importance, by name, all of the same columns.
+
+    "Ours": all CNNs. "Random search": those of random search, or all where these are too few.
+    "J = n/20": of these a twentieth as neighbours, at least `n_neighbors`, sigma in proportion.
+    "Raw": all, on raw values. log_lr: takes `lr` on its logarithm, but not for "Raw". options: of
+    `NRReliefF`, of all but "Raw".
+    """
+    drawn = trials[trials["source"] == "random"]
+    if len(drawn) <= n_neighbors:
+        drawn = trials
+    columns = [name for name in HYPERPARAMETERS if (drawn[name] != drawn[name].iloc[0]).any()]
+    many = min(max(n_neighbors, len(drawn) // 20), len(drawn) - 1)
+    thirty = NRReliefF(n_neighbors, sigma=sigma, **options)
+    growing = NRReliefF(many, sigma=sigma * many / n_neighbors, **options)
+    raw = NRReliefF(n_neighbors, sigma=sigma, scale="none")
+    X, X_drawn = design(trials, columns, log=log_lr), design(drawn, columns, log=log_lr)
+    return {
+        "Ours": Way(thirty, X, trials["accuracy"]),
+        "Random search": Way(thirty, X_drawn, drawn["accuracy"]),
+        "J = n/20": Way(growing, X_drawn, drawn["accuracy"]),
+        "Raw": Way(raw, design(trials, columns, log=False), trials["accuracy"]),
+    }

@@ -59,7 +59,8 @@ RANKINGS = {
 ALL = "all"  # in place of a ranking: every hyperparameter is tuned
 LONGEST, TUNED = "longest", "tuned"
 EPOCHS = {LONGEST: "as many epochs as Table 1 allows", TUNED: "`epoch` like the others"}
-DEFAULTS = {"table1": "Table 1's default", "learned": "best default of the other nine"}
+DEFAULTS = {"table1": "Table 1's default", "learned": "the learned default"}
+SHORT = {"table1": "paper's", "learned": "learned"}
 SEARCHES = {"random": "random search", "tpe": "TPE"}
 # Numbers of trials at which a search is looked at.
 CHECKPOINTS = {
@@ -80,7 +81,6 @@ _CANDIDATES = 10_000
 _POINTS, _STARTS, _VALUES = 2048, 6, 41
 # Random orders whose ceilings are looked for.
 _ORDERS = 5
-_RESAMPLES = 2000
 _SINGLE = 1e-6  # accuracies in single precision differ by less from what they were
 
 _PLACE = {name: place for place, name in enumerate(NAMES)}
@@ -548,126 +548,3 @@ def complete(found: pd.DataFrame) -> pd.DataFrame:
     wanted = found["search"].map({name: len(jobs(["one"], [name])) for name in SEARCHES})
     there = found.groupby(["search", "dataset"])["k"].transform("size")
     return found[there == wanted]
-
-
-# --- what it says --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A mean over data sets at numbers of trials (N,), with the limits of its 95 % interval."""
-
-    trials: NDArray[np.int64]
-    mean: Floats
-    low: Floats
-    high: Floats
-
-    def at(self, trials: int) -> tuple[float, float, float]:
-        """Mean and limits at a number of trials. Raises ValueError where it was not looked at."""
-        place = np.flatnonzero(self.trials == trials)
-        if not len(place):
-            raise ValueError(f"trials={trials} is none of {', '.join(map(str, self.trials))}")
-        return tuple(float(values[place[0]]) for values in (self.mean, self.low, self.high))  # type: ignore[return-value]
-
-
-def by_dataset(
-    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
-) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Checkpoints (N,), and of each data set, by name, regrets and their standard errors (D, N).
-
-    As `regrets`.
-    """
-    chosen = _select(found, default, search, ranking, k, epochs)
-    best = chosen["best"].to_numpy()[:, None]
-    mean, error = (np.array(chosen[name].tolist(), dtype=float) for name in ("mean", "error"))
-    return np.array(chosen["trials"].iloc[0], dtype=np.int64), best - mean, error
-
-
-def regrets(
-    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
-) -> Curve:
-    """Regret: how much accuracy is missing to the best known, mean over the data sets.
-
-    found: as `load` returns it. epochs: of which arm (`EPOCHS`). The interval is that of a
-    bootstrap over data sets and repetitions.
-    Raises ValueError where the table does not have it.
-    """
-    return _curve(*by_dataset(found, default, search, ranking, k, epochs))
-
-
-def losses(
-    found: pd.DataFrame,
-    default: str,
-    search: str,
-    ranking: str,
-    k: int,
-    epochs: str = LONGEST,
-    against: tuple[str, int] | None = None,
-) -> Curve:
-    """Regret minus that of tuning everything, by data set, then the mean; above 0, everything wins.
-
-    against: instead of everything, another ranking and k. As `regrets`.
-    """
-    trials, mean, error = by_dataset(found, default, search, ranking, k, epochs)
-    against = against or everything(epochs)
-    _, other, error_of_other = by_dataset(found, default, search, *against, epochs)
-    return _curve(trials, mean - other, np.hypot(error, error_of_other))
-
-
-def by_training(found: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
-    """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
-    minus that with the longest training for all, by data set, then the mean. As `losses`.
-    """
-    made = []
-    for epochs in (TUNED, LONGEST):
-        for arm in ((ranking, k), everything(epochs)):
-            made.append(by_dataset(found, default, search, *arm, epochs))
-    means = [mean for _, mean, _ in made]
-    errors = np.array([error for _, _, error in made])
-    apart = means[0] - means[1] - (means[2] - means[3])
-    return _curve(made[0][0], apart, np.sqrt((errors**2).sum(axis=0)))
-
-
-def _select(
-    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str
-) -> pd.DataFrame:
-    """The rows of a kind of searches, one per data set, sorted by it."""
-    wanted = {"epochs": epochs, "default": default, "search": search, "ranking": ranking, "k": k}
-    chosen = found[(found[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-    if chosen.empty:
-        raise ValueError(f"the table has no searches with {wanted}")
-    return chosen.sort_values("dataset")
-
-
-def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
-    """Bootstrap over data sets; in each, the mean of resampled repetitions is normal with the
-    standard error."""
-    rng = np.random.default_rng(0)
-    count = len(mean)
-    drawn = rng.integers(count, size=(_RESAMPLES, count))
-    noise = rng.normal(size=(_RESAMPLES, count, 1))
-    means = (mean[drawn] + noise * error[drawn]).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return Curve(trials, mean.mean(axis=0), low, high)
-
-
-def unreachable(
-    found: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = LONGEST
-) -> tuple[float, float, float]:
-    """What is missing to the best known however long one tunes, mean over data sets and interval.
-
-    As `regrets`; of `ceiling`.
-    """
-    chosen = _select(found, default, "random", ranking, k, epochs)
-    gap = (chosen["best"] - chosen["ceiling"]).to_numpy()[:, None]
-    return _curve(np.ones(1, dtype=np.int64), gap, np.zeros_like(gap)).at(1)
-
-
-def wins_from(curve: Curve, *, surely: bool = False) -> int | None:
-    """From how many trials on a loss stays above 0, None where it does not.
-
-    surely: not the mean but the lower limit of the interval.
-    """
-    above = (curve.low if surely else curve.mean) > 0
-    stays = np.logical_and.accumulate(above[::-1])[::-1]
-    return int(curve.trials[stays.argmax()]) if stays.any() else None

@@ -49,3 +49,24 @@ def test_what_varies_everywhere(rows: pd.DataFrame) -> None:
     varied = rankings.varied(here)
     assert "lr" in varied
     assert not {"kernel", "in_channel_num"} & set(varied)
+
+
+def test_the_ways_are_those_that_they_say(rows: pd.DataFrame) -> None:
+    ways = rankings.ways(rows, 4, sigma=2.0, rank_base=0)
+    drawn = rows[rows["source"] == "random"]
+    columns = list(ways["Ours"].X)
+    assert "lr" in columns
+    assert {len(way.X) for way in ways.values()} == {len(rows), len(drawn)}
+    many = ways["J = n/20"].relief
+    assert (many.n_neighbors, many.sigma) == (len(drawn) // 20, 2.0 * (len(drawn) // 20) / 4)
+    raw = NRReliefF(4, sigma=2.0, scale="none")
+    raw.fit(trials.design(rows, columns, log=False), rows["accuracy"])
+    np.testing.assert_array_equal(ways["Raw"].weights(), raw.weights_)
+    ours = NRReliefF(4, sigma=2.0, rank_base=0)
+    ours.fit(trials.design(drawn, columns), drawn["accuracy"])
+    np.testing.assert_array_equal(ways["Random search"].weights(), ours.weights_)
+
+
+def test_without_random_search_all_trials_are_drawn(rows: pd.DataFrame) -> None:
+    ways = rankings.ways(rows.assign(source="bohb"), 4, sigma=2.0)
+    assert len(ways["Random search"].X) == len(rows)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hia import space
-from hia_book import tuning
+from hia_book import regret, tuning
 from hia_book.tuning import ALL, EPOCHS, LONGEST, NAMES, RANKED, TUNED, Job
 
 PAPER = list(space.HYPERPARAMETERS)
@@ -289,13 +289,13 @@ def test_measuring(experiment: tuning.Experiment) -> None:
     assert len(set(one["best"])) == 2
     assert (np.array(found["error"].tolist())[:, 0] < 1e-12).all()
     # What matters is lr: with it alone nearly everything can be had, without it little.
-    right = tuning.regrets(found, "table1", "random", "nrrelieff", 1).at(20)[0]
-    wrong = tuning.regrets(found, "table1", "random", "reversed", 1).at(20)[0]
+    right = regret.regrets(found, "table1", "random", "nrrelieff", 1).at(20)[0]
+    wrong = regret.regrets(found, "table1", "random", "reversed", 1).at(20)[0]
     assert wrong > 2 * right
-    lost = tuning.losses(found, "table1", "random", "reversed", 2)
+    lost = regret.losses(found, "table1", "random", "reversed", 2)
     assert lost.at(20)[1] > 0
-    assert tuning.wins_from(lost) is not None
-    assert tuning.unreachable(found, "table1", "reversed", 1)[0] > 0.05
+    assert regret.wins_from(lost) is not None
+    assert regret.unreachable(found, "table1", "reversed", 1)[0] > 0.05
 
 
 def test_one_data_set_cannot_be_left_out(trials: pd.DataFrame) -> None:
@@ -330,60 +330,60 @@ def few() -> pd.DataFrame:
 
 
 def test_regrets_and_losses(few: pd.DataFrame) -> None:
-    regret = tuning.regrets(few, "table1", "random", "paper", 1)
-    np.testing.assert_allclose(regret.mean, [0.4, 0.25, 0.25])
-    assert regret.at(4) == pytest.approx((0.25, 0.2, 0.3))
-    loss = tuning.losses(few, "table1", "random", "paper", 1)
+    curve = regret.regrets(few, "table1", "random", "paper", 1)
+    np.testing.assert_allclose(curve.mean, [0.4, 0.25, 0.25])
+    assert curve.at(4) == pytest.approx((0.25, 0.2, 0.3))
+    loss = regret.losses(few, "table1", "random", "paper", 1)
     np.testing.assert_allclose(loss.mean, [0, -0.05, 0.15])
     assert loss.at(4) == pytest.approx((0.15, 0.1, 0.2))
-    itself = tuning.losses(few, "table1", "random", "paper", 1, against=("paper", 1))
+    itself = regret.losses(few, "table1", "random", "paper", 1, against=("paper", 1))
     np.testing.assert_allclose(itself.mean, 0, atol=1e-12)
     with pytest.raises(ValueError, match="the table has no searches with"):
-        tuning.regrets(few, "table1", "random", "paper", 1, TUNED)
+        regret.regrets(few, "table1", "random", "paper", 1, TUNED)
     other = pd.concat([few, few.query("k == 1").assign(epochs=TUNED, best=1.0)])
-    assert tuning.regrets(other, "table1", "random", "paper", 1, TUNED).at(4)[0] == pytest.approx(
+    assert regret.regrets(other, "table1", "random", "paper", 1, TUNED).at(4)[0] == pytest.approx(
         0.35
     )
-    assert tuning.unreachable(few, "table1", "paper", 1) == pytest.approx((0.125, 0.1, 0.15))
+    assert regret.unreachable(few, "table1", "paper", 1) == pytest.approx((0.125, 0.1, 0.15))
     with pytest.raises(ValueError, match=r"trials=3 is none of 1, 2, 4"):
-        regret.at(3)
+        curve.at(3)
     with pytest.raises(ValueError, match="the table has no searches with"):
-        tuning.regrets(few, "table1", "tpe", "paper", 1)
+        regret.regrets(few, "table1", "tpe", "paper", 1)
 
 
 def test_what_of_a_loss_is_training(few: pd.DataFrame) -> None:
     rows = invented("paper", 1, {"a": [0.3, 0.3, 0.3], "b": [0.5, 0.5, 0.5]}, error=0.01)
     rows += invented(ALL, 13, {"a": [0.3, 0.1, 0.0], "b": [0.5, 0.4, 0.4]})
     both = pd.concat([few, pd.DataFrame(rows).assign(epochs=TUNED)])
-    found = tuning.by_training(both, "table1", "random", "paper", 1)
-    free = tuning.losses(both, "table1", "random", "paper", 1, TUNED)
-    fixed = tuning.losses(both, "table1", "random", "paper", 1)
+    found = regret.by_training(both, "table1", "random", "paper", 1)
+    free = regret.losses(both, "table1", "random", "paper", 1, TUNED)
+    fixed = regret.losses(both, "table1", "random", "paper", 1)
     np.testing.assert_allclose(found.mean, [0, 0.2, 0.05], atol=1e-12)
     np.testing.assert_allclose(found.mean, free.mean - fixed.mean, atol=1e-12)
     # By data set 0.2 and 0.2: the width is that of the repetitions only.
     assert found.high[1] - found.low[1] == pytest.approx(2 * 1.96 * 0.01 / np.sqrt(2), rel=0.1)
     with pytest.raises(ValueError, match="the table has no searches with"):
-        tuning.by_training(few, "table1", "random", "paper", 1)
+        regret.by_training(few, "table1", "random", "paper", 1)
 
 
 def test_errors_of_repetitions_widen_the_interval() -> None:
     same = {name: [0.3, 0.3, 0.3] for name in "abcd"}
     found = pd.DataFrame(invented("paper", 1, same, error=0.1))
-    mean, low, high = tuning.regrets(found, "table1", "random", "paper", 1).at(2)
+    mean, low, high = regret.regrets(found, "table1", "random", "paper", 1).at(2)
     assert mean == pytest.approx(0.3)
     assert high - low == pytest.approx(2 * 1.96 * 0.1 / 2, rel=0.1)
 
 
 def test_from_when_on_everything_wins() -> None:
-    def curve(mean: list[float], width: float = 0.05) -> tuning.Curve:
+    def curve(mean: list[float], width: float = 0.05) -> regret.Curve:
         values = np.array(mean)
-        return tuning.Curve(np.array([1, 2, 4, 8]), values, values - width, values + width)
+        return regret.Curve(np.array([1, 2, 4, 8]), values, values - width, values + width)
 
-    assert tuning.wins_from(curve([-1, 1, -1, 1])) == 8
-    assert tuning.wins_from(curve([-1, 0.01, 1, 1])) == 2
-    assert tuning.wins_from(curve([-1, 0.01, 1, 1]), surely=True) == 4
-    assert tuning.wins_from(curve([1, 1, 1, -1])) is None
-    assert tuning.wins_from(curve([0.01] * 4), surely=True) is None
+    assert regret.wins_from(curve([-1, 1, -1, 1])) == 8
+    assert regret.wins_from(curve([-1, 0.01, 1, 1])) == 2
+    assert regret.wins_from(curve([-1, 0.01, 1, 1]), surely=True) == 4
+    assert regret.wins_from(curve([1, 1, 1, -1])) is None
+    assert regret.wins_from(curve([0.01] * 4), surely=True) is None
 
 
 def test_only_complete_data_sets_count() -> None:

@@ -18,13 +18,15 @@ NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
 QUICK = {
     "audit": {"deepest": 3},
     "card": {},
+    "channels": {"n_divided": 200},
     "claims": {},
     "cluster": {"models": 1000, "cores": 2},
     "curves": {"epochs": 4, "early": [2], "datasets": ["usps"]},
     "data": {"bins": 10},
     "explorer": {"datasets": ["mnist", "usps"], "n_trees": 2},
     "filters": {"n_neighbors": 5, "n_repeats": 2, "sources": ["random"]},
-    "importance": {"n_neighbors": 5, "n_trees": 2, "n_permutations": 19, "n_resamples": 4},
+    "halves": {"n_neighbors": 10, "n_trees": 2, "n_repeats": 1},
+    "importance": {"n_neighbors": 5, "n_trees": 2, "n_resamples": 4},
     "intro": {"best": 0.2},
     "items": {},
     "joint": {"n_neighbors": 5, "n_trees": 2, "n_resamples": 4, "top": 5},
@@ -39,13 +41,13 @@ QUICK = {
         "trials": str(ROOT / "data" / "trials.parquet"),  # those that were trained again
     },
     "pays": {"shown": [20, 100], "compared": 2},
-    "perdataset": {"n_neighbors": 10, "n_trees": 2, "n_repeats": 1, "n_divided": 200},
+    "perdataset": {"n_neighbors": 10, "n_trees": 2},
     "reliability": {"n_subsets": 4, "n_neighbors": 5},
     "screening": {"n_trees": 2, "datasets": ["semeion", "svhn"]},
+    "searches": {"shown": [20, 100], "compared": 2},
     "setup": {"num_conv_layers": 3, "n_configurations": 20},
+    "weights": {"n_neighbors": 5, "n_trees": 2, "n_permutations": 19, "n_asked": 50},
 }
-# Pages of trainings and measures beside the study, which may not have been recorded yet.
-RECORDED = ("pays", "perdataset")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,22 +83,6 @@ def test_a_page_of_other_parameters(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RECORDED)
-def test_a_page_without_its_recordings_says_what_is_missing(
-    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "book").symlink_to(folder / "book")
-    for path in (folder / "data").iterdir():
-        if path.name in ("published", "trials.parquet"):
-            (tmp_path / "data" / path.name).symlink_to(path)
-    monkeypatch.chdir(tmp_path)
-    shown = page(name, **QUICK[name])
-    assert "**Missing here:**" in shown
-    assert not re.search(r"\bnan\b", shown)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -106,6 +92,9 @@ def test_a_page_without_its_recordings_says_what_is_missing(
         ("multiverse", "failed: data/multiverse.parquet is missing; `python studies/record_mul"),
         ("noise", "replicates.parquet is missing; `hia study studies/repl"),
         ("screening", "failed: data/screening.parquet is missing; `hia study studies/screening"),
+        ("pays", "tuning.parquet is missing; `python studies/record_tuning"),
+        ("searches", "tuning.parquet is missing; `python studies/record_tuning"),
+        ("channels", "screening.parquet is missing; `hia study studies/screening"),
     ],
 )
 def test_a_page_without_a_recording_says_how_to_make_it(
@@ -144,7 +133,7 @@ def test_no_weight_above_0_and_no_fanova_are_results(
     (tmp_path / "sitecustomize.py").write_text(NOTHING)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     shown = page(name, **QUICK[name])
-    assert ("**Missing here:** our weights by functional ANOVA" in shown) == (name == "importance")
+    assert ("ours by `hia.ranking.fanova`" in shown) == (name == "importance")
 
 
 @pytest.mark.slow

@@ -1,0 +1,195 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does `in_channel_num` mean anything?
+#
+# **It means the data set, not colour. On the same images, converted, three channels instead of one
+# change next to nothing where there is colour, and more where there is none.**
+#
+# In the paper's pooled ranking the number of input channels is a hyperparameter like the others.
+# But each data set has one number of channels, so its weight compares data sets. The screen
+# ({doc}`screening`) trains the same configurations with one and with three channels on every data
+# set: colour images made grey, grey images repeated three times. Repeating adds no information, so
+# the grey data sets are a control ({numref}`fig-channels`).
+
+# %% tags=["parameters"]
+trials = "data/trials.parquet"  # the trained CNNs, one row each
+screening = "data/screening.parquet"  # the recorded screen, with converted images
+sources = ["random"]  # how configurations were found; choices: hia.trials.SOURCES
+n_neighbors = 30  # J of N-RReliefF; at least 1
+sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
+alpha = 0.05  # level of the tests; 0 to 1
+n_divided = 2000  # the most CNNs on which all divisions are weighed; at least 1
+random_state = 0  # seed of the draw of these; at least 0
+
+# %%
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from hia.datasets import FACTS
+from hia.relief import NRReliefF
+from hia.study import records
+from hia.trials import design, load, select
+from hia_book import rankings
+from hia_book import screening as design_of_screen
+from hia_book.claims import claim, glue, need
+from hia_book.figures import look, show_figure, use_style
+
+use_style()
+need(
+    Path(screening).is_file(),
+    f"{screening} is missing; `hia study studies/screening.csv` trains it",
+)
+rows = select(load(trials), sources=sources)
+present = [name for name in FACTS if name in set(rows["dataset"])]
+screened = records.load("screening", screening)
+screened = screened[screened["dataset"].isin(present)]
+seeds, contrasts = (
+    design_of_screen.screen(screened, error).xs("in_channel_num", level="hyperparameter")
+    for error in ("replicates", "contrasts")
+)
+kind = pd.Series({name: FACTS[name].channels for name in seeds.index})
+need(set(kind) == {1, 3}, "this needs data sets of grey images and of colour images")
+in_order = sorted(seeds.index, key=lambda name: (kind[name], list(FACTS).index(name)))
+figure, ax = plt.subplots(figsize=(5.4, 0.34 * len(in_order) + 1.4))
+for place, name in enumerate(in_order):
+    color = look("screening" if kind[name] == 1 else "fanova")["color"]
+    ax.plot(contrasts.loc[name, ["low", "high"]], [place] * 2, color=color, lw=1)
+    ax.plot(seeds.loc[name, ["low", "high"]], [place] * 2, color=color, lw=4, alpha=0.5)
+    ax.plot(seeds.loc[name, "effect"], place, color=color, marker="o")
+ax.axvline(0, color="0.5", lw=0.8)
+ticks = [f"{FACTS[x].label} ({'grey' if kind[x] == 1 else 'colour'})" for x in in_order]
+ax.set_yticks(range(len(in_order)), ticks)
+ax.set_xlabel("accuracy with three channels minus with one")
+ax.grid(axis="x")
+show_figure(
+    figure,
+    "fig-channels",
+    "Effect of the number of channels on the same images, converted, on each data set, with two "
+    "95 % intervals: thick for other seeds, thin for whether it stands out from the interactions "
+    "of hyperparameters in the same design.",
+    "Effects near 0 on colour images, and down to a large loss on grey ones",
+    data=seeds[["effect", "low", "high"]]
+    .join(contrasts[["low", "high"]].add_suffix("_interactions"))
+    .reset_index(),
+)
+
+
+# %%
+def mean_effect(channels):
+    """The mean effect on such data sets, with Student's 95 % interval over them."""
+    effects = seeds.loc[kind[kind == channels].index, "effect"]
+    half = stats.t.ppf(0.975, len(effects) - 1) * stats.sem(effects)
+    return effects.mean(), effects.mean() - half, effects.mean() + half
+
+
+grey, colour = (seeds.loc[kind[kind == n].index] for n in (1, 3))
+largest = seeds["effect"].abs().idxmax()
+outside = contrasts.index[(contrasts["low"] > 0) | (contrasts["high"] < 0)]
+beyond = colour.index[(colour["low"] > 0) | (colour["high"] < 0)]
+by_channels = rows.groupby("in_channel_num")["accuracy"].mean()
+claim("the largest effect is on images without colour", kind[largest] == 1)
+claim("it is on MNIST", largest == "mnist")
+claim(
+    "beyond interactions are the effects on MNIST and Fashion-MNIST",
+    set(outside) == {"mnist", "fashion_mnist"},
+)
+claim(
+    "of colour images, CIFAR-100 and EuroSAT have an effect beyond the seeds'",
+    set(beyond) == {"cifar100", "eurosat"},
+)
+claim(
+    "colour changes less than channels without information do elsewhere",
+    colour["effect"].abs().max() < grey["effect"].abs().max(),
+)
+glue(
+    largest=seeds.loc[largest, "effect"],
+    between=by_channels.get(3, np.nan) - by_channels.get(1, np.nan),
+    rank=seeds["rank"].median(),
+    most_colour=colour["effect"].abs().max(),
+    cifar100=seeds["effect"].get("cifar100", np.nan),
+    eurosat=seeds["effect"].get("eurosat", np.nan),
+)
+for key, channels in (("grey", 1), ("colour", 3)):
+    mean, low, high = mean_effect(channels)
+    glue(**{f"mean_{key}": mean, f"low_{key}": low, f"high_{key}": high})
+
+# %% [markdown]
+# ## On the same images
+#
+# Three channels instead of one change the accuracy by {glue:text}`mean_colour:+.3f` on colour
+# images (95 % interval {glue:text}`low_colour:+.3f` to {glue:text}`high_colour:+.3f`), and by
+# {glue:text}`mean_grey:+.3f` on grey ones ({glue:text}`low_grey:+.3f` to
+# {glue:text}`high_grey:+.3f`), where they bring nothing new. Between data sets, the study's CNNs
+# with three channels differ from those with one by {glue:text}`between:+.3f`. Among the factors of
+# the screen, the channels have a median rank of {glue:text}`rank:.0f`.
+#
+# **The control.** The largest effect is on MNIST ({glue:text}`largest:+.3f`), whose images are
+# grey: it cannot be colour. Three equal channels triple the steps that the first layer effectively
+# takes. And main effects in this design are free of interactions of two hyperparameters, not of
+# three. Beyond what interactions do are the effects on MNIST and Fashion-MNIST.
+#
+# **Colour** changes the accuracy by {glue:text}`most_colour:.3f` at most. That other seeds would
+# show an effect too is clear on CIFAR-100 ({glue:text}`cifar100:+.3f`) and EuroSAT
+# ({glue:text}`eurosat:+.3f`). That, not the pooled weight, is what the number of channels does to
+# these CNNs.
+#
+# ## Any division of the data sets
+#
+# How much would any division of the data sets into two kinds weigh? There are
+# {glue:text}`n_divisions` divisions into as many as have colour and as many as have not. That by
+# the channels has $W$ = {glue:text}`weight:+.4f` and rank {glue:text}`division_rank:.0f`;
+# {glue:text}`as_heavy` divisions, itself among them, weigh as much (exact p =
+# {glue:text}`p_heavy:.2g`), and the median rank of all is {glue:text}`median_rank:.0f`. The mean
+# accuracies of {glue:text}`as_apart` of them are as far apart (exact p = {glue:text}`p_apart:.2g`).
+# So this division stands out a little by its weight, and not by the accuracies. What does that, a
+# division cannot say: data sets of colour images have more in common than colour.
+
+# %%
+drawn = rows.sample(min(n_divided, len(rows)), random_state=random_state)
+columns = rankings.varied(rows)
+X, accuracies = design(drawn, columns), rows.groupby("dataset")["accuracy"].mean()
+colourful = frozenset(name for name in present if FACTS[name].channels == 3)
+
+
+def described(part):
+    """W and rank of a made-up hyperparameter, whether the data set is one of these, and how far
+    the mean accuracies of the two kinds are apart."""
+    made_up = X.assign(kind=drawn["dataset"].isin(part).astype(int))
+    W = NRReliefF(n_neighbors, sigma=sigma).fit(made_up, drawn["accuracy"]).weights_
+    among = accuracies.index.isin(part)
+    apart = abs(accuracies[among].mean() - accuracies[~among].mean())
+    return {"weight": W[-1], "rank": 1 + int((W[-1] < W).sum()), "apart": apart}
+
+
+# Each division once: where both kinds are as many, a kind and the others make the same one.
+divisions = [frozenset(part) for part in combinations(present, len(colourful))]
+if 2 * len(colourful) == len(present):
+    divisions = [part for part in divisions if present[0] in part]
+table = pd.DataFrame(map(described, divisions))
+by_colour = (colourful, frozenset(present) - colourful)
+own = table.iloc[next(n for n, part in enumerate(divisions) if part in by_colour)]
+as_much = {name: int((table[name] >= own[name]).sum()) for name in ("weight", "apart")}
+claim("the division by channels stands out by its weight", as_much["weight"] / len(table) < alpha)
+claim("it does not stand out by the accuracies", as_much["apart"] / len(table) >= alpha)
+glue(
+    n_divisions=len(table),
+    weight=own["weight"],
+    division_rank=own["rank"],
+    median_rank=table["rank"].median(),
+    as_heavy=as_much["weight"],
+    as_apart=as_much["apart"],
+    p_heavy=as_much["weight"] / len(table),
+    p_apart=as_much["apart"] / len(table),
+)

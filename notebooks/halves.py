@@ -1,0 +1,137 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Do data sets have rankings of their own?
+#
+# **Yes, by a little. A half of a data set's CNNs agrees better with its other half than with halves
+# of other data sets, by both methods.**
+#
+# Noisy rankings disagree even where the truth is the same. So the CNNs of each data set are dealt
+# into two random halves ({numref}`table-perdataset-halves`). If data sets did not differ, a half
+# would agree with its own other half no more than with halves of other data sets, which have as
+# many CNNs. This page is the appendix of {doc}`perdataset`.
+
+# %% tags=["parameters"]
+trials = "data/trials.parquet"  # the trained CNNs, one row each
+datasets: list[str] = []  # three or more, all if empty; choices: hia.datasets.NAMES
+sources = ["random"]  # how configurations were found; choices: hia.trials.SOURCES
+beside = ["random", "bohb"]  # of the second line of the table; choices: hia.trials.SOURCES
+n_neighbors = 30  # J of N-RReliefF, all the other CNNs at most; at least 1
+sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
+n_trees = 16  # trees of functional ANOVA on each data set; at least 1
+min_samples_leaf = 3  # the fewest CNNs in a leaf of them; at least 1
+n_repeats = 4  # random halves of each data set; at least 1
+random_state = 0  # seed of these and of the forests; at least 0
+
+# %%
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from hia.datasets import FACTS
+from hia.trials import load, select
+from hia_book import rankings
+from hia_book.claims import claim, glue, need
+from hia_book.figures import show_table, use_style
+
+use_style()
+SEARCHES = {"random": "random search", "bohb": "BOHB"}
+recorded = load(trials)
+rows = select(recorded, datasets, sources)
+present = [name for name in FACTS if name in set(rows["dataset"])]
+need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at least")
+
+
+def searched(names):
+    return " and ".join(word for name, word in SEARCHES.items() if name in (names or SEARCHES))
+
+
+MAIN, BESIDE = searched(sources), searched(beside)
+samples = {MAIN: rows, BESIDE: select(recorded, present, beside)}
+columns = [
+    name
+    for name in rankings.varied(rows)
+    if all(name in rankings.varied(own) for own in samples.values())
+]
+options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
+options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
+
+
+def of_halves(table):
+    """By method the mean tau of the halves of a data set with its own other half, and with halves
+    of others: (2, data sets)."""
+    rng = np.random.default_rng(random_state)
+    found = {method: np.zeros((2, len(present))) for method in rankings.METHODS}
+    for _ in range(n_repeats):
+        halves = []
+        for name in present:
+            own = table[table["dataset"] == name]
+            shuffled, middle = rng.permutation(len(own)), len(own) // 2
+            parts = shuffled[:middle], shuffled[middle:]
+            halves.append([own.iloc[np.sort(part)] for part in parts])
+        for method in rankings.METHODS:
+            first, second = (
+                [rankings.weigh(pair[k], columns, method, **options) for pair in halves]
+                for k in (0, 1)
+            )
+            tau = np.array([[stats.kendalltau(a, b).statistic for b in second] for a in first])
+            itself = np.diag(tau)
+            others = (tau.sum(axis=0) + tau.sum(axis=1) - 2 * itself) / (2 * (len(present) - 1))
+            found[method] += np.array([itself, others]) / n_repeats
+    return found
+
+
+halves_of = {sample: of_halves(own) for sample, own in samples.items()}
+compared = []
+for method, label in rankings.METHODS.items():
+    for sample, by_method in halves_of.items():
+        itself, others = by_method[method]
+        apart = itself - others
+        half = stats.t.ppf(0.975, len(apart) - 1) * stats.sem(apart)
+        compared.append(
+            {
+                "Method": label,
+                "CNNs of": sample,
+                "Own data set": itself.mean(),
+                "Other data sets": others.mean(),
+                "Difference": apart.mean(),
+                "95 % from": apart.mean() - half,
+                "to": apart.mean() + half,
+            }
+        )
+compared = pd.DataFrame(compared)
+show_table(
+    compared,
+    "table-perdataset-halves",
+    "Kendall's $\\tau$ between the rankings of two halves: of the same data set, and of two "
+    f"different ones; mean over {n_repeats} random divisions, and Student's interval over the data "
+    "sets for the difference.",
+    formats=dict.fromkeys(("Own data set", "Other data sets"), ".2f")
+    | dict.fromkeys(("Difference", "95 % from", "to"), "+.2f"),
+)
+
+# %%
+main = compared[compared["CNNs of"] == MAIN].set_index("Method")
+claim("by both methods the data sets have rankings of their own", (main["95 % from"] > 0).all())
+claim("the difference is small", (main["Difference"] < 0.1).all())
+claim(
+    "with BOHB's CNNs the difference is larger",
+    compared.loc[compared["CNNs of"] == BESIDE, "Difference"].min() > main["Difference"].max(),
+)
+for key, label in (("relief", "N-RReliefF"), ("anova", "functional ANOVA")):
+    one = main.loc[label]
+    glue(**{f"own_{key}": one["Own data set"], f"others_{key}": one["Other data sets"]})
+
+# %% [markdown]
+# By N-RReliefF half a data set agrees with its other half by a $\tau$ of
+# {glue:text}`own_relief:.2f`, and with halves of other data sets by {glue:text}`others_relief:.2f`.
+# By functional ANOVA it is {glue:text}`own_anova:.2f` and {glue:text}`others_anova:.2f`.
+#
+# With BOHB's CNNs the difference is larger, but that is no evidence. Both halves of a data set then
+# have CNNs of the same run of BOHB, which are alike, and halves of two data sets have not.

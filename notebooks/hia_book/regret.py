@@ -1,0 +1,227 @@
+"""What the recorded searches of `hia_book.tuning` say: regrets and losses, and their pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+from numpy.typing import NDArray
+
+from hia_book import tuning
+from hia_book.figures import WIDTH
+from hia_book.tuning import Floats
+
+_RESAMPLES = 2000
+
+# A ranking and how many of it are tuned.
+Arm = tuple[str, int]
+# The default of what is not tuned, and the kind of search.
+Setting = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A mean over data sets at numbers of trials (N,), with the limits of its 95 % interval."""
+
+    trials: NDArray[np.int64]
+    mean: Floats
+    low: Floats
+    high: Floats
+
+    def at(self, trials: int) -> tuple[float, float, float]:
+        """Mean and limits at a number of trials. Raises ValueError where it was not looked at."""
+        place = np.flatnonzero(self.trials == trials)
+        if not len(place):
+            raise ValueError(f"trials={trials} is none of {', '.join(map(str, self.trials))}")
+        return tuple(float(values[place[0]]) for values in (self.mean, self.low, self.high))  # type: ignore[return-value]
+
+
+def by_dataset(
+    found: pd.DataFrame,
+    default: str,
+    search: str,
+    ranking: str,
+    k: int,
+    epochs: str = tuning.LONGEST,
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Checkpoints (N,), and of each data set, by name, regrets and their standard errors (D, N).
+
+    As `regrets`.
+    """
+    chosen = _select(found, default, search, ranking, k, epochs)
+    best = chosen["best"].to_numpy()[:, None]
+    mean, error = (np.array(chosen[name].tolist(), dtype=float) for name in ("mean", "error"))
+    return np.array(chosen["trials"].iloc[0], dtype=np.int64), best - mean, error
+
+
+def regrets(
+    found: pd.DataFrame,
+    default: str,
+    search: str,
+    ranking: str,
+    k: int,
+    epochs: str = tuning.LONGEST,
+) -> Curve:
+    """Regret: how much accuracy is missing to the best known, mean over the data sets.
+
+    found: as `load` returns it. epochs: of which arm (`EPOCHS`). The interval is that of a
+    bootstrap over data sets and repetitions.
+    Raises ValueError where the table does not have it.
+    """
+    return _curve(*by_dataset(found, default, search, ranking, k, epochs))
+
+
+def losses(
+    found: pd.DataFrame,
+    default: str,
+    search: str,
+    ranking: str,
+    k: int,
+    epochs: str = tuning.LONGEST,
+    against: tuple[str, int] | None = None,
+) -> Curve:
+    """Regret minus that of tuning everything, by data set, then the mean; above 0, everything wins.
+
+    against: instead of everything, another ranking and k. As `regrets`.
+    """
+    trials, mean, error = by_dataset(found, default, search, ranking, k, epochs)
+    against = against or tuning.everything(epochs)
+    _, other, error_of_other = by_dataset(found, default, search, *against, epochs)
+    return _curve(trials, mean - other, np.hypot(error, error_of_other))
+
+
+def by_training(found: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
+    """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
+    minus that with the longest training for all, by data set, then the mean. As `losses`.
+    """
+    made = []
+    for epochs in (tuning.TUNED, tuning.LONGEST):
+        for arm in ((ranking, k), tuning.everything(epochs)):
+            made.append(by_dataset(found, default, search, *arm, epochs))
+    means = [mean for _, mean, _ in made]
+    errors = np.array([error for _, _, error in made])
+    apart = means[0] - means[1] - (means[2] - means[3])
+    return _curve(made[0][0], apart, np.sqrt((errors**2).sum(axis=0)))
+
+
+def _select(
+    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str
+) -> pd.DataFrame:
+    """The rows of a kind of searches, one per data set, sorted by it."""
+    wanted = {"epochs": epochs, "default": default, "search": search, "ranking": ranking, "k": k}
+    chosen = found[(found[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    if chosen.empty:
+        raise ValueError(f"the table has no searches with {wanted}")
+    return chosen.sort_values("dataset")
+
+
+def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
+    """Bootstrap over data sets; in each, the mean of resampled repetitions is normal with the
+    standard error."""
+    rng = np.random.default_rng(0)
+    count = len(mean)
+    drawn = rng.integers(count, size=(_RESAMPLES, count))
+    noise = rng.normal(size=(_RESAMPLES, count, 1))
+    means = (mean[drawn] + noise * error[drawn]).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    return Curve(trials, mean.mean(axis=0), low, high)
+
+
+def unreachable(
+    found: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = tuning.LONGEST
+) -> tuple[float, float, float]:
+    """What is missing to the best known however long one tunes, mean over data sets and interval.
+
+    As `regrets`; of `ceiling`.
+    """
+    chosen = _select(found, default, "random", ranking, k, epochs)
+    gap = (chosen["best"] - chosen["ceiling"]).to_numpy()[:, None]
+    return _curve(np.ones(1, dtype=np.int64), gap, np.zeros_like(gap)).at(1)
+
+
+def wins_from(curve: Curve, *, surely: bool = False) -> int | None:
+    """From how many trials on a loss stays above 0, None where it does not.
+
+    surely: not the mean but the lower limit of the interval.
+    """
+    above = (curve.low if surely else curve.mean) > 0
+    stays = np.logical_and.accumulate(above[::-1])[::-1]
+    return int(curve.trials[stays.argmax()]) if stays.any() else None
+
+
+def span(low: float, high: float) -> str:
+    """An interval of accuracies in signed percentage points, as tables have it."""
+    return f"{100 * low:+z.1f} to {100 * high:+z.1f}"
+
+
+def draw(
+    found: pd.DataFrame,
+    lines: Sequence[tuple[Arm, dict[str, Any]]],
+    settings: Sequence[Setting],
+    titles: Sequence[str],
+) -> tuple[Figure, pd.DataFrame]:
+    """A panel of regrets for each setting, with a line for each arm, and what is drawn.
+
+    lines: arms with the options of `Axes.plot`, `label` among them; a line of no colour is not
+    drawn. That over everything has its interval. The table: `trials`, `regret`, `low`, `high`,
+    `default`, `search`, `tuned` (the label).
+    """
+    figure, axes = plt.subplots(
+        1, len(settings), figsize=(WIDTH, 3.6), sharey=True, sharex=True, squeeze=False
+    )
+    drawn = []
+    for ax, (default, search), title in zip(axes.flat, settings, titles, strict=True):
+        for arm, style in lines:
+            curve = regrets(found, default, search, *arm)
+            if style.get("color") != "none":
+                ax.plot(curve.trials, 100 * curve.mean, markersize=4, markevery=4, **style)
+            if arm == tuning.everything():
+                ends = 100 * curve.low, 100 * curve.high
+                ax.fill_between(curve.trials, *ends, color=style["color"], alpha=0.15)
+            limits = {"regret": curve.mean, "low": curve.low, "high": curve.high}
+            drawn.append(
+                pd.DataFrame({"trials": curve.trials} | limits).assign(
+                    default=default, search=search, tuned=style["label"]
+                )
+            )
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xticks([1, 5, 20, 50, *([200] if curve.trials[-1] > 64 else [])])
+        ax.set_ylim(bottom=0)
+        ax.set_title(title, loc="left")
+        ax.grid()
+    figure.supxlabel("trials", fontsize=10.5)
+    figure.supylabel("regret, points of accuracy", fontsize=10.5)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    return figure, pd.concat(drawn)
+
+
+def answers(
+    found: pd.DataFrame, settings: Sequence[Setting], numbers: Sequence[int], sure: int
+) -> pd.DataFrame:
+    """Losses of tuning the first of N-RReliefF against tuning everything, in percentage points.
+
+    One row for each setting and number tuned; at each of some numbers of trials, with the interval
+    at one of them (sure), and from how many trials on everything stays ahead.
+    """
+    arms = [*(("nrrelieff", k) for k in tuning.TOP), tuning.everything(filters=False)]
+    rows = []
+    for default, search in settings:
+        for ranking, k in arms:
+            curve = losses(found, default, search, ranking, k)
+            row: dict[str, Any] = {"Default": tuning.SHORT[default]}
+            row["Tuned"] = f"first {k}" if ranking != tuning.ALL else f"all {k}"
+            for n in numbers:
+                mean, low, high = curve.at(n)
+                row[f"{n} trials"] = 100 * mean
+                if n == sure:
+                    row["95 %"] = span(low, high)
+            for name, surely in (("Ahead from", False), ("Clearly", True)):
+                row[name] = str(wins_from(curve, surely=surely) or "never")
+            rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,274 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Behind the weights
+#
+# **A CNN's thirty nearest neighbours hardly ever differ in a hyperparameter of two values, so its
+# weight is 0 whatever it does. With neighbours that the other hyperparameters find, all but one of
+# the weights are more than chance.**
+#
+# {numref}`table-neighbours` shows how often neighbours differ. {doc}`importance` has the weights
+# themselves, computed in the four ways that are named here.
+
+# %% tags=["parameters"]
+trials = "data/trials.parquet"  # the trained CNNs, one row each
+n_neighbors = 30  # J, neighbours of each CNN, the paper's value; at least 1
+sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
+n_permutations = 999  # of each hyperparameter, to tell its weight from chance; at least 1
+n_asked = 500  # CNNs whose neighbours are looked at; at least 1
+n_trees = 16  # trees of the forests; at least 1
+random_state = 0  # seed of these draws and of the forests; at least 0
+
+# %%
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.neighbors import NearestNeighbors
+
+from hia.ranking.fanova import FAnova, measure_options
+from hia.space import SPACE
+from hia.trials import design, load
+from hia_book import rankings, truth
+from hia_book.claims import claim, glue, need
+from hia_book.figures import show_table, use_style
+
+use_style()
+rows = load(trials)
+ways = rankings.ways(rows, n_neighbors, sigma)
+X, X_drawn = ways["Ours"].X, ways["Random search"].X
+drawn, columns = rows.loc[X_drawn.index], list(X)
+need(n_neighbors < len(drawn) < len(rows), f"{trials} needs CNNs of both searches")
+need(
+    Path("data/truth.parquet").is_file(),
+    "data/truth.parquet is missing; `python studies/record_truth.py` makes it",
+)
+many = ways["J = n/20"].relief.n_neighbors
+W = pd.DataFrame({name: way.weights() for name, way in ways.items()})
+
+
+def by_name(table):
+    """With the hyperparameters in a column of their own."""
+    return table.reset_index(drop=True).assign(
+        Hyperparameter=[f"`{name}`" for name in table.index]
+    )[["Hyperparameter", *table.columns]]
+
+
+def nearest(table, of, number):
+    """The nearest rows (m, number) of rows `of`, where *Ours* takes its distance."""
+    coded = {name: pd.factorize(table[name])[0] for name in table.select_dtypes(exclude="number")}
+    places = table.assign(**coded).to_numpy(dtype=float)
+    places = places / np.ptp(places, axis=0)
+    finder = NearestNeighbors().fit(places)
+    return finder.kneighbors(places[of], number + 1, return_distance=False)[:, 1:]
+
+
+few = [name for name in columns if drawn[name].nunique() <= 3]
+asked = np.random.default_rng(random_state).permutation(len(drawn))[:n_asked]
+near = nearest(X_drawn, asked, many)
+
+
+def differing(name, number):
+    """Share of the nearest so many neighbours that have another value."""
+    values = pd.factorize(drawn[name])[0]
+    return float(np.mean(values[near[:, :number]] != values[asked, None]))
+
+
+any_two = {name: 1 - (drawn[name].value_counts(normalize=True) ** 2).sum() for name in few}
+differ = pd.DataFrame(
+    {n: {name: differing(name, n) for name in few} for n in sorted({n_neighbors, many})}
+)
+shown = pd.DataFrame({"Values": drawn[few].nunique(), "Any two trials": any_two})
+shown = shown.join(differ.rename(columns="Nearest {:,}".format)).loc[few]
+show_table(
+    by_name(shown),
+    "table-neighbours",
+    "How often trials differ in the hyperparameters of two or three values: any two of them, and a "
+    f"trial and its nearest neighbours, by the distance of *Random search*, over {len(asked):,} "
+    "trials.",
+    dict.fromkeys(shown.columns[1:], ".1%"),
+)
+
+# %%
+fits, _ = truth.load(Path("data"))
+tau = truth.over_surfaces(fits, "tau_main")
+fixed, grown = tau["nrrelieff"].dropna(), tau["nrrelieff_growing"].dropna()
+most, peak = fixed.index.max(), fixed.idxmax()
+two = [name for name in few if drawn[name].nunique() == 2]
+frequent = differ.div(pd.Series(any_two), axis=0).mean()
+claim(
+    "the nearest thirty hardly ever differ in a hyperparameter of two values",
+    (differ.loc[two, n_neighbors] < 0.005).all(),
+)
+claim("more trials make thirty neighbours worse", fixed[peak] - fixed[most] > 0.05)
+claim("with many trials a growing number is nearer to the truth", grown[most] > fixed[most])
+glue(
+    n_few=len(few),
+    frequent=frequent[n_neighbors],
+    frequent_many=frequent[many],
+    n_neighbors=n_neighbors,
+    many=many,
+    peak=peak,
+    most=most,
+    fixed_peak=fixed[peak],
+    fixed_most=fixed[most],
+    grown_most=grown[most],
+)
+
+# %% [markdown]
+# ## Thirty neighbours
+#
+# What a neighbour tells about a hyperparameter it tells by differing in it. Among the nearest
+# {glue:text}`n_neighbors`, differences in these {glue:text}`n_few` hyperparameters are
+# {glue:text}`frequent:.0%` as frequent as between any two trials; among the nearest
+# {glue:text}`many`, {glue:text}`frequent_many:.0%`. The more trials there are, the nearer the
+# nearest thirty, and the fewer of them differ. A number that grows with the trials keeps them at
+# the same distance.
+#
+# Where the truth is known this can be measured ({doc}`methods`). With 30 neighbours N-RReliefF
+# agrees with the true order by {glue:text}`fixed_peak:.2f` from {glue:text}`peak:,d` trials, and by
+# {glue:text}`fixed_most:.2f` from {glue:text}`most:,d`: more trials make it worse. With $J$ = n/20
+# it is {glue:text}`grown_most:.2f`.
+#
+# ## What can be told from chance
+#
+# A hyperparameter without influence does not have a weight of 0. Where others matter, near CNNs
+# that differ in it are alike in these, and its $W$ lies below 0. What it has by chance is found by
+# permuting its values. Permuted values would find other neighbours, so those of this test are found
+# by the other hyperparameters ({numref}`table-importance-w`).
+
+# %%
+way = ways["Random search"]
+test = way.relief.permutation_test(way.X, way.accuracy, n_permutations, random_state=random_state)
+# Holm's: the smallest times their number, the next times one less, and never below one before.
+steps = test["p_value"].sort_values()
+adjusted = (steps * np.arange(len(steps), 0, -1)).cummax().clip(upper=1).reindex(columns)
+shown = W.rename(columns="W, {}".format).assign(
+    **{"By the others' neighbours": test["weight"], "p": test["p_value"], "p, Holm": adjusted}
+)
+show_table(
+    by_name(shown),
+    "table-importance-w",
+    "The weights $W$ of {eq}`eq-10` behind the shares, from -1 to 1, and a test on the CNNs of "
+    f"random search with {n_neighbors} neighbours that the other hyperparameters find: the weight, "
+    f"how often {n_permutations:,} permutations reach it ($p$), and the same with Holm's "
+    f"correction for {len(columns)} tests.",
+    dict.fromkeys([name for name in shown if not name.startswith("p")], "+.4f")
+    | dict.fromkeys(("p", "p, Holm"), ".3f"),
+)
+claim(
+    "all weights but that of `num_fc_units` are told from chance",
+    list(adjusted.index[adjusted > 0.05]) == ["num_fc_units"],
+)
+
+# %% [markdown]
+# All are told from chance but that of `num_fc_units`. To be told from chance is not to be large.
+# And `in_channel_num` stands for the data set, which differs in accuracy for other reasons than
+# colour ({doc}`channels`).
+#
+# ## What BOHB's CNNs do
+#
+# BOHB tries again what went well. Its CNNs stand close together and perform alike, because they
+# were chosen to. Whatever sets its cluster apart then seems to tell good from bad.
+#
+# Of the {glue:text}`n_neighbors` nearest neighbours of a CNN that BOHB chose,
+# {glue:text}`same_run:.0%` are of the same run of BOHB; of random neighbours it would be
+# {glue:text}`expected:.0%`. Without BOHB's CNNs $W$ falls most for `epoch`, `num_fc_units` and
+# `dropout_rate`; that of `epoch` from {glue:text}`epoch_ours:.4f` to {glue:text}`epoch_random:.4f`.
+# {numref}`table-mixed` shows what such trials do to a ranking where the truth is known.
+
+# %%
+chosen = np.flatnonzero(rows["source"] != "random")
+chosen = np.sort(np.random.default_rng(random_state).permutation(chosen)[:n_asked])
+run_of = (rows["dataset"] + " " + rows["source"]).to_numpy()
+same_run = np.mean(run_of[nearest(X, chosen, n_neighbors)] == run_of[chosen, None])
+fallen = (W["Ours"] - W["Random search"]).nlargest(3).index
+claim(
+    "without BOHB's CNNs, `epoch`, `num_fc_units` and `dropout_rate` lose most",
+    set(fallen) == {"epoch", "num_fc_units", "dropout_rate"},
+)
+raw = design(rows, columns, log=False)
+numbers = raw.select_dtypes("number").columns
+# Mean of (a - b)² over two random rows: twice the variance; of [a ≠ b]: how often it is 1.
+squared = {name: 2 * raw[name].var(ddof=0) for name in numbers}
+squared |= {
+    name: 1 - (raw[name].value_counts(normalize=True) ** 2).sum()
+    for name in raw.columns.difference(numbers)
+}
+part = pd.Series(squared) / sum(squared.values())
+large = ["num_fc_units", "batch_size"]
+claim("two hyperparameters are nearly all of the raw distance", part[large].sum() > 0.99)
+claim("by raw distances neither has a weight", (W.loc[large, "Raw"] <= 0).all())
+
+
+def explained(table):
+    """R² of a forest on CNNs that it has not seen, in 5-fold cross-validation."""
+    values = pd.get_dummies(design(table, columns), dtype=float)
+    folds = KFold(5, shuffle=True, random_state=random_state)
+    forest = RandomForestRegressor(n_trees, random_state=random_state)
+    return float(cross_val_score(forest, values, table["accuracy"], cv=folds, scoring="r2").mean())
+
+
+glue(
+    same_run=same_run,
+    expected=np.mean([np.mean(run_of == one) for one in run_of[chosen]]),
+    epoch_ours=W.loc["epoch", "Ours"],
+    epoch_random=W.loc["epoch", "Random search"],
+    part_large=part[large].sum(),
+    units_ours=W.loc["num_fc_units", "Ours"],
+    units_raw=W.loc["num_fc_units", "Raw"],
+    explained=explained(rows),
+    explained_drawn=explained(drawn),
+)
+
+# %% [markdown]
+# ## What raw distances do
+#
+# On raw values, columns of large numbers decide who is a neighbour. `num_fc_units` and `batch_size`
+# are {glue:text}`part_large:.2%` of the mean squared raw distance between two of our CNNs. So
+# neighbours hardly differ in these two, and their weights vanish: that of `num_fc_units` is
+# {glue:text}`units_raw:.4f`, where *Ours* has {glue:text}`units_ours:.4f`. Their low ranks in the
+# paper are no evidence that they are unimportant; {doc}`multiverse` tests whether they are.
+#
+# ## Without the data sets
+#
+# Most of what tells MNIST from CIFAR-100 is no hyperparameter. {numref}`table-importance-within`
+# takes, in place of the accuracy, its rank within the data set, from 0 to 1. By functional ANOVA
+# `in_channel_num` explains {glue:text}`before:.1%` of the accuracy and {glue:text}`after:.1%` of
+# this rank: what it explains is which data set it is.
+
+# %%
+place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
+measure = measure_options(SPACE, columns)
+shown = pd.DataFrame({"W": W["Random search"]})
+shown["W, in data sets"] = way.relief.fit(way.X, place).weights_
+for words, performance in (("ANOVA", drawn["accuracy"]), ("ANOVA, in data sets", place)):
+    forest = FAnova(n_trees, min_samples_leaf=3, random_state=random_state, **measure)
+    shown[words] = forest.fit(design(drawn, columns, log=False), performance).importances_
+show_table(
+    by_name(shown),
+    "table-importance-within",
+    f"Weights by the accuracy and by its rank in the data set, of {len(drawn):,} CNNs of random "
+    f"search: $W$ with {n_neighbors} neighbours, and `hia.ranking.fanova`, whose leaves have three "
+    "CNNs at least.",
+    dict.fromkeys(("W", "W, in data sets"), "+.4f")
+    | dict.fromkeys(("ANOVA", "ANOVA, in data sets"), ".4f"),
+)
+before, after = shown.loc["in_channel_num", ["ANOVA", "ANOVA, in data sets"]]
+claim("what `in_channel_num` explains is the data set", after < before / 2)
+glue(before=before, after=after)
+
+# %% [markdown]
+# ## How good the forests are
+#
+# What a forest says of hyperparameters is worth no more than its predictions. A random forest of
+# {numref}`table-4`'s size explains {glue:text}`explained:.0%` of the variance of accuracies that it
+# has not seen, and {glue:text}`explained_drawn:.0%` of those of random search.
