@@ -192,10 +192,7 @@ def test_missing_filters_are_left_out_and_sorted_last(page: Page) -> None:
     for order in (ROWS["num_filters_3"].max(), ROWS["num_filters_3"].min()):
         head.click()
         assert column(page, "num_filters_3")[0] == str(order)
-    # Few enough to turn all pages.
-    for name, value in (("dataset", "usps"), ("source", "bohb"), ("batch_size", 32)):
-        tick(page, name, *sorted(set(ROWS[name]) - {value}))
-    assert 20 < counted(page) < 200
+    tick(page, "dataset", *sorted(set(ROWS["dataset"]) - {"usps"}))  # few enough to turn all pages
     while page.get_by_role("button", name="next").is_enabled():
         page.get_by_role("button", name="next").click()
     assert set(column(page, "num_filters_3")) == {""}
