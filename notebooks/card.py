@@ -200,6 +200,8 @@ def allowed(name):
 def content(name):
     """What is in the file: the values where they are few, else the ends."""
     values = table[name].dropna()
+    if values.empty:
+        return "missing in all"
     distinct = sorted(values.map(len if name == "accuracy_per_epoch" else lambda one: one).unique())
     if name == "accuracy_per_epoch":
         shown = f"lists of {distinct[0]} to {distinct[-1]}"

@@ -263,9 +263,8 @@ glue(
 
 # %% [markdown]
 # Interactions move an effect by {glue:text}`gap:.3f` (root mean square), seeds by
-# {glue:text}`by_seeds:.3f`. The ratio is {glue:text}`ratio_low:.1f` to {glue:text}`ratio_high:.1f`
-# on the data sets. So repeating {glue:text}`half` trainings would not help: what is wrong with
-# their effects is not noise.
+# {glue:text}`by_seeds:.3f`; the ratio is {glue:text}`ratio_low:.1f` to {glue:text}`ratio_high:.1f`
+# on the data sets. So repeating {glue:text}`half` trainings would not help.
 #
 # `num_fc_units` has an effect of {glue:text}`units_first:+.3f` in the first half,
 # {glue:text}`units_second:+.3f` in the second and {glue:text}`units_both:+.3f` in both. The signs
@@ -333,9 +332,9 @@ glue(
 #
 # ## Against the study
 #
-# The study has many more configurations, at all values. Its forests, fitted for functional ANOVA,
-# also give a *step*: their own difference between the screen's two levels, averaged over all else.
-# A screen without noise and interactions of three, in all of the space, would find that.
+# The study has many more configurations, at all values. The forests of functional ANOVA also give a
+# *step*, their own difference between the two levels: what a screen would find without noise and
+# interactions of three.
 
 # %%
 of_study = {name: rows for name, rows in study.groupby("dataset") if name in names}
@@ -511,8 +510,8 @@ show_figure(
 #
 # ## What two levels do not see
 #
-# An effect is the slope of a line through two points. {numref}`fig-pb-curves` has these points on
-# the study's curves, for the hyperparameters with more than two values.
+# An effect is the slope of a line through two points. {numref}`fig-pb-curves` has them on the
+# study's curves.
 
 # %%
 of_values = {
@@ -612,14 +611,10 @@ glue(tau_12=taus[0], tau_24=taus[1], tau_72=taus[2])
 #
 # ## What 24 trainings can tell
 #
-# - **Large main effects** between two stated levels, with their direction, before any study.
-# - **What a study cannot vary**: here each data set is trained with one channel and with three
+# - **Large main effects** between two levels, with their direction, before any study.
+# - **What a study cannot vary**: each data set is trained with one channel and with three
 #   ({doc}`channels`).
-# - Not **curvature**, nor **interactions**: with the fold-over these leave the effects alone, but
-#   are not estimated ({doc}`joint` has them).
-# - Not the order of **small effects**.
-# - Nothing beyond the **levels**: others would have other effects. For a study the range plays this
-#   part.
+# - Not **curvature**, **interactions** ({doc}`joint`) or the order of **small effects**.
+# - Nothing beyond the **levels**: others would have other effects.
 #
-# A mean effect is in units of accuracy, so data sets whose accuracies differ more weigh more in it.
-# In the sum of ranks all weigh the same.
+# In a mean effect data sets whose accuracies differ more weigh more, in a sum of ranks all alike.

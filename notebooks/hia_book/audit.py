@@ -64,8 +64,7 @@ class Paper:
 
     def weights(self, number: int) -> pd.Series:
         """The weights of Table 3, 4, 6 or 7 by hyperparameter."""
-        table = self.tables[number]
-        return table.set_index("hyperparameter")["weight"]
+        return self.tables[number].set_index("hyperparameter")["weight"]
 
     def named(self, claim: str) -> list[str]:
         """The words of a claim that lists several."""
@@ -88,19 +87,12 @@ class Check:
 
 def load(folder: Path = published.FOLDER) -> Paper:
     """All that the paper prints. Raises FileNotFoundError where a file is missing."""
-    path = folder / "claims.csv"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is missing: run in the root of the repository, or give its folder"
-        )
-    claims = pd.read_csv(path, dtype=str).set_index("name")["value"]
+    tables = {number: published.table(number, folder) for number in range(1, 8)}
     names = pd.read_csv(folder / "values.csv")["name"]
-    return Paper(
-        tables={number: published.table(number, folder) for number in range(1, 8)},
-        figure2=published.figure2(folder),
-        numbers={name: published.value(name, folder) for name in names},
-        claims={str(name): str(value) for name, value in claims.items()},
-    )
+    numbers = {name: published.value(name, folder) for name in names}
+    claims = pd.read_csv(folder / "claims.csv", dtype=str).set_index("name")["value"]
+    texts = {str(name): str(text) for name, text in claims.items()}
+    return Paper(tables, published.figure2(folder), numbers, texts)
 
 
 def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
@@ -108,10 +100,9 @@ def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
 
     facts: of the data sets, as `hia.datasets.table2` returns them.
     """
-    known = facts.set_index("name")
-    answers = []
+    by_name, answers = facts.set_index("name"), []
     for where, about, otherwise, bears, compare in _CHECKS:
-        printed, found, right = compare(paper, known)
+        printed, found, right = compare(paper, by_name)
         status = AGREES if right else otherwise
         answers.append(Check(where, about, str(printed), str(found), status, bears))
     return answers
@@ -141,18 +132,13 @@ def labels(pairs: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
     `right`, whether it is the one in print.
     """
     computed = equation11(weights)
-    rows = []
-    for row in pairs.to_dict("records"):
-        gap = (computed["weight"] - row["weight"]).abs()
-        nearest = computed.loc[gap.idxmin()]
-        found = nearest if gap.min() <= 2 * ROUNDING else pd.Series(dtype=object)
-        names = {found.get("first"), found.get("second")}
-        rows.append(
-            {name: row[name] for name in ("rank", "weight", "first", "second")}
-            | {f"found_{name}": found.get(name) for name in ("first", "second", "weight")}
-            | {"right": names == {row["first"], row["second"]}}
-        )
-    return pd.DataFrame(rows)
+    gaps = np.abs(pairs["weight"].to_numpy()[:, None] - computed["weight"].to_numpy())
+    found = computed.loc[gaps.argmin(axis=1)].add_prefix("found_").astype(object)
+    found.loc[gaps.min(axis=1) > 2 * ROUNDING] = None
+    printed = pairs[["rank", "weight", "first", "second"]]
+    labelled = printed.join(found.set_axis(pairs.index))
+    names = labelled[["first", "second", "found_first", "found_second"]].to_numpy()
+    return labelled.assign(right=[{a, b} == {c, d} for a, b, c, d in names])
 
 
 def implied_sd(weights: pd.Series, reliability: float) -> float:
@@ -200,25 +186,24 @@ def raw_distance_parts(names: Sequence[str] = space.HYPERPARAMETERS) -> pd.Serie
     1's space, as `hia.space` reads it; a category counts 1 where two differ. The share of each
     hyperparameter, largest first.
     """
-    squared = {}
-    for name in names:
-        row = space.SPACE[name]
-        if row.kind == "categorical":
-            squared[name] = 1 - 1 / len(row.choices or ())
-        elif row.choices is not None or row.kind == "integer":
-            low, high = row.bounds
-            numbers = row.choices or range(int(low), int(high) + 1)
-            squared[name] = 2 * float(np.var([float(number) for number in numbers]))
-        elif row.log:
-            low, high = row.bounds
-            width = math.log(high / low)
-            mean, square = (high - low) / width, (high**2 - low**2) / (2 * width)
-            squared[name] = 2 * (square - mean**2)
-        else:
-            low, high = row.bounds
-            squared[name] = (high - low) ** 2 / 6
-    parts = pd.Series(squared)
+    parts = pd.Series({name: _mean_square(space.SPACE[name]) for name in names})
     return (parts / parts.sum()).sort_values(ascending=False)
+
+
+def _mean_square(row: space.Hyperparameter) -> float:
+    """Of the difference between two random values."""
+    if row.kind == "categorical":
+        return 1 - 1 / len(row.choices or ())
+    low, high = row.bounds
+    if row.choices is not None or row.kind == "integer":
+        return 2 * float(
+            np.var([float(one) for one in row.choices or range(int(low), int(high) + 1)])
+        )
+    if row.log:
+        width = math.log(high / low)
+        mean, square = (high - low) / width, (high**2 - low**2) / (2 * width)
+        return 2 * (square - mean**2)
+    return (high - low) ** 2 / 6
 
 
 def runs_out(size: int, layers: int, kernel: int, stride: int, padding: int) -> bool:
@@ -241,21 +226,13 @@ def structures(sizes: Mapping[str, int]) -> pd.DataFrame:
     layers, kernel, stride and padding) and `impossible`.
     """
     names = ("num_conv_layers", "kernel", "stride", "padding")
-    ranges = [
-        range(int(space.SPACE[n].bounds[0]), int(space.SPACE[n].bounds[1]) + 1) for n in names
+    bounds = [space.SPACE[name].bounds for name in names]
+    every = list(product(*(range(int(low), int(high) + 1) for low, high in bounds)))
+    rows = [
+        (name, size, len(every), sum(runs_out(size, *one) for one in every))
+        for name, size in sizes.items()
     ]
-    every = list(product(*ranges))
-    return pd.DataFrame(
-        [
-            {
-                "dataset": name,
-                "size": size,
-                "structures": len(every),
-                "impossible": sum(runs_out(size, *one) for one in every),
-            }
-            for name, size in sizes.items()
-        ]
-    )
+    return pd.DataFrame(rows, columns=["dataset", "size", "structures", "impossible"])
 
 
 # --- the checks ----------------------------------------------------------------------------------
@@ -326,8 +303,8 @@ def _ranked(paper: Paper, facts: pd.DataFrame) -> _Answer:
     ranked = set(paper.tables[3]["hyperparameter"])
     searched = set(paper.tables[1]["hyperparameter"]) - set(space.FILTERS)
     claimed = int(paper.claims["hyperparameters"])
-    numbers = f"{len(searched)} in Table 1, {len(ranked)} in Table 3"
-    return f"{claimed} in the text", numbers, searched == ranked and len(ranked) == claimed
+    found = f"{len(searched)} in Table 1, {len(ranked)} in Table 3"
+    return f"{claimed} in the text", found, searched == ranked and len(ranked) == claimed
 
 
 def _printed_facts(paper: Paper, facts: pd.DataFrame) -> pd.DataFrame:

@@ -26,7 +26,7 @@ Williamson, J.: Hadamard's determinant theorem and the sum of four squares. Duke
 
 import itertools
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -199,17 +199,11 @@ def code(table: pd.DataFrame) -> pd.DataFrame:
 # --- the analysis --------------------------------------------------------------------------------
 
 
-def effects(
-    design: ArrayLike,
-    responses: ArrayLike,
-    names: Sequence[Hashable] | None = None,
-    error: str | None = None,
-) -> pd.DataFrame:
+def effects(design: ArrayLike, responses: ArrayLike, error: str | None = None) -> pd.DataFrame:
     """Main effects of a two-level design with their standard errors.
 
     design: (runs, k) of +1 and -1 with orthogonal, balanced columns, as `design` gives.
     responses: accuracy of each run, (runs,), or (runs, replicates) trained with different seeds.
-    names: of the factors; by default those of a DataFrame's columns, else 0 to k - 1.
     error: where the standard error comes from.
         "replicates": the spread of a run's replicates. It says how far the effect would move with
         other seeds. Runs may differ in spread (a network that learns nothing has none): degrees
@@ -220,7 +214,8 @@ def effects(
         the interactions.
         None: "replicates" where there are any, else "contrasts".
 
-    Returns one row per factor, in the design's order, index `hyperparameter`:
+    Returns one row per factor, in the design's order, index `hyperparameter`: the columns of a
+    DataFrame, else 0 to k - 1.
     `effect`: mean response at +1 minus mean response at -1.
     `se`, `df`, `t`, `p`: standard error, its degrees of freedom, effect / se, two-sided p-value.
     `low`, `high`: the 95 % interval of the effect.
@@ -234,8 +229,6 @@ def effects(
     signs = _signs(design)
     runs, k = signs.shape
     _check_orthogonal(signs)
-    if names is None:
-        names = list(design.columns) if isinstance(design, pd.DataFrame) else list(range(k))
     y = np.asarray(responses, dtype=float)
     y = y[:, None] if y.ndim == 1 else y
     if y.ndim != 2 or len(y) != runs or not y.shape[1]:
@@ -243,8 +236,6 @@ def effects(
     if not np.isfinite(y).all():
         row = int(np.flatnonzero(~np.isfinite(y).all(axis=1))[0])
         raise ValueError(f"responses, run {row}: {y[row]} has a value that is missing or infinite")
-    if len(names) != k:
-        raise ValueError(f"{len(names)} names for {k} factors")
     y, exponent = in_unit(y)
     # Rounding must not look like an effect, nor like doubt about one.
     scale = float(np.abs(y).max())
@@ -254,14 +245,14 @@ def effects(
     se, df = _standard_error(means, effect, variances, y.shape[1], error)
     between = float((means**2).sum())
     explained = runs / 4 * effect**2
-    result = _tested(pd.DataFrame({"effect": effect}, index=pd.Index(list(names))), se, df)
+    result = _tested(pd.DataFrame({"effect": effect}, index=_names(design, k)), se, df)
     result["share"] = _shares(np.abs(effect))
     result["variance"] = explained / between if between > 0 else 0.0
     result["rank"] = _ranks(effect)
     with_unit = ["effect", "se", "low", "high"]
     with np.errstate(over="ignore"):  # the interval of effects of 1e308 has infinite ends
         result[with_unit] = np.ldexp(result[with_unit], exponent)
-    return result.rename_axis("hyperparameter")
+    return result
 
 
 def aliases(design: ArrayLike) -> pd.DataFrame:
@@ -276,15 +267,16 @@ def aliases(design: ArrayLike) -> pd.DataFrame:
     """
     signs = _signs(design)
     _check_orthogonal(signs)
-    names = list(design.columns) if isinstance(design, pd.DataFrame) else range(signs.shape[1])
+    names = _names(design, signs.shape[1])
     first, second = np.triu_indices(signs.shape[1], 1)
     parts = signs.T @ (signs[:, first] * signs[:, second]) / len(signs)
-    pairs = [(names[a], names[b]) for a, b in zip(first, second, strict=True)]
-    return pd.DataFrame(
-        parts,
-        index=pd.Index(names, name="hyperparameter"),
-        columns=pd.MultiIndex.from_tuples(pairs, names=["first", "second"]),
-    )
+    pairs = pd.MultiIndex.from_arrays([names[first], names[second]], names=["first", "second"])
+    return pd.DataFrame(parts, index=names, columns=pairs)
+
+
+def _names(design: ArrayLike, k: int) -> pd.Index:
+    names = design.columns if isinstance(design, pd.DataFrame) else range(k)
+    return pd.Index(list(names), name="hyperparameter")
 
 
 def screen(table: pd.DataFrame, error: str | None = None) -> pd.DataFrame:

@@ -20,7 +20,7 @@ recorded study: its main shares are exact, its totals are estimated to a stated 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,6 @@ Shape = Callable[[Floats], Floats]
 
 TARGET = "y"
 STUDY = "study"
-STUDY_TEXT = "a forest fitted to the recorded trainings, whose accuracy it predicts"
 # Of the forest that stands for the study. Leaves of one trial would repeat each trial's noise.
 _TREES = 64
 _LEAF = 5
@@ -46,29 +45,18 @@ _POINTS = 32
 _DECIMALS = 12
 
 
-class Response(Protocol):
-    """A function on a space, and its Sobol' indices."""
-
-    def __call__(self, X: pd.DataFrame) -> Floats:
-        """Values (n,) of complete rows (n, K)."""
-
-    def indices(self) -> pd.DataFrame:
-        """See `Surface.truth`."""
-
-
 @dataclass(frozen=True)
 class Surface:
     """A response surface, and what is peculiar to the trials drawn from it.
 
-    text: what it is, for people. noise: standard deviation of what is added to the values of the
-    response. only_where: hyperparameter -> (another, its values where the first exists). copies:
+    response: values (n,) of complete rows (n, K). noise: standard deviation of what is added to
+    them. only_where: hyperparameter -> (another, its values where the first exists). copies:
     hyperparameter -> (another, share of the trials in which it has the same value).
     """
 
     name: str
-    text: str
     columns: tuple[Hyperparameter, ...]
-    response: Response
+    response: "Products | _Fitted"
     noise: float = 0.0
     only_where: Mapping[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict)
     copies: Mapping[str, tuple[str, float]] = field(default_factory=dict)
@@ -229,93 +217,75 @@ def standard(column: Hyperparameter, shape: Shape) -> Shape:
     return lambda u: (shape(u) - mean) / deviation
 
 
-class _Sum:
-    """A `Products` of variance 1 that is made of parts with stated shares of it."""
-
-    def __init__(self, columns: Sequence[Hyperparameter]) -> None:
-        self.columns = {column.name: column for column in columns}
-        self.terms: list[tuple[float, Mapping[str, Shape]]] = []
-
-    def add(self, share: float, **shapes: Shape) -> "_Sum":
-        """A part of all of these together, and of no fewer."""
-        made = {name: standard(self.columns[name], shape) for name, shape in shapes.items()}
-        self.terms.append((np.sqrt(share), made))
-        return self
-
-    def where(self, share: float, name: str, having: tuple[Any, ...], **shapes: Shape) -> "_Sum":
-        """A part of these where `name` has one of some values, 0 elsewhere."""
-        choices = _choices(self.columns[name])
-        assert choices is not None
-        inside = [float(choice in having) for choice in choices]
-        self.add(share / float(np.mean(inside)), **shapes)
-        coefficient, made = self.terms.pop()
-        self.terms.append((coefficient, {name: by_choice(*inside), **made}))
-        return self
-
-    def done(self) -> Products:
-        return Products(tuple(self.columns.values()), tuple(self.terms))
+def _sum(columns: Sequence[Hyperparameter], *parts: tuple[float, Mapping[str, Shape]]) -> Products:
+    """Of variance 1, made of parts: each has a stated share of it, which belongs to all of its
+    hyperparameters together and to no fewer."""
+    by_name = {column.name: column for column in columns}
+    terms = [
+        (np.sqrt(share), {name: standard(by_name[name], shape) for name, shape in shapes.items()})
+        for share, shapes in parts
+    ]
+    return Products(tuple(columns), tuple(terms))
 
 
 def synthetic() -> dict[str, Surface]:
     """The surfaces that are made up, by name. Their variance is 1."""
-    table1 = TABLE1
-    additive = _additive(table1)
-    lr = next(column for column in table1 if column.name == "lr")
-    with_copy = (*table1, replace(lr, name="lr_copy", origin="declared"))
+    lr = replace(SPACE["lr"], name="lr_copy", origin="declared")
+    with_copy = (*TABLE1, lr)
     made = [
-        Surface("additive", "each of the eleven works on its own", table1, additive),
-        Surface(
-            "interactions",
-            "more than half of the variance belongs to pairs and a triple; two that matter have no "
-            "effect alone",
-            table1,
-            _interactions(table1),
-        ),
-        Surface(
-            "product",
-            "a product of eleven functions, in which one bad value spoils all",
-            table1,
-            _product(table1),
-        ),
+        Surface("additive", TABLE1, _additive()),
+        Surface("interactions", TABLE1, _interactions()),
+        Surface("product", TABLE1, _product()),
         _conditional(),
-        Surface(
-            "noise", "as additive, and half of the variance is noise", table1, additive, noise=1.0
-        ),
+        Surface("noise", TABLE1, _additive(), noise=1.0),
         Surface(
             "copy",
-            "as additive, and a twelfth without influence that has the value of lr in four of five "
-            "trials",
             with_copy,
-            Products(with_copy, additive.terms),
+            Products(with_copy, _additive().terms),
             copies={"lr_copy": ("lr", 0.8)},
         ),
     ]
     return {surface.name: surface for surface in made}
 
 
-def _additive(columns: Sequence[Hyperparameter]) -> Products:
+def _additive() -> Products:
     """`in_channel_num` has no influence."""
-    f = _Sum(columns)
-    f.add(0.30, lr=hump(0.7)).add(0.22, num_conv_layers=saturating)
-    f.add(0.16, dropout_rate=hump(0.2)).add(0.11, optimizer=by_choice(1, 0))
-    f.add(0.08, epoch=saturating).add(0.05, batch_size=hump(0)).add(0.035, num_fc_units=rising)
-    f.add(0.025, kernel=rising).add(0.012, stride=rising).add(0.008, padding=rising)
-    return f.done()
+    return _sum(
+        TABLE1,
+        (0.30, {"lr": hump(0.7)}),
+        (0.22, {"num_conv_layers": saturating}),
+        (0.16, {"dropout_rate": hump(0.2)}),
+        (0.11, {"optimizer": by_choice(1, 0)}),
+        (0.08, {"epoch": saturating}),
+        (0.05, {"batch_size": hump(0)}),
+        (0.035, {"num_fc_units": rising}),
+        (0.025, {"kernel": rising}),
+        (0.012, {"stride": rising}),
+        (0.008, {"padding": rising}),
+    )
 
 
-def _interactions(columns: Sequence[Hyperparameter]) -> Products:
+def _interactions() -> Products:
     """`stride` and `kernel` matter together only, `in_channel_num` not at all."""
-    f = _Sum(columns)
-    f.add(0.16, lr=hump(0.6)).add(0.11, num_conv_layers=rising).add(0.07, dropout_rate=hump(0.2))
-    f.add(0.04, epoch=saturating).add(0.035, optimizer=by_choice(1, 0))
-    f.add(0.02, num_fc_units=rising).add(0.01, batch_size=rising).add(0.005, padding=rising)
-    f.add(0.18, lr=rising, optimizer=by_choice(1, 0)).add(0.15, stride=rising, kernel=rising)
-    f.add(0.10, num_conv_layers=rising, epoch=rising).add(0.07, lr=rising, batch_size=rising)
-    f.add(0.05, dropout_rate=rising, num_fc_units=rising, epoch=rising)
-    return f.done()
+    return _sum(
+        TABLE1,
+        (0.16, {"lr": hump(0.6)}),
+        (0.11, {"num_conv_layers": rising}),
+        (0.07, {"dropout_rate": hump(0.2)}),
+        (0.04, {"epoch": saturating}),
+        (0.035, {"optimizer": by_choice(1, 0)}),
+        (0.02, {"num_fc_units": rising}),
+        (0.01, {"batch_size": rising}),
+        (0.005, {"padding": rising}),
+        (0.18, {"lr": rising, "optimizer": by_choice(1, 0)}),
+        (0.15, {"stride": rising, "kernel": rising}),
+        (0.10, {"num_conv_layers": rising, "epoch": rising}),
+        (0.07, {"lr": rising, "batch_size": rising}),
+        (0.05, {"dropout_rate": rising, "num_fc_units": rising, "epoch": rising}),
+    )
 
 
-def _product(columns: Sequence[Hyperparameter]) -> Products:
+def _product() -> Products:
     """Π (1 + a_i g_i) with g_i of mean 0 and variance 1: the variance is Π (1 + a_i²) - 1."""
     strengths: dict[str, tuple[float, Shape]] = {
         "lr": (1.0, hump(0.6)),
@@ -329,48 +299,56 @@ def _product(columns: Sequence[Hyperparameter]) -> Products:
         "num_fc_units": (0.1, rising),
         "padding": (0.05, rising),
     }
-    by_name = {column.name: column for column in columns}
 
     def factor(name: str, strength: float, shape: Shape) -> Shape:
-        centred = standard(by_name[name], shape)
+        centred = standard(SPACE[name], shape)
         return lambda u: 1 + strength * centred(u)
 
     variance = np.prod([1 + a**2 for a, _ in strengths.values()]) - 1
     shapes = {name: factor(name, *how) for name, how in strengths.items()}
-    return Products(tuple(columns), ((1 / float(np.sqrt(variance)), shapes),))
+    return Products(TABLE1, ((1 / float(np.sqrt(variance)), shapes),))
 
 
 def _conditional() -> Surface:
     """Filters of layers that may not be there, momentum for one optimizer, and categories."""
+    optimizers = ("Adam", "RMSprop", "SGD", "Adagrad")
+    activations = ("ReLU", "tanh", "GELU", "sigmoid", "ELU")
     columns = (
         *(SPACE[name] for name in ("num_conv_layers", *FILTERS)),
-        Hyperparameter("optimizer", "categorical", choices=("Adam", "RMSprop", "SGD", "Adagrad")),
+        Hyperparameter("optimizer", "categorical", choices=optimizers),
         Hyperparameter("momentum", "float", 0.0, 0.99),
         *(SPACE[name] for name in ("lr", "dropout_rate")),
-        Hyperparameter(
-            "activation", "categorical", choices=("ReLU", "tanh", "GELU", "sigmoid", "ELU")
-        ),
+        Hyperparameter("activation", "categorical", choices=activations),
         *(SPACE[name] for name in ("batch_size", "num_fc_units")),
     )
-    f = _Sum(columns)
-    f.add(0.24, lr=hump(0.6)).add(0.16, optimizer=by_choice(3, 2, 0, 1))
-    f.add(0.10, activation=by_choice(3, 1, 4, 0, 2.5)).add(0.08, num_conv_layers=saturating)
-    f.add(0.05, dropout_rate=hump(0.2)).add(0.03, num_filters_1=saturating)
-    f.add(0.01, batch_size=hump(0))
-    f.where(0.15, "optimizer", ("SGD",), momentum=hump(0.9))
-    f.where(0.11, "num_conv_layers", (3,), num_filters_3=rising)
-    f.where(0.07, "num_conv_layers", (2, 3), num_filters_2=rising)
-    return Surface(
-        "conditional",
-        "filters of layers and a momentum that not all trials have, and categories",
+    everywhere = _sum(
         columns,
-        f.done(),
-        only_where={
-            "num_filters_2": ("num_conv_layers", (2, 3)),
-            "num_filters_3": ("num_conv_layers", (3,)),
-            "momentum": ("optimizer", ("SGD",)),
-        },
+        (0.24, {"lr": hump(0.6)}),
+        (0.16, {"optimizer": by_choice(3, 2, 0, 1)}),
+        (0.10, {"activation": by_choice(3, 1, 4, 0, 2.5)}),
+        (0.08, {"num_conv_layers": saturating}),
+        (0.05, {"dropout_rate": hump(0.2)}),
+        (0.03, {"num_filters_1": saturating}),
+        (0.01, {"batch_size": hump(0)}),
     )
+    only_where = {
+        "momentum": ("optimizer", ("SGD",)),
+        "num_filters_3": ("num_conv_layers", (3,)),
+        "num_filters_2": ("num_conv_layers", (2, 3)),
+    }
+    by_name = {column.name: column for column in columns}
+    terms = list(everywhere.terms)
+    for share, name, shape in (
+        (0.15, "momentum", hump(0.9)),
+        (0.11, "num_filters_3", rising),
+        (0.07, "num_filters_2", rising),
+    ):
+        other, having = only_where[name]
+        inside = [float(choice in having) for choice in _choices(by_name[other]) or ()]
+        shapes = {other: by_choice(*inside), name: standard(by_name[name], shape)}
+        terms.append((np.sqrt(share / float(np.mean(inside))), shapes))
+    response = Products(columns, tuple(terms))
+    return Surface("conditional", columns, response, only_where=only_where)
 
 
 # --- the recorded study --------------------------------------------------------------------------
@@ -432,13 +410,10 @@ def of_study(trials: pd.DataFrame, *, points: int = 4096, replicates: int = 16) 
 
     trials: as `hia.trials.load` returns it. points, replicates: see `jansen`.
     """
-    columns = TABLE1
-    names = [column.name for column in columns]
-    forest = _Forest(
-        _TREES, _LEAF, **measure_options(SPACE, names), random_state=0
-    ).fit(trials[names], trials["accuracy"])  # fmt: skip
-    response = _Fitted(columns, forest, points, replicates)
-    return Surface(STUDY, STUDY_TEXT, columns, response)
+    names = [column.name for column in TABLE1]
+    forest = _Forest(_TREES, _LEAF, **measure_options(SPACE, names), random_state=0)
+    forest.fit(trials[names], trials["accuracy"])
+    return Surface(STUDY, TABLE1, _Fitted(TABLE1, forest, points, replicates))
 
 
 def jansen(

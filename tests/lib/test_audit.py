@@ -282,5 +282,5 @@ def test_running_out_of_pixels_as_the_network_does(size: int) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"claims\.csv is missing: run in the root"):
+    with pytest.raises(FileNotFoundError, match=r"csv is missing: run in the root"):
         audit.load(tmp_path)

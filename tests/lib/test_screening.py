@@ -18,7 +18,6 @@ from hia_book.screening import (
     configs,
     design,
     effects,
-    hadamard,
     levels,
     pooled,
     rank_sum,
@@ -71,30 +70,6 @@ def test_designs_are_those_that_plackett_and_burman_printed(runs, row):
     np.testing.assert_array_equal(ours[0], signs)
 
 
-@pytest.mark.parametrize("order", [2, 4, 12, 28, 36, 40, 52, 76, 88, 92, 100, 108, 112])
-def test_hadamard_matrices_from_every_construction(order):
-    """Paley's, Williamson's and doubling."""
-    matrix = hadamard(order).astype(int)
-    np.testing.assert_array_equal(matrix @ matrix.T, order * np.eye(order, dtype=int))
-    assert (matrix[:, 0] == 1).all()
-
-
-@pytest.mark.parametrize("n", [7, 9, 13, 19, 23, 25])
-def test_williamsons_matrices_are_of_four_symmetric_circulants(n):
-    first = hadamard(4 * n)[0].astype(int).reshape(4, n)
-    total = 0
-    for row in first:
-        circulant = np.array([np.roll(row, shift) for shift in range(n)])
-        np.testing.assert_array_equal(circulant, circulant.T)
-        total = total + circulant @ circulant
-    np.testing.assert_array_equal(total, 4 * n * np.eye(n))
-
-
-def test_an_order_that_no_construction_reaches():
-    assert hadamard(116) is None
-    assert {len(design(n, fold_over=False)) for n in range(112, 120)} == {120}
-
-
 def test_the_recorded_runs_are_those_of_the_design():
     table = records.load("screening", ROOT / "data" / "screening.parquet")
     for _, rows in table.groupby("dataset"):
@@ -113,14 +88,6 @@ def test_folded_over_main_effects_are_free_of_two_factor_interactions(n):
     runs = design(n).astype(int)
     for one, other in itertools.combinations(range(n), 2):
         assert not (runs.T @ (runs[:, one] * runs[:, other])).any()
-
-
-def test_not_folded_each_main_effect_is_mixed_with_a_third_of_interactions():
-    runs = design(11, fold_over=False).astype(int)
-    for one, other in itertools.combinations(range(11), 2):
-        mixed = runs.T @ (runs[:, one] * runs[:, other]) / 12
-        assert not mixed[[one, other]].any()
-        np.testing.assert_allclose(np.abs(np.delete(mixed, [one, other])), 1 / 3)
 
 
 @pytest.mark.parametrize("pair", [("a", "b"), ("c", "k")])
@@ -198,11 +165,6 @@ def test_levels_are_the_quartiles_of_what_is_drawn():
             assert (values < level).mean() < 0.27
 
 
-def test_quartiles_of_a_range_that_does_not_start_at_0():
-    row = space.Hyperparameter("momentum", "float", 0.5, 0.9, default=0.5)
-    assert screening._quartiles(row) == (pytest.approx(0.6), pytest.approx(0.8))
-
-
 def test_configurations_are_in_the_space_and_at_the_levels():
     coded = design(11)
     made = configs(coded)
@@ -256,14 +218,6 @@ def test_additive_effects_come_out_exactly():
     assert found["share"].sum() == pytest.approx(1)
     assert found["variance"].sum() == pytest.approx(1)
     assert found["rank"].to_dict() == {"a": 1, "d": 2, "k": 3} | dict.fromkeys("bcefghij", 7.5)
-
-
-def test_interactions_leave_the_main_effects_alone_only_when_folded():
-    for fold_over, moved in ((True, 0), (False, 2 / 3)):
-        x = pd.DataFrame(design(11, fold_over), columns=NAMES)
-        found = effects(x.iloc[:, :10], 0.3 * x["a"] + x["a"] * x["b"])["effect"]
-        assert found["a"] == pytest.approx(0.6)
-        np.testing.assert_allclose(np.abs(found[list("cdefghij")]), moved, atol=1e-12)
 
 
 def test_contrasts_give_the_standard_errors_of_a_regression():
@@ -370,25 +324,6 @@ def test_effects_do_not_depend_on_the_order_of_runs_or_factors():
     pd.testing.assert_frame_equal(again.loc[NAMES], found)
 
 
-def test_names_are_the_columns_or_given_or_numbers():
-    y = np.arange(24.0)
-    assert list(effects(folded(), y).index) == NAMES
-    assert list(effects(design(11), y).index) == list(range(11))
-    assert list(effects(design(11), y, names=NAMES[::-1]).index) == NAMES[::-1]
-
-
-def test_rounding_is_relative_to_the_numbers_it_came_from():
-    values = np.array([0.5e-12, -0.5e-12, 2e-12, -2e-12])
-    found = screening._without_rounding(values, 100.0)
-    np.testing.assert_array_equal(found, [0, 0, 2e-12, -2e-12])
-
-
-def off_by_a_level() -> np.ndarray:
-    runs = design(11)
-    runs[4, 6] = 0
-    return runs
-
-
 def missing(y: np.ndarray) -> np.ndarray:
     y[5] = np.nan
     return y
@@ -396,11 +331,6 @@ def missing(y: np.ndarray) -> np.ndarray:
 
 WRONG = {
     "values": (lambda: (2 * design(11), np.ones(24)), {}, r"run 0, factor 0: 2 is not \+1 or -1"),
-    "a level": (
-        lambda: (off_by_a_level(), np.ones(24)),
-        {},
-        r"^run 4, factor 6: 0 is not \+1 or -1$",
-    ),
     "shape of the design": (lambda: (design(11)[0], np.ones(24)), {}, r"shape \(runs, factors\)"),
     "runs": (lambda: (design(11), np.ones(23)), {}, r"shape \(23, 1\); there are 24 runs"),
     "dimensions": (lambda: (design(11), np.ones((24, 2, 2))), {}, r"shape \(24, 2, 2\)"),
@@ -412,7 +342,6 @@ WRONG = {
         {},
         "factors 0 and 2 are not orthogonal",
     ),
-    "names": (lambda: (design(11), np.ones(24)), {"names": ["a"]}, "1 names for 11 factors"),
     "error": (
         lambda: (design(11), np.ones(24)),
         {"error": "seeds"},
@@ -526,18 +455,6 @@ def test_ranks_are_summed_over_data_sets():
     }
     assert found["rank_sum"].to_dict() == {"lr": 4.5, "stride": 5, "epoch": 8.5}
     assert (found[["mnist", "usps", "svhn"]].sum() == 6).all()
-
-
-def test_equal_rank_sums_share_a_rank():
-    found = rank_sum(pd.DataFrame({"mnist": [2.0, 1.0, 0.0], "usps": [1.0, 2.0, 0.0]}))
-    assert found["rank"].to_dict() == {0: 1.5, 1: 1.5, 2: 3}
-
-
-def test_many_equal_rank_sums_stay_in_their_order():
-    names = [f"h{i}" for i in range(40)]
-    scores = np.arange(40) % 2
-    found = rank_sum(pd.DataFrame({"mnist": scores}, index=names))
-    assert list(found.index) == names[1::2] + names[::2]
 
 
 def test_ranks_are_of_sizes_relative_to_the_largest():

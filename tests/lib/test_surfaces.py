@@ -13,7 +13,7 @@ from scipy import stats
 from hia import space
 from hia.ranking import columns
 from hia_book import surfaces
-from hia_book.surfaces import Products, hump, jansen, places_of, standard, values_at
+from hia_book.surfaces import Products, hump, jansen, places_of, values_at
 
 MADE = surfaces.synthetic()
 
@@ -169,14 +169,6 @@ def test_stated_shares() -> None:
     assert MADE["copy"].truth().loc["lr_copy"].eq(0).all()
 
 
-def test_standard_functions() -> None:
-    column = space.Hyperparameter("x", "float", -3.0, 5.0)
-    shape = standard(column, hump(0.3))
-    values = shape((np.arange(100_000) + 0.5) / 100_000)
-    assert values.mean() == pytest.approx(0, abs=1e-6)
-    assert values.std() == pytest.approx(1, abs=1e-6)
-
-
 # --- trials --------------------------------------------------------------------------------------
 
 
@@ -242,14 +234,3 @@ def test_the_truth_of_the_forest(study: surfaces.Surface) -> None:
     assert found["main"].nlargest(2).index.tolist() == ["optimizer", "num_conv_layers"]
     assert (found["total"] >= found["main"]).all()
     assert (found[["main_error", "total_error"]] < 0.02).all(axis=None)
-
-
-def test_main_shares_of_a_forest_by_counting(study: surfaces.Surface) -> None:
-    """The marginal over all other columns, from as many rows as it takes to know it."""
-    rng = np.random.default_rng(0)
-    X = pd.DataFrame({c.name: values_at(c, rng.random(4096)) for c in study.columns})
-    means = [study.response(X.assign(optimizer=name)).mean() for name in ("Adam", "SGD")]
-    variance = study.response(X).var()
-    assert study.truth().loc["optimizer", "main"] == pytest.approx(
-        np.var(means) / variance, abs=0.02
-    )
