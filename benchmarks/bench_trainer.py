@@ -65,7 +65,7 @@ def train(
     elif loop == "textbook":
         accuracy = with_loader(config, data, pixels, seed)
     else:
-        accuracy = in_memory(config, data, seed)
+        accuracy = in_memory(config, data, seed)[0][-1]
     return time.perf_counter() - start, accuracy
 
 

@@ -151,7 +151,7 @@ def check_precision(precision: str, device: str) -> None:
 def _has_bf16(device: str) -> bool:
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001 - there is no public way
 
 
 def _stepper(weights: list[torch.Tensor], config: Mapping[str, Any]) -> Callable[[], None]:

@@ -1,6 +1,6 @@
 """Ctrl-C and a polite kill end a long command, wherever Python is when they come."""
 
-import _thread
+import _thread  # noqa: PLC2701 - a module of Python's that is documented
 import signal
 import sys
 import threading

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from scripts import load_script
 from torch import nn
 
 from hia import cnn, datasets, trainer
@@ -76,44 +76,6 @@ def test_result_describes_the_training(few):
 # Against a plain loop -------------------------------------------------------------------------
 
 
-def textbook(config: dict, data: datasets.Dataset, seed: int) -> tuple[list, list]:
-    """The same training as any tutorial writes it, without dropout and for unfilled maps."""
-    torch.manual_seed(seed)
-    layers: list[nn.Module] = []
-    channels, size = data.channels, data.size
-    for layer in range(1, config["num_conv_layers"] + 1):
-        filters = config[f"num_filters_{layer}"]
-        layers.append(
-            nn.Conv2d(
-                channels, filters, config["kernel"], config["stride"], padding=config["padding"]
-            )
-        )
-        layers += [nn.ReLU(), nn.MaxPool2d(2)]
-        size = (size + 2 * config["padding"] - config["kernel"]) // config["stride"] + 1
-        size, channels = size // 2, filters
-    layers += [nn.Flatten(), nn.Linear(channels * size**2, config["num_fc_units"]), nn.ReLU()]
-    layers += [nn.Linear(config["num_fc_units"], data.n_classes)]
-    model = nn.Sequential(*layers)
-    kind = getattr(torch.optim, config["optimizer"])
-    optimizer = kind(model.parameters(), lr=config["lr"], foreach=False, fused=False)
-    images, val_images = data.train_images.contiguous(), data.val_images.contiguous()
-    order = torch.Generator().manual_seed(seed)
-    accuracies, losses = [], []
-    for _ in range(config["epoch"]):
-        total = 0.0
-        for rows in torch.randperm(len(images), generator=order).split(config["batch_size"]):
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(images[rows]), data.train_labels[rows])
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(rows)
-        losses.append(total / len(images))
-        with torch.no_grad():
-            right = model(val_images).softmax(1).argmax(1) == data.val_labels
-        accuracies.append(right.double().mean().item())
-    return accuracies, losses
-
-
 @pytest.mark.parametrize(
     "config",
     [
@@ -130,7 +92,7 @@ def test_it_is_the_textbook_loop(digits, config):
     config = config | {"dropout_rate": 0.0}
     result = trainer.train(config, digits, seed=5)
     with torch.random.fork_rng():
-        accuracies, losses = textbook(config, digits, seed=5)
+        accuracies, losses = load_script("textbook").in_memory(config, digits, seed=5)
     assert result.loss_per_epoch == pytest.approx(losses, rel=1e-3)
     one_image = 1 / len(digits.val_labels)
     assert result.accuracy_per_epoch == pytest.approx(accuracies, abs=1.5 * one_image)
