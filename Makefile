@@ -212,5 +212,6 @@ $(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/* b
 	@rm -rf _build/html _build/.doctrees
 	@echo "Making $(words $(EXECUTED)) pages of notebooks, and those of prose (a minute)"
 	@$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$$PWD/book/_toc.yml" \
-	  --path-output . -W -n --keep-going --quiet > /dev/null || { rm -rf _build/html; exit 1; }
+	  --path-output . -W -n --keep-going --quiet 2> >(sed '/^Traceback/,$$d' >&2) > /dev/null || \
+	  { rm -rf _build/html; echo "error: the book is not built" >&2; exit 1; }
 	@touch $@
