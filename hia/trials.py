@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -150,21 +151,31 @@ def select(
     return table
 
 
+def drawn_space(table: pd.DataFrame) -> dict[str, space.Hyperparameter]:
+    """Table 1's space, with `lr` on the scale on which these trials drew it (`lr_scale`).
+
+    Where there are both scales it is the logarithm.
+    """
+    log = bool((table["lr_scale"] == "log").any())
+    return space.SPACE | {"lr": replace(space.SPACE["lr"], log=log)}
+
+
 def design(
-    table: pd.DataFrame, columns: Sequence[str] = space.HYPERPARAMETERS, *, log: bool = True
+    table: pd.DataFrame,
+    columns: Sequence[str] = space.HYPERPARAMETERS,
+    *,
+    log: bool | None = None,
 ) -> pd.DataFrame:
     """The hyperparameters as an importance method takes them: (n, len(columns)).
 
-    log: take the base-10 logarithm of a hyperparameter that Table 1 draws on a logarithmic scale,
-    the learning rate.
+    log: take the base-10 logarithm of the learning rate; None: where it was drawn on it.
     """
     result = table[list(columns)].copy()
-    for name in columns:
-        if log and space.SPACE[name].log:
-            result[name] = np.log10(result[name])
-        if result[name].dtype == "Int64":
-            result[name] = result[name].astype("int64")
-    return result
+    if "lr" in result and (drawn_space(table)["lr"].log if log is None else log):
+        result["lr"] = np.log10(result["lr"])
+    return result.astype(
+        {name: "int64" for name, dtype in result.dtypes.items() if dtype == "Int64"}
+    )
 
 
 def _check_values(name: str, dtype: str, values: pd.Series) -> tuple[str, pd.Series]:

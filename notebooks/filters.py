@@ -24,7 +24,7 @@ sources = ["random", "bohb"]  # how configurations were found; choices: hia.tria
 n_neighbors = 30  # J, neighbours of each CNN, the paper's value; at least 1
 sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 metric = "euclidean"  # distance between configurations; choices: euclidean, manhattan
-log_lr = True  # take the learning rate on its logarithm, where it is in the distance
+log_lr: bool | None = None  # learning rate on its logarithm; null: where it was drawn on it
 n_repeats = 20  # random halves of the CNNs, for the uncertainty; at least 2
 random_state = 0  # seed of the halves; at least 0
 

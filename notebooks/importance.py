@@ -25,7 +25,7 @@ metric = "euclidean"  # distance, but of *Raw*; choices: euclidean, manhattan
 scale = "range"  # what the distance is computed on, raw values by none; choices: range, none
 weighting = "exp_rank"  # influence of the neighbours; choices: exp_rank, uniform
 rank_base = 1  # rank of the nearest neighbour; choices: 0, 1
-log_lr = True  # take the learning rate on its logarithm
+log_lr: bool | None = None  # learning rate on its logarithm; null: where it was drawn on it
 fanova_rows = 3000  # CNNs that functional ANOVA uses at most, drawn at random; at least 1
 n_trees = 16  # trees of its forest; at least 1
 n_resamples = 200  # bootstrap samples for the intervals; at least 1
@@ -42,8 +42,7 @@ from hia.ranking.fanova import FAnova, measure_options
 from hia.ranking.shapley import explain
 from hia.relief import NRReliefF
 from hia.relief import shares as relief_shares
-from hia.space import SPACE
-from hia.trials import design, load, select
+from hia.trials import design, drawn_space, load, select
 from hia_book import published, rankings
 from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
@@ -201,13 +200,13 @@ if fanova_package.available():
         X_sampled,
         sampled["accuracy"],
         n_trees=n_trees,
-        log=("lr",) if log_lr else (),
+        log=("lr",) if drawn_space(rows)["lr"].log else (),
         categorical=FEW_VALUES,
         random_state=random_state,
     )
 else:  # it needs a compiler
     maker = "`hia.ranking.fanova`"
-    own = FAnova(n_trees, random_state=random_state, **measure_options(SPACE, columns))
+    own = FAnova(n_trees, random_state=random_state, **measure_options(drawn_space(rows), columns))
     own.fit(X_sampled, sampled["accuracy"])
     trees = {"weight": own.importances_, "std": own.tree_importances_.std(axis=0)}
     anova = pd.DataFrame(trees, columns)
@@ -253,7 +252,7 @@ game = explain(
     "tunability",
     drawn[tuned],
     within,
-    [SPACE[name] for name in tuned],
+    [drawn_space(rows)[name] for name in tuned],
     n_trees=n_trees,
     random_state=random_state,
 )
@@ -303,7 +302,9 @@ glue(tau_tunable=both, gain=100 * game.total)
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
 X_drawn = ways["Random search"].X
-forest = FAnova(n_trees, 3, random_state=random_state, **measure_options(SPACE, columns))
+forest = FAnova(
+    n_trees, 3, random_state=random_state, **measure_options(drawn_space(rows), columns)
+)
 PAPER, PAPER4 = "paper, N-RReliefF", "paper, ANOVA"
 lists = {PAPER: paper["weight"], PAPER4: paper4["weight"]}
 lists |= {f"ours, {name}": W[name] for name in ways}

@@ -135,7 +135,8 @@ glue(
 
 # %% [markdown] tags=["design"]
 # **Two choices of ours are not the paper's.** We draw the learning rate evenly on its logarithm,
-# and our CNNs see {glue:text}`images:,d` images or fewer.
+# and our CNNs see {glue:text}`images:,d` images or fewer. Drawn uniformly, the learning rate is no
+# longer first: the optimizer is, and the paper's first five are back. {doc}`design` says why.
 
 # %% [markdown]
 # ## Should you tune only the first few?

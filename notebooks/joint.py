@@ -27,7 +27,7 @@ n_neighbors = 30  # J, neighbours of each CNN, the paper's value; at least 1
 sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 metric = "euclidean"  # distance between configurations; choices: euclidean, manhattan
 scale = "range"  # what the distance is computed on, raw values by none; choices: range, none
-log_lr = True  # take the learning rate on its logarithm
+log_lr: bool | None = None  # learning rate on its logarithm; null: where it was drawn on it
 top = 10  # pairs listed, as many as in the paper; at least 1
 n_resamples = 200  # bootstrap samples for the interval of the agreement; at least 1
 n_trees = 16  # trees of functional ANOVA's forest, for the interactions; at least 1
@@ -43,8 +43,8 @@ from scipy.stats import kendalltau
 
 from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF, joint_importance
-from hia.space import HYPERPARAMETERS, SPACE
-from hia.trials import design, load, select
+from hia.space import HYPERPARAMETERS
+from hia.trials import design, drawn_space, load, select
 from hia_book import published
 from hia_book.claims import claim, glue, need
 from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
@@ -59,7 +59,10 @@ need((relief.weights_ > 0).any(), "no weight of N-RReliefF is above 0, so no pai
 shares = pd.Series(relief.importances_, columns)
 pairs = relief.joint_importances()
 forest = FAnova(
-    n_trees, min_samples_leaf, random_state=random_state, **measure_options(SPACE, columns)
+    n_trees,
+    min_samples_leaf,
+    random_state=random_state,
+    **measure_options(drawn_space(rows), columns),
 ).fit(design(rows, columns, log=False), accuracy)
 interactions = forest.pair_importances()
 

@@ -39,7 +39,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
-from hia.trials import design, load
+from hia.trials import design, drawn_space, load
 from hia_book import multiverse, published
 from hia_book.claims import claim, glue, need
 from hia_book.figures import look, show_figure, show_table, use_style
@@ -384,7 +384,7 @@ show_table(
     f"{stretch:g}. *Place by size*: of |W| among {len(varying)}.",
     formats={"W": "+.4f", "W, other unit": "+.2g"},
 )
-options = measure_options(SPACE, varying)
+options = measure_options(drawn_space(rows), varying)
 forest = FAnova(random_state=random_state, min_samples_leaf=3, **options)
 of_forest = pd.Series(forest.fit(rows[varying], accuracy).importances_, varying)
 raw = choices["distance"] == "raw Euclidean"

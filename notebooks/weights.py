@@ -35,8 +35,7 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 
 from hia.ranking.fanova import FAnova, measure_options
-from hia.space import SPACE
-from hia.trials import design, load
+from hia.trials import design, drawn_space, load
 from hia_book import rankings, truth
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table, use_style
@@ -247,7 +246,7 @@ glue(
 
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
-measure = measure_options(SPACE, columns)
+measure = measure_options(drawn_space(rows), columns)
 shown = pd.DataFrame({"W": W["Random search"]})
 shown["W, in data sets"] = way.relief.fit(way.X, place).weights_
 for words, performance in (("ANOVA", drawn["accuracy"]), ("ANOVA, in data sets", place)):

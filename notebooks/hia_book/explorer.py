@@ -16,7 +16,7 @@ import pandas as pd
 
 from hia.ranking.fanova import FAnova, measure_options
 from hia.space import FILTERS, HYPERPARAMETERS, SPACE
-from hia.trials import design
+from hia.trials import design, drawn_space
 from hia_book.figures import look, shades
 
 # In the order of the page's table. The first names a row, together with the second.
@@ -70,7 +70,10 @@ def marginals(
     """
     names = [name for name in HYPERPARAMETERS if (rows[name] != rows[name].iloc[0]).any()]
     model = FAnova(
-        n_trees, min_samples_leaf, random_state=random_state, **measure_options(SPACE, names)
+        n_trees,
+        min_samples_leaf,
+        random_state=random_state,
+        **measure_options(drawn_space(rows), names),
     )
     model.fit(design(rows, names, log=False), rows["accuracy"])
     curves = {}

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from hia.ranking.fanova import FAnova, measure_options
 from hia.relief import NRReliefF
-from hia.space import HYPERPARAMETERS, SPACE
-from hia.trials import design
+from hia.space import HYPERPARAMETERS
+from hia.trials import design, drawn_space
 
 METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
 
@@ -32,19 +32,23 @@ def weigh(
     min_samples_leaf: int = 3,
     random_state: int = 0,
 ) -> NDArray[np.float64]:
-    """Weights (K,) of columns by a key of `METHODS`; 0 for a column that has one value only.
+    """Weights (K,) of columns by a key of `METHODS`, or by "nrrelieff_raw", with distances between
+    values as they are; 0 for a column that has one value only.
 
-    n_neighbors, sigma: of N-RReliefF, of all other trials at most. The rest is the forest's of
-    functional ANOVA. Raises ValueError as these do.
+    `lr` is on the scale on which it was drawn. n_neighbors, sigma: of N-RReliefF, of all other
+    trials at most. The rest is the forest's of functional ANOVA. Raises ValueError as these do.
     """
     several = [name for name in columns if (trials[name] != trials[name].iloc[0]).any()]
-    if method == "nrrelieff":
-        relief = NRReliefF(min(n_neighbors, len(trials) - 1), sigma=sigma)
-        weights = relief.fit(design(trials, several), trials["accuracy"]).weights_
-    else:
-        options = measure_options(SPACE, several)
+    if method == "fanova":
+        options = measure_options(drawn_space(trials), several)
         forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, **options)
         weights = forest.fit(trials[several], trials["accuracy"]).importances_
+    else:
+        raw = method == "nrrelieff_raw"
+        X = design(trials, several, log=False if raw else None)
+        scale = "none" if raw else "range"
+        relief = NRReliefF(min(n_neighbors, len(trials) - 1), sigma, scale=scale)
+        weights = relief.fit(X, trials["accuracy"]).weights_
     filled = pd.Series(weights, several).reindex(columns, fill_value=0.0)
     return np.asarray(filled, dtype=np.float64)
 
@@ -74,13 +78,13 @@ class Way:
 
 
 def ways(
-    trials: pd.DataFrame, n_neighbors: int, sigma: float, log_lr: bool = True, **options: Any
+    trials: pd.DataFrame, n_neighbors: int, sigma: float, log_lr: bool | None = None, **options: Any
 ) -> dict[str, Way]:
     """The ways of the page on importance, by name, all of the same columns.
 
     "Ours": all CNNs. "Random search": those of random search, or all where these are too few.
     "J = n/20": of these a twentieth as neighbours, at least `n_neighbors`, sigma in proportion.
-    "Raw": all, on raw values. log_lr: takes `lr` on its logarithm, but not for "Raw". options: of
+    "Raw": all, on raw values. log_lr: `log` of `hia.trials.design`, of all but "Raw". options: of
     `NRReliefF`, of all but "Raw".
     """
     drawn = trials[trials["source"] == "random"]

@@ -234,6 +234,11 @@ def test_design_is_the_eleven_with_lr_on_its_scale(table):
     others = [name for name in space.HYPERPARAMETERS if name != "lr"]
     pd.testing.assert_frame_equal(result[others], table[others])
     pd.testing.assert_frame_equal(design(table, log=False), table[list(space.HYPERPARAMETERS)])
+    uniform = table.assign(lr_scale="linear")
+    pd.testing.assert_frame_equal(design(uniform), design(table, log=False))
+    pd.testing.assert_frame_equal(design(uniform, log=True), result)
+    assert trials.drawn_space(table) == space.SPACE
+    assert not trials.drawn_space(uniform)["lr"].log
 
 
 def test_design_of_filters_is_of_plain_integers(table):

@@ -1,0 +1,58 @@
+"""What CNNs trained under several conditions have in common, and what not: the learning rate drawn
+uniformly or on its logarithm, on some of the images or on all."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+# The two heaps of accuracies that Fig. 3 shows lie below the one and above the other.
+LOW, HIGH = 0.25, 0.7
+
+
+def average(values: pd.DataFrame, random_state: int = 0) -> pd.DataFrame:
+    """Mean of each column over the data sets, (data sets, columns), with a 95 % interval.
+
+    The interval is the percentile bootstrap's, over the data sets. Returns columns `mean`, `low`,
+    `high` by column, the lowest mean first.
+    """
+    interval = stats.bootstrap(
+        (values.to_numpy(),), np.mean, axis=0, method="percentile", rng=random_state
+    ).confidence_interval
+    table = {"mean": values.mean(), "low": interval.low, "high": interval.high}
+    return pd.DataFrame(table).sort_values("mean", kind="stable")
+
+
+def judge(ranks: pd.Series, published: pd.Series) -> dict[str, bool]:
+    """Which of the paper's findings about its ranking another ranking repeats.
+
+    ranks: by hyperparameter, 1 for the most important. published: the paper's, of these at least.
+    "order": the first three, in this order. "five": the first five as a set. "last": `num_fc_units`
+    and `batch_size`, the paper's last two, are the last two.
+    """
+    ours = list(ranks.sort_values(kind="stable").index)
+    theirs = list(published[ours].sort_values().index)
+    return {
+        "order": ours[:3] == theirs[:3],
+        "five": set(ours[:5]) == set(theirs[:5]),
+        "last": set(ours[-2:]) == set(theirs[-2:]),
+    }
+
+
+def heaps(accuracies: pd.Series) -> pd.Series:
+    """Shares of accuracies below `LOW`, from there to `HIGH`, and above."""
+    below, above = (accuracies < LOW).mean(), (accuracies > HIGH).mean()
+    return pd.Series({"below": below, "between": 1 - below - above, "above": above})
+
+
+def respond(trials: pd.DataFrame, edges: np.ndarray) -> pd.DataFrame:
+    """Mean accuracy by optimizer, number of convolutional layers and interval of `lr`.
+
+    edges: of the intervals, ascending. Every data set counts the same. Returns columns `optimizer`,
+    `num_conv_layers`, `lr` (the interval's geometric mean), `accuracy`, `cnns`.
+    """
+    middle = np.sqrt(edges[:-1] * edges[1:])
+    interval = pd.cut(trials["lr"], edges, labels=middle, include_lowest=True).astype(float)
+    by = ["optimizer", "num_conv_layers", "lr"]
+    groups = trials.assign(lr=interval).groupby([*by, "dataset"])["accuracy"]
+    means = groups.agg(["mean", "size"]).groupby(by)
+    return means.agg(accuracy=("mean", "mean"), cnns=("size", "sum")).reset_index()

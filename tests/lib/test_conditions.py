@@ -1,0 +1,49 @@
+"""hia_book.conditions: means over data sets, what the paper found, and accuracy against lr."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hia_book import conditions
+
+
+def test_an_interval_of_a_mean_over_data_sets():
+    values = pd.DataFrame({"same": [2.0] * 10, "apart": np.arange(10.0)})
+    table = conditions.average(values)
+    assert list(table.index) == ["same", "apart"]
+    assert table.loc["same"].tolist() == [2, 2, 2]
+    # The mean of ten resampled values of 0 to 9 has a standard deviation of sqrt(8.25 / 10).
+    assert table.loc["apart", "mean"] == 4.5
+    assert table.loc["apart", "high"] - 4.5 == pytest.approx(1.96 * np.sqrt(0.825), rel=0.05)
+
+
+def test_the_papers_findings():
+    paper = pd.Series(range(1, 11), index=[*"abcdefghij"])
+    assert conditions.judge(paper, paper) == {"order": True, "five": True, "last": True}
+    swapped = paper.rename({"a": "b", "b": "a", "i": "j", "j": "i"})
+    assert conditions.judge(swapped, paper) == {"order": False, "five": True, "last": True}
+    other = paper.rename({"e": "f", "f": "e", "i": "h", "h": "i"})
+    assert conditions.judge(other, paper) == {"order": True, "five": False, "last": False}
+    without = paper.drop("e")
+    assert conditions.judge(without, paper)["five"]
+
+
+def test_heaps():
+    shares = conditions.heaps(pd.Series([0.1, 0.24, 0.25, 0.7, 0.71]))
+    assert shares.tolist() == pytest.approx([0.4, 0.4, 0.2])
+
+
+def test_every_data_set_counts_the_same_in_a_response():
+    trials = pd.DataFrame(
+        {
+            "dataset": ["a", "a", "a", "b"],
+            "optimizer": "SGD",
+            "num_conv_layers": 1,
+            "lr": [0.001, 0.002, 0.01, 0.05],
+            "accuracy": [0.2, 0.4, 0.6, 0.9],
+        }
+    )
+    response = conditions.respond(trials, np.array([1e-4, 1e-2, 1]))
+    assert response["lr"].tolist() == pytest.approx([1e-3, 1e-1])
+    assert response["accuracy"].tolist() == pytest.approx([0.4, 0.9])
+    assert response["cnns"].tolist() == [3, 1]
