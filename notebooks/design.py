@@ -110,7 +110,7 @@ for ax, method in zip(axes, rankings.METHODS, strict=True):
     ax.grid(axis="y")
     ax.invert_yaxis()
 axes[0].legend(loc="lower left")
-axes[-1].set_xlabel("mean rank over the data sets, 1 for the most important")
+axes[-1].set_xlabel("mean rank, 1 for the most important")
 drawn_ranks = pd.concat(means, names=["condition", "method", "hyperparameter"]).reset_index()
 show_figure(
     figure,
