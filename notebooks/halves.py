@@ -67,7 +67,7 @@ def of_halves(table):
     """By method the mean tau of the halves of a data set with its own other half, and with halves
     of others: (2, data sets)."""
     rng = np.random.default_rng(random_state)
-    found = {method: np.zeros((2, len(present))) for method in rankings.METHODS}
+    agreement = {method: np.zeros((2, len(present))) for method in rankings.METHODS}
     for _ in range(n_repeats):
         halves = []
         for name in present:
@@ -83,8 +83,8 @@ def of_halves(table):
             tau = np.array([[stats.kendalltau(a, b).statistic for b in second] for a in first])
             itself = np.diag(tau)
             others = (tau.sum(axis=0) + tau.sum(axis=1) - 2 * itself) / (2 * (len(present) - 1))
-            found[method] += np.array([itself, others]) / n_repeats
-    return found
+            agreement[method] += np.array([itself, others]) / n_repeats
+    return agreement
 
 
 halves_of = {sample: of_halves(own) for sample, own in samples.items()}

@@ -114,6 +114,11 @@ claim(
 )
 claim("the paper puts the number of layers first", mean["paper"].idxmin() == "num_conv_layers")
 claim("most of the best CNNs have Adam on every data set", (adam > 0.5).all())
+rates = good.groupby("optimizer")["lr"].median()
+claim(
+    "SGD's good learning rates are about ten times as high as Adam's",
+    5 < rates.get("SGD", np.nan) / rates.get("Adam", np.nan) < 20,
+)
 glue(
     n_best=best,
     adam=drawn.loc[overall, "optimizer"].eq("Adam").mean(),

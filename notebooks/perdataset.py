@@ -136,10 +136,10 @@ tested = {
 }
 
 
-def told_apart(found):
+def told_apart(test):
     """Pairs of hyperparameters whose mean ranks differ by the critical difference at least."""
-    means = combinations(found.mean_ranks, 2)
-    return sum(abs(a - b) >= found.critical_difference for a, b in means)
+    means = combinations(test.mean_ranks, 2)
+    return sum(abs(a - b) >= test.critical_difference for a, b in means)
 
 
 show_table(
@@ -148,17 +148,17 @@ show_table(
             {
                 "Method": METHODS[method],
                 "CNNs of": sample,
-                "Kendall's W": found.w,
-                "95 % from": found.low,
-                "to": found.high,
-                "Mean correlation": found.correlation,
+                "Kendall's W": w.w,
+                "95 % from": w.low,
+                "to": w.high,
+                "Mean correlation": w.correlation,
                 "Friedman's p": tested[sample][method].p,
                 "Told apart": told_apart(tested[sample][method]),
                 "Pairs": len(columns) * (len(columns) - 1) // 2,
             }
             for method in METHODS
             for sample in samples
-            for found in [concordance[sample][method]]
+            for w in [concordance[sample][method]]
         ]
     ),
     "table-perdataset-agreement",
@@ -179,20 +179,20 @@ show_table(
 
 
 # %%
-def diagram(ax, found, color):
+def diagram(ax, test, color):
     """A critical-difference diagram: mean ranks on a line, bars over what is not told apart."""
-    means = found.mean_ranks
+    means = test.mean_ranks
     half = -(-len(means) // 2)
-    bars = len(found.groups)
+    bars = len(test.groups)
     low, high = 1, len(means)
     ax.plot([low, high], [0, 0], color="black", lw=1)
     for tick in range(low, high + 1):
         ax.plot([tick, tick], [0, 0.25], color="black", lw=1)
         ax.text(tick, 0.4, str(tick), ha="center", va="bottom", fontsize=9.5)
-    width = found.critical_difference
+    width = test.critical_difference
     ax.plot([low, low + width], [1.75, 1.75], color=color, lw=2.5, solid_capstyle="butt")
     ax.text(low + width + 0.15, 1.75, f"critical difference {width:.2f}", va="center", fontsize=9.5)
-    for place, group in enumerate(found.groups):
+    for place, group in enumerate(test.groups):
         ends = means[group[0]] - 0.06, means[group[-1]] + 0.06
         ax.plot(ends, [-0.4 - 0.4 * place] * 2, color=color, lw=3.5, solid_capstyle="butt")
     for place, (name, mean) in enumerate(means.items()):
@@ -217,15 +217,15 @@ show_figure(
     f"Mean ranks over {len(present)} data sets, the most important on the left. Hyperparameters "
     f"under one bar are not told apart at the level of {alpha:g}.",
     "Two lines of ranks: lr is at 1 in both, far ahead of stride, kernel, batch_size and padding",
-    data=pd.DataFrame({METHODS[m]: found.mean_ranks for m, found in tested[MAIN].items()})
+    data=pd.DataFrame({METHODS[m]: test.mean_ranks for m, test in tested[MAIN].items()})
     .rename_axis("hyperparameter")
     .reset_index(),
 )
 
 # %%
 behind = {
-    method: (found.mean_ranks >= found.mean_ranks.iloc[0] + found.critical_difference).sum()
-    for method, found in tested[MAIN].items()
+    method: (test.mean_ranks >= test.mean_ranks.iloc[0] + test.critical_difference).sum()
+    for method, test in tested[MAIN].items()
 }
 by_method = [
     rank_agreement(weights["nrrelieff"].loc[name], weights["fanova"].loc[name]).tau

@@ -37,10 +37,10 @@ from hia_book.figures import shades, show_figure, show_table, use_style
 use_style()
 table = Path(folder) / "tuning.parquet"
 need(table.is_file(), f"{table} is missing; `python studies/record_tuning.py` makes it")
-found = tuning.complete(tuning.load(table))
+results = tuning.complete(tuning.load(table))
 notes = json.loads((Path(folder) / "tuning.json").read_text(encoding="utf-8"))
-datasets = sorted(found.loc[found["search"] == "random", "dataset"].unique())
-by_tpe = found[found["search"] == "tpe"]
+datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
+by_tpe = results[results["search"] == "tpe"]
 need(datasets, f"{table}: on no data set are all searches recorded")
 need(len(by_tpe), f"{table}: on no data set are all searches by TPE recorded")
 numbers = [n for n in shown if n in tuning.CHECKPOINTS["random"]]
@@ -59,7 +59,7 @@ lines = [
 ranked = {"color": "0.4", "linestyle": "--", "label": f"all {RANKED[1]}, not the filters"}
 lines += [(RANKED, ranked), (ALL, {"color": "#009E73", "linewidth": 2.6, "label": "everything"})]
 TPE = [("table1", "tpe")]
-figure, drawn = regret.draw(found, lines, TPE, ["TPE, the rest at Table 1's default"])
+figure, drawn = regret.draw(results, lines, TPE, ["TPE, the rest at Table 1's default"])
 show_figure(
     figure,
     "fig-pays-tpe",
@@ -71,12 +71,12 @@ show_figure(
 last = tuning.CHECKPOINTS["tpe"][-1]
 of_tpe = [n for n in dict.fromkeys((*shown, last)) if n in tuning.CHECKPOINTS["tpe"]]
 show_table(
-    regret.answers(found, TPE, of_tpe, last),
+    regret.answers(results, TPE, of_tpe, last),
     "table-pays-tpe",
     f"As {{numref}}`table-pays-answer`, by TPE, with the 95 % interval at {last} trials.",
     dict.fromkeys([f"{n} trials" for n in of_tpe], "+.1f"),
 )
-same = found[found["dataset"].isin(set(by_tpe["dataset"]) & set(datasets))]
+same = results[results["dataset"].isin(set(by_tpe["dataset"]) & set(datasets))]
 whole = {
     search: regret.regrets(same, "table1", search, *ALL).at(last)[0] for search in tuning.SEARCHES
 }
@@ -92,7 +92,7 @@ claim(
 claim(
     "by TPE, too, everything is clearly ahead of every smaller search",
     all(
-        regret.wins_from(regret.losses(found, "table1", "tpe", "nrrelieff", k), surely=True)
+        regret.wins_from(regret.losses(results, "table1", "tpe", "nrrelieff", k), surely=True)
         for k in tuning.TOP
     ),
 )
@@ -222,13 +222,13 @@ for default in tuning.DEFAULTS:
     for ranking, label in tuning.RANKINGS.items():
         row = {"Default": tuning.SHORT[default], "Ranking": label}
         for k in tuning.TOP:
-            mean, low, high = regret.unreachable(found, default, ranking, k)
+            mean, low, high = regret.unreachable(results, default, ranking, k)
             row[f"{k} tuned"] = 100 * mean
             if k == compared:
                 row["95 %"] = f"{100 * low:z.1f} to {100 * high:z.1f}"
         rows.append(row)
 floors = pd.DataFrame(rows)
-left = {default: regret.unreachable(found, default, *RANKED)[0] for default in tuning.DEFAULTS}
+left = {default: regret.unreachable(results, default, *RANKED)[0] for default in tuning.DEFAULTS}
 show_table(
     floors,
     "table-pays-wrong",
@@ -289,7 +289,7 @@ for default in tuning.DEFAULTS:
             (tuning.LONGEST, f"{longest} for all", ""),
             (tuning.TUNED, "tuned", " "),
         ):
-            curve = regret.losses(found, default, "random", ranking, compared, epochs)
+            curve = regret.losses(results, default, "random", ranking, compared, epochs)
             mean, low, high = curve.at(at)
             row |= {heading: 100 * mean, f"95 %{again}": regret.span(low, high)}
         rows.append(row)
@@ -303,7 +303,7 @@ show_table(
     {"With epoch": ".0%", f"{longest} for all": "+.1f", "tuned": "+.1f"},
 )
 more = {
-    default: regret.by_training(found, default, "random", "nrrelieff", compared).at(at)
+    default: regret.by_training(results, default, "random", "nrrelieff", compared).at(at)
     for default in tuning.DEFAULTS
 }
 of_thirty = table[table["Ranking"] == tuning.RANKINGS["nrrelieff"]].set_index("Default")
@@ -330,8 +330,8 @@ glue(
 columns = {"Data set": [FACTS[name].label for name in datasets]}
 ahead = {}
 for default, short in (("table1", "Table 1"), ("learned", "learned")):
-    trials, everything, _ = regret.by_dataset(found, default, "random", *ALL)
-    _, part, _ = regret.by_dataset(found, default, "random", "nrrelieff", most)
+    trials, everything, _ = regret.by_dataset(results, default, "random", *ALL)
+    _, part, _ = regret.by_dataset(results, default, "random", "nrrelieff", most)
     place = int(np.flatnonzero(trials == at)[0])
     columns[f"{short}: everything"] = 100 * everything[:, place]
     columns[f"{short}: first {most}"] = 100 * part[:, place]

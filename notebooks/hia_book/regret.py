@@ -41,7 +41,7 @@ class Curve:
 
 
 def by_dataset(
-    found: pd.DataFrame,
+    results: pd.DataFrame,
     default: str,
     search: str,
     ranking: str,
@@ -52,14 +52,14 @@ def by_dataset(
 
     As `regrets`.
     """
-    chosen = _select(found, default, search, ranking, k, epochs)
+    chosen = _select(results, default, search, ranking, k, epochs)
     best = chosen["best"].to_numpy()[:, None]
     mean, error = (np.array(chosen[name].tolist(), dtype=float) for name in ("mean", "error"))
     return np.array(chosen["trials"].iloc[0], dtype=np.int64), best - mean, error
 
 
 def regrets(
-    found: pd.DataFrame,
+    results: pd.DataFrame,
     default: str,
     search: str,
     ranking: str,
@@ -68,15 +68,15 @@ def regrets(
 ) -> Curve:
     """Regret: how much accuracy is missing to the best known, mean over the data sets.
 
-    found: as `load` returns it. epochs: of which arm (`EPOCHS`). The interval is that of a
+    results: as `load` returns it. epochs: of which arm (`EPOCHS`). The interval is that of a
     bootstrap over data sets and repetitions.
     Raises ValueError where the table does not have it.
     """
-    return _curve(*by_dataset(found, default, search, ranking, k, epochs))
+    return _curve(*by_dataset(results, default, search, ranking, k, epochs))
 
 
 def losses(
-    found: pd.DataFrame,
+    results: pd.DataFrame,
     default: str,
     search: str,
     ranking: str,
@@ -88,32 +88,32 @@ def losses(
 
     against: instead of everything, another ranking and k. As `regrets`.
     """
-    trials, mean, error = by_dataset(found, default, search, ranking, k, epochs)
+    trials, mean, error = by_dataset(results, default, search, ranking, k, epochs)
     against = against or tuning.everything(epochs)
-    _, other, error_of_other = by_dataset(found, default, search, *against, epochs)
+    _, other, error_of_other = by_dataset(results, default, search, *against, epochs)
     return _curve(trials, mean - other, np.hypot(error, error_of_other))
 
 
-def by_training(found: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
+def by_training(results: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
     """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
     minus that with the longest training for all, by data set, then the mean. As `losses`.
     """
-    made = []
+    parts = []
     for epochs in (tuning.TUNED, tuning.LONGEST):
         for arm in ((ranking, k), tuning.everything(epochs)):
-            made.append(by_dataset(found, default, search, *arm, epochs))
-    means = [mean for _, mean, _ in made]
-    errors = np.array([error for _, _, error in made])
+            parts.append(by_dataset(results, default, search, *arm, epochs))
+    means = [mean for _, mean, _ in parts]
+    errors = np.array([error for _, _, error in parts])
     apart = means[0] - means[1] - (means[2] - means[3])
-    return _curve(made[0][0], apart, np.sqrt((errors**2).sum(axis=0)))
+    return _curve(parts[0][0], apart, np.sqrt((errors**2).sum(axis=0)))
 
 
 def _select(
-    found: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str
+    results: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str
 ) -> pd.DataFrame:
     """The rows of a kind of searches, one per data set, sorted by it."""
     wanted = {"epochs": epochs, "default": default, "search": search, "ranking": ranking, "k": k}
-    chosen = found[(found[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    chosen = results[(results[list(wanted)] == pd.Series(wanted)).all(axis=1)]
     if chosen.empty:
         raise ValueError(f"the table has no searches with {wanted}")
     return chosen.sort_values("dataset")
@@ -132,13 +132,13 @@ def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
 
 
 def unreachable(
-    found: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = tuning.LONGEST
+    results: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = tuning.LONGEST
 ) -> tuple[float, float, float]:
     """What is missing to the best known however long one tunes, mean over data sets and interval.
 
     As `regrets`; of `ceiling`.
     """
-    chosen = _select(found, default, "random", ranking, k, epochs)
+    chosen = _select(results, default, "random", ranking, k, epochs)
     gap = (chosen["best"] - chosen["ceiling"]).to_numpy()[:, None]
     return _curve(np.ones(1, dtype=np.int64), gap, np.zeros_like(gap)).at(1)
 
@@ -159,7 +159,7 @@ def span(low: float, high: float) -> str:
 
 
 def draw(
-    found: pd.DataFrame,
+    results: pd.DataFrame,
     lines: Sequence[tuple[Arm, dict[str, Any]]],
     settings: Sequence[Setting],
     titles: Sequence[str],
@@ -176,7 +176,7 @@ def draw(
     drawn = []
     for ax, (default, search), title in zip(axes.flat, settings, titles, strict=True):
         for arm, style in lines:
-            curve = regrets(found, default, search, *arm)
+            curve = regrets(results, default, search, *arm)
             if style.get("color") != "none":
                 ax.plot(curve.trials, 100 * curve.mean, markersize=4, markevery=4, **style)
             if arm == tuning.everything():
@@ -202,7 +202,7 @@ def draw(
 
 
 def answers(
-    found: pd.DataFrame, settings: Sequence[Setting], numbers: Sequence[int], sure: int
+    results: pd.DataFrame, settings: Sequence[Setting], numbers: Sequence[int], sure: int
 ) -> pd.DataFrame:
     """Losses of tuning the first of N-RReliefF against tuning everything, in percentage points.
 
@@ -213,7 +213,7 @@ def answers(
     rows = []
     for default, search in settings:
         for ranking, k in arms:
-            curve = losses(found, default, search, ranking, k)
+            curve = losses(results, default, search, ranking, k)
             row: dict[str, Any] = {"Default": tuning.SHORT[default]}
             row["Tuned"] = f"first {k}" if ranking != tuning.ALL else f"all {k}"
             for n in numbers:

@@ -257,10 +257,10 @@ def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str,
     drawn = others[others["source"] == "random"]
     if drawn.empty:
         raise ValueError("source: no trials of random search to rank the hyperparameters on")
-    found = {name: _rank(drawn, name) for name in COMPUTED}
-    found["paper"] = tuple(name for name in paper if name in RANKED)
-    found["reversed"] = found["nrrelieff"][::-1]
-    return found
+    orders = {name: _rank(drawn, name) for name in COMPUTED}
+    orders["paper"] = tuple(name for name in paper if name in RANKED)
+    orders["reversed"] = orders["nrrelieff"][::-1]
+    return orders
 
 
 def _rank(trials: pd.DataFrame, method: str) -> tuple[str, ...]:
@@ -358,11 +358,11 @@ def ceiling(surrogate: Surrogate, tuned: Bools, default: Floats, rng: np.random.
             grid = _grid(NAMES[place])
             tried = np.repeat(X[:, None], len(grid), axis=1)
             tried[:, :, place] = grid
-            found = surrogate(tried.reshape(-1, len(default))).reshape(len(X), -1)
-            choice = found.argmax(axis=1)
-            better = found.max(axis=1) > y
+            values = surrogate(tried.reshape(-1, len(default))).reshape(len(X), -1)
+            choice = values.argmax(axis=1)
+            better = values.max(axis=1) > y
             X[better, place] = np.array(grid)[choice[better]]
-            y = np.maximum(y, found.max(axis=1))
+            y = np.maximum(y, values.max(axis=1))
         if y.max() <= before:
             return float(y.max())
 
@@ -530,21 +530,21 @@ def load(path: Path) -> pd.DataFrame:
         raise FileNotFoundError(
             f"{path}: there is no such table; python studies/record_tuning.py makes it"
         )
-    found = read_parquet(path)
+    table = read_parquet(path)
     expected = ["dataset", "epochs", "default", "search", "ranking", "k", "tuned", "trials"]
     expected += ["mean", "error", "found", "ceiling", "best"]
-    if missing := [name for name in expected if name not in found]:
+    if missing := [name for name in expected if name not in table]:
         raise ValueError(f"{path}: column {missing[0]!r} is missing")
-    for number, row in enumerate(found.to_dict("records")):
+    for number, row in enumerate(table.to_dict("records")):
         if not len(row["trials"]) == len(row["mean"]) == len(row["error"]):
             raise ValueError(f"{path}: row {number} has means of other numbers than its trials")
         if max(row["mean"]) > row["best"] + _SINGLE:
             raise ValueError(f"{path}: row {number} is better on average than `best`")
-    return found
+    return table
 
 
-def complete(found: pd.DataFrame) -> pd.DataFrame:
+def complete(searches: pd.DataFrame) -> pd.DataFrame:
     """The searches on those data sets for which all jobs of the kind of search are there."""
-    wanted = found["search"].map({name: len(jobs(["one"], [name])) for name in SEARCHES})
-    there = found.groupby(["search", "dataset"])["k"].transform("size")
-    return found[there == wanted]
+    wanted = searches["search"].map({name: len(jobs(["one"], [name])) for name in SEARCHES})
+    counts = searches.groupby(["search", "dataset"])["k"].transform("size")
+    return searches[counts == wanted]
