@@ -77,7 +77,6 @@ glue(
     n_pairs=len(labels),
     sd=sd,
     needed=needed,
-    deepest_clear=max(clear, default=0),
 )
 
 # %% [markdown]

@@ -279,7 +279,8 @@ claim("all of them came out the same to the last bit", again["exact"].all())
 same = [{"cores": one["cores"], "python": one["python"], **one["versions"]} for one in sessions]
 claim("all sessions had the same machine and versions", all(one == same[0] for one in same))
 versions = {name.replace("-", "_"): version for name, version in sessions[0]["versions"].items()}
-glue(n_again=len(again), workers=sessions[0]["workers"], **same[0] | versions)
+first = {name: sessions[0][name] for name in ("workers", "cores", "python")}
+glue(n_again=len(again), **first, **versions)
 begun = [pd.Timestamp(session["started"]).strftime("%Y-%m-%d %H:%M %Z") for session in sessions]
 commits = [session["commit"] or "unknown" for session in sessions]
 commits = [one[:10] + ", changed" * one.endswith("-dirty") for one in commits]

@@ -68,13 +68,9 @@ def agreements(notebook):
         for tag in cell.metadata.get("tags", []):
             if tag.startswith("agreement-"):
                 text = resolve(" ".join(cell.source.split()), values)
-                said[tag.removeprefix("agreement-")] = text
-        for output in cell.get("outputs", []):
-            if told := output.get("metadata", {}).get("hia", {}):
-                said[told["agreement"]] = told["text"]
-    return {
-        name: text.removeprefix("**Agreement with the paper.** ") for name, text in said.items()
-    }
+                name = tag.removeprefix("agreement-")
+                said[name] = text.removeprefix("**Agreement with the paper.** ")
+    return said
 
 
 def prose(notebook):
@@ -205,7 +201,7 @@ rows = [
     for file, one in sorted(recordings.items())
 ]
 show_table(
-    pd.DataFrame(rows),
+    pd.DataFrame(rows, columns=["Table", "Rows", "Recorded", "Sessions"]),
     "table-recordings",
     "The recorded tables that the pages read, and when they were recorded.",
     {"Rows": ","},

@@ -165,6 +165,11 @@ def test_levels_are_the_quartiles_of_what_is_drawn():
             assert (values < level).mean() < 0.27
 
 
+def test_quartiles_of_a_range_that_does_not_start_at_0():
+    row = space.Hyperparameter("momentum", "float", 0.5, 0.9, default=0.5)
+    assert screening._quartiles(row) == (pytest.approx(0.6), pytest.approx(0.8))
+
+
 def test_configurations_are_in_the_space_and_at_the_levels():
     coded = design(11)
     made = configs(coded)
@@ -455,6 +460,13 @@ def test_ranks_are_summed_over_data_sets():
     }
     assert found["rank_sum"].to_dict() == {"lr": 4.5, "stride": 5, "epoch": 8.5}
     assert (found[["mnist", "usps", "svhn"]].sum() == 6).all()
+
+
+def test_equal_rank_sums_share_a_rank_and_stay_in_their_order():
+    names = [f"h{i}" for i in range(40)]
+    found = rank_sum(pd.DataFrame({"mnist": np.arange(40) % 2}, index=names))
+    assert list(found.index) == names[1::2] + names[::2]
+    assert found["rank"].tolist() == [10.5] * 20 + [30.5] * 20
 
 
 def test_ranks_are_of_sizes_relative_to_the_largest():

@@ -177,3 +177,17 @@ def test_means_are_over_all_surfaces_or_none():
     found = truth.over_surfaces(fits, "tau_main")
     assert found.loc[100, "nrrelieff"] == pytest.approx(0.6)
     assert np.isnan(found.loc[100, "fanova"])
+
+
+def test_a_mean_is_clear_where_the_t_test_says_so():
+    rng = np.random.default_rng(0)
+    for centre in (-1.0, 0.3, 0.6, 1.0) * 5:
+        values = pd.Series(rng.normal(centre, 0.5, 7))
+        found, test = truth.mean_over(values), stats.ttest_1samp(values, 0)
+        assert found.error == pytest.approx(stats.sem(values))
+        assert found.clear == (test.pvalue < 0.05 and values.mean() > 0)
+    assert not truth.mean_over(pd.Series([1.0])).clear
+    assert (
+        str(truth.mean_over(pd.Series([1.0, 3.0])))
+        == "2.00\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}1.00"
+    )
