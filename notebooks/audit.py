@@ -172,8 +172,8 @@ glue(
 #   range of the ICC (Section 4.1), more CNNs than stated (Fig. 2), a default outside its space
 #   (Table 1), two exchanged ranks of small weights (Table 4).* Slips; nothing depends on them.
 # - *Numbers of images (Table 2).* It changes no ranking.
-# - *Numbers of channels (Table 2, Section 4.4).* The text has five collections in colour, the table
-#   six. It matters for the rank of `in_channel_num` only.
+# - *Numbers of channels (Table 2, Section 4.4).* The text is right about which collections are in
+#   colour, the table is not. It matters for the rank of `in_channel_num` only.
 # - *Main effects (Table 4).* They sum to more than 1, so they are not those of one functional
 #   ANOVA. Their order may be right; their sizes are no shares of the variance.
 # - *The same ranking by both methods (Section 5.3).* But for one pair it is.
@@ -189,7 +189,7 @@ glue(
 #   hyperparameters, which then get a weight near 0 whatever their influence. If values were scaled
 #   first the objection falls; the paper does not say so.
 # - *Depth in pairs (Section 5.4).* Eq. 11 knows nothing but the sum of two weights of Table 3. Two
-#   hyperparameters of no importance would have $e^{-1}$, 0.368.
+#   hyperparameters of no importance would have $e^{-1}$.
 # - *The order of two layers (Section 5.5, Table 6).* The gap is too small for chance by the ICC,
 #   which is of more CNNs.
 #

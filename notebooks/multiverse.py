@@ -193,6 +193,11 @@ claim(
     "the search explains most of `lr` and `epoch`, the distance of all others",
     set(strongest[strongest == "source"].index) == {"lr", "epoch"} and len(by_distance) == 9,
 )
+ends_of_distance = by_distance.idxmin(), by_distance.idxmax()
+claim(
+    "the distance explains least of `num_conv_layers` and most of `in_channel_num`",
+    ends_of_distance == ("num_conv_layers", "in_channel_num"),
+)
 idle = described.loc[["rank_base", "target"], "Moves"]
 claim("the first rank and the scale of accuracy hardly move a rank", (idle < 0.1).all())
 glue(
