@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu, spearmanr
+from numpy.typing import ArrayLike
+from scipy.stats import mannwhitneyu, rankdata
 
 from hia.inputs import Floats, check_digits
 from hia.ranking import exports
@@ -197,12 +198,12 @@ def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) 
                 f"{name}: where it is blank, {target} has the median {np.median(y[missing]):g}, "
                 f"elsewhere {np.median(y[given]):g}. {choice}"
             )
-        elif column.kind != "categorical" and different > _LEVELS:
-            numbers = _as_numbers(name, values)[given]
-            if abs(spearmanr(numbers, y[given])[0]) >= _SAME:
-                lines.append(
-                    f"{name} goes with {target} almost exactly. If it is a result, --drop it."
-                )
+        elif (
+            column.kind != "categorical"
+            and different > _LEVELS
+            and _agree(_as_numbers(name, values)[given], y[given])
+        ):
+            lines.append(f"{name} goes with {target} almost exactly. If it is a result, --drop it.")
     return lines
 
 
@@ -275,7 +276,7 @@ def _infer(
     if whole and nearly_all and not named:
         if different == len(values) == np.ptp(numbers) + 1:
             return "whole numbers that count the rows"
-        if len(values) >= _LEVELS and abs(spearmanr(numbers, range(len(numbers)))[0]) >= _SAME:
+        if len(values) >= _LEVELS and _agree(numbers, np.arange(len(numbers))):
             return "whole numbers that grow or fall with the rows"
     return _of_kind(name, values, "integer" if whole else "float", "inferred")
 
@@ -295,6 +296,12 @@ def _of_kind(name: str, values: pd.Series, kind: str, origin: str = "declared") 
         choices = tuple(map(int, numbers) if kind == "integer" else numbers.tolist())
     log = _looks_logarithmic(numbers)
     return Hyperparameter(name, kind, numbers[0], numbers[-1], choices, log, origin=origin)
+
+
+def _agree(a: ArrayLike, b: ArrayLike) -> bool:
+    """Whether two columns without missing values put the rows in nearly the same order, or in
+    nearly the contrary."""
+    return bool(abs(np.corrcoef(rankdata(a), rankdata(b))[0, 1]) >= _SAME)
 
 
 def _looks_logarithmic(numbers: Floats) -> bool:

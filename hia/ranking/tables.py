@@ -13,6 +13,7 @@ import re
 import warnings
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -64,9 +65,9 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     for k, line in enumerate(lines):
         if line[0] == "#" and len(_fields([line], separator)) != len(names):
             lines[k] = "\n"
-    if twice := next((name for name in names if name and names.count(name) > 1), None):
-        raise ValueError(f"two columns are called {twice!r}: rename one")
     check_columns(len(names), any_size)
+    if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):
+        raise ValueError(f"two columns are called {twice!r}: rename one")
 
     content = "".join(lines).encode("utf-8", "surrogatepass")
     options: dict[str, Any] = {
@@ -175,8 +176,12 @@ def _decode(content: bytes) -> str:
 
 def _fields(lines: Sequence[str], separator: str) -> list[str]:
     """The fields of the first record."""
-    with _as_value_error():
-        first = next(csv.reader(islice(lines, 100), delimiter=separator))
+    limit = csv.field_size_limit(MAX_BYTES)
+    try:
+        with _as_value_error():
+            first = next(csv.reader(islice(lines, 100), delimiter=separator))
+    finally:
+        csv.field_size_limit(limit)
     return [field.strip() for field in first]
 
 
