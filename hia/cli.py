@@ -7,6 +7,7 @@ without PyTorch.
 
 import argparse
 import io
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "rank":
-            stopping.heed()
+        if options.command == "rank":  # nothing is lost: also compiled code ends at once
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         return int(options.run(options))
     except (ValueError, OSError, RuntimeError) as error:
         print(printable(f"hia {options.command}: {error}"), file=sys.stderr)

@@ -150,8 +150,9 @@ def read(table: pd.DataFrame, columns: Sequence[Hyperparameter]) -> pd.DataFrame
     Raises ValueError naming the column, the first value at fault and what would be right.
     """
     names = [column.name for column in columns]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"column {twice[0]!r} is there twice")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"column {twice!r} is there twice")
     return pd.DataFrame({column.name: _read(table, column) for column in columns})
 
 
@@ -329,7 +330,7 @@ def _finite(name: str, values: pd.Series) -> pd.Series:
 def _as_numbers(name: str, values: pd.Series) -> pd.Series:
     try:
         numbers = pd.to_numeric(values)
-        floats = numbers.astype("Float64").astype("float64")
+        floats = pd.Series(numbers.to_numpy("float64", na_value=np.nan), numbers.index)
     except (TypeError, ValueError):
         bad = next(value for value in values.dropna() if not _is_number(value))
         raise ValueError(f"column {name!r} has {bad!r}, which is no number") from None

@@ -169,6 +169,7 @@ def _rank_target(
                     random_state=options.seed,
                     maximize=large,
                     missing="drop" if options.missing == "drop" else "draw",
+                    progress=True,
                 )
             except ValueError as error:
                 if not group:

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from hia.inputs import Floats
 from hia.ranking import measures
@@ -77,6 +78,7 @@ def rank(
     maximize: bool = True,
     missing: str = "draw",
     max_rows: int | None = None,
+    progress: bool = False,
     **options: Any,
 ) -> Ranking:
     """How much each hyperparameter matters for the target, by one method.
@@ -87,8 +89,8 @@ def rank(
     intervals, at most the method's `max_bootstrap`. n_permutations: for p-values, where the method
     has them. level: of the intervals, between 0 and 1. maximize: whether large values of the target
     are good, which only PED-ANOVA and tunability ask. missing: "draw" a value for hyperparameters
-    that a trial does not have, or "drop" the trial. max_rows: instead of the method's own. options:
-    of the method.
+    that a trial does not have, or "drop" the trial. max_rows: instead of the method's own.
+    progress: tell on standard error how long resamples still take. options: of the method.
 
     Raises ValueError for a table or columns that do not fit each other, a wrong option, too few
     trials, a target that is the same in all of them, and what the method cannot do.
@@ -113,7 +115,7 @@ def rank(
     notes += dict.fromkeys(str(warning.message) for warning in caught)
     measured = time.perf_counter()
     count = min(n_bootstrap, chosen.max_bootstrap or n_bootstrap)
-    resamples = _resample(chosen, varying, random_state, count, options)
+    resamples = _resample(chosen, varying, random_state, count, options, progress)
     resampled = time.perf_counter()
     p_values = np.full(len(scores), np.nan)
     if n_permutations and chosen.p_values is not None:
@@ -210,7 +212,12 @@ def _at_most(trials: Trials, limit: int | None, random_state: int, notes: list[s
 
 
 def _resample(
-    method: Method, trials: Trials, random_state: int, count: int, options: dict[str, Any]
+    method: Method,
+    trials: Trials,
+    random_state: int,
+    count: int,
+    options: dict[str, Any],
+    progress: bool,
 ) -> Floats:
     """Scores of resampled rows, (count, K)."""
     with warnings.catch_warnings():
@@ -220,7 +227,9 @@ def _resample(
         random = np.random.default_rng(random_state)
         n, position = len(trials.y), {name: k for k, name in enumerate(trials.columns)}
         resamples = np.zeros((count, len(position)))
-        for scores in resamples:
+        for scores in tqdm(
+            resamples, f"{method.label}: resamples", disable=not progress, delay=2, leave=False
+        ):
             drawn = trials.take(np.sort(random.integers(n, size=n))).varying()
             seed = int(random.integers(2**31))
             if drawn.columns and np.ptp(drawn.y) > 0:

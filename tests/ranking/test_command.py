@@ -1,6 +1,7 @@
 """`hia rank`: what it reads, prints and writes, and its errors."""
 
 import dataclasses
+import os
 import pickle
 import subprocess
 import sys
@@ -333,3 +334,118 @@ def test_without_matplotlib_the_table_is_there(csv, capsys, monkeypatch) -> None
     assert main(["rank", "trials.csv", "--target", "accuracy", *QUICK]) == 1
     assert "drawing needs matplotlib: pip install matplotlib" in capsys.readouterr().err
     assert Path("trials-importance.csv").is_file()
+
+
+# Selections and kinds --------------------------------------------------------------------------
+
+
+def ranked(folder: Path, table: pd.DataFrame, *arguments: str) -> pd.DataFrame:
+    """What the command writes about a table, by functional ANOVA without intervals."""
+    table.to_csv(folder / "t.csv", index=False)
+    options = ["--method", "fanova", "--bootstrap", "0", "--out", str(folder / "ranking")]
+    assert main(["rank", str(folder / "t.csv"), *options, *arguments]) == 0
+    return pd.read_csv(folder / "ranking.csv")
+
+
+def first(found: pd.DataFrame) -> list[str]:
+    return found.loc[found["rank"] == 1, "hyperparameter"].tolist()
+
+
+def search(n: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"lr": rng.random(n), "depth": rng.integers(1, 9, n)})
+    return table.assign(data=np.repeat(["a", "b"], n // 2))
+
+
+def test_a_ranking_for_each_value_of_a_column(tmp_path, capsys) -> None:
+    table = search()
+    table["acc"] = np.where(table["data"] == "a", table["lr"], table["depth"] / 8)
+    found = ranked(tmp_path, table, "--target", "acc", "--by", "data")
+    assert found["group"].unique().tolist() == ["data = a", "data = b"]
+    assert first(found) == ["lr", "depth"]
+    printed = capsys.readouterr().out
+    assert "fANOVA: mean rank over 2 values of data" in printed
+    assert printed.count("1.5") == 2
+    found = ranked(tmp_path, table, "--target", "acc", "--where", "data = b")
+    assert first(found) == ["depth"]
+
+
+def test_pairs_are_printed(tmp_path, capsys) -> None:
+    table = search().drop(columns="data")
+    table["acc"] = (table["lr"] - 0.5) * (table["depth"] - 4.5)
+    ranked(tmp_path, table, "--target", "acc", "--pairs")
+    lines = map(str.split, capsys.readouterr().out.splitlines())
+    (weight,) = (line[2] for line in lines if line[:2] == ["lr", "depth"])
+    assert float(weight) > 0.5
+
+
+def test_a_blank_is_a_choice_if_it_is_said(tmp_path, capsys) -> None:
+    table = search().assign(weight=np.where(np.arange(60) % 3 == 0, "", "balanced"))
+    table["layers"] = np.where(np.arange(60) % 2, table["depth"], np.nan)
+    table["acc"] = (table["weight"] == "") + 0.5 * table["layers"].isna() + 0.01 * table["lr"]
+    assert first(ranked(tmp_path, table, "--target", "acc", "--drop", "data"))[0] != "weight"
+    printed = capsys.readouterr().out
+    assert "weight has one value only, or none in 33%. If a blank is a choice there" in printed
+    assert "layers: where it is blank, acc has the median" in printed
+    options = ["--target", "acc", "--drop", "data", "--missing", "level"]
+    found = ranked(tmp_path, table, *options).sort_values("rank")
+    assert found["hyperparameter"].tolist()[:2] == ["weight", "layers (blank)"]
+    assert found["share"].iloc[0] > 0.7
+
+
+def test_a_loss_is_small_and_the_best_decide(tmp_path, capsys) -> None:
+    table = search(200).drop(columns="data")
+    table["loss"] = np.where(table["lr"] < 0.15, 0.0, 1 + table["depth"])
+    options = ["--target", "loss", "--method", "ped_anova"]
+    assert first(ranked(tmp_path, table, *options)) == ["lr"]
+    assert "Good is a small loss (assumed by the name" in capsys.readouterr().out
+    assert first(ranked(tmp_path, table, *options, "--maximize")) == ["depth"]
+    assert main(["rank", "t.csv", "--minimize", "--maximize"]) == 1
+
+
+def test_text_from_a_table_commands_nothing(tmp_path, capsys) -> None:
+    """Neither the terminal, by escapes, nor matplotlib, by its formulas."""
+    names = {"lr": "l\x1b[31mr", "depth": r"$\frac{d$"}
+    table = search().drop(columns="data").rename(columns=names)
+    table["acc"] = table["l\x1b[31mr"]
+    found = ranked(tmp_path, table, "--target", "acc")
+    assert first(found) == ["l\x1b[31mr"]
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed
+    assert "l\\x1b[31mr" in printed
+    assert main(["rank", str(tmp_path / "t.csv"), "--target", "\x1b[2J"]) == 1
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["head", "ascii"])
+def test_output_that_nobody_can_read(tmp_path, how) -> None:
+    """The files are written where the reader has gone, or knows no letters outside ASCII."""
+    table = search().rename(columns={"lr": "größe"})
+    table.assign(acc=table["größe"]).to_csv(tmp_path / "t.csv", index=False)
+    arguments = ["rank", "t.csv", "--target", "acc", "--method", "fanova", "--bootstrap", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hia", *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    if how == "head":
+        process.stdout.close()
+        process.stdout = None
+    printed, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, "")
+    assert how == "head" or "gr\\xf6\\xdfe" in printed
+    found = pd.read_csv(tmp_path / "t-importance.csv")
+    assert first(found) == ["größe"]
+    assert (tmp_path / "t-importance.png").is_file()
+
+
+def test_wide_tables_are_shown_in_part(tmp_path, capsys) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({f"x{k}": rng.random(40) for k in range(45)})
+    found = ranked(tmp_path, table.assign(acc=table["x3"]), "--target", "acc")
+    assert len(found) == 45
+    assert capsys.readouterr().out.count("... and 15 more") == 2

@@ -1,0 +1,103 @@
+"""Which trials are ranked, in which groups, and which of them are good."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hia.ranking.selection import direction, groups, meets, select
+
+TABLE = pd.DataFrame(
+    {
+        "epochs": [1, 5, 9, np.nan, 7],
+        "epochs max": [1, 1, 2, 2, 2],
+        "net": ["a", "b", "B", None, "a"],
+        "warm": [True, False, True, False, True],
+        "loss": [0.5, 0.1, 0.3, 0.2, np.nan],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "rows"),
+    [
+        ("epochs >= 5", [1, 2, 4]),
+        ("epochs<5", [0]),
+        ("epochs != 5", [0, 2, 4]),
+        ("epochs = 5.0", [1]),
+        ("epochs max == 2", [2, 3, 4]),
+        ("net = b", [1, 2]),
+        ("net != 'b'", [0, 4]),
+        ("warm = true", [0, 2, 4]),
+    ],
+)
+def test_conditions(condition, rows) -> None:
+    assert np.flatnonzero(meets(TABLE, condition)).tolist() == rows
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("epochs", "--where 'epochs' is not COLUMN = VALUE"),
+        ("depth > 1", "'depth > 1' is not COLUMN = VALUE, .*; there are epochs, epochs max, net"),
+        ("epochs > many", "epochs has numbers, and 'many' is none"),
+        ("net > a", "net has text, which is = or != to something"),
+        ("__import__('os').remove('x') > 1", "is not COLUMN = VALUE"),
+    ],
+)
+def test_what_is_no_condition(condition, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        meets(TABLE, condition)
+
+
+def test_trials_are_selected_by_conditions_bounds_and_rank() -> None:
+    def chosen(**options) -> list[int]:
+        return list(select(TABLE, "loss", False, **options)[0].index)
+
+    assert chosen() == [0, 1, 2, 3]
+    assert chosen(top="2") == [1, 3]
+    assert chosen(top="25%") == [1]
+    assert list(select(TABLE, "loss", True, top="1")[0].index) == [0]
+    assert chosen(above=0.1, below=0.5) == [2, 3]
+    assert chosen(where=["epochs max = 2"], top="1") == [3]
+    _, notes = select(TABLE, "loss", False, where=["net = a"], top="1")
+    assert notes == [
+        "Trials left out: 1 without loss",
+        "Only net = a: 1 trials",
+        "Only the best 1 of them",
+    ]
+    with pytest.raises(ValueError, match=r"no trial is left .*loss above 9"):
+        chosen(above=9)
+    for wrong in ("0", "101%", "best", "-1", "0%"):
+        with pytest.raises(ValueError, match=r"--top '.*' is no number of trials"):
+            chosen(top=wrong)
+
+
+def test_groups() -> None:
+    assert [(name, list(rows.index)) for name, rows in groups(TABLE, "epochs max")] == [
+        ("epochs max = 1", [0, 1]),
+        ("epochs max = 2", [2, 3, 4]),
+    ]
+    with pytest.raises(ValueError, match="--by x: it has 51 values, more than 50"):
+        list(groups(pd.DataFrame({"x": range(51)}), "x"))
+
+
+@pytest.mark.parametrize(
+    ("target", "large"),
+    [
+        *dict.fromkeys(
+            ["acc", "value", "val_accuracy", "metrics.f1", "neg_log_loss"], True
+        ).items(),
+        *dict.fromkeys(
+            ["loss", "val_loss", "valLoss", "test/error", "RMSE", "train time", "cost"], False
+        ).items(),
+    ],
+)
+def test_the_direction_is_assumed_by_the_name(target, large) -> None:
+    maximize, says = direction(target, None, False, False)
+    assert maximize == large
+    assert says.startswith(f"Good is a {'large' if large else 'small'} {target} (assumed by the")
+    assert direction(target, None, not large, large) == (
+        large,
+        f"Good is a {'large' if large else 'small'} {target} (as asked).",
+    )
+    assert direction(target, not large, False, False)[0] != large
