@@ -41,19 +41,15 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table, use_style
 
 use_style()
-SEARCHES = {"random": "random search", "bohb": "BOHB"}
 recorded = load(trials)
 rows = select(recorded, datasets, sources)
 present = [name for name in FACTS if name in set(rows["dataset"])]
 need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at least")
 
 
-def searched(names):
-    return " and ".join(word for name, word in SEARCHES.items() if name in (names or SEARCHES))
-
-
-MAIN, BESIDE = searched(sources), searched(beside)
-samples = {MAIN: rows, BESIDE: select(recorded, present, beside)}
+others = [name for name in beside if (recorded["source"] == name).any()] or sources
+MAIN, BESIDE = rankings.searched(sources), rankings.searched(others)
+samples = {MAIN: rows, BESIDE: select(recorded, present, others)}
 columns = [
     name
     for name in rankings.varied(rows)

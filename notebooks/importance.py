@@ -64,13 +64,6 @@ paper = published.table(3).set_index("hyperparameter").loc[columns]
 paper4 = published.table(4).set_index("hyperparameter").loc[columns]
 
 
-def by_name(table):
-    """With the hyperparameters in a column of their own."""
-    return table.reset_index(drop=True).assign(
-        Hyperparameter=[f"`{name}`" for name in table.index]
-    )[["Hyperparameter", *table.columns]]
-
-
 COLORS = {"Paper": "paper", "Ours": "nrrelieff", "Random search": "random"}
 COLORS |= {"J = n/20": "nrrelieff_growing", "Raw": "nrrelieff_raw"}
 figure, axes = plt.subplots(figsize=(5.4, 4))
@@ -90,7 +83,7 @@ show_figure(
     "Shares of {numref}`table-3`, and by raw distances, in the paper's order.",
     alt="Dot plot of the share of each hyperparameter: the paper puts num_conv_layers first, ours "
     "put lr first",
-    data=by_name(shares),
+    data=rankings.by_name(shares),
 )
 
 # %% [markdown]
@@ -115,7 +108,7 @@ for name in printed:
     table3[name] = share[name]
     table3[f"{name}, rank"] = rank[name]
 show_table(
-    by_name(table3),
+    rankings.by_name(table3),
     "table-3",
     f"Importance by N-RReliefF: the paper's Table 3 and ours, from {len(rows):,} CNNs, "
     f"{len(drawn):,} of them of random search.",
@@ -215,7 +208,7 @@ table4["Ours"] = anova["weight"]
 table4["SD of trees"] = anova["std"]
 table4["Ours, rank"] = anova["weight"].rank(ascending=False, method="min").astype(int)
 show_table(
-    by_name(table4),
+    rankings.by_name(table4),
     "table-4",
     f"Importance by functional ANOVA: the paper's Table 4, and ours by {maker}, the mean of "
     f"{n_trees} trees on {len(sampled):,} of {len(rows):,} CNNs.",
@@ -258,7 +251,7 @@ game = explain(
 )
 gains = game.table.join(W[["Random search", "J = n/20"]]).sort_values("value", ascending=False)
 show_table(
-    by_name(
+    rankings.by_name(
         pd.DataFrame(
             {
                 "Tunability": 100 * gains["value"],
@@ -346,7 +339,7 @@ show_table(
 shown = pd.DataFrame(limits, columns)
 shown = shown[(shown >= 0.001).any(axis=1)]
 show_table(
-    by_name(shown),
+    rankings.by_name(shown),
     "table-importance-intervals",
     "Shares that other CNNs of random search would have given, 95 % intervals by the bootstrap; "
     "those of all others end below 0.001.",

@@ -46,20 +46,16 @@ from hia_book.figures import look, show_figure, show_table, use_style
 
 use_style()
 METHODS = rankings.METHODS
-SEARCHES = {"random": "random search", "bohb": "BOHB"}
 recorded = load(trials)
 rows = select(recorded, datasets, sources)
 present = [name for name in FACTS if name in set(rows["dataset"])]
 need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at least")
 
 
-def searched(names):
-    return " and ".join(word for name, word in SEARCHES.items() if name in (names or SEARCHES))
-
-
 # The CNNs that are used, and those of the second line.
-MAIN = searched(sources)
-samples = {MAIN: rows, searched(beside): select(recorded, present, beside)}
+MAIN = rankings.searched(sources)
+others = [name for name in beside if (recorded["source"] == name).any()] or sources
+samples = {MAIN: rows, rankings.searched(others): select(recorded, present, others)}
 columns = [
     name
     for name in rankings.varied(rows)

@@ -54,13 +54,6 @@ many = ways["J = n/20"].relief.n_neighbors
 W = pd.DataFrame({name: way.weights() for name, way in ways.items()})
 
 
-def by_name(table):
-    """With the hyperparameters in a column of their own."""
-    return table.reset_index(drop=True).assign(
-        Hyperparameter=[f"`{name}`" for name in table.index]
-    )[["Hyperparameter", *table.columns]]
-
-
 def nearest(table, of, number):
     """The nearest rows (m, number) of rows `of`, where *Ours* takes its distance."""
     coded = {name: pd.factorize(table[name])[0] for name in table.select_dtypes(exclude="number")}
@@ -88,7 +81,7 @@ differ = pd.DataFrame(
 shown = pd.DataFrame({"Values": drawn[few].nunique(), "Any two trials": any_two})
 shown = shown.join(differ.rename(columns="Nearest {:,}".format)).loc[few]
 show_table(
-    by_name(shown),
+    rankings.by_name(shown),
     "table-neighbours",
     "How often trials differ in the hyperparameters of two or three values: any two of them, and a "
     f"trial and its nearest neighbours, by the distance of *Random search*, over {len(asked):,} "
@@ -154,7 +147,7 @@ shown = W.rename(columns="W, {}".format).assign(
     **{"By the others' neighbours": test["weight"], "p": test["p_value"], "p, Holm": adjusted}
 )
 show_table(
-    by_name(shown),
+    rankings.by_name(shown),
     "table-importance-w",
     "The weights $W$ of {eq}`eq-10` behind the shares, from -1 to 1, and a test on the CNNs of "
     f"random search with {n_neighbors} neighbours that the other hyperparameters find: the weight, "
@@ -253,7 +246,7 @@ for words, performance in (("ANOVA", drawn["accuracy"]), ("ANOVA, in data sets",
     forest = FAnova(n_trees, min_samples_leaf=3, random_state=random_state, **measure)
     shown[words] = forest.fit(design(drawn, columns, log=False), performance).importances_
 show_table(
-    by_name(shown),
+    rankings.by_name(shown),
     "table-importance-within",
     f"Weights by the accuracy and by its rank in the data set, of {len(drawn):,} CNNs of random "
     f"search: $W$ with {n_neighbors} neighbours, and `hia.ranking.fanova`, whose leaves have three "

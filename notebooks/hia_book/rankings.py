@@ -13,6 +13,20 @@ from hia.space import HYPERPARAMETERS
 from hia.trials import design, drawn_space
 
 METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
+SEARCHES = {"random": "random search", "bohb": "BOHB"}
+
+
+def searched(sources: list[str]) -> str:
+    """Sources of trials in words; none named means all."""
+    return " and ".join(word for name, word in SEARCHES.items() if name in (sources or SEARCHES))
+
+
+def by_name(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for a page, with the hyperparameters of its index in a first column."""
+    names = [f"`{name}`" for name in table.index]
+    return table.reset_index(drop=True).assign(Hyperparameter=names)[
+        ["Hyperparameter", *table.columns]
+    ]
 
 
 def varied(trials: pd.DataFrame) -> list[str]:
