@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Which hyperparameters matter?
 #
-# **The learning rate, on every one of ten data sets. Then dropout, depth, optimizer and epochs: the
-# paper {cite:p}`wang2024efficient` has the same first five, but depth first. Tune in our order;
-# {numref}`table-first` has the values that were good.**
+# **The learning rate, drawn on its logarithm, is first on every one of ten data sets. Dropout,
+# depth, optimizer and epochs follow: the paper {cite:p}`wang2024efficient` has the same five, but
+# depth first. Tune in this order; {numref}`table-first` has good values.**
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -197,12 +197,13 @@ glue(
 #
 # ## Where to read on
 #
-# The study: {doc}`setup`, {doc}`data`, and the {doc}`method <method>`. The results:
-# {doc}`importance`, one data set at a time ({doc}`perdataset`), {doc}`reliability`, {doc}`joint`
-# and {doc}`filters`. How far they carry: the choices of the analysis ({doc}`multiverse`),
-# {doc}`noise`, what it is good for ({doc}`pays`), and 24 designed trainings instead of thousands
-# ({doc}`screening`). {doc}`items` lists every figure, table and equation of the paper; {doc}`rerun`
-# shows how to run any page with other parameters or on your own trials.
+# The study: {doc}`setup`, {doc}`data` and {doc}`method`. The results: {doc}`importance`, one data
+# set at a time ({doc}`perdataset`), {doc}`reliability`, {doc}`joint` and {doc}`filters`. How far
+# they carry: what the study's design decides ({doc}`design`), what the choices of the analysis
+# decide ({doc}`multiverse`), {doc}`noise`, what a ranking is good for ({doc}`pays`), and 24
+# designed trainings instead of thousands ({doc}`screening`). {doc}`items` lists every figure, table
+# and equation of the paper; {doc}`rerun` shows how to run any page with other parameters or on your
+# own trials.
 #
 # Figures and tables of the paper keep its numbers; all others begin with S. *Show the code* above a
 # result opens what made it, and each has its data to download. The book works offline.
