@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,14 @@ from hia import cli
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-TEXTS = ["$(touch x)", "$(shell touch x)", "`touch x`", "a b; touch x", "'\" $$ $HOME #", "1\\2"]
+TEXTS = [
+    "$(touch x)", "$(shell touch x)", "`touch x`", "a b; touch x", "'\" $$ $HOME #", "1\\2",
+    "x=$(touch made)", "x=`touch made`", "x=1; touch made", "x=1 && touch made", "x=a|touch made",
+    "x='a b' y=\"c d\"", "x=$HOME", "x=${HOME}", "x=$(shell touch made)", "x=$$", "x=\\$x", "x=#1",
+    "x=*", "x=> made", "x=é😀", "x=a\\ b", "x=%s",
+    "x=!!python/object/apply:os.system ['touch made']", "-x", "--help", "$(error stop)",
+    "x=$@ $<",
+]  # fmt: skip
 
 
 def test_commands_of_the_readme_exist() -> None:
@@ -30,6 +38,9 @@ def test_commands_of_the_readme_exist() -> None:
         cli._parser().parse_args(command.split())
     for plan in re.findall(r"studies/\w+\.toml", README + MAKEFILE):
         assert (ROOT / plan).is_file()
+
+
+ECHO = "import json, sys; print(json.dumps(sys.argv[1:]))"
 
 
 @pytest.fixture
@@ -50,24 +61,24 @@ def make(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_what_stands_after_a_name_is_data(text: str, root: Path) -> None:
+def test_what_stands_after_a_name_is_data(root: Path) -> None:
     """Neither make nor the shell looks inside, and blanks do not break it."""
     for name in (".ready", ".fanova"):
         (root / ".venv" / name).touch()
     for name in ("python", "hia"):
         stub = root / ".venv" / "bin" / name
-        stub.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+        stub.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -c '{ECHO}' \"$@\"\n")
         stub.chmod(0o755)
     before = sorted(root.rglob("*"))
-    for target, names, expected in (
-        ("study", ("PLAN", "WORKERS"), ["study", text, "--workers", text]),
-        ("notebook", ("NB", "P"), ["rerun", text, text]),
-    ):
-        done = make(root, target, *(f"{name}={text}" for name in names))
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)[-len(expected) :] == expected
-    assert f"PORT={text} is no port" in make(root, "-o", "book", "serve", f"PORT={text}").stderr
+    for text in TEXTS:
+        for target, names, expected in (
+            ("study", ("PLAN", "WORKERS"), ["study", text, "--workers", text]),
+            ("notebook", ("NB", "P"), ["rerun", text, text]),
+        ):
+            done = make(root, target, *(f"{name}={text}" for name in names))
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)[-len(expected) :] == expected
+        assert f"PORT={text} is no port" in make(root, "-o", "book", "serve", f"PORT={text}").stderr
     assert sorted(root.rglob("*")) == before
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -197,38 +194,3 @@ def test_a_parameter_is_data_of_its_type_and_nothing_else(name, text):
         assert is_data(value)
         assert repr(as_code(value)) == repr(value)
         json.dumps(value).encode()
-
-
-SHELL = [
-    "x=$(touch made)", "x=`touch made`", "x=1; touch made", "x=1 && touch made", "x=a|touch made",
-    "x='a b' y=\"c d\"", "x=$HOME", "x=${HOME}", "x=$(shell touch made)", "x=$$", "x=\\$x", "x=#1",
-    "x=*", "x=> made", "x=é😀", "x=a\\ b", "x=%s",
-    "x=!!python/object/apply:os.system ['touch made']", "-x", "--help", "$(error stop)",
-    "x=$@ $<",
-]  # fmt: skip
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="make and a shell")
-def test_make_hands_parameters_over_as_they_are(tmp_path):
-    """Neither make nor the shell looks inside what stands after P= and NB=."""
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    stub = tmp_path / "stub"
-    stub.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
-    stub.chmod(0o755)
-    ready = tmp_path / ".venv"
-    ready.mkdir()
-    for name in ("requirements.lock", "requirements-fanova.lock", "pyproject.toml"):
-        (tmp_path / name).touch()
-    for name in (".ready", ".fanova"):
-        (ready / name).touch()
-    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
-    environment.pop("CONDA_DEFAULT_ENV", None)
-    before = sorted(tmp_path.iterdir())
-    for text in SHELL:
-        command = ["make", "-s", "notebook", f"PY={stub}", f"NB={text}", f"P={text}"]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)[1:] == ["rerun", text, text]
-    assert sorted(tmp_path.iterdir()) == before
