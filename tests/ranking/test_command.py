@@ -375,7 +375,7 @@ def test_pairs_are_printed(tmp_path, capsys) -> None:
     table["acc"] = (table["lr"] - 0.5) * (table["depth"] - 4.5)
     ranked(tmp_path, table, "--target", "acc", "--pairs")
     lines = map(str.split, capsys.readouterr().out.splitlines())
-    (weight,) = (line[2] for line in lines if line[:2] == ["lr", "depth"])
+    (weight,) = (line[2] for line in lines if line[:2] == ["depth", "lr"])
     assert float(weight) > 0.5
 
 
