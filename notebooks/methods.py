@@ -183,6 +183,7 @@ show_table(
 )
 
 
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show by how much, and the code"}
 def behind(kind, n, best):
     """How far the other methods are behind one, on the draws that both had."""
     of_draws = measured[measured["trials"] == n].pivot_table(
@@ -229,11 +230,11 @@ glue(wins_main=wins["main"], wins_total=wins["total"], n_sizes=len(sizes))
 
 # %% [markdown]
 # Our functional ANOVA is nearest at {glue:text}`wins_main` of {glue:text}`n_sizes` numbers of
-# trials for the order alone, and at {glue:text}`wins_total` for the order in all. It is never told
-# apart from all others, for two of these are functional ANOVA too. The surface of the study is a
-# forest, as are the models inside all methods but N-RReliefF and PED-ANOVA: it is easier for them
-# than the world is. {numref}`fig-truth-main` and {numref}`fig-truth-total` have the surfaces one by
-# one.
+# trials for the order alone, and at {glue:text}`wins_total` for the order in all
+# ({numref}`table-when`). It is never told apart from all others, for two of these are functional
+# ANOVA too. The surface of the study is a forest, as are the models inside all methods but
+# N-RReliefF and PED-ANOVA: it is easier for them than the world is. {numref}`fig-truth-main` and
+# {numref}`fig-truth-total` have the surfaces one by one.
 
 # %%
 # The largest number of trials with which most methods were measured.
