@@ -45,17 +45,25 @@ def row(dataset: str, trial: int, rng: np.random.Generator) -> dict:
     }
 
 
-@pytest.fixture
-def raw():
+def make_raw() -> pd.DataFrame:
     """A table as it is put together from rows: unsorted, with the types that pandas guesses."""
     rng = np.random.default_rng(0)
     rows = [row(name, trial, rng) for name in ("usps", "digits") for trial in (2, 0, 1, 3)]
     return pd.DataFrame(rows)[list(reversed(COLUMNS))]
 
 
+RAW = make_raw()
+CHECKED = check(RAW)
+
+
 @pytest.fixture
-def table(raw):
-    return check(raw)
+def raw():
+    return RAW.copy()
+
+
+@pytest.fixture
+def table():
+    return CHECKED.copy()
 
 
 def spoilt(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
