@@ -77,3 +77,12 @@ def test_the_ways_are_those_that_they_say(rows: pd.DataFrame) -> None:
 def test_without_random_search_all_trials_are_drawn(rows: pd.DataFrame) -> None:
     ways = rankings.ways(rows.assign(source="bohb"), 4, sigma=2.0)
     assert len(ways["Random search"].X) == len(rows)
+
+
+def test_how_pages_name_things() -> None:
+    assert rankings.searched(["bohb"]) == "BOHB"
+    assert (
+        rankings.searched([]) == rankings.searched(["bohb", "random"]) == "random search and BOHB"
+    )
+    table = rankings.by_name(pd.DataFrame({"W": [0.1]}, index=["lr"]))
+    assert table.to_dict("records") == [{"Hyperparameter": "`lr`", "W": 0.1}]

@@ -386,6 +386,19 @@ def test_from_when_on_everything_wins() -> None:
     assert regret.wins_from(curve([0.01] * 4), surely=True) is None
 
 
+def test_answers_are_losses() -> None:
+    results = tuning.load(Path(__file__).parents[2] / "data" / "tuning.parquet")
+    table = regret.answers(results, [("table1", "random"), ("learned", "random")], [10, 50], 50)
+    assert len(table) == 2 * (len(tuning.TOP) + 1)
+    row = table.set_index(["Default", "Tuned"]).loc[("learned", "first 3")]
+    curve = regret.losses(results, "learned", "random", "nrrelieff", 3)
+    mean, low, high = curve.at(50)
+    assert row["50 trials"] == 100 * mean
+    assert row["95 %"] == f"{100 * low:+.1f} to {100 * high:+.1f}"
+    assert row["Clearly"] == str(regret.wins_from(curve, surely=True))
+    assert table.loc[table["Tuned"] == "all 9", "Clearly"].eq("never").all()
+
+
 def test_only_complete_data_sets_count() -> None:
     rows = [vars(job) for job in tuning.jobs(["a", "b"])]
     whole = pd.DataFrame(rows)
