@@ -1,10 +1,12 @@
-"""What of a study is in its storage: which trials count, which are lost, which are to be queued.
+"""What of a study is in its storage: which trials count, which are lost, what is to be trained.
 
-Optuna promises that a queued trial is taken once. Two rules do the rest:
+Optuna gives every trial that a worker asks for a number of its own, and the n-th CNN of a series is
+that of trial n. So only two kinds of trial are queued: the first, which says what the storage is
+for, and those that replace a lost one. Two rules do the rest:
 
-- A trial of a key that an earlier trial has, unless that failed, or of a job that the study does
-  not ask for, is failed, not trained. So it does no harm that two coordinators queue the same.
-- A running trial is failed, and its key queued again, when its process is gone from this machine,
+- Of the trials of one CNN the first that has not failed counts. The others are failed, not trained,
+  as is what the study does not ask for. So it does no harm that two coordinators queue the same.
+- A running trial is failed, and its CNN queued again, when its process is gone from this machine,
   or when nothing of it has changed for `STALE_SECONDS` by the clock of this coordinator. Its worker
   changes it every `BEAT_SECONDS`. If it lives after all, Optuna refuses what it brings.
 """
@@ -13,7 +15,7 @@ import contextlib
 import os
 import socket
 import time
-from itertools import islice
+from functools import partial
 from typing import Any
 
 import optuna
@@ -23,14 +25,12 @@ from optuna.trial import FrozenTrial, TrialState
 from hia import space, trials
 from hia.study import plans, processes
 from hia.study.plans import PlanError, Row, Series
-from hia.study.storage import Storage, experimental
+from hia.study.storage import Storage, experimental, patiently
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 ROW = set(trials.COLUMNS) - {"source", "trial", "lr_scale"}  # what every row has
 ETA = 3  # of Hyperband
 BEAT_SECONDS, STALE_SECONDS = 30.0, 150.0
-# Trials waiting in one Optuna study, or as many as there are running, if these are more.
-QUEUE = 16
 
 
 @experimental()
@@ -39,7 +39,7 @@ def open_study(storage: Storage, series: Series, worker: int = 0) -> optuna.Stud
     proposes = optuna.samplers.TPESampler(
         multivariate=True, group=True, seed=plans.seed(series.dataset, -1 - worker)
     )
-    sampler = proposes if series.bohb else optuna.samplers.RandomSampler()  # all are queued
+    sampler = proposes if series.bohb else optuna.samplers.RandomSampler()  # nothing is drawn
     pruner = optuna.pruners.HyperbandPruner(
         min_resource=1, max_resource=plans.MAX_EPOCHS, reduction_factor=ETA
     )
@@ -63,26 +63,6 @@ def own_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def by_key(study: optuna.Study) -> dict[str, FrozenTrial]:
-    """The trial that counts of each key: the first that has not failed and not lost its row."""
-    first: dict[str, FrozenTrial] = {}
-    for trial in study.get_trials(deepcopy=False):
-        if trial.state != TrialState.FAIL and not _is_lost(trial):
-            first.setdefault(_key(trial), trial)
-    return first
-
-
-def _key(trial: FrozenTrial) -> str:
-    attributes = trial.user_attrs  # `trial`: of storages that were made without keys
-    return str(attributes.get("key", attributes.get("trial")))
-
-
-def _is_lost(trial: FrozenTrial) -> bool:
-    """Whether it has finished without a row that can be read."""
-    row = trial.user_attrs.get("row")
-    return trial.state in FINISHED and not (isinstance(row, dict) and row.keys() >= ROW)
-
-
 def params_of(row: Row) -> space.Config:
     """The hyperparameters in a row or job that a search draws."""
     return {name: row[name] for name in space.SAMPLED if row.get(name) is not None}
@@ -91,30 +71,62 @@ def params_of(row: Row) -> space.Config:
 class Ledger:
     """What of a series is in the storage. Raises PlanError where it is another plan's.
 
-    keys: all that it asks for, in order. trials: those that count, by key.
+    trials: those that count, by key. unfinished: how many CNNs have no row yet. open: trials that
+    wait or run. worker: its number, where this is a worker's.
     """
 
-    def __init__(self, series: Series, storage: Storage) -> None:
+    def __init__(self, series: Series, storage: Storage, worker: int = 0) -> None:
         self.series = series
-        self.study = open_study(storage, series)
-        self.keys = dict.fromkeys(series.jobs)
-        self.trials: dict[str, FrozenTrial] = {}
-        self.changes: dict[int, tuple[Any, float]] = {}  # by number: what was last seen, since when
+        self.study = open_study(storage, series, worker)
+        self.keys = list(series.jobs)
+        self.fields = ROW | set(series.key)
         self.is_checked = False
+        self.settled = 0  # so many trials have finished, and are in `done`
+        self.done: dict[str, FrozenTrial] = {}
+        self.changes: dict[int, tuple[Any, float]] = {}  # by number: what was last seen, since when
         self.read()
 
     def read(self) -> None:
-        """See what there is now."""
+        """See what there is now. What has finished is looked at once."""
+        trials = self.study.get_trials(deepcopy=False)
         if not self.is_checked:
-            self._check_first()
-        counting = by_key(self.study)
-        self.trials = {key: counting[key] for key in self.keys if key in counting}
+            self._check_first(trials)
+        while self.settled < len(trials) and trials[self.settled].state.is_finished():
+            self._add_if_first(self.done, trials[self.settled])
+            self.settled += 1
+        self.total = len(trials)
+        self.trials = dict(self.done)
+        for trial in trials[self.settled :]:
+            self._add_if_first(self.trials, trial)
+        self.open = [one for one in trials[self.settled :] if not one.state.is_finished()]
+        self.unfinished = len(self.keys) - sum(t.state in FINISHED for t in self.trials.values())
 
-    def _check_first(self) -> None:
+    def _add_if_first(self, first: dict[str, FrozenTrial], trial: FrozenTrial) -> None:
+        key = self._key(trial)
+        if key in self.series.jobs and trial.state != TrialState.FAIL and not self._is_lost(trial):
+            first.setdefault(key, trial)
+
+    def _key(self, trial: FrozenTrial | optuna.Trial) -> str:
+        """What is trained: as the trial itself says, or by its number; empty past the end."""
+        if "key" in trial.user_attrs:
+            return str(trial.user_attrs["key"])
+        if self._has_row(trial):
+            return self.series.key_of(trial.user_attrs["row"])
+        return self.keys[trial.number] if trial.number < len(self.keys) else ""
+
+    def _has_row(self, trial: FrozenTrial | optuna.Trial) -> bool:
+        row = trial.user_attrs.get("row")
+        return isinstance(row, dict) and row.keys() >= self.fields
+
+    def _is_lost(self, trial: FrozenTrial) -> bool:
+        """Whether it has finished without a row that can be read."""
+        return trial.state in FINISHED and not self._has_row(trial)
+
+    def _check_first(self, trials: list[FrozenTrial]) -> None:
         """Whether the first trial, the same for all machines, is one that the series asks for."""
-        for trial in self.study.get_trials(deepcopy=False):
+        for trial in trials:
             other = trial.user_attrs.get("job") or trial.user_attrs.get("row")
-            if (key := _key(trial)) in self.keys and isinstance(other, dict):
+            if (key := self._key(trial)) in self.series.jobs and isinstance(other, dict):
                 if reason := plans.difference(self.series.jobs[key], other):
                     raise PlanError(
                         f"the storage holds CNNs of {self.series.dataset} with {reason}, as is "
@@ -126,69 +138,99 @@ class Ledger:
     @property
     def rows(self) -> dict[str, Row]:
         """Of the finished CNNs, by key, in the order of the plan."""
-        return {
-            key: trial.user_attrs["row"]
-            for key, trial in self.trials.items()
-            if trial.state in FINISHED
-        }
-
-    @property
-    def unfinished(self) -> int:
-        return len(self.keys) - sum(one.state in FINISHED for one in self.trials.values())
+        trials = [(key, self.trials[key]) for key in self.keys if key in self.trials]
+        return {key: one.user_attrs["row"] for key, one in trials if one.state in FINISHED}
 
     @property
     def lost(self) -> list[str]:
         """Keys whose trial has finished without a row that can be read; they are trained anew."""
         finished = self.study.get_trials(deepcopy=False, states=FINISHED)
-        return sorted({_key(one) for one in finished} & self.keys.keys() - self.rows.keys())
+        return sorted(
+            {self._key(one) for one in finished} & self.series.jobs.keys() - self.rows.keys()
+        )
+
+    # The worker's ---------------------------------------------------------------------------------
+
+    def take(self) -> tuple[optuna.Trial, Row] | None:
+        """A trial that this process is to train, and its job; None where there is none now."""
+        patiently(self.read)
+        while self.total < len(self.keys) or any(map(_waits, self.open)):
+            trial = patiently(self.study.ask)
+            patiently(partial(trial.set_user_attr, "worker", own_name()))
+            patiently(self.read)
+            key = self._key(trial)
+            job = self.series.jobs.get(key)
+            asked = trial.user_attrs.get("job", job)
+            if job is not None and asked == job and self.trials[key].number == trial.number:
+                return trial, job
+            patiently(partial(self._fail, trial.number))
+        return None
+
+    # The coordinator's ----------------------------------------------------------------------------
 
     def look(self) -> None:
-        """See what there is, fail what is dead, and queue what is missing."""
-        self.read()
+        """See what there is, fail what is dead, and queue what is to be trained again."""
         self.fail_dead()
-        self._fill()
+        absent = [key for key in self.keys[: max(self.total, 1)] if key not in self.trials]
+        for key in absent:
+            self.queue(key)
+        if absent:
+            self.read()
+        if not self.unfinished:
+            self._fail_rest()
+
+    def queue(self, key: str) -> None:
+        """Have a CNN trained by the next worker that asks."""
+        self._add(state=TrialState.WAITING, user_attrs={"key": key, "job": self.series.jobs[key]})
 
     def fail_dead(self) -> None:
-        """Fail the trials of workers that have died, so that they are queued again."""
+        """Fail the trials of workers that have died, and read what is left."""
+        self.read()
         now = time.monotonic()
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for trial in self.open:
             worker = trial.user_attrs.get("worker", "")
-            seen = worker, trial.user_attrs.get("alive")
+            seen = trial.state, worker, trial.user_attrs.get("alive")
             before, since = self.changes.get(trial.number, (None, now))
             if before != seen:
                 since = now
             self.changes[trial.number] = seen, since
             host, _, process = worker.rpartition(":")
             is_gone = host == socket.gethostname() and not processes.runs(int(process))
-            if is_gone or now - since > STALE_SECONDS:
-                with contextlib.suppress(UpdateFinishedTrialError):  # others look, too
-                    self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+            if not _waits(trial) and (is_gone or now - since > STALE_SECONDS):
+                self._fail(trial.number)
+        self.read()
 
-    def _fill(self) -> None:
-        """Queue what is not in the storage, as long as there is room."""
-        states = [one.state for one in self.trials.values()]
-        room = max(QUEUE, states.count(TrialState.RUNNING)) - states.count(TrialState.WAITING)
-        absent = (key for key in self.keys if key not in self.trials)
-        for key in islice(absent, max(room, 0)):
-            job = self.series.jobs[key]
-            params = {} if self.series.bohb else params_of(job)
-            self._add(params, state=TrialState.WAITING, user_attrs={"key": key, "job": job})
+    def _fail_rest(self) -> None:
+        """Fail what is left over where all CNNs have finished: second trials."""
+        for trial in self.open:
+            if self._key(trial) in self.series.jobs or "worker" not in trial.user_attrs:
+                # Optuna fails what runs; to ask is to make what waits run, this one or another.
+                self._fail(self.study.ask().number if _waits(trial) else trial.number)
+        self.read()
+
+    def _fail(self, number: int) -> None:
+        with contextlib.suppress(UpdateFinishedTrialError):  # others look, too
+            self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
 
     def add(self, row: Row) -> None:
         """Add an exported row as a finished trial."""
         key = self.series.key_of(row)
-        params = params_of(row)
         is_stopped = self.series.bohb and row["epoch"] < plans.MAX_EPOCHS
-        if self.series.bohb:
-            del params["epoch"]  # the budget, which is no parameter
+        params = params_of(row) if self.series.bohb else {}  # from which BOHB learns
+        params.pop("epoch", None)  # the budget, which is no parameter
+        kinds = {name: space.to_distribution(self.series.space[name]) for name in params}
         self._add(
-            params,
             state=TrialState.PRUNED if is_stopped else TrialState.COMPLETE,
             value=row["accuracy"],
+            params=params,
+            distributions=kinds,
             user_attrs={"key": key, "job": self.series.jobs[key], "row": row},
             intermediate_values=dict(enumerate(row["accuracy_per_epoch"], start=1)),
         )
 
-    def _add(self, params: space.Config, **fields: Any) -> None:
-        kinds = {name: space.to_distribution(self.series.space[name]) for name in params}
-        self.study.add_trial(optuna.create_trial(params=params, distributions=kinds, **fields))
+    def _add(self, **fields: Any) -> None:
+        self.study.add_trial(optuna.create_trial(**fields))
+
+
+def _waits(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.WAITING

@@ -75,6 +75,8 @@ def run(
             _take_over(plan, ledgers, storage, Path(recorded), here)
         who = processes.session(workers, device, here) | {"plan": plan.name}
         notes(storage).set_user_attr(f"{who['started']} {own_name()}", who)
+        for ledger in ledgers:
+            patiently(ledger.look)  # before any worker asks: the first trial says what is trained
         arguments = [(series, url, device, index) for index in range(workers)]
         try:
             with processes.spawned(worker.work, arguments) as crew:

@@ -1,4 +1,4 @@
-"""A worker process of a study: takes trials from the queues, trains them, and tells.
+"""A worker process of a study: takes trials, trains them, and tells.
 
 Random search draws configuration number `trial` of a data set from a stream of its own, so it does
 not matter when, where and in which order trials run. BOHB (Falkner et al. 2018) is Optuna's
@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 
 from hia import datasets, space, trainer
 from hia.study import plans, processes
-from hia.study.ledger import BEAT_SECONDS, by_key, open_study, own_name, params_of
+from hia.study.ledger import BEAT_SECONDS, Ledger, params_of
 from hia.study.plans import Row, Series
 from hia.study.storage import ERRORS, StorageError, connect, named, patiently
 
@@ -34,60 +34,40 @@ def work(series: Sequence[Series], url: str, device: str, index: int) -> None:
     """A worker process; it ends with one line where the storage fails."""
     try:
         with named(url):
-            _train_queued(series, url, device, index)
+            _train(series, url, device, index)
     except (StorageError, datasets.DatasetError) as error:
         sys.exit(f"worker {index}: {error}")
 
 
-def _train_queued(series: Sequence[Series], url: str, device: str, index: int) -> None:
-    """Take trials from the queues, series by series in turn, until the coordinator is gone.
+def _train(series: Sequence[Series], url: str, device: str, index: int) -> None:
+    """Train what is to be trained, series by series in turn, until the coordinator is gone.
 
     One data set is in memory at a time.
     """
     processor = processes.set_up_worker(device, index)
     storage = patiently(lambda: connect(url))
-    studies = [patiently(functools.partial(open_study, storage, one, index)) for one in series]
+    ledgers = [patiently(functools.partial(Ledger, one, storage, index)) for one in series]
     loaded: tuple[Any, ...] = ()
     data: datasets.Dataset | None = None
     while not processes.orphaned():
         idle = True
-        for one, study in zip(series, studies, strict=True):
-            for _ in range(BOHB_TURN if one.bohb else TURN):
+        for ledger in ledgers:
+            for _ in range(BOHB_TURN if ledger.series.bohb else TURN):
                 if processes.orphaned():
                     return
-                # Optuna answers an empty queue with a trial that nobody asked for.
-                if not patiently(functools.partial(_waiting, study)):
-                    break
-                trial = patiently(study.ask)
-                with contextlib.suppress(UpdateFinishedTrialError), _beating(trial):
-                    job = _take(one, study, trial)
-                    if job is None:
-                        continue
+                with contextlib.suppress(UpdateFinishedTrialError):  # it was taken for dead
+                    if (taken := ledger.take()) is None:
+                        break
                     idle = False
-                    if _images(job) != loaded:
-                        data = None  # before the next is loaded
-                        data, loaded = _load(job, device), _images(job)
-                    assert data is not None
-                    _train_one(one, study, trial, job, data, processor)
+                    trial, job = taken
+                    with _beating(trial):
+                        if _images(job) != loaded:
+                            data = None  # before the next is loaded
+                            data, loaded = _load(job, device), _images(job)
+                        assert data is not None
+                        _train_one(ledger, trial, job, data, processor)
         if idle:
             time.sleep(1)
-
-
-def _waiting(study: optuna.Study) -> bool:
-    return bool(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
-
-
-def _take(series: Series, study: optuna.Study, trial: optuna.Trial) -> Row | None:
-    """The job of a trial; None where it is not to be trained, and has been failed."""
-    patiently(lambda: trial.set_user_attr("worker", own_name()))
-    key = str(trial.user_attrs.get("key"))
-    counts = patiently(lambda: by_key(study)).get(key)
-    if key in series.jobs and counts is not None and counts.number == trial.number:
-        job = series.jobs[key]
-        if trial.user_attrs.get("job") == job:
-            return job
-    patiently(lambda: study.tell(trial, state=TrialState.FAIL, skip_if_finished=True))
-    return None
 
 
 @contextlib.contextmanager
@@ -127,14 +107,14 @@ def _load(job: Row, device: str) -> datasets.Dataset:
 
 
 def _train_one(
-    series: Series,
-    study: optuna.Study,
+    ledger: Ledger,
     trial: optuna.Trial,
     job: Row,
     data: datasets.Dataset,
     processor: str,
 ) -> None:
     """Train the CNN of a trial, leave its row in the storage, and finish the trial."""
+    series = ledger.series
     config = params_of(job)
     if series.bohb:
         config = patiently(lambda: _propose(series.space, trial))
@@ -154,7 +134,7 @@ def _train_one(
     value, state = (
         (result.accuracy, None) if epochs == config["epoch"] else (None, TrialState.PRUNED)
     )
-    patiently(lambda: study.tell(trial, value, state, skip_if_finished=True))
+    patiently(lambda: ledger.study.tell(trial, value, state, skip_if_finished=True))
 
 
 def _propose(table1: plans.Space, trial: optuna.Trial) -> space.Config:
