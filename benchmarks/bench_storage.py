@@ -31,8 +31,8 @@ import sqlalchemy
 from hia import datasets, space, trainer
 from hia.study import plans, processes, storage, worker
 from hia.study import run as study
-from hia.study.ledger import Ledger, open_study
-from hia.study.storage import Storage, connect, experimental
+from hia.study.ledger import Ledger, tpe
+from hia.study.storage import Storage, connect
 
 GROWTH = (0, 1_000, 10_000)  # finished trials
 TRIALS = 40  # measured at each
@@ -94,13 +94,12 @@ def size(url: str, opened: Storage) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-def train_one(one: plans.Series, own: optuna.Study, data: datasets.Dataset) -> None:
+def train_one(ledger: Ledger, data: datasets.Dataset) -> None:
     """What a worker does for a trial."""
-    trial = own.ask()
-    with worker._beating(trial):
-        job = worker._take(one, own, trial)
-        assert job is not None
-        worker._train_one(one, own, trial, job, data, "none")
+    taken = ledger.take()
+    assert taken is not None
+    with worker._beating(taken[0]):
+        worker._train_one(ledger, *taken, data, "none")
 
 
 def measure(url: str, finished: int) -> dict[str, Any]:
@@ -110,15 +109,15 @@ def measure(url: str, finished: int) -> dict[str, Any]:
     before = size(url, opened)
     ledger = Ledger(one, opened)
     data = datasets.load("digits", max_images=100)
-    own = open_study(opened, one)
     config = no_training({"epoch": 1}).row() | {"processor": "none"}
-    for key in list(ledger.keys)[:finished]:
+    for key in ledger.keys[:finished]:
         job = one.jobs[key]
         ledger.add(job | config | {"accuracy_per_epoch": [0.5] * job["epoch"]})
     start = time.process_time()
     connect(url)
     Ledger(one, opened)
     first = time.process_time() - start
+    of_worker = Ledger(one, opened)
     spent = polls = 0.0
     locked["seconds"] = 0.0
     served = server_seconds(opened)
@@ -127,7 +126,7 @@ def measure(url: str, finished: int) -> dict[str, Any]:
         ledger.look()
         polls += time.process_time() - start
         start = time.process_time()
-        train_one(one, own, data)
+        train_one(of_worker, data)
         spent += time.process_time() - start
     if served is not None:
         served = (server_seconds(opened) or 0) - served
@@ -163,9 +162,7 @@ def together(url: str, workers: int) -> float:
 def propose(finished: int) -> float:
     """Processor seconds of BOHB's proposal after so many finished trials, in memory."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with experimental():
-        sampler = optuna.samplers.TPESampler(multivariate=True, group=True, seed=0)
-    own = optuna.create_study(direction="maximize", sampler=sampler)
+    own = optuna.create_study(direction="maximize", sampler=tpe(seed=0))
     rng = np.random.default_rng(0)
     for _ in range(finished):
         config = space.sample(rng)

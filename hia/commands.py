@@ -103,15 +103,13 @@ def export(options: argparse.Namespace) -> int:
 def verify(options: argparse.Namespace) -> int:
     """Train recorded rows again and compare; 1 where they differ."""
     table = records.load_any(options.trials)
-    stem = options.trials.stem
-    notes = options.trials.with_name(f"{'provenance' if stem == 'trials' else stem}.json")
     again = run.verify(
         table,
         options.sample,
         device=options.device,
         workers=options.workers,
         random_state=options.seed,
-        provenance=notes,
+        provenance=records.notes_path(options.trials),
     )
     code = _judge(again)
     if options.to is not None:

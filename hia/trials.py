@@ -8,7 +8,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
@@ -103,36 +103,41 @@ def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         table.to_parquet(partial, index=False, compression="zstd")
 
 
-def check(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the columns' types set, sorted by data set and trial, after all checks.
+def check(
+    table: pd.DataFrame,
+    columns: Mapping[str, tuple[str, str]] = COLUMNS,
+    key: Sequence[str] = ("dataset", "trial"),
+) -> pd.DataFrame:
+    """The table with the columns' types set, sorted by its key, after all checks.
 
+    columns: what it has to have, like `COLUMNS`. key: the columns that tell its rows apart.
     Raises TrialsError naming the column, the first row at fault and what would be right.
     """
-    if missing := [name for name in COLUMNS if name not in table]:
+    if missing := [name for name in columns if name not in table]:
         raise TrialsError(f"column {missing[0]!r} is missing")
-    if unknown := [name for name in table if name not in COLUMNS]:
-        raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(COLUMNS)}")
+    if unknown := [name for name in table if name not in columns]:
+        raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(columns)}")
     if repeated := [str(name) for name in table.columns[table.columns.duplicated()]]:
         raise TrialsError(f"column {repeated[0]!r} occurs twice")
-    table = table[list(COLUMNS)]
-    for name, (dtype, _) in COLUMNS.items():
+    table = table[list(columns)]
+    for name, (dtype, _) in columns.items():
         absent = table[name].isna()
         if name not in ("loss", "cpu_seconds", *space.FILTERS):
             _refuse(table, name, absent, "must not be missing")
         right, allowed = _check_values(name, dtype, table[name])
         _refuse(table, name, ~(allowed | absent), right)
-    table = table.astype({name: dtype for name, (dtype, _) in COLUMNS.items()})
+    table = table.astype({name: dtype for name, (dtype, _) in columns.items()})
     for layer, name in enumerate(space.FILTERS, start=1):
         exists = table["num_conv_layers"] >= layer
         _refuse(table, name, table[name].notna() != exists, "must be there if its layer is")
-    accuracies = table["accuracy_per_epoch"]
-    wrong = accuracies.map(len) != table["epoch"]
-    _refuse(table, "accuracy_per_epoch", wrong, "must have one value per epoch")
-    last = accuracies.map(lambda values: float(values[-1]))
-    _refuse(table, "accuracy", last != table["accuracy"], "must equal the last epoch's accuracy")
-    twice = table.duplicated(["dataset", "trial"])
-    _refuse(table, "trial", twice, "must occur once in its data set")
-    return table.sort_values(["dataset", "trial"], ignore_index=True)
+    if "accuracy" in columns:
+        values = table["accuracy_per_epoch"]
+        wrong = values.map(len) != table["epoch"]
+        _refuse(table, "accuracy_per_epoch", wrong, "must have one value per epoch")
+        wrong = values.map(lambda epochs: float(epochs[-1])) != table["accuracy"]
+        _refuse(table, "accuracy", wrong, "must equal the last epoch's accuracy")
+    _refuse(table, key[-1], table.duplicated(list(key)), "must occur once in its data set")
+    return table.sort_values(list(key), ignore_index=True)
 
 
 def select(
@@ -221,11 +226,12 @@ _DESCRIBED = {
     **_describe("categorical", "source", choices=SOURCES),
     **_describe("categorical", "precision", choices=space.PRECISIONS),
     **_describe("categorical", "lr_scale", choices=space.SCALES),
-    **_describe("integer", "trial", "seed", low=0, high=2**62),
+    **_describe("integer", "trial", "run", "seed", low=0, high=2**62),
     **_describe("integer", "parameters", "flops", "images", "val_images", low=1, high=2**62),
+    **_describe("integer", "replicate", low=1, high=2**62),
     **_describe("float", "accuracy", low=0, high=1),
     **_describe("float", "loss", low=0, high=sys.float_info.max),
-    **_describe("float", "seconds", "cpu_seconds", low=1e-9, high=1e9),
+    **_describe("float", "seconds", "cpu_seconds", "fraction", low=1e-9, high=1e9),
 }
 
 

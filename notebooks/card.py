@@ -236,8 +236,8 @@ show_table(
     pd.DataFrame(
         [
             {"Table": f"`{name}`", "Column": f"`{column}`", "What it is": records.KEYS[column][1]}
-            for name, kind in records.TABLES.items()
-            for column in kind.key
+            for name, key in records.TABLES.items()
+            for column in key
             if column not in COLUMNS
         ]
     ),

@@ -45,11 +45,11 @@
 # hia study studies/paper.toml --storage postgresql://hia@server/hia --workers 8
 # ```
 #
-# The first machine that runs it fills the queue and starts eight workers. The second does the same
-# and joins in; so does any other, at any time. Each command has a coordinator, which keeps trials
-# queued and counts what is left, and workers, which take them. They need not know of each other: a
-# queued trial is taken once, and what two coordinators queue twice is trained once. Every command
-# ends when the whole study has finished.
+# The first machine that runs it starts eight workers. The second does the same and joins in; so
+# does any other, at any time. A worker asks the storage for a number, which no other gets, and
+# trains that CNN of the study. A coordinator in each command counts what is left, and queues again
+# what was lost. They need not know of each other: what two coordinators queue is trained once.
+# Every command ends when the whole study has finished.
 #
 # A worker that is killed is replaced. A machine that fails leaves trials of which nothing is
 # heard; after two and a half minutes another machine takes them for dead, and they are trained
@@ -146,9 +146,9 @@ show_table(
     ),
     "table-storage",
     "Processor time of a trial of random search in a storage that already holds so many of its "
-    "data set: of its worker, of the server, of all that writes, and of the coordinator that "
-    "queues it. The first look is what a coordinator reads when it starts; kB is the space of a "
-    "finished trial.",
+    "data set: of its worker, of the server, of all that writes, and of a look of the coordinator. "
+    "The first look is what a coordinator reads when it starts; kB is the space of a finished "
+    "trial.",
     formats={"Finished": ",d", "First look, s": ".2f", "kB": ".1f"}
     | dict.fromkeys(("Worker, ms", "Server, ms", "Writing, ms", "Coordinator, ms"), ".1f"),
 )
@@ -191,8 +191,7 @@ claim(
 #
 # Workers that train nothing wait for each other, for the coordinator and for the server. On the
 # {glue:text}`cores` cores of the measuring machine they finish as many trials a second as
-# {numref}`table-together` says, however many they are; the limits above are calculated from what
-# each of them costs.
+# {numref}`table-together` says; the limits above are calculated from what each of them costs.
 
 # %%
 together = pd.DataFrame(measured["together"])

@@ -99,7 +99,7 @@ TABLES: dict[str, Callable[[pd.DataFrame], Iterator[Row]]] = {
 
 def configurations(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """What the table NAME.csv holds, from the table of trials."""
-    columns = records.given_columns(records.TABLES[name].key)
+    columns = records.given_columns(records.TABLES[name])
     rows = pd.DataFrame(list(TABLES[name](table)), columns=columns)
     return rows.astype(dict.fromkeys(space.FILTERS, "Int64"))
 

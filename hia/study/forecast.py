@@ -78,15 +78,11 @@ def count(plan: plans.Plan, ratios: pd.DataFrame, *, complete: bool = False) -> 
 
 
 def split(name: str, part: plans.Part, *, complete: bool = False) -> tuple[int, int]:
-    """Training and validation images, as `datasets.load` divides them; see `count`."""
+    """Training and validation images of what is here, or of the complete data set."""
     available = datasets.FACTS[name].images
     if not complete and (datasets.default_folder() / f"{name}.npz").is_file():
         available = len(datasets.read(name).labels)
-    total = part.max_images or available
-    if total > available:
-        raise plans.PlanError(f"{name}: max_images = {total:,}, there are {available:,} images")
-    val_images = -(-total // datasets.VALIDATION_EVERY)
-    return total - val_images, val_images
+    return part.split(name, available)
 
 
 def bohb_ratios(table: pd.DataFrame) -> pd.DataFrame:

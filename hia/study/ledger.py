@@ -15,17 +15,18 @@ import contextlib
 import os
 import socket
 import time
+import warnings
 from functools import partial
 from typing import Any
 
 import optuna
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hia import space, trials
 from hia.study import plans, processes
 from hia.study.plans import PlanError, Row, Series
-from hia.study.storage import Storage, experimental, patiently
+from hia.study.storage import Storage, patiently
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 ROW = set(trials.COLUMNS) - {"source", "trial", "lr_scale"}  # what every row has
@@ -33,13 +34,17 @@ ETA = 3  # of Hyperband
 BEAT_SECONDS, STALE_SECONDS = 30.0, 150.0
 
 
-@experimental()
+def tpe(seed: int) -> optuna.samplers.TPESampler:
+    """BOHB's sampler; Optuna marks its groups as experimental."""
+    with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
+        return optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
+
+
 def open_study(storage: Storage, series: Series, worker: int = 0) -> optuna.Study:
     """The Optuna study of a series, made if missing."""
-    proposes = optuna.samplers.TPESampler(
-        multivariate=True, group=True, seed=plans.seed(series.dataset, -1 - worker)
-    )
-    sampler = proposes if series.bohb else optuna.samplers.RandomSampler()  # nothing is drawn
+    sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler()  # draws nothing
+    if series.bohb:
+        sampler = tpe(plans.seed(series.dataset, -1 - worker))
     pruner = optuna.pruners.HyperbandPruner(
         min_resource=1, max_resource=plans.MAX_EPOCHS, reduction_factor=ETA
     )
@@ -71,8 +76,8 @@ def params_of(row: Row) -> space.Config:
 class Ledger:
     """What of a series is in the storage. Raises PlanError where it is another plan's.
 
-    trials: those that count, by key. unfinished: how many CNNs have no row yet. open: trials that
-    wait or run. worker: its number, where this is a worker's.
+    worker: its number, where this is a worker's. trials: those that count, by key. open: those that
+    wait or run. total: how many there are.
     """
 
     def __init__(self, series: Series, storage: Storage, worker: int = 0) -> None:
@@ -99,11 +104,11 @@ class Ledger:
         for trial in trials[self.settled :]:
             self._add_if_first(self.trials, trial)
         self.open = [one for one in trials[self.settled :] if not one.state.is_finished()]
-        self.unfinished = len(self.keys) - sum(t.state in FINISHED for t in self.trials.values())
 
     def _add_if_first(self, first: dict[str, FrozenTrial], trial: FrozenTrial) -> None:
-        key = self._key(trial)
-        if key in self.series.jobs and trial.state != TrialState.FAIL and not self._is_lost(trial):
+        if trial.state == TrialState.FAIL or (trial.state in FINISHED and not self._has_row(trial)):
+            return
+        if (key := self._key(trial)) in self.series.jobs:
             first.setdefault(key, trial)
 
     def _key(self, trial: FrozenTrial | optuna.Trial) -> str:
@@ -117,10 +122,6 @@ class Ledger:
     def _has_row(self, trial: FrozenTrial | optuna.Trial) -> bool:
         row = trial.user_attrs.get("row")
         return isinstance(row, dict) and row.keys() >= self.fields
-
-    def _is_lost(self, trial: FrozenTrial) -> bool:
-        """Whether it has finished without a row that can be read."""
-        return trial.state in FINISHED and not self._has_row(trial)
 
     def _check_first(self, trials: list[FrozenTrial]) -> None:
         """Whether the first trial, the same for all machines, is one that the series asks for."""
@@ -142,6 +143,11 @@ class Ledger:
         return {key: one.user_attrs["row"] for key, one in trials if one.state in FINISHED}
 
     @property
+    def unfinished(self) -> int:
+        """How many CNNs have no row yet."""
+        return len(self.keys) - sum(one.state in FINISHED for one in self.trials.values())
+
+    @property
     def lost(self) -> list[str]:
         """Keys whose trial has finished without a row that can be read; they are trained anew."""
         finished = self.study.get_trials(deepcopy=False, states=FINISHED)
@@ -160,8 +166,8 @@ class Ledger:
             patiently(self.read)
             key = self._key(trial)
             job = self.series.jobs.get(key)
-            asked = trial.user_attrs.get("job", job)
-            if job is not None and asked == job and self.trials[key].number == trial.number:
+            counts = key in self.trials and self.trials[key].number == trial.number
+            if job is not None and counts and trial.user_attrs.get("job", job) == job:
                 return trial, job
             patiently(partial(self._fail, trial.number))
         return None
@@ -171,6 +177,7 @@ class Ledger:
     def look(self) -> None:
         """See what there is, fail what is dead, and queue what is to be trained again."""
         self.fail_dead()
+        self.read()
         absent = [key for key in self.keys[: max(self.total, 1)] if key not in self.trials]
         for key in absent:
             self.queue(key)
@@ -184,21 +191,19 @@ class Ledger:
         self._add(state=TrialState.WAITING, user_attrs={"key": key, "job": self.series.jobs[key]})
 
     def fail_dead(self) -> None:
-        """Fail the trials of workers that have died, and read what is left."""
+        """Fail the trials of workers that have died."""
         self.read()
         now = time.monotonic()
         for trial in self.open:
             worker = trial.user_attrs.get("worker", "")
             seen = trial.state, worker, trial.user_attrs.get("alive")
-            before, since = self.changes.get(trial.number, (None, now))
-            if before != seen:
-                since = now
-            self.changes[trial.number] = seen, since
+            if self.changes.get(trial.number, (None, now))[0] != seen:
+                self.changes[trial.number] = seen, now
+            is_silent = now - self.changes[trial.number][1] > STALE_SECONDS
             host, _, process = worker.rpartition(":")
             is_gone = host == socket.gethostname() and not processes.runs(int(process))
-            if not _waits(trial) and (is_gone or now - since > STALE_SECONDS):
+            if not _waits(trial) and (is_gone or is_silent):
                 self._fail(trial.number)
-        self.read()
 
     def _fail_rest(self) -> None:
         """Fail what is left over where all CNNs have finished: second trials."""

@@ -8,7 +8,7 @@ proposes one when it is trained), numbers of images, seed, precision. With `imag
 import hashlib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,17 @@ class Part:
     models: int
     max_images: int | None
 
+    def split(self, dataset: str, available: int) -> tuple[int, int]:
+        """Training and validation images, as `datasets.load` divides them.
+
+        available: images of the data set. Raises PlanError where they are fewer than asked for.
+        """
+        total = self.max_images or available
+        if total > available:
+            raise PlanError(f"{dataset}: max_images = {total:,}, there are {available:,} images")
+        val_images = -(-total // datasets.VALIDATION_EVERY)
+        return total - val_images, val_images
+
 
 @dataclass(frozen=True)
 class Series:
@@ -72,7 +83,8 @@ class Series:
         return self.name.endswith("/bohb")
 
     def key_of(self, row: Mapping[Any, Any]) -> str:
-        return key_of(row, self.key)
+        """What a CNN is found by: the values of its key columns, as text."""
+        return "/".join(str(row[name]) for name in self.key)
 
 
 @dataclass(frozen=True)
@@ -89,8 +101,7 @@ class Plan:
     text: str
     search: str = "both"
     space: Space = field(default_factory=lambda: SPACE)
-    table = "trials"  # its export's file, and that file's notes
-    notes = "provenance"
+    table = "trials"  # the file of its export
     columns = tuple(trials.COLUMNS)
 
     @property
@@ -101,10 +112,6 @@ class Plan:
     def lr_scale(self) -> str:
         """How the learning rate is drawn, one of `hia.space.SCALES`."""
         return SCALES[self.space["lr"].log]
-
-    @property
-    def precisions(self) -> set[str]:
-        return {self.precision}
 
     def source(self, trial: int) -> str:
         """How the configuration of a trial is found: "random" or "bohb"."""
@@ -118,20 +125,14 @@ class Plan:
         """Random search and BOHB of each data set.
 
         here: by data set, what `processes.describe_images` says of its images; without, jobs do not
-        name them. Raises DatasetError where a data set has fewer images than are asked for.
+        name them. Raises PlanError where a data set has fewer images than are asked for.
         """
         result = []
         for name, part in self.parts.items():
             known = dict(here[name]) if here else {}
             available = known.pop("available", part.max_images)
-            total = part.max_images or available
-            if total is not None:
-                if total > available:
-                    raise datasets.DatasetError(
-                        f"{name}: max_images={total} asked for, there are {available} images"
-                    )
-                val_images = -(-total // datasets.VALIDATION_EVERY)
-                known |= {"images": total - val_images, "val_images": val_images}
+            if available is not None:
+                known |= zip(("images", "val_images"), part.split(name, available), strict=True)
             for kind in trials.SOURCES:
                 jobs = {
                     str(trial): self._job(name, kind, trial) | known
@@ -155,12 +156,6 @@ class Plan:
             "lr_scale": self.lr_scale,
         }
 
-    def check(self, table: pd.DataFrame) -> pd.DataFrame:
-        return trials.check(table)
-
-    def load(self, path: Path) -> pd.DataFrame:
-        return trials.load(path)
-
 
 @dataclass(frozen=True)
 class Given:
@@ -174,8 +169,6 @@ class Given:
     def table(self) -> str:
         return self.name
 
-    notes = table
-
     @property
     def models(self) -> int:
         return len(self.rows)
@@ -183,10 +176,6 @@ class Given:
     @property
     def parts(self) -> list[str]:
         return list(self.rows["dataset"].unique())
-
-    @property
-    def precisions(self) -> set[str]:
-        return set(self.rows["precision"])
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -206,12 +195,6 @@ class Given:
             jobs = {one.key_of(row): row | known for row in own}
             result.append(replace(one, jobs=jobs))
         return result
-
-    def check(self, table: pd.DataFrame) -> pd.DataFrame:
-        return records.check_key(table, records.key_columns(self.rows))
-
-    def load(self, path: Path) -> pd.DataFrame:
-        return records.load_any(path)
 
 
 def load_plan(path: str | os.PathLike[str]) -> Plan | Given:
@@ -306,11 +289,6 @@ def seed(dataset: str, trial: int) -> int:
 def random_config(dataset: str, trial: int, space: Space = SPACE) -> Config:
     """The configuration of a random-search trial."""
     return sample(np.random.default_rng(seed(dataset, trial)), space)
-
-
-def key_of(row: Mapping[Any, Any], columns: Iterable[str]) -> str:
-    """What a CNN is found by: the values of its key columns, as text."""
-    return "/".join(str(row[name]) for name in columns)
 
 
 def plain(table: pd.DataFrame) -> list[Row]:

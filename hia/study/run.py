@@ -63,10 +63,10 @@ def run(
     if workers < 1:
         raise ValueError(f"workers: {workers} is not a positive number")
     device = trainer.resolve_device(device)
-    for precision in plan.precisions:
-        trainer.check_precision(precision, device)
     here = {name: processes.describe_images(name, device) for name in plan.parts}
     series = plan.series(here)
+    for precision in {job["precision"] for one in series for job in one.jobs.values()}:
+        trainer.check_precision(precision, device)
     if url == default_storage(plan):
         Path(url).parent.mkdir(exist_ok=True)
     with opened(url) as storage:
@@ -122,7 +122,7 @@ def export(plan: Plan | Given, url: str, folder: str | os.PathLike[str]) -> pd.D
         "training_hours": float(table["seconds"].sum() / 3600),
         "sessions": sessions,
     }
-    write_json(provenance, folder / f"{plan.notes}.json")
+    write_json(provenance, records.notes_path(folder / f"{plan.table}.parquet"))
     if damaged:
         raise RuntimeError(
             f"{without_password(url)}: {len(damaged):,} finished trials are damaged "
@@ -138,16 +138,16 @@ def _checked(plan: Plan | Given, rows: Sequence[Row], damaged: list[str]) -> pd.
     frame = pd.DataFrame([{"lr_scale": "log"} | row for row in rows])
     frame = frame.reindex(columns=list(plan.columns))
     try:
-        return plan.check(frame)
+        return records.check_any(frame)
     except trials.TrialsError:
         right = []
         for number in range(len(frame)):
             try:
-                plan.check(frame.iloc[[number]])
+                records.check_any(frame.iloc[[number]])
                 right.append(number)
             except trials.TrialsError as error:
                 damaged.append(f"{rows[number]['dataset']}: {error}")
-        return plan.check(frame.iloc[right])
+        return records.check_any(frame.iloc[right])
 
 
 def _sessions(storage: Storage) -> list[dict[str, Any]]:
@@ -166,8 +166,8 @@ def _take_over(
     path = folder / f"{plan.table}.parquet"
     if not path.is_file():
         return
-    table = plan.load(path)
-    sessions = read_sessions(folder / f"{plan.notes}.json")
+    table = records.load_any(path)
+    sessions = read_sessions(records.notes_path(path))
     wanted: list[tuple[Ledger, Row]] = []
     others: list[str] = []
     for ledger in ledgers:
@@ -263,17 +263,10 @@ def _watch(
                         f"a worker ended with exit code {process.exitcode} (its message, if any, "
                         "is above); all finished trials are kept, and the same command goes on"
                     )
-                how = _signal(process.exitcode)
-                print(f"a worker was killed ({how}), another takes its place", flush=True)
+                how = signal.strsignal(-process.exitcode)
+                print(f"a worker died ({how}), another takes its place", flush=True)
                 crew[index] = processes.start(worker.work, arguments[index])
         time.sleep(min(max(pause, POLL_SECONDS[0]), POLL_SECONDS[1], report_seconds))
-
-
-def _signal(exitcode: int) -> str:
-    try:
-        return signal.Signals(-exitcode).name
-    except ValueError:  # a real-time signal has no name
-        return f"signal {-exitcode}"
 
 
 def _progress(models: int, unfinished: int, at_start: int, elapsed: float) -> str:
@@ -317,23 +310,14 @@ def verify(
     with tempfile.TemporaryDirectory() as folder:
         url = str(Path(folder, "verify.journal"))
         run(plan, url, workers=workers, device=device)
-        with opened(url) as storage:
-            again = {
-                (one.dataset, key): row
-                for one in plan.series()
-                for key, row in Ledger(one, storage).rows.items()
-            }
-    rows = []
-    for row in plans.plain(chosen):
-        new = again[row["dataset"], plans.key_of(row, key)]
-        rows.append(
-            {
-                **{name: row[name] for name in ("dataset", *key)},
-                "recorded": row["accuracy"],
-                "again": new["accuracy"],
-                "difference": abs(new["accuracy"] - row["accuracy"]),
-                "same_processor": row["processor"] == new["processor"],
-                "exact": new["accuracy_per_epoch"] == row["accuracy_per_epoch"],
-            }
-        )
-    return pd.DataFrame(rows)
+        again = export(plan, url, folder)
+    names = ["dataset", *key]
+    both = chosen.merge(again, on=names, suffixes=("", "_again"))
+    epochs = zip(both["accuracy_per_epoch"], both["accuracy_per_epoch_again"], strict=True)
+    return both[names].assign(
+        recorded=both["accuracy"],
+        again=both["accuracy_again"],
+        difference=(both["accuracy_again"] - both["accuracy"]).abs(),
+        same_processor=both["processor"] == both["processor_again"],
+        exact=[list(one) == list(other) for one, other in epochs],
+    )

@@ -11,14 +11,13 @@ import io
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import optuna
 import sqlalchemy
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import StorageInternalError
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 try:
@@ -167,11 +166,3 @@ def patiently(action: Callable[[], T]) -> T:
         except ERRORS:
             time.sleep(pause)
     return action()
-
-
-@contextlib.contextmanager
-def experimental() -> Iterator[None]:
-    """Optuna marks grouped TPE as experimental."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield

@@ -35,7 +35,7 @@ def work(series: Sequence[Series], url: str, device: str, index: int) -> None:
     try:
         with named(url):
             _train(series, url, device, index)
-    except (StorageError, datasets.DatasetError) as error:
+    except (StorageError, datasets.DatasetError, plans.PlanError) as error:
         sys.exit(f"worker {index}: {error}")
 
 

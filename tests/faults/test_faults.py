@@ -62,7 +62,7 @@ def test_killed_workers_and_coordinators_lose_nothing(tmp_path, start: Start):
     left = process.workers()
     process.kill()
     until(lambda: gone(left))
-    assert "a worker was killed (SIGKILL), another takes its place" in disturbed.output()
+    assert "a worker died (Killed), another takes its place" in disturbed.output()
     assert "Traceback" not in disturbed.output()
     disturbed.look()
     assert len(disturbed.seen) < disturbed.models
@@ -174,6 +174,18 @@ def test_what_is_not_asked_for_or_already_there_is_not_trained(tmp_path):
     assert sorted(row["trial"] for row in smaller.rows()) == list(range(8))
     disturbed = Disturbed(tmp_path, 30)
     disturbed.run(workers=2)
+    disturbed.assert_whole()
+
+
+def test_second_trials_end_with_the_study(tmp_path):
+    """Queued by two coordinators, or taken by a machine that died before it said so."""
+    disturbed = Disturbed(tmp_path, 3)
+    disturbed.run()
+    book, _ = disturbed.ledgers()
+    for _ in range(3):
+        book.queue("0")
+    book.study.ask()
+    disturbed.run()
     disturbed.assert_whole()
 
 

@@ -52,7 +52,7 @@ def test_machines_join_by_the_url_and_may_die(url, request, tmp_path):
         os.killpg(second.pid, signal.SIGKILL)
         assert first.wait(timeout=900) == 0, disturbed.output()
     assert "Traceback" not in disturbed.output()
-    assert disturbed.output().count("a worker was killed (SIGKILL)") == 1
+    assert disturbed.output().count("a worker died (Killed)") == 1
     disturbed.assert_whole()
     notes = json.loads((tmp_path / "export" / "provenance.json").read_text())
     assert [session["workers"] for session in notes["sessions"]] == [2, 2]

@@ -84,7 +84,7 @@ def test_a_damaged_record_is_an_error(folder, name, place, new, cut):
     except TrialsError as error:
         says(error, path)
     else:
-        assert list(table) == list(records.TABLES[name].columns)
+        assert list(table) == records.columns(records.TABLES[name])
 
 
 # --- tables of anyone ----------------------------------------------------------------------------

@@ -228,7 +228,7 @@ def test_wrong_options_are_named_before_anything_is_made(tmp_path, options, mess
 def test_more_images_than_there_are_is_an_error_before_anything_is_made(tmp_path):
     plan = a_plan(tmp_path, 3)
     plan = replace(plan, parts={"digits": plans.Part(3, 2000)})
-    with pytest.raises(datasets.DatasetError, match="max_images=2000"):
+    with pytest.raises(plans.PlanError, match="max_images = 2,000, there are 1,797"):
         study.run(plan, str(tmp_path / "study.journal"))
     assert not (tmp_path / "study.journal").exists()
 
