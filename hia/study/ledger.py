@@ -159,25 +159,26 @@ class Ledger:
 
     def take(self) -> tuple[optuna.Trial, Row] | None:
         """A trial that this process is to train, and its job; None where there is none now."""
-        patiently(self.read)
-        while self.total < len(self.keys) or any(map(_waits, self.open)):
+        while True:
+            patiently(self.read)
+            if self.total >= len(self.keys) and not any(map(_waits, self.open)):
+                return None
             trial = patiently(self.study.ask)
             patiently(partial(trial.set_user_attr, "worker", own_name()))
-            patiently(self.read)
+            if "key" in trial.user_attrs:  # queued, maybe twice
+                patiently(self.read)
             key = self._key(trial)
             job = self.series.jobs.get(key)
-            counts = key in self.trials and self.trials[key].number == trial.number
+            counts = self.trials.get(key, trial).number == trial.number
             if job is not None and counts and trial.user_attrs.get("job", job) == job:
                 return trial, job
             patiently(partial(self._fail, trial.number))
-        return None
 
     # The coordinator's ----------------------------------------------------------------------------
 
     def look(self) -> None:
-        """See what there is, fail what is dead, and queue what is to be trained again."""
+        """See what there is, fail what is dead, and queue what had failed before."""
         self.fail_dead()
-        self.read()
         absent = [key for key in self.keys[: max(self.total, 1)] if key not in self.trials]
         for key in absent:
             self.queue(key)
