@@ -1,9 +1,9 @@
 """Runs a study: many CNNs on several data sets, on an Optuna storage (Section 4.1).
 
-Each data set and search is one Optuna study. A coordinator keeps trials queued in it; its workers
-ask for them, train, and tell (`hia.study.worker`). So a study can be killed at any moment, and the
-same command goes on; and any number of machines that reach the storage may run it together.
-`hia.study.ledger` says what happens to the trials of the dead.
+Each data set and search is one Optuna study. Workers ask it for trials, train, and tell
+(`hia.study.worker`); a coordinator has the trials of the dead done again (`hia.study.ledger`). So a
+study can be killed at any moment, and the same command goes on; and any number of machines that
+reach the storage may run it together.
 """
 
 import contextlib
@@ -173,7 +173,7 @@ def _take_over(
     for ledger in ledgers:
         for row in plans.plain(table[table["dataset"] == ledger.series.dataset]):
             key = ledger.series.key_of(row)
-            if key not in ledger.keys or key in ledger.trials:
+            if key not in ledger.series.jobs or key in ledger.trials:
                 continue
             if reason := plans.difference(ledger.series.jobs[key], row):
                 others.append(f"{ledger.series.dataset} {key}: {reason}")
@@ -191,8 +191,6 @@ def _take_over(
             notes(storage).set_user_attr(f"{session['started']} {number}", session)
     for ledger, row in wanted:
         patiently(functools.partial(ledger.add, row))
-    for ledger in ledgers:
-        ledger.read()
 
 
 def read_sessions(path: Path) -> list[dict[str, Any]]:
@@ -232,7 +230,7 @@ def _watch(
     arguments: Sequence[tuple[Any, ...]],
     report_seconds: float,
 ) -> None:
-    """Keep the queues filled and print progress until everything has finished.
+    """Look after the trials and print progress until everything has finished.
 
     A worker that was killed, as where memory runs out, is replaced.
     """
