@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import multiprocessing
 import os
@@ -149,38 +150,42 @@ class Disturbed:
     def random_rows(self) -> dict[int, dict]:
         """Random search's rows, but for what was measured with a clock."""
         return {
-            number: {name: value for name, value in row.items() if name not in TIMES}
+            number: without_times(row)
             for number, row in self.seen.items()
             if row["source"] == "random"
         }
 
 
-_undisturbed: dict[int, dict] = {}
+def trained(number: int, images: int = IMAGES) -> dict:
+    """The row of a random trial on so many images, trained here and by itself."""
+    data = datasets.load("digits", max_images=images)
+    config = space.validate(plans.random_config("digits", number))
+    seed = plans.seed("digits", number)
+    return {
+        "dataset": "digits",
+        "source": "random",
+        "trial": number,
+        **dict.fromkeys(space.FILTERS),
+        **config,
+        "in_channel_num": data.channels,
+        **trainer.train(config, data, seed).row(),
+        "images": len(data.train_labels),
+        "val_images": len(data.val_labels),
+        "seed": seed,
+        "precision": "float32",
+        "lr_scale": "log",
+        "processor": processes.describe_processor("cpu"),
+    }
 
 
-def undisturbed(number: int) -> dict:
-    """The row of a random trial, trained here and by itself."""
-    if number not in _undisturbed:
-        data = datasets.load("digits", max_images=IMAGES)
-        config = space.validate(plans.random_config("digits", number))
-        seed = plans.seed("digits", number)
-        given = trainer.train(config, data, seed).row()
-        _undisturbed[number] = {
-            "dataset": "digits",
-            "source": "random",
-            "trial": number,
-            **dict.fromkeys(space.FILTERS),
-            **config,
-            "in_channel_num": data.channels,
-            **{name: value for name, value in given.items() if name not in TIMES},
-            "images": len(data.train_labels),
-            "val_images": len(data.val_labels),
-            "seed": seed,
-            "precision": "float32",
-            "lr_scale": "log",
-            "processor": processes.describe_processor("cpu"),
-        }
-    return _undisturbed[number]
+@functools.cache
+def undisturbed(number: int, images: int = IMAGES) -> dict:
+    """`trained` but for what was measured with a clock."""
+    return without_times(trained(number, images))
+
+
+def without_times(row: dict) -> dict:
+    return {name: value for name, value in row.items() if name not in TIMES}
 
 
 def until(

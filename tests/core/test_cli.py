@@ -15,12 +15,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from faults import trained
 
 import hia.__main__
-from hia import datasets, space, trainer, trials
+from hia import trials
 from hia.cli import main
 from hia.commands import MEAN_TOLERANCE, TOLERANCE
-from hia.study import plans, processes
 from hia.study import run as study
 
 HIA = [sys.executable, "-c", "import sys; from hia.cli import main; sys.exit(main())"]
@@ -38,17 +38,7 @@ def plan(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     """Four recorded rows, trained here."""
-    data = datasets.load("digits", max_images=200)
-    rows = []
-    for number in range(4):
-        config = space.validate(plans.random_config("digits", number))
-        seed = plans.seed("digits", number)
-        row = dict.fromkeys(space.FILTERS) | config | trainer.train(config, data, seed).row()
-        row |= {"dataset": "digits", "source": "random", "trial": number, "in_channel_num": 1}
-        row |= {"images": 160, "val_images": 40, "seed": seed, "precision": "float32"}
-        row |= {"lr_scale": "log", "processor": processes.describe_processor("cpu")}
-        rows.append(row)
-    return trials.check(pd.DataFrame(rows))
+    return trials.check(pd.DataFrame([trained(number, 200) for number in range(4)]))
 
 
 def changed(table: pd.DataFrame, shift: float, processor: str | None = None) -> pd.DataFrame:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from faults import trained
 from scripts import load_script
 
 from hia import datasets, space, trainer, trials
-from hia.study import plans, processes, records, worker
+from hia.study import plans, records, worker
 from hia.study import run as study
 from hia_book import screening
 
@@ -19,39 +20,12 @@ given = load_script("configurations")
 IMAGES, VAL_IMAGES = 160, 40  # a CNN takes some hundredths of a second
 
 
-def trained(number: int) -> dict:
-    """A row of random search on digits, trained here."""
-    data = datasets.load("digits", max_images=IMAGES + VAL_IMAGES)
-    config = space.validate(plans.random_config("digits", number))
-    result = trainer.train(config, data, plans.seed("digits", number))
-    return {
-        **dict.fromkeys(space.FILTERS),
-        **config,
-        "dataset": "digits",
-        "source": "random",
-        "trial": number,
-        "in_channel_num": 1,
-        "accuracy": result.accuracy,
-        "accuracy_per_epoch": result.accuracy_per_epoch,
-        "loss": result.loss_per_epoch[-1],
-        "seconds": result.seconds,
-        "cpu_seconds": result.cpu_seconds,
-        "parameters": result.parameters,
-        "flops": result.flops,
-        "images": IMAGES,
-        "val_images": VAL_IMAGES,
-        "seed": plans.seed("digits", number),
-        "diverged": result.diverged,
-        "precision": "float32",
-        "lr_scale": "log",
-        "processor": processes.describe_processor("cpu"),
-    }
-
-
 @pytest.fixture(scope="module")
 def three() -> pd.DataFrame:
     """A table of three trials."""
-    return trials.check(pd.DataFrame([trained(number) for number in (0, 3, 4)]))
+    return trials.check(
+        pd.DataFrame([trained(number, IMAGES + VAL_IMAGES) for number in (0, 3, 4)])
+    )
 
 
 def many(three: pd.DataFrame, **counts: int) -> pd.DataFrame:
