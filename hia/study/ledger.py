@@ -176,9 +176,9 @@ class Ledger:
 
     # The coordinator's ----------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def look(self, *, nameless: bool = False) -> None:
         """See what there is, fail what is dead, and queue what had failed before."""
-        self.fail_dead()
+        self.fail_dead(nameless=nameless)
         absent = [key for key in self.keys[: max(self.total, 1)] if key not in self.trials]
         for key in absent:
             self.queue(key)
@@ -191,8 +191,11 @@ class Ledger:
         """Have a CNN trained by the next worker that asks."""
         self._add(state=TrialState.WAITING, user_attrs={"key": key, "job": self.series.jobs[key]})
 
-    def fail_dead(self) -> None:
-        """Fail the trials of workers that have died."""
+    def fail_dead(self, *, nameless: bool = False) -> None:
+        """Fail the trials of workers that have died.
+
+        nameless: also those whose worker has not said who it is. If it lives, it takes another.
+        """
         self.read()
         now = time.monotonic()
         for trial in self.open:
@@ -203,7 +206,7 @@ class Ledger:
             is_silent = now - self.changes[trial.number][1] > STALE_SECONDS
             host, _, process = worker.rpartition(":")
             is_gone = host == socket.gethostname() and not processes.runs(int(process))
-            if not _waits(trial) and (is_gone or is_silent):
+            if not _waits(trial) and (is_gone or is_silent or (nameless and not worker)):
                 self._fail(trial.number)
 
     def _fail_rest(self) -> None:

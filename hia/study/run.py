@@ -76,7 +76,8 @@ def run(
         who = processes.session(workers, device, here) | {"plan": plan.name}
         notes(storage).set_user_attr(f"{who['started']} {own_name()}", who)
         for ledger in ledgers:
-            patiently(ledger.look)  # before any worker asks: the first trial says what is trained
+            # Before any worker asks: the first trial says what is trained.
+            patiently(functools.partial(ledger.look, nameless=True))
         arguments = [(series, url, device, index) for index in range(workers)]
         try:
             with processes.spawned(worker.work, arguments) as crew:
@@ -84,7 +85,7 @@ def run(
         finally:
             with contextlib.suppress(*ERRORS):  # the next coordinator sees it, too
                 for ledger in ledgers:
-                    ledger.fail_dead()
+                    ledger.fail_dead(nameless=True)
 
 
 def export(plan: Plan | Given, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
@@ -239,10 +240,12 @@ def _watch(
     at_start = before = sum(ledger.unfinished for ledger in ledgers)
     printed = -math.inf
     deaths = 0
+    has_died = False
     while True:
         looking = time.monotonic()
         for ledger in ledgers:
-            patiently(ledger.look)
+            patiently(functools.partial(ledger.look, nameless=has_died))
+        has_died = False
         unfinished = sum(ledger.unfinished for ledger in ledgers)
         pause = 20 * (time.monotonic() - looking)
         elapsed = time.monotonic() - began
@@ -255,6 +258,7 @@ def _watch(
             before, deaths = unfinished, 0
         for index, process in enumerate(crew):
             if process.exitcode is not None:
+                has_died = True
                 deaths += 1
                 if process.exitcode >= 0 or deaths > DEATHS:
                     raise RuntimeError(
