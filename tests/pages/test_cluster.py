@@ -34,6 +34,8 @@ def mariadb_url():
         yield url
 
 
+# Who looks while another process makes the tables fails, and leaves a connection to be collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
