@@ -30,6 +30,8 @@ METHODS = (
     "fanova_package",
 )
 DEFAULT_METHODS = METHODS[:2]
+# With more hyperparameters, intervals would take hours.
+WIDE = 500
 
 
 def add_parser(commands: Any) -> None:
@@ -69,9 +71,9 @@ def add_parser(commands: Any) -> None:
     add("--pairs", action="store_true", help="also the interactions of pairs, by fanova")
     number: dict[str, Any] = {"type": int, "metavar": "N"}
     resamples = "resamples of the intervals, 0 for none (default: 100; slow methods take 20)"
-    add("--bootstrap", **number, default=100, help=resamples)
+    add("--bootstrap", **number, help=resamples)
     permutations = "of the p-values of nrrelieff, 0 for none (default: 199)"
-    add("--permutations", **number, default=199, help=permutations)
+    add("--permutations", **number, help=permutations)
     add("--seed", type=int, default=0, help="of all that is random (default: 0)")
     add("--out", metavar="PREFIX", help="writes PREFIX.csv and PREFIX.png (default: by the source)")
     add("--any-size", action="store_true", help="read files above the limits of size")
@@ -145,6 +147,14 @@ def _rank_target(
     if options.missing == "level":
         table, hyperparameters = columns.with_blanks(table, hyperparameters)
     state = [f"Trials left out: {sources.tell(source.left_out)}"] if source.left_out else []
+    wide = len(hyperparameters) > WIDE
+    if wide and options.bootstrap is options.permutations is None:
+        notes.append(
+            f"No intervals and p-values for more than {WIDE} hyperparameters, unless --bootstrap "
+            "and --permutations ask for them."
+        )
+    resamples = (0 if wide else 100) if options.bootstrap is None else options.bootstrap
+    permutations = (0 if wide else 199) if options.permutations is None else options.permutations
     notes = [*state, *notes, says]
     say(report.introduce(source.name, table, target, hyperparameters, left_out, notes))
 
@@ -164,8 +174,8 @@ def _rank_target(
                     target,
                     hyperparameters,
                     method,
-                    n_bootstrap=options.bootstrap,
-                    n_permutations=options.permutations,
+                    n_bootstrap=resamples,
+                    n_permutations=permutations,
                     random_state=options.seed,
                     maximize=large,
                     missing="drop" if options.missing == "drop" else "draw",

@@ -41,6 +41,7 @@ _LOSS = re.compile(
 _GAIN = re.compile(
     r"acc(uracy)?|au(ro|pr)?c|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
 )
+_WHICH = re.compile("m?s|secs?|macro|micro|weighted|mean|avg|std|min|max|best|final|last")
 _COMPLETE = re.compile("completed?|finished|succe(ss|eded)|ok|terminated|done")
 _INCOMPLETE = re.compile(
     "running|waiting|fail(ed|ure)?|pruned|killed|crash(ed)?|error(ed)?|scheduled|pending|queued|new"
@@ -83,7 +84,9 @@ def is_loss(name: str) -> bool:
 
 
 def _last_word(name: str) -> str:
+    """Without what tells which of several it is, as in val_loss_mean."""
     words = re.findall(r"[a-z]+\d*", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
+    words = [word for word in words if not _WHICH.fullmatch(word)]
     return words[-1] if words else ""
 
 

@@ -229,3 +229,56 @@ def test_read_refuses_a_name_twice() -> None:
         read(pd.DataFrame([[0, 1]], columns=["x", "x"]), [column])
     with pytest.raises(ValueError, match="column 'x' is there twice"):
         read(pd.DataFrame({"x": [0, 1]}), [column, column])
+
+
+# Names -----------------------------------------------------------------------------------------
+
+
+def test_bookkeeping_and_results_are_no_hyperparameters() -> None:
+    n = 40
+    rng = np.random.default_rng(0)
+    plain = pd.DataFrame({"lr": rng.random(n), "acc": rng.random(n), "loss": ["hinge", "log"] * 20})
+    others = {
+        "run_name": [f"run-{k}" if k != 3 else None for k in range(n)],
+        "label": [f"try {k}" if k != 3 else None for k in range(n)],
+        "started_at": 1_700_000_000 + np.arange(n) * 37 + rng.integers(0, 9, n),
+        "code": [f"v{k}" for k in rng.integers(0, 600, n)],
+        "val_loss": rng.random(n),
+        "f1_macro": rng.random(n),
+        "epoch_time_s": rng.random(n),
+        "hostname": ["a", "b"] * 20,
+    }
+    columns, left_out = infer(plain.assign(**others), "acc")
+    assert [column.name for column in columns] == ["lr", "loss"]
+    assert left_out["run_name"] == left_out["hostname"] == "bookkeeping, by the name"
+    assert left_out["label"] == left_out["code"] == "text, different in nearly every row"
+    assert left_out["started_at"] == "whole numbers that grow or fall with the rows"
+    assert left_out["val_loss"] == left_out["f1_macro"] == "a result, by the name"
+    assert left_out["epoch_time_s"] == "a result, by the name"
+    named = describe(plain.assign(**others), "acc", ["lr", "val_loss", "started_at"]).columns
+    assert len(named) == 3
+
+
+def test_a_prefix_marks_hyperparameters_but_not_by_chance() -> None:
+    table = pd.DataFrame(np.random.default_rng(0).random((40, 4)), columns=list("abcd"))
+    marked = table.set_axis(["params_lr", "value", "weight", "number"], axis=1)
+    assert {c.name for c in infer(marked, "value").columns} == {"params_lr", "weight"}
+    marked = table.set_axis(["params_lr", "params_x", "value", "odd"], axis=1)
+    assert {c.name for c in infer(marked, "value").columns} == {"params_lr", "params_x"}
+    chance = table.set_axis(["param_count", "lr", "acc", "duration"], axis=1)
+    assert {c.name for c in infer(chance, "acc").columns} == {"param_count", "lr"}
+
+
+def test_a_hyperparameter_that_only_a_failed_trial_has() -> None:
+    table = pd.DataFrame({"lr": np.linspace(0, 1, 40), "old": [np.nan] * 39 + [3]})
+    table["acc"] = [*np.linspace(0, 1, 39), np.nan]
+    assert infer(table, "acc").left_out == {"old": "no value in a complete trial"}
+
+
+def test_text_among_many_numbers_is_refused_and_many_categories_are_left_out() -> None:
+    table = pd.DataFrame({"x": [str(k / 7) for k in range(39)] + ["1.5 GB"]})
+    with pytest.raises(ValueError, match=r"column 'x' has '1.5 GB' among its numbers: correct it"):
+        infer(table)
+    table = pd.DataFrame({"x": [f"v{k % 501}" for k in range(1002)]})
+    assert infer(table).left_out == {"x": "text with more than 500 different values"}
+    assert len(describe(table, names=["x"]).columns[0].choices or ()) == 501
