@@ -371,7 +371,7 @@ claim("the raw distance leaves it in the lower half", (of_planted["raw"] > len(n
 # hyperparameter at a time. All {glue:text}`n_stretched` fall to the last two places by size, even
 # `lr`, which had the largest weight.
 
-# %%
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show W in another unit, and the code"}
 numbers = [name for name in numbers if pd.api.types.is_numeric_dtype(X["normalised"][name])]
 flat = X["normalised"].assign(**{name: unit(X["normalised"][name]) for name in numbers})
 before = weigh(flat, accuracy, "none")
