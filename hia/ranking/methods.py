@@ -195,8 +195,7 @@ def _drawn(X: pd.DataFrame, random_state: int, notes: list[str]) -> pd.DataFrame
             draws = random.choice(values[~absent].to_numpy(), len(values))
             values = values.where(~absent, draws)
             notes.append(
-                f"{name} is missing in {absent.mean():.0%} of the trials, where it can have no "
-                "effect: drawn at random there"
+                f"{name} is missing in {absent.mean():.0%} of the trials: drawn at random there"
             )
         filled[name] = values
     return pd.DataFrame(filled)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:  # what a command with an error in it need not wait for
 
 _TABLES = (".csv", ".tsv", ".txt")
 _DATABASES = (".db", ".sqlite", ".sqlite3")
+_PARQUET = (".parquet", ".pq")
 _JSON = (".json", ".jsonl", ".ndjson")
 _JOURNALS = (".journal", ".log")
-_KINDS = ", ".join((*_TABLES, ".parquet", *_JSON, *_JOURNALS, *_DATABASES))
+_KINDS = ", ".join((*_TABLES, *_PARQUET, *_JSON, *_JOURNALS, *_DATABASES))
 # Tables of Optuna's, ever, and now. Those that are missing Optuna would make.
 _OPTUNA = {"studies", "trials", "version_info"}
 _OPTUNA_NOW = {*_OPTUNA, "study_directions", "trial_values", "trial_heartbeats"}
@@ -59,40 +60,44 @@ def load(
     Nothing in it is executed, and nothing is written. Raises FileNotFoundError, and ValueError for
     what cannot be read.
     """
-    path = Path(source)
-    ending = path.suffix.lower()
-    if "://" not in source and not path.exists():
-        raise FileNotFoundError(f"{source}: there is no such file")
-    if "://" not in source and ending in _DATABASES:
-        source = f"sqlite:///{source}"
-    if "://" in source:
-        is_redis = source.startswith(("redis://", "rediss://", "unix://"))
-        return (_from_redis if is_redis else _from_database)(source, targets, study)
-    if ending in _JOURNALS:
-        return _from_journal(path, targets, study)
+    if "://" not in source:
+        path = Path(source)
+        if not path.exists():
+            raise FileNotFoundError(f"{source}: there is no such file")
+        if path.suffix.lower() not in (*_DATABASES, *_JOURNALS):
+            return _from_file(path, targets, study, any_size)
+    if source.lower().endswith(_JOURNALS) or source.startswith(
+        ("redis://", "rediss://", "unix://")
+    ):
+        return _from_journal(source, targets, study)
+    url = source if "://" in source else f"sqlite:///{source}"
+    return _from_database(url, targets, study)
+
+
+def _from_file(path: Path, targets: Sequence[str], study: str | None, any_size: bool) -> Source:
     if study is not None:
-        raise ValueError(f"{source}: a file has no studies; --study belongs to a storage")
+        raise ValueError(f"{path}: a file has no studies; --study belongs to a storage")
     kinds = {suffix.lower() for suffix in path.suffixes[-2:]}
-    read = (
-        _read_folder
-        if path.is_dir()
-        else _read_parquet
-        if ending in (".parquet", ".pq")
-        else _read_json
-        if ending in _JSON
-        else _read_csv
-        if kinds & {*_TABLES}
-        else None
-    )
-    if read is None:
-        raise ValueError(f"{source}: is no folder, no URL of a storage and none of {_KINDS}")
+    if not (path.is_dir() or kinds & {*_TABLES, *_JSON, *_PARQUET}):
+        raise ValueError(f"{path}: is no folder, no URL of a storage and none of {_KINDS}")
+
+    from hia.files import read_parquet
+    from hia.ranking import exports, tables
+
     try:
-        table = read(path, any_size)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        if path.is_dir():
+            table = exports.read_ray(path)
+        elif kinds & {*_PARQUET}:
+            table = tables.tidy(read_parquet(path))
+        elif kinds & {*_JSON}:
+            table = exports.from_any_json(tables.read_json(path, any_size))
+        else:
+            table = tables.read_csv(path, any_size)
+    except (OSError, ValueError, KeyError) as error:
         if type(error) is ValueError:
-            raise ValueError(f"{source}: {str(error).removeprefix(f'{path}: ')}") from None
-        raise ValueError(f"{source}: cannot be read ({type(error).__name__}: {error})") from None
-    return _complete(source, path.name.split(".")[0], table, targets)
+            raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+        raise ValueError(f"{path}: cannot be read ({type(error).__name__}: {error})") from None
+    return _complete(str(path), path.name.split(".")[0], table, targets)
 
 
 def _complete(name: str, stem: str, table: "pd.DataFrame", targets: Sequence[str]) -> Source:
@@ -116,62 +121,26 @@ def tell(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
 
 
-def _read_csv(path: Path, any_size: bool) -> "pd.DataFrame":
-    from hia.ranking import tables
-
-    return tables.read_csv(path, any_size)
-
-
-def _read_json(path: Path, any_size: bool) -> "pd.DataFrame":
-    from hia.ranking import exports, tables
-
-    return exports.from_any_json(tables.read_json(path, any_size))
-
-
-def _read_parquet(path: Path, any_size: bool) -> "pd.DataFrame":
-    from hia.files import read_parquet
-    from hia.ranking import tables
-
-    return tables.tidy(read_parquet(path))
-
-
-def _read_folder(path: Path, any_size: bool) -> "pd.DataFrame":
-    from hia.ranking import exports
-
-    return exports.read_ray(path)
-
-
-def _from_journal(path: Path, targets: Sequence[str], study: str | None) -> Source:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    try:
-        storage = JournalStorage(JournalFileBackend(str(path)))
-        return _read_study(str(path), path.name.split(".")[0], storage, targets, study)
-    except (ValueError, KeyError, OSError) as error:  # of a line that is none of a journal
-        raise ValueError(f"{path}: {_say(error, 'is no journal file of Optuna')}") from None
-
-
-def _from_redis(url: str, targets: Sequence[str], study: str | None) -> Source:
+def _from_journal(source: str, targets: Sequence[str], study: str | None) -> Source:
+    """Of a study in a journal of Optuna's: a file, or the URL of a Redis server."""
     from optuna.exceptions import ExperimentalWarning
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalRedisBackend
+    from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 
-    parts = urlsplit(url)
-    name = url.replace(f":{parts.password}@", ":***@") if parts.password else url
+    is_file = "://" not in source
+    password = None if is_file else urlsplit(source).password
+    name = source.replace(f":{password}@", ":***@") if password else source
+    stem = Path(source).name.split(".")[0] if is_file else "study"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            storage = JournalStorage(JournalRedisBackend(url))
-        return _read_study(name, "study", storage, targets, study)
+            backend = JournalFileBackend(source) if is_file else JournalRedisBackend(source)
+        return _read_study(name, stem, JournalStorage(backend), targets, study)
     except ImportError:
         raise RuntimeError(f"{name}: needs the package redis: pip install redis") from None
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-    except Exception as error:  # of the driver, which may not be installed
-        if type(error).__module__.partition(".")[0] != "redis":
-            raise
-        raise ValueError(f"{name}: cannot be read: {error}") from None
+    except Exception as error:  # of a line of another file, or of the driver of a server
+        told = str(error) if type(error) is ValueError or not is_file else "is no journal of Optuna"
+        raise ValueError(f"{name}: {told}") from None
 
 
 def _from_database(url: str, targets: Sequence[str], study: str | None) -> Source:
@@ -221,10 +190,6 @@ def _from_database(url: str, targets: Sequence[str], study: str | None) -> Sourc
 def _reason(error: "sqlalchemy.exc.SQLAlchemyError") -> str:
     """The first line of what a driver says, without the statement."""
     return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-
-
-def _say(error: Exception, otherwise: str) -> str:
-    return str(error) if type(error) is ValueError else otherwise
 
 
 def _read_study(

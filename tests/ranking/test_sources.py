@@ -226,7 +226,7 @@ def test_redis_needs_its_driver(monkeypatch) -> None:
         ("a.json", "{", "a.json: cannot be read"),
         ("a.json", "[1, 2]", "a.json: is neither a list of records nor lists by name"),
         ("a.json", '{"a": [1], "b": [1, 2]}', r"a.json: has lists of different lengths \(a: 1, b"),
-        ("a.journal", "{}\n", "a.journal: is no journal file of Optuna"),
+        ("a.journal", "{}\n", "a.journal: is no journal of Optuna"),
         ("a.db", "text", "a.db: cannot be read: file is not a database"),
     ],
 )
