@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Which hyperparameters matter?
 #
-# **The learning rate, drawn on its logarithm, is first on every one of ten data sets. Dropout,
-# depth, optimizer and epochs follow: the paper {cite:p}`wang2024efficient` has the same five, but
-# depth first. Tune in this order; {numref}`table-first` has good values.**
+# **The learning rate, drawn on its logarithm, is first on all ten data sets. Dropout, depth,
+# optimizer and epochs follow: the paper {cite:p}`wang2024efficient` has the same five, depth first.
+# Tune in this order; {numref}`table-first` has good values.**
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each

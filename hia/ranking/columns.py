@@ -46,7 +46,7 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
 
     - A table that has all eleven columns of Table 1, with values that it allows, is taken for one
       of this study: these columns are its hyperparameters.
-    - Where a tool has marked the hyperparameters by a prefix, such as params_, they are these.
+    - Where a tool has marked the hyperparameters by a prefix, such as `params_`, they are these.
     - Else left out are the target, columns whose name is one of bookkeeping or of a result, and
       columns without values or of anything else than numbers, text and true/false; text that is
       different in nine of ten rows or has more than 500 different values; whole numbers that
