@@ -189,9 +189,9 @@ claim(
 # one core: {glue:text}`for_a_week:,.0f` workers for a week, {glue:text}`wanted:.1f` trials a
 # second. A journal file carries that.
 #
-# Workers that train nothing wait for each other, for the coordinator and for the server. On the
-# {glue:text}`cores` cores of the measuring machine they finish as many trials a second as
-# {numref}`table-together` says; the limits above are calculated from what each of them costs.
+# Workers that train nothing wait for each other, for the coordinator and for the server:
+# {numref}`table-together` has what they finish on the {glue:text}`cores` cores of the measuring
+# machine. The limits above are calculated from what each of them costs.
 
 # %%
 together = pd.DataFrame(measured["together"])

@@ -139,7 +139,7 @@ def list_parameters(
 ) -> None:
     """A paragraph that begins with a parameter as a list of them; indented text as code.
 
-    Outside of code a star or a bar is one, and not reStructuredText's.
+    Outside of code a star, a bar and a last underscore are such, and not reStructuredText's.
     """
     try:
         names = [*inspect.signature(obj).parameters, *getattr(obj, "__annotations__", ())]
@@ -152,7 +152,7 @@ def list_parameters(
         is_code = all(line.startswith("    ") for line in paragraph.splitlines())
         if not is_code:
             parts = re.split("(`[^`]*`)", paragraph)
-            parts[::2] = [re.sub(r"([*|])", r"\\\1", part) for part in parts[::2]]
+            parts[::2] = [re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]]
             paragraph = paragraphs[place] = "".join(parts)
         text = " ".join(paragraph.split())
         if start.match(text):

@@ -75,12 +75,14 @@ def test_formulas_that_are_text_are_written_as_text(formula: str, shown: str) ->
 def test_a_docstring_s_parameters_are_a_list_and_its_indented_text_is_code() -> None:
     def count(rows: int, first: int, last: int) -> None: ...
 
-    text = "Counts.\n\nrows: of\nthem. first, last: both\n(rows: in it). Returns |n|.\n\n    x = *1"
+    text = (
+        "Counts.\n\nrows: of\nthem. first, last: both\n(rows: in). Returns |n|, a_.\n\n    x = *1"
+    )
     lines = text.split("\n")
     list_parameters(None, "function", "count", count, None, lines)  # type: ignore[arg-type]
     assert "\n".join(lines) == (
-        "Counts.\n\n- **rows**: of them. \n- **first, last**: both (rows: in it).\n\n"
-        "Returns \\|n\\|.\n\n::\n\n    x = *1"
+        "Counts.\n\n- **rows**: of them. \n- **first, last**: both (rows: in).\n\n"
+        "Returns \\|n\\|, a\\_.\n\n::\n\n    x = *1"
     )
 
 
