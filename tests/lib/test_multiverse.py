@@ -32,6 +32,7 @@ def trials(n: int = 60, seed: int = 0) -> pd.DataFrame:
     table = pd.DataFrame([space.sample(rng) for _ in range(2 * n)])
     table["dataset"] = ["mnist"] * n + ["svhn"] * n
     table["in_channel_num"] = [1] * n + [3] * n
+    table["lr_scale"] = "log"
     table["source"] = (["random"] * 2 + ["bohb"]) * (2 * n // 3)
     table["accuracy"] = 0.2 + 0.5 * (table["optimizer"] == "Adam") + 0.1 * rng.random(2 * n)
     return table
