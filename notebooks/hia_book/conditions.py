@@ -51,8 +51,8 @@ def respond(trials: pd.DataFrame, edges: np.ndarray) -> pd.DataFrame:
     `num_conv_layers`, `lr` (the interval's geometric mean), `accuracy`, `cnns`.
     """
     middle = np.sqrt(edges[:-1] * edges[1:])
-    interval = pd.cut(trials["lr"], edges, labels=middle, include_lowest=True).astype(float)
+    cut = pd.cut(trials["lr"], edges.tolist(), labels=middle.tolist(), include_lowest=True)
     by = ["optimizer", "num_conv_layers", "lr"]
-    groups = trials.assign(lr=interval).groupby([*by, "dataset"])["accuracy"]
+    groups = trials.assign(lr=cut.astype(float)).groupby([*by, "dataset"])["accuracy"]
     means = groups.agg(["mean", "size"]).groupby(by)
     return means.agg(accuracy=("mean", "mean"), cnns=("size", "sum")).reset_index()
