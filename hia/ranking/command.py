@@ -94,6 +94,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--minimize and --maximize: which of them?")
     source = sources.load(options.source, options.target, options.study, options.any_size)
 
+    if not sys.stderr.isatty():  # a line of progress now and then, for who reads a log
+        os.environ.setdefault("TQDM_MININTERVAL", "30")
     from hia.ranking import report
 
     rankings: list[report.Entry] = []
