@@ -122,7 +122,8 @@ def describe(
         left_out = others | left_out
     chosen = [column.name for column in columns]
     if not columns:
-        raise ValueError("no column is left to rank")
+        reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:10])
+        raise ValueError(f"no column is left to rank ({reasons or 'none is named'})")
     if target in chosen:
         raise ValueError(f"{target!r} is the target and a hyperparameter")
     kinds = kinds or {}

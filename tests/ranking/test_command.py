@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -449,3 +450,25 @@ def test_wide_tables_are_shown_in_part(tmp_path, capsys) -> None:
     found = ranked(tmp_path, table.assign(acc=table["x3"]), "--target", "acc")
     assert len(found) == 45
     assert capsys.readouterr().out.count("... and 15 more") == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+def test_ctrl_c_ends_it_at_once(tmp_path) -> None:
+    search().assign(acc=search()["lr"]).to_csv(tmp_path / "t.csv", index=False)
+    arguments = ["rank", "t.csv", "--target", "acc", "--bootstrap", "100000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hia", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("Good is"))
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=60) == -signal.SIGINT
+        finally:
+            process.kill()
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
