@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from hia.equations import Column, Search, Trials, eq_10, weights
+from hia.equations import Search, Trials, eq_10, weights
 from hia.neighbours import Floats, Ints
 
 Singles = NDArray[np.float32]
@@ -36,11 +36,15 @@ _COUNTS = 1 << 22
 def resample(trials: Trials, n_resamples: int, random: np.random.RandomState) -> Floats:
     """Weights of resampled rows, (n_resamples, K): W + Σ (c_i - 1) ψ_i / n, where row i is drawn
     c_i times and ψ_i is the derivative of W by its frequency (Efron and Stein 1981)."""
-    search = trials.search()
-    means = search.means()
-    observed = weights(*means)
-    derivatives = influences(search, *means)
-    n = len(search.target)
+    parts, slopes = [], []
+    for search in trials.searches():
+        means = search.means()
+        parts.append(weights(*means))
+        slopes.append(influences(search, *means)[:, np.argsort(search.order)])
+    # Rows are drawn in the order of the search, if there is one.
+    derivatives = np.take(np.vstack(slopes), search.order, axis=1)
+    observed = np.concatenate(parts)
+    n = len(trials.target)
     resamples = np.empty((n_resamples, len(observed)))
     at_once = max(1, _COUNTS // n)
     with threadpool_limits(1, "blas"):  # more threads would add up in another order
@@ -90,10 +94,25 @@ def permute(trials: Trials, count: int, null: str, random: np.random.RandomState
             return _permute(target, count, random, partial(of_targets, search))
         parts = []
         for k, column in enumerate(trials.columns):
-            search = trials.search(without=k)
-            weigh = partial(of_columns, search, search.columns[k])
+            weigh = partial(of_columns, trials.search(k))
             parts.append(_permute(column.scaled(), count, random, weigh))
         return np.hstack(parts)
+
+
+def p_values(weights: Floats) -> Floats:
+    """(K,): share of weights (1 + m, K), the tested ones first, that are not less than these."""
+    # One that changes nothing is not less, whatever its rounding; nor is one without a weight.
+    less = weights < weights[0] - SINGLE
+    return np.asarray(np.mean(~less, axis=0))
+
+
+def adjusted_p_values(weights: Floats) -> Floats:
+    """(K,): as `p_values`, of the largest weight of all columns in units of their spread."""
+    weights = np.where(np.isfinite(weights), weights, np.nan)
+    centre, spread = np.nanmean(weights, axis=0), np.nanstd(weights, axis=0)
+    scaled = (weights - centre) / np.where(spread > SINGLE, spread, np.inf)
+    largest = np.nan_to_num(scaled, nan=np.inf).max(axis=1, keepdims=True)
+    return p_values(np.vstack([scaled[:1], np.tile(largest[1:], weights.shape[1])]))
 
 
 def of_targets(search: Search, copies: Singles) -> Floats:
@@ -109,18 +128,17 @@ def of_targets(search: Search, copies: Singles) -> Floats:
     return np.vstack([weights(*means), eq_10(sums[0][:, None], means[1], sums[1:].T)])
 
 
-def of_columns(search: Search, column: Column, copies: Singles) -> Floats:
-    """(1 + m, 1): the weight of a column, and those with copies (n, m) of it in its place.
-
-    search: without the column; copies: of its scaled values.
-    """
+def of_columns(search: Search, copies: Singles) -> Floats:
+    """(1 + m, 1): the weight of the search's only column, and those with copies (n, m) of its
+    scaled values in its place."""
+    (column,) = search.columns
     sums = np.zeros((2, copies.shape[1]))
 
     def visit(rows: Ints, others: Ints, influence: Floats) -> None:
         factors = np.stack([influence, influence * search.p_diff(rows, others)])
         sums[:] += _sum_differences(copies, column.categorical, rows, others, factors)
 
-    means = search.means([column], visit)
+    means = search.means(visit=visit)
     sums /= len(search.rows)
     return np.concatenate([weights(*means), eq_10(means[0], sums[0], sums[1])])[:, None]
 

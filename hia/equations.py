@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hia import neighbours
+from hia.inputs import number_configurations
 from hia.neighbours import Bools, Floats, Ints
 
 Visit = Callable[[Ints, Ints, Floats], None]
@@ -52,12 +53,24 @@ class Column:
         return differences
 
 
+def average_repeats(columns: list[Column], target: Floats) -> tuple[list[Column], Floats]:
+    """The different configurations, in the order they come, and the means of their targets (n,)."""
+    number = number_configurations([column.values for column in columns])
+    counts = np.bincount(number)
+    if len(counts) == len(target):
+        return columns, target
+    first = np.unique(number, return_index=True)[1]
+    columns = [replace(column, values=column.values[first]) for column in columns]
+    parts = target / counts[number]  # whose sum is a number, as that of the targets may not be
+    return columns, np.asarray(np.bincount(number, parts), dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class Trials:
     """Configurations and performance, and how neighbours are found.
 
-    target: (n,). rows: (M,) those that are sampled. metric, scale: as those of `NRReliefF`.
-    rank_influence: (J,), see `rank_influence`.
+    target: (n,). rows: (M,) those that are sampled. metric, scale, neighbors_in: as those of
+    `NRReliefF`. rank_influence: (J,), see `rank_influence`.
     """
 
     columns: list[Column]
@@ -65,27 +78,38 @@ class Trials:
     rows: Ints
     metric: str
     scale: str
+    neighbors_in: str
     rank_influence: Floats
 
-    def search(self, without: int | None = None) -> "Search":
-        """The neighbours by all columns, or by all but one."""
-        near = [column for k, column in enumerate(self.columns) if k != without]
+    def searches(self) -> Iterator["Search"]:
+        """What weighs the columns, in their order: one search, or one for each."""
+        if self.neighbors_in == "all" or len(self.columns) == 1:
+            yield self.search()
+        else:
+            yield from map(self.search, range(len(self.columns)))
+
+    def search(self, of: int | None = None) -> "Search":
+        """The neighbours by all columns, to weigh them all, or by all but one, to weigh this."""
+        columns = self.columns if of is None else [self.columns[of]]
+        near = [column for k, column in enumerate(self.columns) if k != of]
         coordinates = np.hstack([column.coordinates(self.metric, self.scale) for column in near])
         order, cells = neighbours.layout(coordinates)
         return Search(
-            [replace(column, values=column.values[order]) for column in self.columns],
+            [replace(column, values=column.values[order]) for column in columns],
             self.target[order],
             np.sort(np.argsort(order)[self.rows]),
             self.rank_influence,
             coordinates[order],
             cells,
             self.metric,
+            order,
         )
 
 
 @dataclass(frozen=True)
 class Search:
-    """`Trials` in the order of `neighbours.layout`; rows are numbered in that order."""
+    """Columns to be weighed by neighbours, in the order of `neighbours.layout`, by which rows are
+    numbered here; order: (n,), their numbers in `Trials`."""
 
     columns: list[Column]
     target: Floats
@@ -94,6 +118,7 @@ class Search:
     coordinates: Floats
     cells: Ints
     metric: str
+    order: Ints
 
     def neighbours(self) -> Iterator[neighbours.Piece]:
         """Pieces of the sampled rows with their neighbours, see `neighbours.search`."""

@@ -30,6 +30,7 @@ def as_frame(X: ArrayLike | pd.DataFrame) -> pd.DataFrame:
 
     Raises ValueError without columns, where a column is there twice, and for other shapes.
     """
+    check_unmasked("X", X)
     if not isinstance(X, pd.DataFrame):
         X = pd.DataFrame(check_array(X, dtype=None, ensure_all_finite=False, input_name="X"))
     if not X.columns.is_unique:
@@ -43,8 +44,25 @@ def read_target(y: ArrayLike) -> Floats:
     """Performance, (n,). Raises ValueError where y is missing, infinite or no column of numbers."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
+    check_unmasked("y", y)
     target = check_array(y, dtype=np.float64, ensure_2d=False, ensure_min_samples=0, input_name="y")
     return np.asarray(column_or_1d(target, warn=True))
+
+
+def check_unmasked(name: str, values: object) -> None:
+    """Raises ValueError for an array with masked values, which others would take as they are."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked values: fill them, or leave their rows out")
+
+
+def number_configurations(columns: Sequence[Floats]) -> NDArray[np.intp]:
+    """Of rows of K columns (n,), which of the different ones each is, in the order they first come,
+    (n,). What is missing is like what is missing."""
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    if not frame.duplicated().any():
+        return np.arange(len(frame))
+    rows = frame.groupby(list(frame.columns), sort=False, dropna=False)
+    return np.asarray(rows.ngroup(), dtype=np.intp)
 
 
 def in_unit(values: Floats) -> tuple[Floats, int]:

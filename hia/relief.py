@@ -10,8 +10,10 @@ stated default. Fixed here, because the paper says nothing of it:
 
 - Neighbours at the same distance share the weights of the ranks they occupy, those outside the
   first J included. This is the mean over all orders in which ties could be broken, so the result
-  does not depend on the order of the rows. Duplicates of a row are neighbours like any other.
-- Sampled rows are drawn without replacement, so that sampling all of them is using all of them.
+  does not depend on the order of the rows.
+- Rows of the same configuration are one, at their mean performance: what seeds change is not what
+  hyperparameters change, and its own copies are no neighbours of a configuration.
+- Configurations are sampled without replacement, so that sampling all of them is using all of them.
 - A share is max(W, 0) / Σ max(W, 0). A weight below zero says that nothing was found, and Eq. 11
   needs shares that add up to 1. The paper's own shares (Table 3) add up to 1 and the smallest is
   above 0, which excludes shifting by the smallest weight; the largest is 25 times the smallest,
@@ -31,7 +33,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hia import certainty, equations
-from hia.equations import Column, Trials
+from hia.equations import Column, Trials, average_repeats
 from hia.inputs import (
     as_frame,
     check_count,
@@ -57,6 +59,7 @@ _CHOICES = {
     "weighting": ("exp_rank", "uniform"),
     "target_scale": ("none", "range"),
     "rank_base": (0, 1),
+    "neighbors_in": ("all", "others"),
 }
 
 
@@ -66,13 +69,13 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_neighbors
-        Number J of nearest neighbours of each sampled row.
+        Number J of nearest neighbours of each sampled configuration.
     sigma
         Decay of a neighbour's influence with its rank, exp(-(rank / sigma)²). The paper does not
         give it; 20 is the default of RReliefF. Not used by weighting="uniform".
     n_iterations
-        Number M of sampled rows, drawn without replacement; None uses every row once. The
-        neighbours are always searched among all rows.
+        Number M of sampled configurations, drawn without replacement; None uses each once. The
+        neighbours are always searched among all.
     metric
         "euclidean" (the paper) or "manhattan" (RReliefF).
     scale
@@ -83,6 +86,10 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         Rank of the nearest neighbour, 1 (the paper) or 0 (other implementations).
     weighting
         "exp_rank" (the paper) or "uniform", the same influence for each of J neighbours.
+    neighbors_in
+        Columns in which neighbours are near: "all" (the paper), or for the weight of each column
+        the "others". Among many configurations the nearest in all columns hardly ever differ in a
+        category, which then weighs 0 whatever it does; the nearest in the others do.
     target_scale
         "none": `|Δp|` as it is (the paper); "range": divided by the range of p (RReliefF).
     categorical
@@ -90,12 +97,14 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         dtype string or category, and object columns of strings, are categorical without being
         named. Never guessed from the number of distinct values.
     random_state
-        Seed or generator of the sampled rows; without effect if n_iterations is None.
+        Seed or generator of the sampled configurations; without effect if n_iterations is None.
 
     Attributes
     ----------
     weights_
         (K,) W of Eq. 10, in [-1, 1], in the order of the columns.
+    mean_diffs_
+        (K,) Eq. 13, the mean diff of neighbours in [0, 1]. Where it is 0, so is W.
     n_features_in_
         K, the number of columns.
     feature_names_in_
@@ -103,9 +112,8 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    One thread, no BLAS, memory proportional to the input. Every row visits all the rows that tie
-    with its J-th neighbour, so data with very few distinct rows take quadratic time. A column of
-    C > 2 categories is C coordinates in the search.
+    One thread, no BLAS, memory proportional to the input. A configuration visits all those that tie
+    with its J-th neighbour. A column of C > 2 categories is C coordinates in the search.
 
     References
     ----------
@@ -114,6 +122,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
     """
 
     weights_: Floats
+    mean_diffs_: Floats
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
@@ -127,6 +136,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         rank_base: int = 1,
         weighting: str = "exp_rank",
         target_scale: str = "none",
+        neighbors_in: str = "all",
         categorical: Sequence[str | int] | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -138,18 +148,21 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         self.rank_base = rank_base
         self.weighting = weighting
         self.target_scale = target_scale
+        self.neighbors_in = neighbors_in
         self.categorical = categorical
         self.random_state = random_state
 
     def fit(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:
-        """Weigh the columns of X, configurations (n, K), by how they explain y, performance (n,).
+        """Weigh the columns of X (n, K), configurations, by how they explain y, performance (n,).
 
         Raises ValueError as `read`, and where the mean `|Δp|` between neighbours is 0 or not below
         1, which leaves Eq. 10 undefined.
         """
         trials = self.read(X, y)
         validate_data(self, X, skip_check_array=True)
-        self.weights_ = equations.weights(*trials.search().means())
+        means = [search.means() for search in trials.searches()]
+        self.weights_ = np.concatenate([equations.weights(*of_search) for of_search in means])
+        self.mean_diffs_ = np.concatenate([n_theta for _, n_theta, _ in means])
         return self
 
     @property
@@ -174,10 +187,10 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         n_resamples: int = 1000,
         random_state: int | np.random.RandomState | None = None,
     ) -> Floats:
-        """Weights as other rows of the same kind would give them, (n_resamples, K).
+        """Weights as other configurations of the same kind would give them, (n_resamples, K).
 
         X, y: as for `fit`, which need not come before and is not replaced. Percentiles of a column
-        are an interval for the W of so many rows; the same holds for shares and ranks made from
+        are an interval for the W of so many; the same holds for shares and ranks made from
         each row of the result. The ranges of columns and target are taken as known. The spread errs
         on the large side, by up to about √2 for columns without influence, hardly for others.
 
@@ -211,8 +224,10 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         Time is that of a search for each column, and grows with rows · permutations · neighbours.
 
         Returns one row per column of X, in its order, index `hyperparameter`: `weight`, what is
-        compared, and `p_value`, the share that 1 + the permutations of at least this weight have in
-        1 + n_permutations; one-sided, of each column by itself.
+        compared; `p_value`, the share that 1 + the permutations of at least this weight have in
+        1 + n_permutations, one-sided, of each column by itself; and `p_adjusted`, by the largest of
+        all columns in each permutation (Westfall and Young 1993), the weights in units of their
+        spread: that any is at most .05 happens in 5 % of the tables in which no column matters.
         Raises ValueError as `fit`, and for a wrong option.
         """
         check_count("n_permutations", n_permutations)
@@ -220,13 +235,12 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"null={null!r} is not one of ('column', 'target')")
         random = check_random_state(random_state)
         weights = certainty.permute(self.read(X, y), n_permutations, null, random)
-        # One that changes nothing is not less, whatever its rounding; nor is one without a weight.
-        less = weights[1:] < weights[0] - certainty.SINGLE
         names = [n if isinstance(n, str) else f"x{k}" for k, n in enumerate(as_frame(X))]
         return pd.DataFrame(
             {
                 "weight": weights[0],
-                "p_value": (1 + np.count_nonzero(~less, axis=0)) / (1 + n_permutations),
+                "p_value": certainty.p_values(weights),
+                "p_adjusted": certainty.adjusted_p_values(weights),
             },
             index=pd.Index(names, name="hyperparameter"),
         )
@@ -237,23 +251,21 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         Raises ValueError for a wrong option; a missing or infinite value, a column that is neither
         numeric nor categorical or has one value only; an unknown categorical column; y that is
         constant or of another length than X; ranges that raw distances or Eq. 10 cannot take, which
-        scaling mends; and fewer than n_neighbors + 1 rows.
+        scaling mends; and fewer than n_neighbors + 1 configurations.
         """
         self._check_options()
         frame, target = as_frame(X), read_target(y)
         check_consistent_length(frame, target)
-        n = len(frame)
-        if n <= self.n_neighbors:
-            raise ValueError(
-                f"X has {n} sample(s), a minimum of {self.n_neighbors + 1} is required for "
-                f"n_neighbors={self.n_neighbors}"
-            )
+        self._check_number(len(frame), "sample(s)")
+        columns, target = average_repeats(self._read_columns(frame), target)
+        n = len(target)
+        self._check_number(n, f"different configuration(s) of {len(columns)} feature(s)")
         rows = np.arange(n)
         if self.n_iterations is not None:
             if self.n_iterations > n:
                 raise ValueError(
-                    f"n_iterations={self.n_iterations} is more than the {n} rows of X; rows are "
-                    "drawn without replacement, None uses every row"
+                    f"n_iterations={self.n_iterations} is more than the {n} configurations of X, "
+                    "which are drawn without replacement; None uses each once"
                 )
             random = check_random_state(self.random_state)
             rows = random.choice(n, size=self.n_iterations, replace=False)
@@ -269,8 +281,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         influence = equations.rank_influence(
             self.n_neighbors, self.sigma, self.rank_base, self.weighting
         )
-        columns = self._read_columns(frame)
-        return Trials(columns, target, rows, self.metric, self.scale, influence)
+        return Trials(columns, target, rows, self.metric, self.scale, self.neighbors_in, influence)
 
     def _read_columns(self, frame: pd.DataFrame) -> list[Column]:
         declared = positions("categorical", self.categorical, list(frame.columns))
@@ -293,6 +304,13 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
             # From 0, so that dividing by the range costs no digits where values are far from 0.
             columns.append(Column(numbers - numbers.min(), span, is_categorical))
         return columns
+
+    def _check_number(self, n: int, what: str) -> None:
+        if n <= self.n_neighbors:
+            raise ValueError(
+                f"X has {n} {what}, a minimum of {self.n_neighbors + 1} is required for "
+                f"n_neighbors={self.n_neighbors}"
+            )
 
     def _check_options(self) -> None:
         for option, allowed in _CHOICES.items():

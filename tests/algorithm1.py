@@ -18,11 +18,22 @@ def reference_means(
     sampled=None,
     order_ties=None,
 ):
-    """Means of Eqs. 12 to 14 from `rows`, a list of tuples of numbers and strings (categories).
+    """Means of Eqs. 12 to 14 from `rows`, a list of tuples of numbers and strings (categories);
+    equal ones are one, at their mean performance.
 
     `order_ties(m, candidates)` may put the neighbours of row m in an order of its own; by default
     those at the same distance share the weights of the ranks they occupy.
     """
+    rows, p = (
+        list(dict.fromkeys(rows)),
+        [
+            sum(own) / len(own)
+            for own in (
+                [value for other, value in zip(rows, p, strict=True) if other == row]
+                for row in dict.fromkeys(rows)
+            )
+        ],
+    )
     n, k_all = len(rows), len(rows[0])
     ranges = [
         1.0 if isinstance(column[0], str) else max(column) - min(column)
@@ -99,13 +110,14 @@ def mixed_rows(seed, n=24):
     return rows, list(rng.uniform(0, 0.9, len(rows)))
 
 
-def tied_rows(seed, n=30):
-    """Configurations on a coarse grid: nearly every distance is there more than once."""
+def tied_rows(seed, n=60):
+    """Configurations on a coarse grid: nearly every distance is there more than once, and many
+    configurations are, too."""
     rng = np.random.default_rng(seed)
     rows = [
         (
-            float(rng.integers(1, 4)),
-            float(rng.integers(0, 2)),
+            float(rng.integers(1, 5)),
+            float(rng.integers(0, 3)),
             str(rng.choice(["a", "b", "c"])),
         )
         for _ in range(n)
@@ -121,8 +133,7 @@ def continuous(seed, n=60, k=4):
 
 def on_grid(seed, n=60):
     rng = np.random.default_rng(seed)
-    X = rng.integers(0, 4, (n, 3)).astype(float)
-    X[:4, :] = np.arange(4)[:, None]  # every value occurs, so that no range depends on chance
+    X = np.array(np.unravel_index(rng.permutation(6**3)[:n], (6, 6, 6)), dtype=float).T
     return X, rng.uniform(0, 0.9, n)
 
 

@@ -149,9 +149,9 @@ def test_permuting_a_column_leaves_the_others_and_the_target(monkeypatch, differ
     trials = NRReliefF(n_neighbors=5).read(pd.DataFrame(rows), p)
     for k in (0, 3):  # numbers, and three categories
         column, random = trials.columns[k], np.random.default_rng(5)
-        search = trials.search(without=k)
+        search = trials.search(k)
         copies = np.column_stack([random.permutation(column.scaled()) for _ in range(3)])
-        found = certainty.of_columns(search, search.columns[k], copies.astype(np.float32))
+        found = certainty.of_columns(search, copies.astype(np.float32))
         for weight, permuted in zip(found[1:, 0], copies.T, strict=True):
             span = column.range if column.categorical else 1.0
             in_its_place = [Column(permuted, span, column.categorical)]
@@ -182,6 +182,36 @@ def test_p_values_of_columns_without_influence_are_uniform_and_of_others_small()
     assert np.all(p_values[:, :2] == 1 / 20)
     # Uniform on 1/20, 2/20, ..., 1: the mean of 60 is 0.525 ± 0.037.
     assert np.all(np.abs(p_values[:, 2:].mean(axis=0) - 0.525) < 4 * 0.037)
+
+
+@pytest.mark.parametrize(("n", "repeats"), [(200, 1), (100, 2), (40, 5)])
+def test_repeated_configurations_make_nothing_of_columns_without_influence(n, repeats):
+    """Of configurations trained with several seeds, rows are not what is independent."""
+    p_values, lows = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        X = np.repeat(rng.uniform(size=(n, 3)), repeats, axis=0)
+        y = 0.7 * X[:, 0] + rng.uniform(0, 0.3, n * repeats)
+        model = NRReliefF(n_neighbors=20)
+        test = model.permutation_test(X, y, 59, random_state=seed)
+        assert test["p_value"].iloc[0] == 1 / 60
+        p_values.append(test["p_value"][1:])
+        lows.append(np.quantile(model.bootstrap(X, y, 100, seed)[:, 1:], 0.025, axis=0))
+    assert np.mean(np.array(p_values) <= 0.05) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 80)
+    assert np.mean(np.array(lows) > 0) <= 0.05
+
+
+def test_a_table_in_which_nothing_matters_has_an_adjusted_p_value_of_05_in_one_of_twenty():
+    smallest = []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        model = NRReliefF(n_neighbors=10)
+        test = model.permutation_test(
+            rng.uniform(size=(60, 6)), rng.uniform(size=60), 59, "column", seed
+        )
+        assert (test["p_adjusted"] >= test["p_value"] - 1e-12).mean() > 0.9
+        smallest.append(test["p_adjusted"].min())
+    assert abs(np.mean(np.array(smallest) <= 0.05) - 0.05) < 3 * math.sqrt(0.05 * 0.95 / 80)
 
 
 def test_permuting_the_target_is_the_null_of_no_relation_at_all():

@@ -139,37 +139,16 @@ def test_raw_distances_of_what_they_cannot_take(metric, spread):
 # --- rows ----------------------------------------------------------------------------------------
 
 
-def test_thousands_of_copies_of_a_row():
-    """They are each other's neighbours at distance 0, all with the same influence."""
-    copies, others = 3000, 60
+def test_copies_of_a_configuration_are_one_at_their_mean():
+    """A hundred thousand of one, each the neighbour of all others, would be 10^10 pairs."""
     rng = np.random.default_rng(3)
-    rows = np.vstack([np.full((copies, 2), 0.5), rng.random((others, 2))])
-    y = np.concatenate([np.tile([0.2, 0.4], copies // 2), rng.random(others)])
-    found = NRReliefF(n_neighbors=5).fit(rows, y)
-    assert np.isfinite(found.weights_).all()
-    # By hand: a copy's neighbours differ from it in nothing but y, by 0.2 for half of the others.
-    copied = 0.2 * (copies / 2) / (copies - 1)
-    spans = np.ptp(rows, axis=0)
-    distances = np.hypot(*((rows[copies:, None] - rows[None]) / spans).transpose(2, 0, 1))
-    order = np.argsort(distances, axis=1, kind="stable")
-    rank = np.exp(-((np.arange(1, 6) / 20.0) ** 2))
-    n_p, n_theta, n_both = copied * copies, np.zeros(2), np.zeros(2)
-    for row, nearest in enumerate(order):
-        # The copies stand together in the order: they share what their ranks have.
-        influence = np.zeros(len(rows))
-        nearest = [other for other in nearest if other != copies + row]
-        influence[nearest[:5]] = rank / rank.sum()
-        tied = np.isclose(distances[row], distances[row, 0])
-        if influence[tied].any():
-            influence[tied] = influence[tied].sum() / tied.sum()
-        p = np.abs(y - y[copies + row])
-        theta = np.abs(rows - rows[copies + row]) / spans
-        n_p += influence @ p
-        n_theta += influence @ theta
-        n_both += (influence * p) @ theta
-    n_p, n_theta, n_both = (what / len(rows) for what in (n_p, n_theta, n_both))
-    assert found.weights_ == pytest.approx(n_both / n_p - (n_theta - n_both) / (1 - n_p), rel=1e-9)
-    assert np.isfinite(FAnova(n_trees=2, random_state=0).fit(rows, y).importances_).all()
+    others = rng.random((60, 2))
+    rows = np.vstack([np.full((100_000, 2), 0.5), others])
+    y = np.concatenate([np.tile([0.2, 0.4], 50_000), rng.random(60)])
+    model = NRReliefF(n_neighbors=5)
+    found = model.fit(rows, y).weights_
+    expected = model.fit(np.vstack([[0.5, 0.5], others]), np.append(0.3, y[-60:])).weights_
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("model", [NRReliefF(n_neighbors=1), FAnova(n_trees=2)])

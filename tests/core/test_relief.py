@@ -11,6 +11,7 @@ import pytest
 from algorithm1 import (
     continuous,
     eq_10,
+    frequency_weights,
     mixed_rows,
     on_grid,
     reference_means,
@@ -39,7 +40,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 @pytest.mark.parametrize("scale", ["range", "none"])
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
 @pytest.mark.parametrize("make_rows", [mixed_rows, tied_rows])
-@pytest.mark.parametrize(("n_neighbors", "sigma"), [(1, 20.0), (7, 3.0), (26, 20.0)])
+@pytest.mark.parametrize(("n_neighbors", "sigma"), [(1, 20.0), (7, 3.0), (20, 20.0)])
 def test_equals_algorithm_1_in_plain_loops(
     make_rows, n_neighbors, sigma, metric, scale, rank_base, weighting, target_scale
 ):
@@ -59,16 +60,21 @@ def test_equals_algorithm_1_in_plain_loops(
     )
 
 
-def test_a_row_with_more_duplicates_than_neighbours_leaves_out_only_itself():
-    rng = np.random.default_rng(5)
-    rows = [(float(i % 3), float(i % 2)) for i in range(120)]
-    p = list(rng.uniform(0, 0.9, len(rows)))
-    fitted = NRReliefF(n_neighbors=4).fit(np.array(rows), p)
-    # Twenty rows of each configuration: only duplicates are neighbours, so no column ever differs.
-    np.testing.assert_array_equal(fitted.weights_, [0.0, 0.0])
-    fitted = NRReliefF(n_neighbors=25).fit(np.array(rows), p)
-    expected = reference_weights(rows, p, n_neighbors=25)
-    np.testing.assert_allclose(fitted.weights_, expected, rtol=0, atol=1e-12)
+def test_neighbours_in_the_other_columns_weigh_what_the_nearest_in_all_cannot():
+    X, y = continuous(4, n=40)
+    by_others = NRReliefF(n_neighbors=5, neighbors_in="others").fit(X, y)
+    for k, weight in enumerate(by_others.weights_):
+        others = [other for other in range(4) if other != k]
+        expected = frequency_weights(X, y, np.ones(40), 5, by=others)[k]
+        assert weight == pytest.approx(expected, abs=1e-12)
+    alone = NRReliefF(n_neighbors=5, neighbors_in="others").fit(X[:, :1], y)
+    np.testing.assert_array_equal(alone.weights_, NRReliefF(5).fit(X[:, :1], y).weights_)
+    # The nearest in all columns never differ in a category, which is all that matters.
+    flag = np.arange(40) % 2
+    X, y = np.column_stack([flag, X[:, 0]]), 0.5 * flag + 0.001 * X[:, 0]
+    nearest = NRReliefF(n_neighbors=5).fit(X, y)
+    assert (nearest.weights_[0], nearest.mean_diffs_[0]) == (0, 0)
+    assert NRReliefF(n_neighbors=5, neighbors_in="others").fit(X, y).weights_[0] > 0.4
 
 
 def test_ties_count_as_the_mean_over_all_orders_they_could_be_put_in():
@@ -329,14 +335,14 @@ def test_the_last_neighbour_in_a_cell_may_tie_with_one_in_another(metric):
 
 
 def test_sampling_draws_distinct_rows_and_searches_all_for_neighbours():
-    rows, p = mixed_rows(seed=8, n=5)
+    rows, p = mixed_rows(seed=8, n=5)  # and three of them twice
     possible = [
         reference_weights(rows, p, n_neighbors=2, sampled=pair)
-        for pair in itertools.combinations(range(len(rows)), 2)
+        for pair in itertools.combinations(range(5), 2)
     ]
     model = NRReliefF(n_neighbors=2, n_iterations=2)
     drawn = set()
-    for seed in range(20):
+    for seed in range(30):
         weights = model.set_params(random_state=seed).fit(pd.DataFrame(rows), p).weights_
         hits = [i for i, w in enumerate(possible) if np.allclose(w, weights, rtol=0, atol=1e-12)]
         assert hits
@@ -533,7 +539,7 @@ def test_joint_importance_accepts_rounded_shares():
         ({"n_iterations": 0}, "n_iterations=0"),
         (
             {"n_iterations": 61},
-            "^n_iterations=61 is more than the 60 rows of X; .*None uses every row$",
+            "^n_iterations=61 is more than the 60 configurations of X, .*None uses each once$",
         ),
         ({"sigma": 0}, "sigma=0"),
         ({"sigma": float("nan")}, "sigma=nan"),
