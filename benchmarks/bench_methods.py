@@ -45,7 +45,7 @@ from measure import describe, progress, show, spread, times
 from scipy.stats import kendalltau
 
 from hia import space, trials
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 
 ROOT = Path(__file__).parents[1]
@@ -166,7 +166,7 @@ def peak_mib() -> float:
 
 def time_fanova(options: argparse.Namespace) -> None:
     rng = np.random.default_rng(0)
-    of_space = measure_options(space.SPACE, space.HYPERPARAMETERS)
+    of_space = {"space": space.SPACE}
     recorded = trials.load(options.trials)
     numbers = pd.DataFrame(rng.random((PAPER, len(space.HYPERPARAMETERS))))
     target = numbers.sum(axis=1) + numbers[0] * numbers[1] + rng.normal(0, 0.1, PAPER)

@@ -36,15 +36,11 @@ _COUNTS = 1 << 22
 def resample(trials: Trials, n_resamples: int, random: np.random.RandomState) -> Floats:
     """Weights of resampled rows, (n_resamples, K): W + Σ (c_i - 1) ψ_i / n, where row i is drawn
     c_i times and ψ_i is the derivative of W by its frequency (Efron and Stein 1981)."""
-    parts, slopes = [], []
-    for search in trials.searches():
-        means = search.means()
-        parts.append(weights(*means))
-        slopes.append(influences(search, *means)[:, np.argsort(search.order)])
-    # Rows are drawn in the order of the search, if there is one.
-    derivatives = np.take(np.vstack(slopes), search.order, axis=1)
-    observed = np.concatenate(parts)
-    n = len(trials.target)
+    search = trials.search()
+    means = search.means()
+    observed = weights(*means)
+    derivatives = influences(search, *means)
+    n = len(search.target)
     resamples = np.empty((n_resamples, len(observed)))
     at_once = max(1, _COUNTS // n)
     with threadpool_limits(1, "blas"):  # more threads would add up in another order

@@ -15,6 +15,8 @@ Means = tuple[float, Floats, Floats]
 
 # An average |Δp| this near to 1 is 1.
 _NEAR_1 = 1e-9
+# Categories of more levels are no coordinates.
+_LEVELS = 32
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,16 @@ class Column:
         """(n,): numbers from 0 to 1, codes of categories as they are."""
         return self.values if self.categorical else self.values / self.range
 
+    @property
+    def has_many_levels(self) -> bool:
+        """Whether it is categorical, with more levels than become coordinates."""
+        return self.categorical and self.range >= _LEVELS
+
     def coordinates(self, metric: str, scale: str) -> Floats:
-        """(n, D): columns in which the distance of two rows is what this column adds to it."""
+        """(n, D): columns in which the distance of two rows is what this column adds to it; none
+        for categories of many levels."""
+        if self.has_many_levels:
+            return np.empty((len(self.values), 0))
         if not self.categorical:
             return (self.scaled() if scale == "range" else self.values)[:, None]
         if self.range == 1:  # two categories: their codes are 0 or 1 apart already
@@ -41,6 +51,14 @@ class Column:
         # One-hot vectors of two categories differ in two places: 1 apart after scaling.
         one_hot = np.eye(int(self.range) + 1)[self.values.astype(np.intp)]
         return np.asarray(one_hot * (0.5 if metric == "manhattan" else np.sqrt(0.5)))
+
+    def mean_diff(self) -> float:
+        """The mean diff of two rows at random."""
+        n = len(self.values)
+        if self.categorical:
+            return 1 - float(np.square(np.unique(self.values, return_counts=True)[1] / n).sum())
+        # Of n sorted numbers the i-th is larger than i of the others, and smaller than the rest.
+        return float((2 * np.arange(n) + 1 - n) @ np.sort(self.scaled())) * 2 / n**2
 
     def diff(self, rows: Ints, others: Ints) -> Floats:
         """diff(θ_mk, θ_jk) of Section 3.1: rows (m,), others (m, J), result (m, J) in [0, 1]."""
@@ -69,8 +87,8 @@ def average_repeats(columns: list[Column], target: Floats) -> tuple[list[Column]
 class Trials:
     """Configurations and performance, and how neighbours are found.
 
-    target: (n,). rows: (M,) those that are sampled. metric, scale, neighbors_in: as those of
-    `NRReliefF`. rank_influence: (J,), see `rank_influence`.
+    target: (n,). rows: (M,) those that are sampled. metric, scale: as those of `NRReliefF`.
+    rank_influence: (J,), see `rank_influence`.
     """
 
     columns: list[Column]
@@ -78,21 +96,15 @@ class Trials:
     rows: Ints
     metric: str
     scale: str
-    neighbors_in: str
     rank_influence: Floats
-
-    def searches(self) -> Iterator["Search"]:
-        """What weighs the columns, in their order: one search, or one for each."""
-        if self.neighbors_in == "all" or len(self.columns) == 1:
-            yield self.search()
-        else:
-            yield from map(self.search, range(len(self.columns)))
 
     def search(self, of: int | None = None) -> "Search":
         """The neighbours by all columns, to weigh them all, or by all but one, to weigh this."""
         columns = self.columns if of is None else [self.columns[of]]
         near = [column for k, column in enumerate(self.columns) if k != of]
         coordinates = np.hstack([column.coordinates(self.metric, self.scale) for column in near])
+        many = [column.values for column in near if column.has_many_levels]
+        codes = np.column_stack([np.empty((len(coordinates), 0)), *many])
         order, cells = neighbours.layout(coordinates)
         return Search(
             [replace(column, values=column.values[order]) for column in columns],
@@ -100,31 +112,35 @@ class Trials:
             np.sort(np.argsort(order)[self.rows]),
             self.rank_influence,
             coordinates[order],
+            codes[order],
             cells,
             self.metric,
-            order,
         )
 
 
 @dataclass(frozen=True)
 class Search:
     """Columns to be weighed by neighbours, in the order of `neighbours.layout`, by which rows are
-    numbered here; order: (n,), their numbers in `Trials`."""
+    numbered here."""
 
     columns: list[Column]
     target: Floats
     rows: Ints
     rank_influence: Floats
     coordinates: Floats
+    codes: Floats
     cells: Ints
     metric: str
-    order: Ints
 
     def neighbours(self) -> Iterator[neighbours.Piece]:
         """Pieces of the sampled rows with their neighbours, see `neighbours.search`."""
-        n_neighbors = len(self.rank_influence)
         yield from neighbours.search(
-            self.coordinates, self.cells, self.rows, self.metric, n_neighbors
+            self.coordinates,
+            self.codes,
+            self.cells,
+            self.rows,
+            self.metric,
+            len(self.rank_influence),
         )
 
     def pairs(self) -> Iterator[tuple[Ints, Ints, Floats]]:

@@ -1,7 +1,8 @@
 """The nearest rows of each row, exactly, with all that tie with the last of them.
 
-A row's own cell is searched by all distances where it is small, the rest in a k-d tree. Memory is
-proportional to the input, as neighbours come in pieces. One thread.
+A row's own cell is searched by all distances where it is small, the rest in a k-d tree; categories
+of many levels, which no tree can part, by all distances. Memory is proportional to the input, as
+neighbours come in pieces. One thread.
 """
 
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ _TREE = {"leafsize": 48, "balanced_tree": False}
 # the cells beside it, up to so many.
 _CELL = 1024
 _BESIDE = 4096
+# Distances worked on at once where all of them are computed.
+_DISTANCES = 1 << 20
 # Names and norms of the metrics in SciPy.
 _METRICS = {"euclidean": "euclidean", "manhattan": "cityblock"}
 _NORMS = {"euclidean": 2, "manhattan": 1}
@@ -45,6 +48,8 @@ def layout(coordinates: Floats) -> tuple[Ints, Ints]:
     The rows of a cell agree in every coordinate that is only 0 or 1, such as those of two
     categories, so that rows of different cells are at least 1 apart. (c + 1,), from 0 to n.
     """
+    if coordinates.shape[1] == 0:
+        return np.arange(len(coordinates)), np.array([0, len(coordinates)])
     order = cKDTree(coordinates, **_TREE).indices
     binary = coordinates[:, _is_binary(coordinates)][order]
     if binary.shape[1] == 0:
@@ -60,18 +65,22 @@ def _is_binary(coordinates: Floats) -> Bools:
 
 
 def search(
-    coordinates: Floats, cells: Ints, rows: Ints, metric: str, n_neighbors: int
+    coordinates: Floats, codes: Floats, cells: Ints, rows: Ints, metric: str, n_neighbors: int
 ) -> Iterator[Piece]:
     """The nearest others of the rows, in pieces.
 
-    coordinates: (n, D). cells: of `layout`; where there are none, all rows go to the tree. rows:
-    (M,), ascending; every one comes once. metric: "euclidean" or "manhattan". k is at least
-    n_neighbors, and all that tie with the last of these are among the k.
+    coordinates: (n, D). codes: (n, C) of further categories; two of them are 1 apart. cells: of
+    `layout`; where there are none, all rows go to the tree. rows: (M,), ascending; every one comes
+    once. metric: "euclidean" or "manhattan". k is at least n_neighbors, and all that tie with the
+    last of these are among the k.
     """
     k = min(n_neighbors + 2, len(coordinates))  # itself, and one more to see a tie with the last
     pending = np.zeros(len(coordinates), dtype=np.bool_)
     pending[rows] = True
-    searches = _search_cells(coordinates, cells, rows, metric, k)
+    if codes.shape[1] == 0:
+        searches = _search_cells(coordinates, cells, rows, metric, k)
+    else:
+        searches = _search_all(coordinates, codes, rows, metric, k)
     while pending.any():
         for piece, distances, others in searches:
             _put_first(piece, others)
@@ -82,8 +91,13 @@ def search(
             whole = first[:, n_neighbors:].any(axis=1) | (others.shape[1] == len(coordinates))
             pending[piece[whole]] = False
             yield piece[whole], others[whole, 1:], first[whole]
-        searches = _search_tree(coordinates, np.flatnonzero(pending), metric, k)
-        k = min(2 * k, len(coordinates))
+        left = np.flatnonzero(pending)
+        if codes.shape[1] == 0:
+            searches = _search_tree(coordinates, left, metric, k)
+            k = min(2 * k, len(coordinates))
+        else:
+            k = min(2 * k, len(coordinates))
+            searches = _search_all(coordinates, codes, left, metric, k)
 
 
 def _search_cells(
@@ -147,6 +161,24 @@ def _search_tree(
     for piece in np.array_split(rows, -(-len(rows) * k // _PAIRS)):
         distances, others = tree.query(coordinates[piece], k=k, p=_NORMS[metric])
         yield piece, distances, others
+
+
+def _search_all(
+    coordinates: Floats, codes: Floats, rows: Ints, metric: str, k: int
+) -> Iterator[tuple[Ints, Floats, Ints]]:
+    """As `_search_tree`, with codes."""
+    norm = _NORMS[metric]
+    for piece in np.array_split(rows, -(-len(rows) * len(codes) // _DISTANCES)):
+        distances = np.zeros((len(piece), len(codes)))
+        if coordinates.shape[1]:
+            distances = cdist(coordinates[piece], coordinates, _METRICS[metric]) ** norm
+        for code in codes.T:
+            distances += code[piece, None] != code
+        others = np.argpartition(distances, k - 1, axis=1)[:, :k]
+        distances = np.take_along_axis(distances, others, axis=1)
+        ascending = np.argsort(distances, axis=1)
+        distances = np.take_along_axis(distances, ascending, axis=1) ** (1 / norm)
+        yield piece, distances, np.take_along_axis(others, ascending, axis=1)
 
 
 def _put_first(rows: Ints, others: Ints) -> None:

@@ -59,7 +59,6 @@ _CHOICES = {
     "weighting": ("exp_rank", "uniform"),
     "target_scale": ("none", "range"),
     "rank_base": (0, 1),
-    "neighbors_in": ("all", "others"),
 }
 
 
@@ -86,10 +85,6 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         Rank of the nearest neighbour, 1 (the paper) or 0 (other implementations).
     weighting
         "exp_rank" (the paper) or "uniform", the same influence for each of J neighbours.
-    neighbors_in
-        Columns in which neighbours are near: "all" (the paper), or for the weight of each column
-        the "others". Among many configurations the nearest in all columns hardly ever differ in a
-        category, which then weighs 0 whatever it does; the nearest in the others do.
     target_scale
         "none": `|Δp|` as it is (the paper); "range": divided by the range of p (RReliefF).
     categorical
@@ -113,7 +108,8 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
     Notes
     -----
     One thread, no BLAS, memory proportional to the input. A configuration visits all those that tie
-    with its J-th neighbour. A column of C > 2 categories is C coordinates in the search.
+    with its J-th neighbour. A column of 3 to 32 categories is as many coordinates in the search;
+    with one of more, all distances are computed.
 
     References
     ----------
@@ -136,7 +132,6 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         rank_base: int = 1,
         weighting: str = "exp_rank",
         target_scale: str = "none",
-        neighbors_in: str = "all",
         categorical: Sequence[str | int] | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -148,7 +143,6 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         self.rank_base = rank_base
         self.weighting = weighting
         self.target_scale = target_scale
-        self.neighbors_in = neighbors_in
         self.categorical = categorical
         self.random_state = random_state
 
@@ -160,9 +154,9 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         """
         trials = self.read(X, y)
         validate_data(self, X, skip_check_array=True)
-        means = [search.means() for search in trials.searches()]
-        self.weights_ = np.concatenate([equations.weights(*of_search) for of_search in means])
-        self.mean_diffs_ = np.concatenate([n_theta for _, n_theta, _ in means])
+        means = trials.search().means()
+        self.weights_ = equations.weights(*means)
+        self.mean_diffs_ = means[1]
         return self
 
     @property
@@ -281,7 +275,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         influence = equations.rank_influence(
             self.n_neighbors, self.sigma, self.rank_base, self.weighting
         )
-        return Trials(columns, target, rows, self.metric, self.scale, self.neighbors_in, influence)
+        return Trials(columns, target, rows, self.metric, self.scale, influence)
 
     def _read_columns(self, frame: pd.DataFrame) -> list[Column]:
         declared = positions("categorical", self.categorical, list(frame.columns))

@@ -38,7 +38,7 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 from hia.ranking import fanova_package
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.ranking.shapley import explain
 from hia.relief import NRReliefF
 from hia.relief import shares as relief_shares
@@ -199,7 +199,7 @@ if fanova_package.available():
     )
 else:  # it needs a compiler
     maker = "`hia.ranking.fanova`"
-    own = FAnova(n_trees, random_state=random_state, **measure_options(drawn_space(rows), columns))
+    own = FAnova(n_trees, random_state=random_state, space=drawn_space(rows))
     own.fit(X_sampled, sampled["accuracy"])
     trees = {"weight": own.importances_, "std": own.tree_importances_.std(axis=0)}
     anova = pd.DataFrame(trees, columns)
@@ -295,9 +295,7 @@ glue(tau_tunable=both, gain=100 * game.total)
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
 X_drawn = ways["Random search"].X
-forest = FAnova(
-    n_trees, 3, random_state=random_state, **measure_options(drawn_space(rows), columns)
-)
+forest = FAnova(n_trees, 3, random_state=random_state, space=drawn_space(rows))
 PAPER, PAPER4 = "paper, N-RReliefF", "paper, ANOVA"
 lists = {PAPER: paper["weight"], PAPER4: paper4["weight"]}
 lists |= {f"ours, {name}": W[name] for name in ways}

@@ -41,7 +41,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from scipy.stats import kendalltau
 
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF, joint_importance
 from hia.space import HYPERPARAMETERS
 from hia.trials import design, drawn_space, load, select
@@ -62,7 +62,7 @@ forest = FAnova(
     n_trees,
     min_samples_leaf,
     random_state=random_state,
-    **measure_options(drawn_space(rows), columns),
+    space=drawn_space(rows),
 ).fit(design(rows, columns, log=False), accuracy)
 interactions = forest.pair_importances()
 

@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, drawn_space, load
@@ -389,8 +389,7 @@ show_table(
     f"{stretch:g}. *Place by size*: of |W| among {len(varying)}.",
     formats={"W": "+.4f", "W, other unit": "+.2g"},
 )
-options = measure_options(drawn_space(rows), varying)
-forest = FAnova(random_state=random_state, min_samples_leaf=3, **options)
+forest = FAnova(random_state=random_state, min_samples_leaf=3, space=drawn_space(rows))
 of_forest = pd.Series(forest.fit(rows[varying], accuracy).importances_, varying)
 raw = choices["distance"] == "raw Euclidean"
 last = ["num_fc_units", "batch_size"]

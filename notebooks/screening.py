@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 
 from hia.datasets import FACTS
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.space import HYPERPARAMETERS, SAMPLED, SPACE, TABLE1
 from hia.study import records
 from hia.trials import load, select
@@ -338,11 +338,10 @@ glue(
 
 # %%
 of_study = {name: rows for name, rows in study.groupby("dataset") if name in names}
-options = measure_options(SPACE, TEN)
 
 
 def fitted(rows):
-    forest = FAnova(n_trees, random_state=random_state, **options)
+    forest = FAnova(n_trees, space=SPACE, random_state=random_state)
     return forest.fit(rows[TEN], rows["accuracy"])
 
 

@@ -34,7 +34,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.trials import design, drawn_space, load
 from hia_book import rankings, truth
 from hia_book.claims import claim, glue, need
@@ -239,11 +239,10 @@ glue(
 
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
-measure = measure_options(drawn_space(rows), columns)
 shown = pd.DataFrame({"W": W["Random search"]})
 shown["W, in data sets"] = way.relief.fit(way.X, place).weights_
 for words, performance in (("ANOVA", drawn["accuracy"]), ("ANOVA, in data sets", place)):
-    forest = FAnova(n_trees, min_samples_leaf=3, random_state=random_state, **measure)
+    forest = FAnova(n_trees, min_samples_leaf=3, random_state=random_state, space=drawn_space(rows))
     shown[words] = forest.fit(design(drawn, columns, log=False), performance).importances_
 show_table(
     rankings.by_name(shown),

@@ -109,14 +109,14 @@ def orange(table: Table) -> Fit:
 
 def hia_fanova(table: Table) -> Fit:
     from hia.ranking.fanova import FAnova
+    from hia.space import Hyperparameter
 
-    declared: dict[str, Any] = {"levels": {}, "bounds": {}}
+    space = {}
     for k, kind in enumerate(table.kind):
-        if kind == "integer":
-            declared["levels"][k] = range(int(table.low[k]), int(table.high[k]) + 1)
-        elif kind == "float":
-            declared["bounds"][k] = (table.low[k], table.high[k])
-    model = FAnova(TREES, categorical=table.categorical, random_state=0, **declared)
+        low, high = table.low[k], table.high[k]
+        choices = tuple(range(int(high) + 1)) if kind == "categorical" else None
+        space[k] = Hyperparameter(f"x{k}", str(kind), low, high, choices)
+    model = FAnova(TREES, space=space, random_state=0)
     return lambda: model.fit(table.X, table.y).importances_
 
 

@@ -24,6 +24,7 @@ METHODS = (
     "ped_anova",
     "tunability",
     "sensitivity",
+    "ablation",
     "forward_selection",
     "impurity",
     "optuna_fanova",

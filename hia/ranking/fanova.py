@@ -10,9 +10,9 @@ where its box starts, and subtracts it where the box ends. (Algorithm 1 predicts
 
 What the paper leaves open, and what differs from its authors' package:
 
-- Numbers are uniform over an interval, observed unless declared, on the logarithm where declared;
-  declared levels and categories are uniform over their values. Whole numbers that are not declared
-  fill an interval, in which the first and the last have half the weight of the others.
+- Numbers are uniform over an interval, observed unless the space says it, on the logarithm where it
+  says so; categories, and the choices and whole numbers of a space, are uniform over their values.
+  Other whole numbers fill an interval, whose first and last have half the weight of the others.
 - scikit-learn's trees cut numbers. Categories are put in the order of their mean performance, in
   which the best division of all rows is a cut (Fisher 1958; Breiman et al. 1984); the authors'
   trees choose subsets.
@@ -20,8 +20,7 @@ What the paper leaves open, and what differs from its authors' package:
   no variance to share out, and are left out of the average.
 """
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -41,7 +40,6 @@ from hia.inputs import (
     check_count,
     is_text,
     position,
-    positions,
     read_numbers,
     read_target,
     span_of,
@@ -72,15 +70,11 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         Number of trees, each grown on a bootstrap sample of the rows.
     min_samples_leaf
         The fewest rows of a leaf; 1 grows full trees.
-    categorical
-        Names (of DataFrame columns) or positions of the categorical columns. Columns of dtype
-        string or category, and object columns of strings, need not be named.
-    log
-        Names or positions of the columns whose measure is uniform on the logarithm.
-    bounds
-        (low, high) of columns of numbers, by name or position: {"lr": (1e-6, 1e-1)}.
-    levels
-        The only values of columns of numbers: {"batch_size": (32, 64), "epoch": range(1, 11)}.
+    space
+        What the columns are, by name or position, such as `hia.space.SPACE`. Integers have levels,
+        but on a logarithm or in a range of more than 1,000. Columns that it does not have are
+        numbers between the smallest and the largest, or categories where their dtype is string or
+        category, or they are objects that are strings; what X does not have is passed over.
     random_state
         Seed or generator of the forest.
 
@@ -98,8 +92,6 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    `measure_options` reads categorical, log, bounds and levels from a space such as Table 1's.
-
     Noise in y is variance as well, and full trees repeat it as interactions of many columns: all
     shares shrink by a similar factor, which a larger min_samples_leaf gives back. The order of the
     rows does not matter; that of the columns, like another seed, gives another forest. One thread.
@@ -120,26 +112,20 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         self,
         n_trees: int = 16,
         min_samples_leaf: int = 1,
-        categorical: Sequence[Name] | None = None,
-        log: Sequence[Name] | None = None,
-        bounds: Mapping[Any, tuple[float, float]] | None = None,
-        levels: Mapping[Any, Sequence[float]] | None = None,
+        space: Mapping[Any, Hyperparameter] | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_trees = n_trees
         self.min_samples_leaf = min_samples_leaf
-        self.categorical = categorical
-        self.log = log
-        self.bounds = bounds
-        self.levels = levels
+        self.space = space
         self.random_state = random_state
 
     def fit(self, X: ArrayLike | pd.DataFrame, y: ArrayLike) -> Self:
         """Share out the variance of y, performance (n,), among the columns of X (n, K).
 
-        Raises ValueError for a wrong option; a missing or infinite value, or one that is not as
-        declared; a column that is neither numeric nor categorical, or has one value only (unless
-        declared); y that is constant or of another length than X; and constant trees only.
+        Raises ValueError for a wrong option; a missing or infinite value, or one outside the space;
+        a column that is neither numeric nor categorical, or has one value only (unless the space
+        has more); y that is constant or of another length than X; and constant trees only.
         """
         check_count("n_trees", self.n_trees)
         check_count("min_samples_leaf", self.min_samples_leaf)
@@ -223,28 +209,14 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         )
 
     def _read_scales(self, frame: pd.DataFrame, target: Floats) -> "list[_Scale]":
-        """The scale of each column, from what is declared and the values it has."""
-        names = list(frame.columns)
-        categorical = positions("categorical", self.categorical, names)
-        log = positions("log", self.log, names)
-        bounds = _by_position("bounds", self.bounds, names)
-        levels = _by_position("levels", self.levels, names)
+        """The scale of each column, from the space and the values it has."""
+        space = self.space or {}
         scales = []
         for k, (name, values) in enumerate(frame.items()):
             label = f"column {name!r} of X"
             if values.isna().any():
                 raise ValueError(f"{label} contains NaN (missing values)")
-            if k in categorical or is_text(values):
-                _refuse(label, "categorical", k, {"log": log, "bounds": bounds, "levels": levels})
-                scales.append(_Scale(label, _order_categories(label, values, target)))
-            elif k in levels:
-                _refuse(label, "in levels", k, {"log": log, "bounds": bounds})
-                scales.append(_Scale(label, _read_levels(label, levels[k])))
-            else:
-                low, high = _read_bounds(label, values, bounds.get(k))
-                if k in log and low <= 0:
-                    raise ValueError(f"{label} goes down to {low:g}: a logarithm needs more than 0")
-                scales.append(_Scale(label, None, low, high, k in log))
+            scales.append(_read_scale(label, values, space.get(name, space.get(k)), target))
         return scales
 
     def _trees(self) -> Iterator["_Tree"]:
@@ -257,31 +229,6 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-def measure_options(space: Mapping[str, Hyperparameter], names: Iterable[str]) -> dict[str, Any]:
-    """The options categorical, log, bounds and levels of `FAnova` for these columns of a space.
-
-    Integers have levels, but on a logarithm or in a range of more than 1,000 bounds. Raises
-    ValueError for a name that is not in the space.
-    """
-    categorical, log = [], []
-    bounds: dict[str, tuple[float, float]] = {}
-    levels: dict[str, Sequence[Any]] = {}
-    for name in names:
-        if name not in space:
-            raise ValueError(f"{name!r} is not in the space, which has {', '.join(space)}")
-        column = space[name]
-        if column.kind == "categorical":
-            categorical.append(name)
-        elif column.choices is not None:
-            levels[name] = column.choices
-        elif column.kind == "integer" and not column.log and np.ptp(column.bounds) <= _WIDE:
-            levels[name] = range(int(column.bounds[0]), int(column.bounds[1]) + 1)
-        else:
-            bounds[name] = column.bounds
-            log += [name] if column.log else []
-    return {"categorical": categorical, "log": log, "bounds": bounds, "levels": levels}
 
 
 @dataclass(frozen=True)
@@ -342,26 +289,24 @@ class _Scale:
         return np.log(x) if self.log else x
 
 
-def _read_bounds(label: str, values: pd.Series, bounds: Any) -> tuple[float, float]:
-    """The bounds of a column of numbers (n,), declared or observed."""
-    if bounds is None:
+def _read_scale(
+    label: str, values: pd.Series, column: Hyperparameter | None, target: Floats
+) -> _Scale:
+    """The scale of a column (n,) by its description, or without one by its values."""
+    if is_text(values) if column is None else column.kind == "categorical":
+        return _Scale(label, _order_categories(label, values, target))
+    if column is None:
         numbers = read_numbers(values, label)
-        span_of(numbers, label, "leave it out, or declare its bounds")
-        return float(numbers.min()), float(numbers.max())
-    with contextlib.suppress(TypeError, ValueError):
-        low, high = map(float, bounds)
-        if 0 < high - low < np.inf:
-            return low, high
-    raise ValueError(f"bounds of {label}: {bounds!r} is no pair (low, high) of numbers")
-
-
-def _read_levels(label: str, levels: Any) -> pd.Index:
-    """The declared levels of a column of numbers, ascending."""
-    with contextlib.suppress(TypeError, ValueError):
-        values = np.unique([float(level) for level in levels])
-        if len(values) == len(levels) > 0 and np.isfinite(values).all():
-            return cast(pd.Index, pd.Index(values))
-    raise ValueError(f"levels of {label}: {levels!r} are not finite and different numbers")
+        span_of(numbers, label, "leave it out, or declare its bounds in space")
+        return _Scale(label, None, float(numbers.min()), float(numbers.max()))
+    low, high = column.bounds
+    if column.choices is not None:
+        return _Scale(label, pd.Index(column.choices, dtype=float))
+    if column.kind == "integer" and not column.log and high - low <= _WIDE:
+        return _Scale(label, pd.Index(np.arange(low, high + 1)))
+    if low == high:
+        raise ValueError(f"{label} goes from {low:g} to {high:g} in the space: leave it out")
+    return _Scale(label, None, low, high, column.log)
 
 
 def _order_categories(label: str, values: pd.Series, target: Floats) -> pd.Index:
@@ -373,19 +318,6 @@ def _order_categories(label: str, values: pd.Series, target: Floats) -> pd.Index
     means = np.bincount(codes[order], target[order]) / np.bincount(codes)
     ascending = sorted(range(len(categories)), key=lambda c: (means[c], str(categories[c])))
     return cast(pd.Index, pd.Index(categories[ascending], dtype=object))
-
-
-def _by_position(option: str, entries: Any, names: list[Any]) -> dict[int, Any]:
-    """Values by position, given by name or position."""
-    if not isinstance(entries, Mapping | None):
-        raise ValueError(f"{option}={entries!r} is not a mapping from columns")
-    return {position(option, entry, names): value for entry, value in (entries or {}).items()}
-
-
-def _refuse(label: str, what: str, place: int, options: dict[str, Any]) -> None:
-    for option, places in options.items():
-        if place in places:
-            raise ValueError(f"{label} is {what}, and cannot be in {option} too")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The importance methods, `METHODS`: functions from prepared trials to scores of hyperparameters.
 
 `hia.ranking.methods` prepares the trials and makes a ranking of the scores. A method is called with
-the trials, a seed and its own options, and returns scores (K,), large for what matters.
+the trials, a seed and its own options, and returns scores (K,), large for what matters. What it
+warns of becomes a note of the ranking.
 """
 
 import warnings
@@ -23,19 +24,30 @@ from optuna.importance import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 from hia.inputs import Floats, in_unit
 from hia.neighbours import Ints
 from hia.ranking import fanova_package
 from hia.ranking.coalitions import MAX_HYPERPARAMETERS
-from hia.ranking.fanova import FAnova, measure_options
-from hia.ranking.shapley import explain
+from hia.ranking.fanova import FAnova
+from hia.ranking.shapley import Explanation, explain
 from hia.relief import NRReliefF
 from hia.space import Hyperparameter, to_distribution
 
 Measure = Callable[..., Floats]
 
+# J of N-RReliefF: a twentieth of the configurations, and at least the paper's, with the ratio of
+# sigma to it that the paper's has to RReliefF's default.
+_PART, _NEIGHBORS, _SIGMA = 20, 30, 20
+# So many pairs of a configuration and its neighbour are enough: fewer configurations are sampled.
+# And so many trials, where all are each other's neighbours.
+_PAIRS, _ALL_PAIRS = 1_000_000, 1_000
+# Neighbours that differ in a column this much less than any two do are too few to weigh it.
+_HARDLY = 0.1
+# Trees of the forest whose out-of-bag R² is told, and trials it sees at most.
+_TREES, _SEEN = 50, 2_000
 # Numbers with at most so many possible values are given as categories to a method without levels.
 _FEW = 10
 
@@ -45,20 +57,20 @@ class Trials:
     """Trials without missing values, in the form the methods take.
 
     X: (n, K), numbers as they are, categories as their positions in the choices. y: (n,), the
-    target. columns: of X, by name, in its order. row: (n,), by which copies of a trial are known.
-    maximize: whether a large y is good.
+    target. columns: of X, by name, in its order. configuration: (n,), which of them have the same
+    one. maximize: whether a large y is good.
     """
 
     X: pd.DataFrame
     y: Floats
     columns: Mapping[str, Hyperparameter]
-    row: Ints
+    configuration: Ints
     maximize: bool
 
     def take(self, rows: Ints) -> "Trials":
         """These rows, as often as they are named."""
         X = self.X.iloc[rows].reset_index(drop=True)
-        return replace(self, X=X, y=self.y[rows], row=self.row[rows])
+        return replace(self, X=X, y=self.y[rows], configuration=self.configuration[rows])
 
     def varying(self) -> "Trials":
         """Without the columns that have one value only."""
@@ -72,61 +84,141 @@ class Trials:
         return self.X.assign(**log)
 
 
+Options = dict[str, Any]
+Settle = Callable[[Trials, int, Options], tuple[Trials, Options]]
+
+
+def _keep(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
+    return trials, options
+
+
 @dataclass(frozen=True)
 class Method:
     """An importance method.
 
     label: its name for people. score: what its raw scores are. source: where it is from. measure:
-    (trials, seed, **options) -> scores (K,). resample: with a count as well, scores of so many
+    (trials, seed, **options) -> scores (K,). settle: (trials, seed, options) -> the trials and the
+    options of all that follows. resample: with a count as well, scores of so many
     resamples (count, K); without it, resamples are measured one by one. p_values: with a count as
-    well, of so many permutations, (K,). max_rows: used at most, drawn at random. max_bootstrap:
-    resamples, at most. max_columns: hyperparameters, at most. available: whether what it needs is
-    installed.
+    well, of so many permutations, columns `p_value` and `p_adjusted` of K rows. pairs: what pairs
+    do together, columns `first`, `second`, `weight`. most: a score can be. has_forest: whether it
+    is only as good as a forest. asks_direction: whether it asks what is good. max_rows: used at
+    most, drawn at random. max_bootstrap: resamples, at most. max_columns: hyperparameters, at most.
+    available: whether what it needs is installed.
     """
 
     label: str
     score: str
     source: str
     measure: Measure
+    settle: Settle = _keep
     resample: Measure | None = None
-    p_values: Measure | None = None
+    p_values: Callable[..., pd.DataFrame] | None = None
+    pairs: Callable[..., pd.DataFrame] | None = None
+    most: float = 1.0
+    has_forest: bool = True
+    asks_direction: bool = False
     max_rows: int | None = None
     max_bootstrap: int | None = None
     max_columns: int | None = None
     available: Callable[[], bool] = lambda: True
 
 
+def explained(trials: Trials, seed: int) -> float:
+    """Out-of-bag R² of a forest, by trials that none of the trees that predict them has seen."""
+    random = np.random.default_rng(seed)
+    rows = random.permutation(len(trials.y))[:_SEEN]
+    X, (y, _) = trials.X.to_numpy()[rows], in_unit(trials.y[rows])
+    forest = RandomForestRegressor(_TREES, random_state=seed % 2**32).fit(X, y)
+    total, count = np.zeros(len(y)), np.zeros(len(y))
+    for tree, seen in zip(forest.estimators_, forest.estimators_samples_, strict=True):
+        unseen = np.setdiff1d(np.arange(len(y)), seen)
+        total[unseen] += tree.predict(X[unseen])
+        count[unseen] += 1
+    use = count > 0
+    return float(r2_score(y[use], total[use] / count[use])) if np.ptp(y[use]) > 0 else 0.0
+
+
 def _relief(trials: Trials, options: dict[str, Any]) -> NRReliefF:
     """The paper's options, but for a target that is no share of something."""
     inside = trials.y.min() >= 0 and trials.y.max() <= 1
     categorical = [name for name, one in trials.columns.items() if one.kind == "categorical"]
-    defaults = {
-        "n_neighbors": min(30, len(trials.y) - 1),
-        "target_scale": "none" if inside else "range",
-        "categorical": categorical,
-    }
-    return NRReliefF(**(defaults | options))
+    target_scale = "none" if inside else "range"
+    return NRReliefF(**({"target_scale": target_scale, "categorical": categorical} | options))
+
+
+def _settle_relief(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
+    """Neighbours by the number of configurations, unless n_neighbors is given, and sigma with them.
+
+    Where the nearest hardly ever differ in a hyperparameter, such as a switch on which others
+    depend, all are neighbours: W is then the covariance of |Δp| and diff over all pairs.
+    """
+    n = len(np.unique(trials.configuration))
+    neighbors = options.get("n_neighbors", max(_NEIGHBORS, n // _PART))
+    own = {"n_neighbors": min(neighbors, n - 1), "random_state": seed % 2**32}
+    own["sigma"] = neighbors * _SIGMA / _NEIGHBORS
+    if "n_neighbors" in options:
+        return trials, own | options
+    if n * neighbors > _PAIRS:
+        own["n_iterations"] = _PAIRS // neighbors
+    settled = own | options
+    columns = (model := _relief(trials, settled)).read(trials.scaled(), trials.y).columns
+    usual = np.array([column.mean_diff() for column in columns])
+    hardly = model.fit(trials.scaled(), trials.y).mean_diffs_ < _HARDLY * usual
+    if len(columns) == 1 or not hardly.any():
+        told = f"{settled['n_neighbors']:,} neighbours, sigma {settled['sigma']:.3g}, by the number"
+        sampled = settled.get("n_iterations")
+        of = f"; of {sampled:,} of them, drawn at random" if sampled else ""
+        warnings.warn(f"{told} of trials{of}", stacklevel=2)
+        return trials, settled
+    names = np.array(list(trials.columns))
+    drawn = np.random.default_rng(seed).permutation(len(trials.y))[:_ALL_PAIRS]
+    trials = trials.take(np.sort(drawn)).varying()
+    of = f" ({len(drawn):,} trials, drawn at random)" if len(drawn) == _ALL_PAIRS else ""
+    warnings.warn(
+        f"all trials are neighbours, with the same influence{of}: the nearest hardly ever differ "
+        f"in {', '.join(names[hardly])}",
+        stacklevel=2,
+    )
+    n = len(np.unique(trials.configuration))
+    settled = own | {"n_neighbors": n - 1, "weighting": "uniform", "n_iterations": None} | options
+    return trials, settled
 
 
 def _resample_relief(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
     return _relief(trials, options).bootstrap(trials.scaled(), trials.y, count, seed)
 
 
-def _test_relief(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
+def _test_relief(trials: Trials, seed: int, count: int, **options: Any) -> pd.DataFrame:
     model = _relief(trials, options)
-    tested = model.permutation_test(trials.scaled(), trials.y, count, random_state=seed)
-    return tested["p_value"].to_numpy()
+    return model.permutation_test(trials.scaled(), trials.y, count, random_state=seed)
 
 
 def _nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
     """options: of `NRReliefF`."""
-    return _relief(trials, options).fit(trials.scaled(), trials.y).weights_
+    model = _relief(trials, options).fit(trials.scaled(), trials.y)
+    if never := [n for n, d in zip(trials.columns, model.mean_diffs_, strict=True) if d == 0]:
+        warnings.warn(
+            f"no neighbour differs in {', '.join(never)}: 0 by construction, whatever p is; "
+            "more neighbours would tell",
+            stacklevel=2,
+        )
+    return model.weights_
+
+
+def _join_shares(trials: Trials, seed: int, **options: Any) -> pd.DataFrame:
+    """Eq. 11."""
+    return _relief(trials, options).fit(trials.scaled(), trials.y).joint_importances()
+
+
+def _fit_fanova(trials: Trials, seed: int, **options: Any) -> FAnova:
+    defaults: Options = {"random_state": seed, "space": trials.columns}
+    return FAnova(**(defaults | options)).fit(trials.X, trials.y)
 
 
 def _fanova(trials: Trials, seed: int, **options: Any) -> Floats:
     """options: of `FAnova`."""
-    defaults = {"random_state": seed, **measure_options(trials.columns, trials.columns)}
-    return FAnova(**(defaults | options)).fit(trials.X, trials.y).importances_
+    return _fit_fanova(trials, seed, **options).importances_
 
 
 def _is_few(column: Hyperparameter) -> bool:
@@ -150,7 +242,8 @@ def _package(trials: Trials, seed: int, **options: Any) -> Floats:
 def _forward_selection(
     trials: Trials, seed: int, n_trees: int = 8, min_samples_leaf: int = 3, n_splits: int = 3
 ) -> Floats:
-    """n_trees, min_samples_leaf: of the forest. n_splits: folds; copies of a trial are in the same.
+    """n_trees, min_samples_leaf: of the forest. n_splits: folds, at most; trials of a configuration
+    are in the same.
 
     With K columns it fits n_splits · K (K + 1) / 2 forests. The authors take the error on
     validation data. Categories are in an arbitrary order, which trees cut as often as it takes.
@@ -159,8 +252,9 @@ def _forward_selection(
     forest = RandomForestRegressor(
         n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32
     )
+    n_splits = min(n_splits, len(np.unique(trials.configuration)))
     folds = GroupKFold(n_splits, shuffle=True, random_state=seed % 2**32)
-    cv = list(folds.split(X, groups=trials.row))
+    cv = list(folds.split(X, groups=trials.configuration))
     gains, before = np.zeros(X.shape[1]), 0.0
     taken: list[int] = []
     while len(taken) < X.shape[1]:
@@ -226,28 +320,61 @@ def _through(evaluator: Callable[..., BaseImportanceEvaluator]) -> Measure:
     return measure
 
 
-def _play(game: str) -> Measure:
-    """Shapley values of a game of `hia.ranking.shapley`. options: of `explain`."""
+def _with_choices(trials: Trials) -> pd.DataFrame:
+    """X with the categories themselves."""
+    categories = {
+        name: trials.X[name].map(dict(enumerate(column.choices or ())))
+        for name, column in trials.columns.items()
+        if column.kind == "categorical"
+    }
+    return trials.X.assign(**categories)
+
+
+def _settle_ablation(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
+    if "configuration" in options:
+        return trials, options
+    best = int(np.argmax(trials.y if trials.maximize else -trials.y))
+    warnings.warn("the configuration is that of the best trial", stacklevel=2)
+    return trials, options | {"configuration": _with_choices(trials).iloc[best].to_dict()}
+
+
+def _explain(game: str, trials: Trials, seed: int, **options: Any) -> Explanation:
+    for given in ("default", "configuration"):
+        if options.get(given) is not None:  # of columns that a resample has with several values
+            values = options[given]
+            options[given] = {name: values[name] for name in trials.columns if name in values}
+    own = {"maximize": trials.maximize, "n_bootstrap": 0, "random_state": seed % 2**32}
+    columns = list(trials.columns.values())
+    explanation = explain(game, _with_choices(trials), trials.y, columns, **(own | options))
+    if explanation.typical:
+        typical = ", ".join(explanation.typical)
+        warnings.warn(f"default of {typical}: median or most frequent value", stacklevel=2)
+    return explanation
+
+
+def _game(game: str, score: str, settle: Settle = _keep, asks_direction: bool = False) -> Method:
+    """Shapley values of a game of `hia.ranking.shapley`, and its pairs. options: of `explain`."""
 
     def measure(trials: Trials, seed: int, **options: Any) -> Floats:
-        categories = {
-            name: trials.X[name].map(dict(enumerate(column.choices or ())))
-            for name, column in trials.columns.items()
-            if column.kind == "categorical"
-        }
-        X, columns = trials.X.assign(**categories), list(trials.columns.values())
-        defaults = {
-            "maximize": trials.maximize,
-            "n_bootstrap": 0,
-            "random_state": seed % 2**32,
-        }
-        explanation = explain(game, X, trials.y, columns, **(defaults | options))
-        if explanation.typical:
-            typical = ", ".join(explanation.typical)
-            warnings.warn(f"default of {typical}: median or most frequent value", stacklevel=2)
-        return explanation.table["value"].to_numpy()
+        return _explain(game, trials, seed, **options).table["value"].to_numpy()
 
-    return measure
+    def pairs(trials: Trials, seed: int, **options: Any) -> pd.DataFrame:
+        table = _explain(game, trials, seed, **options).pairs
+        return table[["first", "second", "value"]].rename(columns={"value": "weight"})
+
+    return Method(
+        f"{game} (HyperSHAP)",
+        f"Shapley value of {score}, in a forest",
+        "Wever et al. 2026",
+        measure,
+        settle,
+        pairs=pairs,
+        most=np.inf,
+        asks_direction=asks_direction,
+        max_rows=3000,
+        max_bootstrap=20,
+        max_columns=MAX_HYPERPARAMETERS,
+    )
 
 
 METHODS: dict[str, Method] = {
@@ -256,38 +383,37 @@ METHODS: dict[str, Method] = {
         "W of Eq. 10; the target divided by its range if it is not within 0 and 1",
         "Wang et al. 2024; Sun et al. 2019; Robnik-Šikonja and Kononenko 2003",
         _nrrelieff,
+        _settle_relief,
         _resample_relief,
         _test_relief,
+        _join_shares,
+        has_forest=False,
+        max_rows=10_000,
     ),
     "fanova": Method(
         "fANOVA",
         "share of the variance of a forest that the hyperparameter explains alone",
         "Hutter, Hoos and Leyton-Brown 2014",
         _fanova,
+        pairs=lambda *args, **options: _fit_fanova(*args, **options).pair_importances(),
     ),
     "ped_anova": Method(
         "PED-ANOVA (Optuna)",
         "Pearson divergence of the best tenth of the trials from all, times 0.01",
         "Watanabe, Bansal and Hutter 2023",
         _through(lambda seed, **options: PedAnovaImportanceEvaluator(**options)),
+        most=np.inf,
+        has_forest=False,
+        asks_direction=True,
     ),
-    "tunability": Method(
-        "tunability (HyperSHAP)",
-        "Shapley value of what the best random configuration gains on the default, in a forest",
-        "Wever et al. 2026",
-        _play("tunability"),
-        max_rows=3000,
-        max_bootstrap=20,
-        max_columns=MAX_HYPERPARAMETERS,
+    "tunability": _game(
+        "tunability",
+        "what the best random configuration gains on the default",
+        asks_direction=True,
     ),
-    "sensitivity": Method(
-        "sensitivity (HyperSHAP)",
-        "Shapley value of the variance of random configurations, in a forest",
-        "Wever et al. 2026",
-        _play("sensitivity"),
-        max_rows=3000,
-        max_bootstrap=20,
-        max_columns=MAX_HYPERPARAMETERS,
+    "sensitivity": _game("sensitivity", "the variance of random configurations"),
+    "ablation": _game(
+        "ablation", "what one configuration gains on the default", _settle_ablation, True
     ),
     "forward_selection": Method(
         "forward selection",

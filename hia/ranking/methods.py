@@ -6,17 +6,24 @@
   own, so that no result depends on the order they come in.
 - A hyperparameter that a trial does not have (a missing value) cannot have had an effect there. It
   gets a value of other trials, drawn at random: so the trials fill the product space that all the
-  methods suppose. (A default value would tell them which trials do not have it.)
+  methods suppose. (A default value would tell them which trials do not have it.) Distances and
+  differences of N-RReliefF are those of the drawn values.
 - A column with one value only has importance 0; no method is asked.
 - Slow methods get a random part of the rows, of a stated size.
-- Intervals are percentiles of the method on rows drawn with replacement, as many as there are,
-  moved so that their median is what all rows give. Of N-RReliefF, for which copies of a row are not
-  rows like others, see `NRReliefF.bootstrap`; in forward selection, copies are in the same fold.
+- Trials of one configuration, with several seeds, are drawn, permuted and put into folds together.
+- Intervals are for what the method gives on other tables of so many trials. They are percentiles of
+  the method on configurations drawn with replacement, moved so that their median is what all give
+  (a forest finds less in fewer different rows), and no further than a score can be. Shares and
+  ranks are those of the moved scores: a share reaches 0 where its score does. Of N-RReliefF see
+  `NRReliefF.bootstrap`.
+- Nothing is distinguishable from chance where no p-value, adjusted for their number, is at most
+  .05, or where a method's forest has an out-of-bag R² of 0 or less; the first note says so.
 """
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +31,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from hia.inputs import Floats
+from hia.inputs import Floats, number_configurations
+from hia.neighbours import Ints
 from hia.ranking import measures
 from hia.ranking.columns import describe, read, read_target
-from hia.ranking.fanova import FAnova, measure_options
 from hia.ranking.measures import Method, Trials
 from hia.relief import shares
 from hia.space import Hyperparameter
@@ -38,6 +45,11 @@ MISSING = ("draw", "drop")
 MIN_TRIALS = 10
 # Hyperparameters whose pairs are assessed, at most.
 _PAIRED = 30
+# Chance is what happens to so many tables in which nothing matters, and so many permutations tell.
+_CHANCE, _PERMUTATIONS = 0.05, 19
+CHANCE = "nothing is distinguishable from chance"
+# Resamples that are measured one by one: as many as have so many rows in all, and not fewer.
+_ROWS, _RESAMPLES = 100_000, 20
 
 
 @dataclass(frozen=True)
@@ -48,10 +60,12 @@ class Ranking:
     columns `score` (raw, see `Method.score`), `share` (score, if above 0, of the sum of these),
     `rank` (1 is the largest score; equal scores have the same rank; columns with one value only
     come after all others), the limits of their intervals `score_low`, `score_high`, `share_low`,
-    `share_high`, `rank_low`, `rank_high` (NaN without resamples), `p_value` (NaN if there is none)
-    and `note`.
+    `share_high`, `rank_low`, `rank_high` (NaN without resamples), `p_value`, `p_adjusted` (see
+    `NRReliefF.permutation_test`; NaN if there is none) and `note`.
     level: of the intervals. n_bootstrap: resamples they are from. n_rows: trials used. seconds: for
-    the scores; bootstrap_seconds: for the intervals. notes: what was done to the table.
+    the scores; bootstrap_seconds: for the intervals. notes: what was done to the table, first where
+    nothing is distinguishable from chance. r2: out-of-bag R² of a forest on the trials, for methods
+    that are only as good as one, else NaN.
     """
 
     method: str
@@ -63,6 +77,7 @@ class Ranking:
     seconds: float
     bootstrap_seconds: float
     notes: tuple[str, ...]
+    r2: float = np.nan
 
 
 def rank(
@@ -86,53 +101,138 @@ def rank(
     table: one row per trial. target: the column to explain, numbers. columns: the hyperparameters,
     as `Hyperparameter` or as names, which are then inferred from the table; None infers which they
     are (`hia.ranking.columns.infer`). method: a key of `METHODS`. n_bootstrap: resamples of the
-    intervals, at most the method's `max_bootstrap`. n_permutations: for p-values, where the method
-    has them. level: of the intervals, between 0 and 1. maximize: whether large values of the target
-    are good, which only PED-ANOVA and tunability ask. missing: "draw" a value for hyperparameters
-    that a trial does not have, or "drop" the trial. max_rows: instead of the method's own.
-    progress: tell on standard error how long resamples still take. options: of the method.
+    intervals; slow methods take fewer. n_permutations: for p-values, where the method has them.
+    level: of the intervals, between 0 and 1. maximize: whether large values of the target are good,
+    which PED-ANOVA, tunability and ablation ask. missing: "draw" a value for hyperparameters that a
+    trial does not have, or "drop" the trial. max_rows: instead of the method's own. progress: tell
+    on standard error how long resamples still take. options: of the method; without n_neighbors,
+    N-RReliefF takes as many as suit the number of trials.
 
     Raises ValueError for a table or columns that do not fit each other, a wrong option, too few
     trials, a target that is the same in all of them, and what the method cannot do.
     """
-    if method not in METHODS:
-        raise ValueError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
-    chosen = METHODS[method]
+    chosen = _method(method)
     _check_options(n_bootstrap, n_permutations, level, missing)
     described = describe(table, target, columns).columns
+    names = [column.name for column in described]
     notes: list[str] = []
     trials = _read(table, target, described, missing, random_state, maximize, notes)
     trials = _at_most(trials, max_rows or chosen.max_rows, random_state, notes)
-    names = [column.name for column in described]
-    varying = trials.varying()
-    if not varying.columns:
-        raise ValueError(f"all of {', '.join(names)} have one value only: there is nothing to rank")
+    varying = _varying(trials, names)
+    if chosen.asks_direction:
+        notes.append(f"what is good: a {'large' if maximize else 'small'} {target}")
 
     started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    _check_names(options, names)
+    with _noted(notes):
+        varying, options = chosen.settle(varying, random_state, options)
         scores = chosen.measure(varying, random_state, **options)
-    notes += dict.fromkeys(str(warning.message) for warning in caught)
     measured = time.perf_counter()
-    count = min(n_bootstrap, chosen.max_bootstrap or n_bootstrap)
+    count = _count(chosen, n_bootstrap, len(varying.y))
     resamples = _resample(chosen, varying, random_state, count, options, progress)
     resampled = time.perf_counter()
-    p_values = np.full(len(scores), np.nan)
+    weighed = _tabulate(list(varying.columns), scores, resamples, level, chosen.most)
+    weighed = weighed.assign(p_value=np.nan, p_adjusted=np.nan)
     if n_permutations and chosen.p_values is not None:
         p_values = chosen.p_values(varying, random_state, n_permutations, **options)
-
-    weighed = _tabulate(list(varying.columns), scores, resamples, level).assign(p_value=p_values)
+        weighed[["p_value", "p_adjusted"]] = p_values[["p_value", "p_adjusted"]].to_numpy()
+    r2 = measures.explained(varying, random_state) if chosen.has_forest else np.nan
+    if n_permutations >= _PERMUTATIONS and (weighed["p_adjusted"] > _CHANCE).all():
+        least = weighed["p_adjusted"].min()
+        notes.insert(0, f"{CHANCE}: the smallest p, adjusted for their number, is {least:.2g}")
+    elif r2 <= 0:
+        notes.insert(
+            0,
+            f"{CHANCE}: the out-of-bag R² of a forest is {r2:.2f}, not above 0, and the ranking "
+            "means nothing",
+        )
+    elif r2 > 0:
+        notes.append(f"the out-of-bag R² of a forest is {r2:.2f}")
     return Ranking(
         method=method,
         target=target,
         table=_with_constant(weighed, names),
         level=level,
         n_bootstrap=count,
-        n_rows=len(trials.y),
+        n_rows=len(varying.y),
         seconds=measured - started,
         bootstrap_seconds=resampled - measured,
         notes=tuple(notes),
+        r2=r2,
     )
+
+
+def pairs(
+    table: pd.DataFrame,
+    target: str,
+    columns: Sequence[Hyperparameter | str] | None = None,
+    method: str = "fanova",
+    *,
+    random_state: int = 0,
+    maximize: bool = True,
+    missing: str = "draw",
+    **options: Any,
+) -> pd.DataFrame:
+    """What pairs of hyperparameters do for the target together, by one method.
+
+    The arguments are those of `rank`. Returns a row for each pair of hyperparameters that have
+    several values, the largest sizes first: `first`, `second` and `weight`, which is by fanova the
+    share of the variance beyond both alone, by nrrelieff Eq. 11, by the games of
+    `hia.ranking.shapley` the Shapley interaction. Raises ValueError as `rank`, for a method that
+    knows no pairs, and for more than 30 hyperparameters.
+    """
+    chosen = _method(method)
+    if chosen.pairs is None:
+        able = ", ".join(name for name, one in METHODS.items() if one.pairs is not None)
+        raise ValueError(f"{method} knows no pairs; {able} do")
+    described = describe(table, target, columns).columns
+    names = [column.name for column in described]
+    if len(names) > _PAIRED:
+        raise ValueError(
+            f"interactions of {len(names):,} hyperparameters are too many pairs: "
+            f"name at most {_PAIRED}"
+        )
+    trials = _read(table, target, described, missing, random_state, maximize, [])
+    varying = _varying(_at_most(trials, chosen.max_rows, random_state, []), names)
+    _check_names(options, names)
+    with _noted([]):
+        varying, options = chosen.settle(varying, random_state, options)
+        return chosen.pairs(varying, random_state, **options)
+
+
+def _method(name: str) -> Method:
+    if name not in METHODS:
+        raise ValueError(f"there is no method {name!r}; there are {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def _varying(trials: Trials, names: Sequence[str]) -> Trials:
+    varying = trials.varying()
+    if not varying.columns:
+        raise ValueError(f"all of {', '.join(names)} have one value only: there is nothing to rank")
+    return varying
+
+
+def _check_names(options: dict[str, Any], names: Sequence[str]) -> None:
+    """Those of a default or a configuration; columns with one value only are among them."""
+    for option in ("default", "configuration"):
+        if unknown := [name for name in options.get(option) or () if name not in names]:
+            raise ValueError(f"{unknown[0]!r} is none of the hyperparameters {', '.join(names)}")
+
+
+@contextmanager
+def _noted(notes: list[str]) -> Iterator[None]:
+    """Adds what is warned of to the notes, once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    notes += dict.fromkeys(str(warning.message) for warning in caught)
+
+
+def _count(method: Method, asked: int, n_rows: int) -> int:
+    """Resamples, at most."""
+    count = min(asked, method.max_bootstrap or asked)
+    return count if method.resample else min(count, max(_RESAMPLES, _ROWS // n_rows))
 
 
 def _check_options(n_bootstrap: int, n_permutations: int, level: float, missing: str) -> None:
@@ -180,11 +280,20 @@ def _read(
             X[name] = X[name].map(codes).astype("float64")
     order = np.lexsort([*X.fillna(-np.inf).to_numpy().T, y])
     X, y = X.iloc[order].reset_index(drop=True), y[order]
-    return Trials(_drawn(X, random_state, notes), y, by_name, np.arange(len(y)), maximize)
+    configuration = number_configurations([X[name].to_numpy() for name in X])
+    if repeats := len(y) - 1 - configuration.max():
+        notes.append(
+            f"{repeats:,} of {len(y):,} trials repeat a configuration: what is resampled and "
+            "permuted are configurations"
+        )
+    X = _drawn(X, configuration, random_state, notes)
+    return Trials(X, y, by_name, configuration, maximize)
 
 
-def _drawn(X: pd.DataFrame, random_state: int, notes: list[str]) -> pd.DataFrame:
-    """X with random ones of a column's own values where it has none."""
+def _drawn(
+    X: pd.DataFrame, configuration: Ints, random_state: int, notes: list[str]
+) -> pd.DataFrame:
+    """X with random ones of a column's own values where it has none, a configuration with one."""
     random = np.random.default_rng(random_state)
     filled = {}
     for name, values in X.items():
@@ -192,8 +301,8 @@ def _drawn(X: pd.DataFrame, random_state: int, notes: list[str]) -> pd.DataFrame
         if absent.all():
             raise ValueError(f"column {name!r} has no value in any trial that is used")
         if absent.any():
-            draws = random.choice(values[~absent].to_numpy(), len(values))
-            values = values.where(~absent, draws)
+            draws = random.choice(values[~absent].to_numpy(), 1 + configuration.max())
+            values = values.where(~absent, draws[configuration])
             notes.append(
                 f"{name} is missing in {absent.mean():.0%} of the trials: drawn at random there"
             )
@@ -218,18 +327,22 @@ def _resample(
     options: dict[str, Any],
     progress: bool,
 ) -> Floats:
-    """Scores of resampled rows, (count, K)."""
+    """Scores of resampled configurations, (count, K)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the method warns of is a note already
         if method.resample is not None and count:
             return method.resample(trials, random_state, count, **options)
         random = np.random.default_rng(random_state)
-        n, position = len(trials.y), {name: k for k, name in enumerate(trials.columns)}
+        position = {name: k for k, name in enumerate(trials.columns)}
+        counts = np.unique(trials.configuration, return_counts=True)[1]
+        members = np.split(np.argsort(trials.configuration, kind="stable"), np.cumsum(counts)[:-1])
+        n = len(members)
         resamples = np.zeros((count, len(position)))
         for scores in tqdm(
             resamples, f"{method.label}: resamples", disable=not progress, delay=2, leave=False
         ):
-            drawn = trials.take(np.sort(random.integers(n, size=n))).varying()
+            chosen = np.sort(random.integers(n, size=n))
+            drawn = trials.take(np.concatenate([members[one] for one in chosen])).varying()
             seed = int(random.integers(2**31))
             if drawn.columns and np.ptp(drawn.y) > 0:
                 where = [position[name] for name in drawn.columns]
@@ -237,31 +350,24 @@ def _resample(
         return resamples
 
 
-def _tabulate(names: list[str], scores: Floats, resamples: Floats, level: float) -> pd.DataFrame:
+def _tabulate(
+    names: list[str], scores: Floats, resamples: Floats, level: float, most: float
+) -> pd.DataFrame:
     """Scores (K,), shares and ranks, with intervals from those of resamples (count, K)."""
     table = pd.DataFrame(index=pd.Index(names, name="hyperparameter"))
+    if len(resamples):
+        # Below 0 only what is below 0 in some resample.
+        least = np.minimum(np.minimum(resamples.min(axis=0), scores), 0.0)
+        resamples = np.clip(resamples + scores - np.median(resamples, axis=0), least, most)
+    limits = [(1 - level) / 2, (1 + level) / 2]
     for what, of in (("score", np.asarray), ("share", shares), ("rank", _ranks)):
-        table[what] = of(scores)
+        table[what] = value = of(scores)
         low = high = np.full(len(names), np.nan)
         if len(resamples):
-            limits = [(1 - level) / 2, (1 + level) / 2]
             low, high = np.quantile(of(resamples), limits, axis=0, method="inverted_cdf")
-            if what != "rank":
-                low, high = _centred(low, high, of(scores), of(resamples))
+            low, high = np.minimum(low, value), np.maximum(high, value)
         table[f"{what}_low"], table[f"{what}_high"] = low, high
     return table
-
-
-def _centred(low: Floats, high: Floats, value: Floats, resamples: Floats) -> tuple[Floats, Floats]:
-    """The limits with the median of the resamples moved to the value of all rows, not below 0 where
-    nothing is below 0.
-
-    Resamples have fewer different rows than the table, from which a forest finds less of a small
-    effect, and more noise.
-    """
-    shift = value - np.median(resamples, axis=0)
-    least = np.minimum(np.minimum(resamples.min(axis=0), value), 0.0)
-    return np.maximum(low + shift, least), high + shift
 
 
 def _with_constant(weighed: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -276,26 +382,3 @@ def _with_constant(weighed: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 def _ranks(scores: Floats) -> Floats:
     """(..., K): 1 + how many scores are larger."""
     return np.asarray(1.0 + (scores[..., None, :] > scores[..., :, None]).sum(axis=-1))
-
-
-def pairs(
-    table: pd.DataFrame,
-    target: str,
-    columns: Sequence[Hyperparameter | str] | None = None,
-    *,
-    random_state: int = 0,
-    missing: str = "draw",
-) -> pd.DataFrame:
-    """The interactions of all pairs by functional ANOVA, see `FAnova.pair_importances`.
-
-    Arguments, and errors, are those of `rank`. Raises ValueError for more than 30 hyperparameters.
-    """
-    described = describe(table, target, columns).columns
-    if len(described) > _PAIRED:
-        raise ValueError(
-            f"interactions of {len(described):,} hyperparameters are too many pairs: "
-            f"name at most {_PAIRED}"
-        )
-    trials = _read(table, target, described, missing, random_state, True, []).varying()
-    options = measure_options(trials.columns, trials.columns)
-    return FAnova(random_state=random_state, **options).fit(trials.X, trials.y).pair_importances()

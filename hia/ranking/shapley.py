@@ -82,10 +82,15 @@ def explain(
     check_consistent_length(table, target)
     unit = span_of(target, "y", "nothing can explain it")  # forests take tiny variances for 0
     target = (1.0 if maximize else -1.0) * (target - target.min()) / unit
-    columns = [_prepare(column, table[column.name], target) for column in hyperparameters]
+    given = {} if default is None else dict(default)
+    columns = []
+    for column in hyperparameters:
+        also = [
+            values[column.name] for values in (given, configuration or {}) if column.name in values
+        ]
+        columns.append(_prepare(column, table[column.name], target, also))
     names = [column.name for column in columns]
 
-    given = {} if default is None else dict(default)
     if unknown := sorted({*given, *(configuration or given)} - {*names}):
         raise ValueError(f"{unknown[0]!r} is none of the hyperparameters {', '.join(names)}")
     usual = {column.name: _typical(column, table[column.name]) for column in columns}
@@ -126,12 +131,17 @@ def _read_all(table: pd.DataFrame, columns: Sequence[Hyperparameter]) -> pd.Data
     return values
 
 
-def _prepare(column: Hyperparameter, values: pd.Series, target: Floats) -> Hyperparameter:
-    """As it is drawn and coded: categories that occur, by their mean target, and integers on a
-    logarithm as fractions, both as in `hia.ranking.fanova`."""
+def _prepare(
+    column: Hyperparameter, values: pd.Series, target: Floats, also: Sequence[Any]
+) -> Hyperparameter:
+    """As it is drawn and coded: categories that occur, or are given `also`, by their mean target,
+    and integers on a logarithm as fractions, both as in `hia.ranking.fanova`."""
     if column.kind != "categorical":
         return replace(column, kind="float") if column.log else column
     means = pd.Series(target).groupby(values.to_numpy()).mean().to_dict()
+    means |= {
+        c: float(target.mean()) for c in also if c in (column.choices or ()) and c not in means
+    }
     order = sorted(means, key=lambda choice: (means[choice], str(choice)))
     return replace(column, choices=tuple(order))
 

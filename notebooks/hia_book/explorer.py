@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.space import FILTERS, HYPERPARAMETERS, SPACE
 from hia.trials import design, drawn_space
 from hia_book.figures import look, shades
@@ -73,7 +73,7 @@ def marginals(
         n_trees,
         min_samples_leaf,
         random_state=random_state,
-        **measure_options(drawn_space(rows), names),
+        space=drawn_space(rows),
     )
     model.fit(design(rows, names, log=False), rows["accuracy"])
     curves = {}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
 from hia.trials import design, drawn_space
@@ -54,8 +54,9 @@ def weigh(
     """
     several = [name for name in columns if (trials[name] != trials[name].iloc[0]).any()]
     if method == "fanova":
-        options = measure_options(drawn_space(trials), several)
-        forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, **options)
+        forest = FAnova(
+            n_trees, min_samples_leaf, random_state=random_state, space=drawn_space(trials)
+        )
         weights = forest.fit(trials[several], trials["accuracy"]).importances_
     else:
         raw = method == "nrrelieff_raw"

@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.space import FILTERS, SPACE, TABLE1, Hyperparameter
 
 Floats = NDArray[np.float64]
@@ -411,7 +411,7 @@ def of_study(trials: pd.DataFrame, *, points: int = 4096, replicates: int = 16) 
     trials: as `hia.trials.load` returns it. points, replicates: see `jansen`.
     """
     names = [column.name for column in TABLE1]
-    forest = _Forest(_TREES, _LEAF, **measure_options(SPACE, names), random_state=0)
+    forest = _Forest(_TREES, _LEAF, space=SPACE, random_state=0)
     forest.fit(trials[names], trials["accuracy"])
     return Surface(STUDY, TABLE1, _Fitted(TABLE1, forest, points, replicates))
 

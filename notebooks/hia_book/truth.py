@@ -79,7 +79,12 @@ def _growing(trials: int) -> dict[str, Any]:
     return {"n_neighbors": min(neighbors, trials - 1), "sigma": neighbors * 20 / 30}
 
 
+def _thirty(trials: int) -> dict[str, Any]:
+    return {"n_neighbors": min(30, trials - 1), "sigma": 20}
+
+
 CONTENDERS = {name: Contender(name, method.label) for name, method in methods.METHODS.items()}
+CONTENDERS["nrrelieff"] = Contender("nrrelieff", methods.METHODS["nrrelieff"].label, _thirty)
 CONTENDERS["nrrelieff_growing"] = Contender("nrrelieff", "N-RReliefF, J = n/20", _growing)
 
 

@@ -11,7 +11,6 @@ import pytest
 from algorithm1 import (
     continuous,
     eq_10,
-    frequency_weights,
     mixed_rows,
     on_grid,
     reference_means,
@@ -25,7 +24,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hia import neighbours
+from hia import equations, neighbours
 from hia.relief import NRReliefF, joint_importance
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -60,21 +59,11 @@ def test_equals_algorithm_1_in_plain_loops(
     )
 
 
-def test_neighbours_in_the_other_columns_weigh_what_the_nearest_in_all_cannot():
-    X, y = continuous(4, n=40)
-    by_others = NRReliefF(n_neighbors=5, neighbors_in="others").fit(X, y)
-    for k, weight in enumerate(by_others.weights_):
-        others = [other for other in range(4) if other != k]
-        expected = frequency_weights(X, y, np.ones(40), 5, by=others)[k]
-        assert weight == pytest.approx(expected, abs=1e-12)
-    alone = NRReliefF(n_neighbors=5, neighbors_in="others").fit(X[:, :1], y)
-    np.testing.assert_array_equal(alone.weights_, NRReliefF(5).fit(X[:, :1], y).weights_)
-    # The nearest in all columns never differ in a category, which is all that matters.
+def test_what_neighbours_never_differ_in_weighs_nothing():
     flag = np.arange(40) % 2
-    X, y = np.column_stack([flag, X[:, 0]]), 0.5 * flag + 0.001 * X[:, 0]
-    nearest = NRReliefF(n_neighbors=5).fit(X, y)
-    assert (nearest.weights_[0], nearest.mean_diffs_[0]) == (0, 0)
-    assert NRReliefF(n_neighbors=5, neighbors_in="others").fit(X, y).weights_[0] > 0.4
+    X = np.column_stack([flag, np.random.default_rng(4).uniform(size=40)])
+    fitted = NRReliefF(n_neighbors=5).fit(X, 0.5 * flag + 0.001 * X[:, 1])
+    assert (fitted.weights_[0], fitted.mean_diffs_[0]) == (0, 0)
 
 
 def test_ties_count_as_the_mean_over_all_orders_they_could_be_put_in():
@@ -285,13 +274,29 @@ def test_searching_in_cells_and_in_the_tree_agree(monkeypatch, metric, n_iterati
     assert in_cells == []
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_categories_of_many_levels_and_as_coordinates_agree(monkeypatch, metric):
+    rng = np.random.default_rng(23)
+    X = pd.DataFrame({"a": rng.integers(0, 50, 150), "b": rng.integers(0, 9, 150) / 8})
+    X["c"] = rng.integers(0, 3, 150)
+    y = rng.uniform(0, 0.9, 150)
+    model = NRReliefF(8, metric=metric, categorical=["a", "c"])
+    expected = model.fit(X, y).weights_
+    tested = model.permutation_test(X, y, 1)["weight"]  # by neighbours in the others
+    for levels in (2, 100):
+        monkeypatch.setattr(equations, "_LEVELS", levels)
+        np.testing.assert_allclose(model.fit(X, y).weights_, expected, rtol=0, atol=1e-12)
+        again = model.permutation_test(X, y, 1)["weight"]
+        np.testing.assert_allclose(again, tested, rtol=0, atol=1e-12)
+
+
 def nearest(coordinates, n_neighbors, metric):
     """By row, the numbers of the neighbours that `search` finds, up to the end of the ties."""
     order, cells = neighbours.layout(coordinates)
     every = np.arange(len(order))
     nearest = {}
     for rows, others, first in neighbours.search(
-        coordinates[order], cells, every, metric, n_neighbors
+        coordinates[order], np.empty((len(order), 0)), cells, every, metric, n_neighbors
     ):
         for row, its, further in zip(rows, others, first, strict=True):
             end = [*np.flatnonzero(further[n_neighbors:]) + n_neighbors, len(its)][0]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hia import trials
-from hia.ranking.fanova import FAnova, measure_options
+from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import SPACE
 from hia_book import rankings
@@ -24,7 +24,7 @@ def rows() -> pd.DataFrame:
 def test_weights_are_those_of_the_estimators(rows: pd.DataFrame) -> None:
     own = rows[rows["dataset"] == "svhn"]
     relief = NRReliefF(10, sigma=5.0).fit(trials.design(own, COLUMNS), own["accuracy"])
-    forest = FAnova(4, 3, random_state=1, **measure_options(SPACE, COLUMNS))
+    forest = FAnova(4, 3, space=SPACE, random_state=1)
     forest.fit(own[COLUMNS], own["accuracy"])
     tables = [
         rankings.by_dataset(rows, COLUMNS, "nrrelieff", n_neighbors=10, sigma=5.0),
