@@ -4,7 +4,7 @@ The errors name the option, the column or the value at fault. Nothing is guessed
 categorical where its dtype says so, or its reader.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -87,6 +87,15 @@ def read_numbers(values: pd.Series, label: str) -> Floats:
         )
     check_digits(values, label)
     return values.to_numpy(dtype=np.float64)
+
+
+def read_columns(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """What errors call each column of X, and its values. Raises ValueError where one is missing."""
+    for name, values in frame.items():
+        label = f"column {name!r} of X"
+        if values.isna().any():
+            raise ValueError(f"{label} contains NaN (missing values)")
+        yield label, values
 
 
 def check_digits(values: pd.Series, label: str) -> None:

@@ -39,6 +39,7 @@ from hia.inputs import (
     check_count,
     is_text,
     positions,
+    read_columns,
     read_numbers,
     read_target,
     span_of,
@@ -280,10 +281,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
     def _read_columns(self, frame: pd.DataFrame) -> list[Column]:
         declared = positions("categorical", self.categorical, list(frame.columns))
         columns = []
-        for position, (name, values) in enumerate(frame.items()):
-            label = f"column {name!r} of X"
-            if values.isna().any():
-                raise ValueError(f"{label} contains NaN (missing values)")
+        for position, (label, values) in enumerate(read_columns(frame)):
             is_categorical = position in declared or is_text(values)
             if is_categorical:
                 numbers = pd.factorize(values)[0].astype(np.float64)

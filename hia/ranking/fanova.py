@@ -40,6 +40,7 @@ from hia.inputs import (
     check_count,
     is_text,
     position,
+    read_columns,
     read_numbers,
     read_target,
     span_of,
@@ -211,13 +212,12 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     def _read_scales(self, frame: pd.DataFrame, target: Floats) -> "list[_Scale]":
         """The scale of each column, from the space and the values it has."""
         space = self.space or {}
-        scales = []
-        for k, (name, values) in enumerate(frame.items()):
-            label = f"column {name!r} of X"
-            if values.isna().any():
-                raise ValueError(f"{label} contains NaN (missing values)")
-            scales.append(_read_scale(label, values, space.get(name, space.get(k)), target))
-        return scales
+        return [
+            _read_scale(label, values, space.get(name, space.get(k)), target)
+            for k, (name, (label, values)) in enumerate(
+                zip(frame, read_columns(frame), strict=True)
+            )
+        ]
 
     def _trees(self) -> Iterator["_Tree"]:
         for estimator in self._forest.estimators_:

@@ -330,12 +330,26 @@ def _with_choices(trials: Trials) -> pd.DataFrame:
     return trials.X.assign(**categories)
 
 
+def _settle_game(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
+    """Raises ValueError for a category that no trial has: a resample may lack it, the table not."""
+    X = _with_choices(trials)
+    for given in ("default", "configuration"):
+        for name, value in (options.get(given) or {}).items():
+            column = trials.columns.get(name)
+            if column is None or column.kind != "categorical":
+                continue
+            if value in (column.choices or ()) and value not in set(X[name]):
+                raise ValueError(f"{given}: no trial has {name} = {value!r}")
+    return trials, options
+
+
 def _settle_ablation(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
     if "configuration" in options:
-        return trials, options
+        return _settle_game(trials, seed, options)
     best = int(np.argmax(trials.y if trials.maximize else -trials.y))
     warnings.warn("the configuration is that of the best trial", stacklevel=2)
-    return trials, options | {"configuration": _with_choices(trials).iloc[best].to_dict()}
+    configuration = _with_choices(trials).iloc[best].to_dict()
+    return _settle_game(trials, seed, options | {"configuration": configuration})
 
 
 def _explain(game: str, trials: Trials, seed: int, **options: Any) -> Explanation:
@@ -352,7 +366,9 @@ def _explain(game: str, trials: Trials, seed: int, **options: Any) -> Explanatio
     return explanation
 
 
-def _game(game: str, score: str, settle: Settle = _keep, asks_direction: bool = False) -> Method:
+def _game(
+    game: str, score: str, settle: Settle = _settle_game, asks_direction: bool = False
+) -> Method:
     """Shapley values of a game of `hia.ranking.shapley`, and its pairs. options: of `explain`."""
 
     def measure(trials: Trials, seed: int, **options: Any) -> Floats:

@@ -82,9 +82,10 @@ class _Evaluator(BaseImportanceEvaluator):
 class NRReliefFEvaluator(_Evaluator):
     """Importance by N-RReliefF: max(W, 0) of Eq. 10 (Wang et al. 2024; see `hia.relief`).
 
-    n_neighbors: J; None means 30, or all other trials where there are fewer. sigma: decay of a
-    neighbour's influence with its rank. metric: "euclidean" or "manhattan". seed: of the values
-    drawn for parameters that a trial does not have; nothing else is random.
+    n_neighbors: J; None means as many as suit the number of trials (`hia.ranking.methods`). sigma:
+    decay of a neighbour's influence with its rank; None means two thirds of J. metric: "euclidean"
+    or "manhattan". seed: of all that is random, such as the values drawn for parameters that a
+    trial does not have.
     """
 
     method = "nrrelieff"
@@ -93,12 +94,13 @@ class NRReliefFEvaluator(_Evaluator):
         self,
         *,
         n_neighbors: int | None = None,
-        sigma: float = 20.0,
+        sigma: float | None = None,
         metric: str = "euclidean",
         seed: int = 0,
     ) -> None:
-        given = {} if n_neighbors is None else {"n_neighbors": n_neighbors}
-        super().__init__(seed, sigma=sigma, metric=metric, **given)
+        given = {"n_neighbors": n_neighbors, "sigma": sigma}
+        given = {option: value for option, value in given.items() if value is not None}
+        super().__init__(seed, metric=metric, **given)
 
 
 class FAnovaEvaluator(_Evaluator):

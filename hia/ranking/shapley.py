@@ -68,8 +68,8 @@ def explain(
     hyperparameter's own (Table 1's) where it can have that value, else the lower median or the most
     frequent category of X. configuration: for ablation, all values by name. maximize: whether large
     y are good; if not, gains are decreases. n_samples: random configurations, uniform over the
-    space, with the categories that occur in X. n_bootstrap: resamples of the trees (0: none) for
-    intervals of this level around the value; they tell the randomness of the forest alone.
+    space, with the categories that occur in X or are given. n_bootstrap: resamples of the trees (0:
+    none) for intervals of this level around the value, which tell the forest's randomness alone.
 
     Raises ValueError for a wrong option, a column or value that is missing, a value that its
     hyperparameter cannot have, constant y, and more than 16 hyperparameters.

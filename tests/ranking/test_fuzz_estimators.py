@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hia.ranking import methods
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
+from hia.space import Hyperparameter
 from hia_book import agreement, screening
 
 # --- tables of any kind --------------------------------------------------------------------------
@@ -113,10 +114,9 @@ def test_relief(X, data, n_neighbors, options):
 )
 def test_fanova(X, data, min_samples_leaf, bounds, log):
     y = data.draw(targets(len(X)))
-    options = {} if bounds is None else {"bounds": {0: bounds}}
-    options |= {"log": [0]} if log else {}
-    model = FAnova(n_trees=2, min_samples_leaf=min_samples_leaf, random_state=0, **options)
     with clear(ValueError, TypeError):
+        known = bounds and {0: Hyperparameter("x", "float", *bounds, log=log)}
+        model = FAnova(2, min_samples_leaf=min_samples_leaf, space=known, random_state=0)
         model.fit(X, y)
         reached.append("fanova")
         shares = [*model.importances_, *model.pair_importances()["weight"]]
@@ -140,6 +140,8 @@ def ranked(table, method, **options):
         reached.append(method)
         assert np.isfinite(found.table[["score", "share", "rank"]]).all(axis=None)
         assert found.table["share"].between(0, 1).all()
+        limits = found.table[["share_low", "share_high"]].dropna()
+        assert ((limits >= 0) & (limits <= 1)).all(axis=None)
         assert not [note for note in found.notes if "encountered" in note], found.notes
 
 

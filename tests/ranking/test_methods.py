@@ -19,6 +19,7 @@ OPTIONS = {
     "fanova": {"n_trees": 8},
     "tunability": {"n_trees": 20, "n_samples": 200},
     "sensitivity": {"n_trees": 20, "n_samples": 200},
+    "ablation": {"n_trees": 20},
     "forward_selection": {"n_trees": 2, "n_splits": 2},
     "impurity": {"n_trees": 8},
     "optuna_fanova": {"n_trees": 2},
@@ -61,11 +62,9 @@ def ranked(given: pd.DataFrame, method: str, target: str = "accuracy", **options
 
 def test_what_matters_comes_first_and_what_does_not_is_near_0(method: str) -> None:
     # What has its best value by default is not worth tuning.
-    options = {"default": {"optimizer": "sgd"}} if method == "tunability" else {}
+    options = {"default": {"optimizer": "sgd"}} if method in ("tunability", "ablation") else {}
     found = ranked(TABLE, method, **options)
-    assert found["rank"].idxmin() == "lr"
-    if method != "nrrelieff":  # two categories of equal size: hardly a neighbour has the other
-        assert found["rank"].nsmallest(2).index.tolist() == ["lr", "optimizer"]
+    assert found["rank"].nsmallest(2).index.tolist() == ["lr", "optimizer"]
     assert (found.loc[["idle", "spare"], "share"] < 0.1).all()
 
 
@@ -119,8 +118,14 @@ def test_what_a_ranking_says_of_itself(method: str) -> None:
     assert (found.level, found.n_bootstrap, found.n_rows) == (0.9, 2, N)
     assert found.seconds > 0
     assert found.bootstrap_seconds > 0
-    taken = "default of idle, lr, optimizer, spare: median or most frequent value"
-    assert found.notes == ((taken,) if method in ("tunability", "sensitivity") else ())
+    chosen = METHODS[method]
+    assert (found.r2 > 0.9) if chosen.has_forest else np.isnan(found.r2)
+    notes = " ".join(found.notes)
+    assert ("what is good: a large accuracy" in notes) == chosen.asks_direction
+    assert ("the out-of-bag R² of a forest is 0.9" in notes) == chosen.has_forest
+    games = ("tunability", "sensitivity", "ablation")
+    assert ("default of idle, lr, optimizer, spare: median" in notes) == (method in games)
+    assert methods.CHANCE not in notes
 
 
 def test_scales_and_kinds_are_those_that_are_declared(method: str) -> None:
@@ -233,12 +238,13 @@ def test_too_few_trials(method: str) -> None:
 
 
 def test_the_first_two_are_this_package_s() -> None:
-    found = ranked(TABLE, "nrrelieff")["score"]
+    found = ranked(TABLE, "nrrelieff", n_neighbors=30)["score"]  # the paper's
     X = TABLE.assign(lr=np.log10(TABLE["lr"])).drop(columns="accuracy")
     expected = NRReliefF().fit(X, TABLE["accuracy"]).weights_
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
     found = ranked(TABLE, "fanova", n_trees=200)["score"]
-    model = FAnova(200, log=["lr"], levels={"idle": range(1, 65)}, random_state=1)
+    columns = {column.name: column for column in infer(TABLE, "accuracy").columns}
+    model = FAnova(200, space=columns, random_state=1)
     expected = model.fit(TABLE.drop(columns="accuracy"), TABLE["accuracy"]).importances_
     np.testing.assert_allclose(found, expected, atol=0.01)
 
@@ -297,6 +303,10 @@ def test_tunability_asks_what_is_good_and_from_where() -> None:
         ValueError, match="column 'optimizer' has 'adagrad', which is not categorical"
     ):
         ranked(TABLE, "tunability", default={"optimizer": "adagrad"})
+    wider = [*infer(TABLE, "accuracy").columns]
+    wider[1] = Hyperparameter("optimizer", "categorical", choices=("adam", "sgd", "lion"))
+    with pytest.raises(ValueError, match="default: no trial has optimizer = 'lion'"):
+        ranked(TABLE, "tunability", columns=wider, default={"optimizer": "lion"})
 
 
 def test_what_a_method_warns_of_is_a_note() -> None:
@@ -338,13 +348,128 @@ def test_resamples_and_p_values_are_those_that_were_asked_for() -> None:
     assert none[["score_low", "share_high", "rank_low", "p_value"]].isna().all(axis=None)
 
 
-def test_intervals_are_centred_on_what_was_found() -> None:
-    resamples = np.array([[0.1, -0.3, 0.0], [0.2, -0.2, 0.1], [0.6, 0.2, 0.2]])
-    found = np.array([0.25, 0.0, 0.02])
-    low, high = methods._centred(resamples.min(axis=0), resamples.max(axis=0), found, resamples)
-    np.testing.assert_allclose(high, [0.65, 0.4, 0.12])
-    # Below 0 only where something was below 0.
-    np.testing.assert_allclose(low, [0.15, -0.1, 0.0])
+def test_nothing_that_matters_is_chance_and_intervals_stay_within_bounds() -> None:
+    """13_noise: shares of pure noise are as large as any, and their intervals reach 0."""
+    rng = np.random.default_rng(3)
+    noise = pd.DataFrame(rng.random((120, 4)), columns=list("abcy"))
+    for method, options in (("nrrelieff", {"n_permutations": 99}), ("fanova", {"n_trees": 4})):
+        found = rank(noise, "y", method=method, n_bootstrap=20, **options)
+        assert found.notes[0].startswith("nothing is distinguishable from chance: ")
+        assert (found.table["share_low"] == 0).any() or method == "fanova"  # all above 0
+        for name, row in found.table.iterrows():
+            assert 0 <= row["share_low"] <= row["share"] <= row["share_high"] <= 1, (method, name)
+            assert (row["share_low"] == 0) == (row["score_low"] <= 0), (method, name)
+            assert row["score_high"] <= 1, (method, name)
+    assert found.r2 <= 0
+
+
+def test_trials_of_a_configuration_are_resampled_together(monkeypatch) -> None:
+    repeated = pd.concat([table(1, 50)] * 3, ignore_index=True)
+    repeated["accuracy"] += np.random.default_rng(2).normal(0, 0.01, len(repeated))
+    found = rank(repeated, "accuracy", n_bootstrap=20, n_permutations=19)
+    assert found.notes[0].startswith("100 of 150 trials repeat a configuration: ")
+    first = measures.FAnova.fit
+    seen = []
+    monkeypatch.setattr(
+        measures.FAnova, "fit", lambda model, X, y: seen.append(X.copy()) or first(model, X, y)
+    )
+    rank(repeated, "accuracy", method="fanova", n_bootstrap=3, n_trees=2)
+    assert len(seen) == 4
+    for X in seen:  # as often as it was drawn, three times
+        assert (X.groupby(list(X.columns)).size() % 3 == 0).all()
+    folds = ranked(repeated, "forward_selection")["score"]
+    assert folds["lr"] > 0.5
+
+
+def test_neighbours_by_the_number_of_trials() -> None:
+    rng = np.random.default_rng(9)
+    X = pd.DataFrame(rng.random((800, 3)), columns=["a", "b", "c"])
+    given = X.assign(y=0.5 * X["a"] + 0.3 * X["b"])
+    found = rank(given, "y", n_bootstrap=0)
+    assert found.notes == ("40 neighbours, sigma 26.7, by the number of trials",)
+    expected = rank(given, "y", n_bootstrap=0, n_neighbors=40)
+    pd.testing.assert_frame_equal(found.table, expected.table)
+    assert expected.notes == ()
+    few = rank(given[:20], "y", n_bootstrap=0)
+    assert few.notes[0].startswith("19 neighbours, sigma 20,")
+
+
+def test_large_tables_are_sampled(monkeypatch) -> None:
+    monkeypatch.setattr(measures, "_PAIRS", 3000)
+    rng = np.random.default_rng(10)
+    X = pd.DataFrame(rng.random((300, 2)), columns=["a", "b"])
+    found = rank(X.assign(y=X["a"]), "y", n_bootstrap=50)
+    assert "; of 100 of them, drawn at random" in found.notes[0]
+    whole = rank(X.assign(y=X["a"]), "y", n_bootstrap=50, n_neighbors=30)
+    width, before = (r.table["score_high"] - r.table["score_low"] for r in (found, whole))
+    assert width["a"] > 1.2 * before["a"]
+
+
+def category(n: int, levels: int, seed: int = 0) -> pd.DataFrame:
+    """A category explains .19 of the variance, numbers the rest, and a third nothing."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.random((n, 3)), columns=["a", "b", "idle"])
+    X["c"] = rng.integers(0, levels, n).astype(str)
+    of_c = (X["c"] == "0") / np.sqrt((levels - 1) / levels**2)
+    return X.assign(y=np.sqrt(12 * 0.61) * X["a"] + np.sqrt(12 * 0.2) * X["b"] + 0.19**0.5 * of_c)
+
+
+@pytest.mark.parametrize("levels", [2, 6])
+def test_a_category_that_no_near_trial_differs_in_has_its_weight(levels: int) -> None:
+    given = category(2000, levels)
+    found = rank(given, "y", n_bootstrap=0)
+    assert found.table["rank"].idxmin() == "a"
+    assert 0.08 < found.table.loc["c", "share"] < 0.35  # .19
+    assert 0.1 < found.table.loc["b", "share"] < 0.3  # .20
+    assert found.table.loc["idle", "share"] < 0.06
+    assert "the nearest hardly ever differ in c" in found.notes[0]
+    thirty = rank(given, "y", n_bootstrap=0, n_neighbors=30)
+    assert thirty.table.loc["c", "score"] == 0
+    assert thirty.notes[0].startswith("no neighbour differs in c: 0 by construction")
+
+
+def test_a_switch_on_which_others_depend_has_its_weight() -> None:
+    """An SVM or a forest, each with a parameter of its own."""
+    rng = np.random.default_rng(1)
+    n = 400
+    svm, c, depth = rng.random(n) < 0.5, rng.random(n), rng.random(n)
+    # Shares of the variance: .56, .30 and .14.
+    y = np.where(svm, np.sqrt(0.3 * 24) * (c - 0.5), np.sqrt(0.14 * 24) * (depth - 0.5))
+    y = y + np.sqrt(0.56 * 4) * ~svm
+    given = pd.DataFrame(
+        {"m": np.where(svm, "svm", "rf"), "c": np.where(svm, c, np.nan), "y": y}
+    ).assign(depth=np.where(svm, np.nan, depth))
+    found = rank(given, "y", n_bootstrap=0).table["share"]
+    assert found.sort_values(ascending=False).index.tolist() == ["m", "c", "depth"]
+    assert 0.45 < found["m"] < 0.85
+    assert found["c"] > 0.08
+    assert found["depth"] > 0.04
+
+
+def test_ablation_goes_to_the_best_trial_or_to_a_configuration() -> None:
+    good = {"lr": 0.09, "optimizer": "adam", "idle": 8, "spare": 0.5}
+    start = {"lr": 2e-5, "optimizer": "adam", "idle": 8, "spare": 0.5}
+    found = ranked(TABLE, "ablation", default=start, configuration=good)
+    assert found.loc["lr", "share"] > 0.9
+    assert found.loc["optimizer", "score"] == 0
+    best = rank(TABLE.assign(same=1), "accuracy", method="ablation", n_bootstrap=2, default=start)
+    assert "the configuration is that of the best trial" in best.notes
+    assert best.table["rank"].idxmin() == "lr"
+    with pytest.raises(ValueError, match="'rl' is none of the hyperparameters lr, optimizer"):
+        ranked(TABLE, "ablation", configuration={"rl": 1})
+
+
+def test_pairs_of_hyperparameters() -> None:
+    rng = np.random.default_rng(11)
+    X = pd.DataFrame(rng.integers(0, 2, (300, 3)), columns=["a", "b", "c"])
+    given = X.assign(y=(X["a"] ^ X["b"]) + 0.01 * X["c"])
+    for method in ("fanova", "sensitivity"):
+        found = methods.pairs(given, "y", method=method)
+        assert list(found.columns) == ["first", "second", "weight"]
+        assert found.iloc[0, :2].tolist() == ["a", "b"]
+    assert methods.pairs(given, "y").loc[0, "weight"] > 0.9
+    with pytest.raises(ValueError, match="impurity knows no pairs; nrrelieff, fanova, tunab"):
+        methods.pairs(given, "y", method="impurity")
 
 
 @pytest.mark.slow

@@ -156,9 +156,9 @@ def test_studies_that_say_nothing(evaluator) -> None:
 
 
 def test_options_reach_the_methods(study) -> None:
-    weights = NRReliefFEvaluator().evaluate(study)
+    weights = NRReliefFEvaluator(n_neighbors=30).evaluate(study)
     for options in ({"n_neighbors": 5}, {"sigma": 2.0}, {"metric": "manhattan"}):
-        assert NRReliefFEvaluator(**options).evaluate(study) != weights
+        assert NRReliefFEvaluator(**{"n_neighbors": 30} | options).evaluate(study) != weights
     shares = FAnovaEvaluator().evaluate(study)
     for options in ({"n_trees": 2}, {"min_samples_leaf": 20}):
         assert FAnovaEvaluator(**options).evaluate(study) != shares

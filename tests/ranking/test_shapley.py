@@ -238,7 +238,7 @@ def test_intervals_have_the_value_of_a_large_forest() -> None:
         ({"default": {"rate": 7}}, "column 'rate' has 7"),
         ({"game": "ablation", "configuration": {"loss": "log"}}, "no column 'depth'"),
         ({"default": {"rate": None}}, "column 'rate' has missing values"),
-        ({"default": {"loss": "never"}}, "column 'loss' has 'never'"),
+        ({"default": {"loss": "huber"}}, "column 'loss' has 'huber'"),
         ({"n_samples": 0}, "n_samples=0 is not a whole number"),
         ({"X": table_of()[0].assign(rate=np.nan)}, "column 'rate' has missing values"),
         ({"X": table_of()[0].drop(columns="width")}, "no column 'width'"),
