@@ -7,12 +7,12 @@ can be overridden.
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hia.files import printable, whole
 from hia.ranking import sources
-from hia.space import KINDS
+from hia.space import KINDS, Hyperparameter
 
 if TYPE_CHECKING:
     from hia.ranking import report
@@ -69,6 +69,15 @@ def add_parser(commands: Any) -> None:
     add("--below", type=float, metavar="X", help="only trials with a target below X")
     add("--top", metavar="N", help="only the best trials, so many or, as 10%%, such a part of them")
     add("--by", metavar="NAME", help="a ranking for each value of a column, and the mean ranks")
+    values = {**names, "metavar": "NAME=VALUE"}
+    add(
+        "--default",
+        **values,
+        help="where tunability, sensitivity and ablation start (default: the median trial)",
+    )
+    add("--configuration", **values, help="where ablation goes (default: the best trial)")
+    neighbors = "of nrrelieff; 30 is the paper's (default: by the number of trials)"
+    add("--neighbors", type=int, metavar="N", help=neighbors)
     add("--pairs", action="store_true", help="also the interactions of pairs, by fanova")
     number: dict[str, Any] = {"type": int, "metavar": "N"}
     resamples = "resamples of the intervals, 0 for none (default: 100; slow methods take 20)"
@@ -161,6 +170,16 @@ def _rank_target(
     notes = [*state, *notes, says]
     say(report.introduce(source.name, table, target, hyperparameters, left_out, notes))
 
+    default, goal = (
+        _read_values(name, getattr(options, name), hyperparameters)
+        for name in ("default", "configuration")
+    )
+    own: dict[str, dict[str, Any]] = {
+        "nrrelieff": {"n_neighbors": options.neighbors} if options.neighbors else {},
+        "tunability": {"default": default},
+        "sensitivity": {"default": default},
+        "ablation": {"default": default, "configuration": goal},
+    }
     asked = [m for m in METHODS if methods.METHODS[m].available()]
     names = list(dict.fromkeys(asked if "all" in options.method else options.method))
     for name in names if "all" in options.method else ():
@@ -183,6 +202,7 @@ def _rank_target(
                     maximize=large,
                     missing="drop" if options.missing == "drop" else "draw",
                     progress=True,
+                    **own.get(method, {}),
                 )
             except ValueError as error:
                 if not group:
@@ -208,6 +228,28 @@ def say(text: str) -> None:
         print(printable(text), flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _read_values(
+    option: str, entries: Iterable[str], hyperparameters: Sequence[Hyperparameter]
+) -> dict[str, Any]:
+    """{"lr": 0.01} from ["lr=0.01"]; a category is the choice that is written so."""
+    columns = {column.name: column for column in hyperparameters}
+    values: dict[str, Any] = {}
+    for entry in entries:
+        name, equals, text = entry.rpartition("=")
+        if not equals or name not in columns:
+            known = ", ".join(columns)
+            raise ValueError(f"--{option} {entry}: is not NAME=VALUE, with one of {known}")
+        column = columns[name]
+        choices = {str(choice): choice for choice in column.choices or ()}
+        try:
+            values[name] = choices[text] if column.kind == "categorical" else float(text)
+        except (KeyError, ValueError):
+            raise ValueError(
+                f"--{option} {entry}: {name} is {column.scale}, {column.possible}"
+            ) from None
+    return values
 
 
 def _read_kinds(entries: Iterable[str]) -> dict[str, str]:

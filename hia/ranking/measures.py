@@ -344,12 +344,13 @@ def _settle_game(trials: Trials, seed: int, options: Options) -> tuple[Trials, O
 
 
 def _settle_ablation(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
-    if "configuration" in options:
-        return _settle_game(trials, seed, options)
+    """What is not given of the configuration is the best trial's."""
     best = int(np.argmax(trials.y if trials.maximize else -trials.y))
-    warnings.warn("the configuration is that of the best trial", stacklevel=2)
     configuration = _with_choices(trials).iloc[best].to_dict()
-    return _settle_game(trials, seed, options | {"configuration": configuration})
+    given = options.get("configuration") or {}
+    if not set(configuration) <= set(given):
+        warnings.warn("what is not given of the configuration is the best trial's", stacklevel=2)
+    return _settle_game(trials, seed, options | {"configuration": configuration | given})
 
 
 def _explain(game: str, trials: Trials, seed: int, **options: Any) -> Explanation:

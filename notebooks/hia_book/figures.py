@@ -97,6 +97,7 @@ _METHODS = {
     "ped_anova": ("#1DB98C", "^"),
     "tunability": ("#1FD474", "p"),
     "sensitivity": ("#777473", "h"),
+    "ablation": ("#0D0D42", "8"),
     "forward_selection": ("#D9A5BE", "v"),
     "impurity": ("#6E5A4B", ">"),
     "screening": ("#8C8C8C", "*"),

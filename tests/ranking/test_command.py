@@ -371,6 +371,19 @@ def test_a_ranking_for_each_value_of_a_column(tmp_path, capsys) -> None:
     assert first(found) == ["depth"]
 
 
+def test_from_a_default_to_a_configuration(csv, capsys, tmp_path) -> None:
+    said = ["rank", str(csv), "--target", "accuracy", "--bootstrap", "0", "--out", f"{tmp_path}/a"]
+    at = ["--default", "schedule=cosine", "lr=1e-3", "--configuration", "schedule=None", "lr=1e-3"]
+    assert main([*said, "--method", "ablation", "nrrelieff", "--neighbors", "9", *at]) == 0
+    scores = pd.read_csv(tmp_path / "a.csv").set_index(["method", "hyperparameter"])["score"]
+    assert scores["ablation", "schedule"] > 0.1
+    assert scores["ablation", "lr"] == 0
+    assert "by the number of trials" not in capsys.readouterr().out
+    for wrong, message in (("speed=1", "is not NAME=VALUE, with one of lr"), ("lr=fast", "float")):
+        assert main([*said, "--method", "tunability", "--default", wrong]) == 1
+        assert message in capsys.readouterr().err
+
+
 def test_pairs_are_printed(tmp_path, capsys) -> None:
     table = search().drop(columns="data")
     table["acc"] = (table["lr"] - 0.5) * (table["depth"] - 4.5)

@@ -453,7 +453,7 @@ def test_ablation_goes_to_the_best_trial_or_to_a_configuration() -> None:
     assert found.loc["lr", "share"] > 0.9
     assert found.loc["optimizer", "score"] == 0
     best = rank(TABLE.assign(same=1), "accuracy", method="ablation", n_bootstrap=2, default=start)
-    assert "the configuration is that of the best trial" in best.notes
+    assert "what is not given of the configuration is the best trial's" in best.notes
     assert best.table["rank"].idxmin() == "lr"
     with pytest.raises(ValueError, match="'rl' is none of the hyperparameters lr, optimizer"):
         ranked(TABLE, "ablation", configuration={"rl": 1})
