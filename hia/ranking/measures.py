@@ -116,7 +116,7 @@ class Method:
     p_values: Callable[..., pd.DataFrame] | None = None
     pairs: Callable[..., pd.DataFrame] | None = None
     most: float = 1.0
-    has_forest: bool = True
+    has_forest: bool = False
     asks_direction: bool = False
     max_rows: int | None = None
     max_bootstrap: int | None = None
@@ -387,6 +387,7 @@ def _game(
         settle,
         pairs=pairs,
         most=np.inf,
+        has_forest=True,
         asks_direction=asks_direction,
         max_rows=3000,
         max_bootstrap=20,
@@ -404,7 +405,6 @@ METHODS: dict[str, Method] = {
         _resample_relief,
         _test_relief,
         _join_shares,
-        has_forest=False,
         max_rows=10_000,
     ),
     "fanova": Method(
@@ -412,6 +412,7 @@ METHODS: dict[str, Method] = {
         "share of the variance of a forest that the hyperparameter explains alone",
         "Hutter, Hoos and Leyton-Brown 2014",
         _fanova,
+        has_forest=True,
         pairs=lambda *args, **options: _fit_fanova(*args, **options).pair_importances(),
     ),
     "ped_anova": Method(
@@ -420,7 +421,6 @@ METHODS: dict[str, Method] = {
         "Watanabe, Bansal and Hutter 2023",
         _through(lambda seed, **options: PedAnovaImportanceEvaluator(**options)),
         most=np.inf,
-        has_forest=False,
         asks_direction=True,
     ),
     "tunability": _game(
@@ -437,6 +437,7 @@ METHODS: dict[str, Method] = {
         "gain of cross-validated R² when a greedy selection takes the hyperparameter",
         "Hutter, Hoos and Leyton-Brown 2013",
         _forward_selection,
+        has_forest=True,
         max_rows=1000,
         max_bootstrap=20,
     ),
@@ -445,6 +446,7 @@ METHODS: dict[str, Method] = {
         "share of the decrease of squared error by the cuts of a forest",
         "Breiman 2001; Louppe et al. 2013",
         _through(MeanDecreaseImpurityImportanceEvaluator),
+        has_forest=True,
         max_bootstrap=20,
     ),
     "optuna_fanova": Method(
@@ -452,6 +454,7 @@ METHODS: dict[str, Method] = {
         "as fanova, by another forest",
         "Hutter, Hoos and Leyton-Brown 2014",
         _through(partial(FanovaImportanceEvaluator, n_trees=16)),
+        has_forest=True,
         max_rows=500,
         max_bootstrap=20,
     ),
@@ -460,6 +463,7 @@ METHODS: dict[str, Method] = {
         "as fanova, by the package of its authors",
         "Hutter, Hoos and Leyton-Brown 2014",
         _package,
+        has_forest=True,
         max_rows=3000,
         max_bootstrap=20,
         available=fanova_package.available,
