@@ -65,13 +65,14 @@ def recording(path: Path) -> Facts:
     told = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
     sessions = told.get("sessions", [])
     times = [one.get(key) for one in sessions or [told] for key in ("started", "finished")]
-    dates = sorted(day[0] for time in times if (day := _DAY.match(str(time)))) or [None]
+    dates: list[str | None] = []
+    dates += sorted(day[0] for time in times if (day := _DAY.match(str(time))))
     rows = (
         len(pd.read_csv(path))
         if path.suffix == ".csv"
         else pyarrow.parquet.read_metadata(path).num_rows
     )
-    first, last = dates[0], dates[-1]
+    first, last = (dates[0], dates[-1]) if dates else (None, None)
     return {"file": path.as_posix(), "rows": rows, "sessions": len(sessions)} | {
         "first": first,
         "last": last,
