@@ -159,9 +159,9 @@ def select(
 def drawn_space(table: pd.DataFrame) -> dict[str, space.Hyperparameter]:
     """Table 1's space, with `lr` on the scale on which these trials drew it (`lr_scale`).
 
-    Where there are both scales it is the logarithm.
+    Where there are both scales, or no such column, it is the logarithm.
     """
-    log = bool((table["lr_scale"] == "log").any())
+    log = "lr_scale" not in table or bool((table["lr_scale"] == "log").any())
     return space.SPACE | {"lr": replace(space.SPACE["lr"], log=log)}
 
 
