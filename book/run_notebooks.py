@@ -143,8 +143,8 @@ def _execute(
             on_cell_execute=lambda **_: progress(next(numbers), cells),
         )
     except PapermillExecutionError as error:
-        # What a page says itself, or of a table, is for its reader; all else for who mends it.
-        told = error.ename in ("PageError", "TrialsError")
+        # What a page says itself, or of a file, is for its reader; all else for who mends it.
+        told = error.ename in ("PageError", "TrialsError", "FileNotFoundError")
         what = f" {error.evalue}" if told else str(error)
         raise NotebookError(f"{source} failed:{what}") from None
     # Papermill's record has paths of this machine in it.

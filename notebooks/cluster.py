@@ -10,11 +10,12 @@
 # # Many machines
 #
 # **To share a study, run the same command on every machine that reaches one PostgreSQL server. One
-# machine needs no server: a journal file takes up to {glue:text}`journal:,.0f` trials a second,
-# what {glue:text}`workers:,.0f` workers finish.**
+# machine needs no server: through a journal file, {glue:text}`workers` workers that trained nothing
+# finished {glue:text}`journal:,.0f` trials a second on {glue:text}`cores` cores.**
 #
 # That is where all trials are kept, the *storage*: by default a journal file under `runs/`.
-# {numref}`table-limits` has its limits.
+# {numref}`table-together` has what was measured, {numref}`table-limits` what follows from its
+# costs.
 #
 # ## The commands
 #
@@ -176,13 +177,7 @@ show_table(
     | dict.fromkeys(("Trials a second", "Workers"), ",.0f"),
 )
 week = 7 * 24 * 3600
-journal = limits.loc["journal"]
-glue(journal=journal["Trials a second"], workers=journal["Workers"])
 glue(hours=models * seconds / 3600, for_a_week=models * seconds / week, wanted=models / week)
-claim(
-    "a journal file carries a million CNNs in a week",
-    journal["Trials a second"] > 2 * models / week,
-)
 
 # %% [markdown]
 # {glue:text}`models:,d` CNNs like those recorded are {glue:text}`hours:,.0f` hours of training on
@@ -195,6 +190,9 @@ claim(
 
 # %%
 together = pd.DataFrame(measured["together"])
+best = together[together["storage"] == "journal"].nlargest(1, "per_second").iloc[0]
+claim("what was measured carries a million CNNs in a week", best["per_second"] > 2 * models / week)
+glue(journal=best["per_second"], workers=best["workers"])
 together["storage"] = together["storage"].map(NAMES)
 show_table(
     together.set_axis(["Storage", "Workers", "Trials a second"], axis=1),

@@ -122,6 +122,8 @@ def describe(
         left_out = others | left_out
     chosen = [column.name for column in columns]
     if not columns:
+        if target is not None:
+            read_target(table, target)  # a target of text is the reason
         reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:10])
         raise ValueError(f"no column is left to rank ({reasons or 'none is named'})")
     if target in chosen:

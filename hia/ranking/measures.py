@@ -128,7 +128,7 @@ def explained(trials: Trials, seed: int) -> float:
     """Out-of-bag R² of a forest, by trials that none of the trees that predict them has seen."""
     random = np.random.default_rng(seed)
     rows = random.permutation(len(trials.y))[:_SEEN]
-    X, (y, _) = trials.X.to_numpy()[rows], in_unit(trials.y[rows])
+    X, (y, _) = trials.X.iloc[rows].rank().to_numpy(), in_unit(trials.y[rows])
     forest = RandomForestRegressor(_TREES, random_state=seed % 2**32).fit(X, y)
     total, count = np.zeros(len(y)), np.zeros(len(y))
     for tree, seen in zip(forest.estimators_, forest.estimators_samples_, strict=True):

@@ -105,7 +105,7 @@ def test_neighbours_grow_with_the_trials() -> None:
     assert options(10_000) == {"n_neighbors": 500, "sigma": pytest.approx(1000 / 3)}
     assert options(600) == {"n_neighbors": 30, "sigma": 20}  # the paper's
     assert options(20) == {"n_neighbors": 19, "sigma": 20}
-    assert CONTENDERS["nrrelieff"].options(10_000) == {}
+    assert CONTENDERS["nrrelieff"].options(10_000) == {"n_neighbors": 30, "sigma": 20}
 
 
 def fit(method: str, trials: int, seconds: float, repeat: int = 0) -> dict:

@@ -23,6 +23,7 @@ QUICK = {
     "cluster": {"models": 1000, "cores": 2},
     "curves": {"epochs": 4, "early": [2], "datasets": ["usps"]},
     "data": {"bins": 10},
+    "design": {"n_neighbors": 10, "n_trees": 2, "n_subsets": 3},
     "explorer": {"datasets": ["mnist", "usps"], "n_trees": 2},
     "filters": {"n_neighbors": 5, "n_repeats": 2, "sources": ["random"]},
     "halves": {"n_neighbors": 10, "n_trees": 2, "n_repeats": 1},
