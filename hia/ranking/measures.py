@@ -245,7 +245,7 @@ def _forward_selection(
     """n_trees, min_samples_leaf: of the forest. n_splits: folds, at most; trials of a configuration
     are in the same.
 
-    A fold of one trial has no R² and does not count. With K columns it fits n_splits · K (K + 1) / 2
+    A fold of one trial has no R² and counts as 0. With K columns it fits n_splits · K (K + 1) / 2
     forests. The authors take the error on validation data. Categories are in an arbitrary order,
     which trees cut as often as it takes.
     """
@@ -260,7 +260,9 @@ def _forward_selection(
     taken: list[int] = []
     while len(taken) < X.shape[1]:
         scores = {
-            k: float(np.nanmean(cross_val_score(forest, X[:, np.sort([*taken, k])], y, cv=cv)))
+            k: float(
+                np.nan_to_num(cross_val_score(forest, X[:, np.sort([*taken, k])], y, cv=cv)).mean()
+            )
             for k in range(X.shape[1])
             if k not in taken
         }
