@@ -50,11 +50,7 @@ need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at
 others = [name for name in beside if (recorded["source"] == name).any()] or sources
 MAIN, BESIDE = rankings.searched(sources), rankings.searched(others)
 samples = {MAIN: rows, BESIDE: select(recorded, present, others)}
-columns = [
-    name
-    for name in rankings.varied(rows)
-    if all(name in rankings.varied(own) for own in samples.values())
-]
+columns = rankings.varied(*samples.values())
 options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
 options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
 

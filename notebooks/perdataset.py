@@ -56,11 +56,7 @@ need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at
 MAIN = rankings.searched(sources)
 others = [name for name in beside if (recorded["source"] == name).any()] or sources
 samples = {MAIN: rows, rankings.searched(others): select(recorded, present, others)}
-columns = [
-    name
-    for name in rankings.varied(rows)
-    if all(name in rankings.varied(x) for x in samples.values())
-]
+columns = rankings.varied(*samples.values())
 options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
 options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
 weights_of = {

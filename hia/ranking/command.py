@@ -211,13 +211,14 @@ def _rank_target(
                 break
             entries.append(report.Entry(ranking, group))
             say(f"\n{group}{': ' if group else ''}{report.report(ranking)}")
+        else:
+            if options.pairs:
+                pairs = methods.pairs(rows, target, hyperparameters, random_state=options.seed)
+                say(report.list_pairs(pairs))
     if not entries:
         raise ValueError(f"no value of {options.by} has trials that can be ranked")
     if options.by:
         say(report.compare(entries, options.by))
-    if options.pairs:
-        pairs = methods.pairs(rows, target, hyperparameters, random_state=options.seed)
-        say(report.list_pairs(pairs))
     return entries
 
 

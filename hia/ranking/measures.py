@@ -24,7 +24,6 @@ from optuna.importance import (
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 from hia.inputs import Floats, in_unit
@@ -124,19 +123,22 @@ class Method:
     available: Callable[[], bool] = lambda: True
 
 
+def _for_forest(trials: Trials) -> tuple[Floats, Floats]:
+    """X (n, K) and y (n,), each column divided by a power of 2: no tree changes by it, and what
+    scikit-learn takes in single precision, and squares, are numbers."""
+    columns = [in_unit(trials.X[name].to_numpy(dtype=np.float64))[0] for name in trials.columns]
+    return np.column_stack(columns), in_unit(trials.y)[0]
+
+
 def explained(trials: Trials, seed: int) -> float:
     """Out-of-bag R² of a forest, by trials that none of the trees that predict them has seen."""
     random = np.random.default_rng(seed)
     rows = random.permutation(len(trials.y))[:_SEEN]
-    X, (y, _) = trials.X.iloc[rows].rank().to_numpy(), in_unit(trials.y[rows])
-    forest = RandomForestRegressor(_TREES, random_state=seed % 2**32).fit(X, y)
-    total, count = np.zeros(len(y)), np.zeros(len(y))
-    for tree, seen in zip(forest.estimators_, forest.estimators_samples_, strict=True):
-        unseen = np.setdiff1d(np.arange(len(y)), seen)
-        total[unseen] += tree.predict(X[unseen])
-        count[unseen] += 1
-    use = count > 0
-    return float(r2_score(y[use], total[use] / count[use])) if np.ptp(y[use]) > 0 else 0.0
+    X, y = _for_forest(trials.take(rows))
+    if np.ptp(y) == 0:  # by chance: of all trials it is not
+        return 0.0
+    forest = RandomForestRegressor(_TREES, random_state=seed % 2**32, oob_score=True)
+    return float(forest.fit(X, y).oob_score_)
 
 
 def _relief(trials: Trials, options: dict[str, Any]) -> NRReliefF:
@@ -249,7 +251,7 @@ def _forward_selection(
     forests. The authors take the error on validation data. Categories are in an arbitrary order,
     which trees cut as often as it takes.
     """
-    X, (y, _) = trials.X.to_numpy(), in_unit(trials.y)  # squares of it are numbers
+    X, y = _for_forest(trials)
     forest = RandomForestRegressor(
         n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32
     )

@@ -29,10 +29,11 @@ def by_name(table: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def varied(trials: pd.DataFrame) -> list[str]:
-    """The hyperparameters that have several values on every data set of a table of trials."""
-    counts = trials.groupby("dataset")[list(HYPERPARAMETERS)].nunique()
-    return [name for name in HYPERPARAMETERS if (counts[name] > 1).all()]
+def varied(*tables: pd.DataFrame) -> list[str]:
+    """The hyperparameters that have several values on every data set of each table of trials."""
+    names = list(HYPERPARAMETERS)
+    counts = pd.concat([table.groupby("dataset")[names].nunique() for table in tables])
+    return [name for name in names if (counts[name] > 1).all()]
 
 
 def weigh(

@@ -391,6 +391,8 @@ def test_pairs_are_printed(tmp_path, capsys) -> None:
     lines = map(str.split, capsys.readouterr().out.splitlines())
     (weight,) = (line[2] for line in lines if line[:2] == ["depth", "lr"])
     assert float(weight) > 0.5
+    ranked(tmp_path, table.assign(run=table.index % 2), "--target", "acc", "--pairs", "--by", "run")
+    assert capsys.readouterr().out.count("Interactions") == 2
 
 
 def test_a_blank_is_a_choice_if_it_is_said(tmp_path, capsys) -> None:
