@@ -38,7 +38,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from hia.datasets import FACTS
+from hia.datasets import FACTS, NAMES
 from hia.relief import NRReliefF, shares
 from hia.space import HYPERPARAMETERS
 from hia.trials import design, load
@@ -59,6 +59,16 @@ for path in (log_reduced, linear_reduced):
     need(Path(path).is_file(), f"{path} is missing; `hia study` of its plan in studies/ trains it")
 tables = {name: load(path) for name, path in FILES.items() if Path(path).is_file()}
 by_random_search = {name: rows[rows["source"] == "random"] for name, rows in tables.items()}
+# A recording under way has data sets of too few CNNs to have as many neighbours.
+by_random_search = {
+    name: rows
+    for name, rows in by_random_search.items()
+    if rows.groupby("dataset").size().reindex(NAMES, fill_value=0).min() > n_neighbors
+}
+need(
+    {"log, some", "uniform, some"} <= set(by_random_search),
+    f"n_neighbors={n_neighbors}: the tables have data sets of no more CNNs than that",
+)
 
 
 def first(rows, counts):
@@ -128,7 +138,7 @@ show_figure(
 )
 
 # %%
-NAMES = list(samples)
+CONDITIONS = list(samples)
 
 
 def change(hyperparameter, method):
@@ -141,7 +151,7 @@ def mean_rank(name, hyperparameter, method="nrrelieff"):
     return means[name, method].loc[hyperparameter, "mean"]
 
 
-anova = {name: weights[name, "fanova"].mean() for name in NAMES}
+anova = {name: weights[name, "fanova"].mean() for name in CONDITIONS}
 lr, lr_anova = change("lr", "nrrelieff"), change("lr", "fanova")
 layers, layers_anova = (change("num_conv_layers", method) for method in ("nrrelieff", "fanova"))
 claim(
@@ -211,7 +221,7 @@ def holds(finding):
     return {
         name: ", ".join(label for method, label in METHODS.items() if judged[name, method][finding])
         or "no"
-        for name in NAMES
+        for name in CONDITIONS
     }
 
 
@@ -225,11 +235,11 @@ findings = {
         name: f"{icc_of_lists(rows):.3f}" for name, rows in samples.items()
     },
     "both methods agree (Kendall's $\\tau$ of their mean ranks)": {
-        name: f"{agree(mean[name, 'nrrelieff'], mean[name, 'fanova']):.2f}" for name in NAMES
+        name: f"{agree(mean[name, 'nrrelieff'], mean[name, 'fanova']):.2f}" for name in CONDITIONS
     },
 } | {
     f"*Beside:* $\\tau$ with Table 3, {label}": {
-        name: f"{agree(mean[name, method], paper):.2f}" for name in NAMES
+        name: f"{agree(mean[name, method], paper):.2f}" for name in CONDITIONS
     }
     for method, label in METHODS.items()
 }
@@ -266,7 +276,7 @@ claim(
 
 # %%
 edges = np.logspace(-6, -1, 11)
-response = conditions.respond(pd.concat([by_random_search[name] for name in NAMES[:2]]), edges)
+response = conditions.respond(pd.concat([by_random_search[name] for name in CONDITIONS[:2]]), edges)
 figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6.4), sharex=True, sharey=True)
 for ax, (optimizer, own) in zip(axes, response.groupby("optimizer"), strict=True):
     ax.axvspan(1e-2, 1e-1, color="0.9", zorder=0)
@@ -366,7 +376,7 @@ by_dataset = pd.DataFrame(
     {
         f"`{hyperparameter}`, {name}": ranks[name, "nrrelieff"][hyperparameter]
         for hyperparameter in ("num_conv_layers", "lr")
-        for name in NAMES
+        for name in CONDITIONS
     }
 ).rename(index=lambda name: FACTS[name].label)
 show_table(
@@ -415,7 +425,8 @@ show_table(
 #
 # All CNNs here are random search's, so that nothing but `lr` and the images differs between
 # conditions: trial *n* of a data set has the same configuration, but for `lr`, and the same seed in
-# both draws. {numref}`table-conditions` counts them, and says how much of each collection there is.
+# both draws. {numref}`table-conditions` counts them; {numref}`table-images` says how much of each
+# collection they saw.
 
 # %%
 trained = pd.DataFrame(
@@ -424,8 +435,6 @@ trained = pd.DataFrame(
             "Condition": name,
             "CNNs": len(rows),
             "per data set": rows["dataset"].value_counts().max(),
-            "images, fewest": (rows["images"] + rows["val_images"]).min(),
-            "images, most": (rows["images"] + rows["val_images"]).max(),
             "Core-hours": rows["cpu_seconds"].sum(skipna=False) / 3600,
         }
         for name, rows in samples.items()
@@ -435,11 +444,31 @@ show_table(
     trained,
     "table-conditions",
     "The CNNs of each condition, and the processor time of their training where it was measured.",
-    formats={
-        "CNNs": ",",
-        "per data set": ",",
-        "images, fewest": ",",
-        "images, most": ",",
-        "Core-hours": ".1f",
-    },
+    formats={"CNNs": ",", "per data set": ",", "Core-hours": ".1f"},
+)
+
+# %%
+images = (
+    pd.DataFrame(
+        {
+            name: (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
+            for name, rows in samples.items()
+        }
+    )
+    .T.groupby(lambda name: name.split(", ")[1], sort=False)
+    .max()
+    .T
+)
+collection = pd.Series({name: FACTS[name].images for name in NAMES})
+shares_used = images.loc[list(NAMES)].div(collection, axis=0)
+show_table(
+    pd.concat([collection.rename("Collection"), images, shares_used.add_suffix(", share")], axis=1)
+    .loc[list(NAMES)]
+    .rename(index=lambda name: FACTS[name].label)
+    .rename_axis("Data set")
+    .reset_index(),
+    "table-images",
+    "Images of each data set, training and validation: of the whole collection, and used here.",
+    formats=dict.fromkeys(["Collection", *images], ",")
+    | {f"{name}, share": ".0%" for name in images},
 )
