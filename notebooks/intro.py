@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Which hyperparameters matter?
 #
-# **The learning rate, drawn on its logarithm, is first on all ten data sets. Dropout, depth,
+# **The learning rate, drawn on a log scale, ranks first on all ten data sets. Dropout, depth,
 # optimizer and epochs follow: the paper {cite:p}`wang2024efficient` has the same five, depth first.
-# Tune in this order; {numref}`table-first` has good values.**
+# Tune the learning rate first; {numref}`table-first` has good values.**
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -70,7 +70,7 @@ figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=3
 show_figure(
     figure,
     "fig-headline",
-    f"Mean rank over {len(sets)} data sets, 95 % interval, and the paper's rank.",
+    f"Our mean ranks over {len(sets)} data sets with 95 % intervals, and the paper's ranks.",
     "Dot plot of ranks: lr is first by both methods; the five that the paper puts first are first "
     "here too",
     data=mean.join(half.add_suffix(", ±")).loc[order].reset_index(names="hyperparameter"),
@@ -97,7 +97,7 @@ table = pd.DataFrame(
 show_table(
     table,
     "table-first",
-    f"The best {best:.0%} of each data set's CNNs: the middle 80 % of their values.",
+    f"Good values: the middle 80 % of those of the best {best:.0%} of CNNs on each data set.",
 )
 
 # %%
@@ -133,25 +133,24 @@ glue(
 )
 
 # %% [markdown]
-# {glue:text}`adam:.0%` of each data set's best {glue:text}`n_best:.0%` have Adam, so choose it
-# first; SGD needs a learning rate about ten times as high. More epochs are better with nearly
-# everything else ({doc}`curves`). All of this is from {glue:text}`n_drawn:,d` CNNs of random
-# search, ranked on each data set by itself.
+# Start with Adam: {glue:text}`adam:.0%` of the best {glue:text}`n_best:.0%` use it. SGD needs a
+# learning rate about ten times higher. More epochs nearly always help ({doc}`curves`). All of this
+# comes from {glue:text}`n_drawn:,d` CNNs of random search, with a ranking for each data set.
 
 # %% [markdown] tags=["design"]
-# **Two choices of ours are not the paper's.** We draw the learning rate evenly on its logarithm,
-# and our CNNs see {glue:text}`images:,d` images or fewer. Drawn uniformly, the learning rate is no
-# longer first: the optimizer is, and the paper's first five are back. {doc}`design` says why.
+# **Two choices of ours may explain the difference.** We draw the learning rate on a log scale, and
+# our CNNs train on {glue:text}`images:,d` images or fewer. With the learning rate drawn uniformly,
+# the optimizer ranks first and the paper's first five return ({doc}`design`).
 
 # %% [markdown]
 # ## Should you tune only the first few?
 #
-# With the paper's defaults for the rest: no. After {glue:text}`n_trials` trials, a search over the
-# first three of a ranking is behind a search over everything by {glue:text}`ours:.1f` points of
-# accuracy with our order by N-RReliefF, and by {glue:text}`anova:.1f` with that of functional
-# ANOVA. **By the paper's order it loses least, {glue:text}`papers:.1f` points.** Better defaults
-# are worth more than any ranking: with defaults learned on other data sets, none of these rankings
-# loses more than {glue:text}`learned:.1f` points ({doc}`pays`).
+# Not with the paper's defaults for the rest. After {glue:text}`n_trials` trials, tuning only the
+# first three is worse than tuning everything: by {glue:text}`ours:.1f` points of accuracy with our
+# N-RReliefF ranking, and by {glue:text}`anova:.1f` with functional ANOVA's. **The paper's ranking
+# loses least: {glue:text}`papers:.1f` points.** Better defaults matter more than any ranking: with
+# defaults learned on other data sets, none of these rankings loses more than
+# {glue:text}`learned:.1f` points ({doc}`pays`).
 
 # %%
 N_TRIALS, N_TUNED = 50, 3
@@ -184,36 +183,39 @@ glue(
 # %% [markdown]
 # ## What becomes of the paper's claims?
 #
-# - **Its first five hyperparameters** are ours, in another order; all orders agree by a Kendall's
-#   $\tau$ of {glue:text}`tau:.2f` (1: the same, 0: unrelated).
-# - **Its first, the number of layers,** is not first on any of our data sets.
-# - **Its pooled ranking** mixes ten data sets. Pooled, `in_channel_num` says which data set a CNN
-#   is from, and thirty neighbours are too few ({doc}`importance`, {doc}`perdataset`).
-# - **Its pairs** are not as labelled: {glue:text}`wrong` of the {glue:text}`n_labels` weights in
-#   its Table 5 stand beside another pair's name. The conclusion about pairs falls with them
-#   ({doc}`audit`, {doc}`joint`).
-# - **Its check by functional ANOVA** sums to {glue:text}`summed:.3f`; shares of one variance cannot
-#   exceed 1. The order is not affected ({doc}`audit`).
+# - **Its first five hyperparameters** are also our first five, in another order. Over all ten
+#   hyperparameters, the two rankings have a Kendall's $\tau$ of {glue:text}`tau:.2f` (1: the same
+#   order, 0: unrelated).
+# - **Its top hyperparameter, the number of layers,** is not first on any of our data sets.
+# - **Its pooled ranking** mixes ten data sets. In a pool, `in_channel_num` only reveals which data
+#   set a CNN was trained on, and thirty neighbours are too few ({doc}`importance`,
+#   {doc}`perdataset`).
+# - **Its pairs** are mislabelled: {glue:text}`wrong` of the {glue:text}`n_labels` weights in its
+#   Table 5 belong to another pair. So its conclusion about pairs does not hold ({doc}`audit`,
+#   {doc}`joint`).
+# - **Its functional ANOVA weights** sum to {glue:text}`summed:.3f`, but shares of one variance
+#   cannot exceed 1. The order may still be right ({doc}`audit`).
 #
 # ## Where to read on
 #
-# The study: {doc}`setup`, {doc}`data` and {doc}`method`. The results: {doc}`importance`, one data
-# set at a time ({doc}`perdataset`), {doc}`reliability`, {doc}`joint` and {doc}`filters`. How far
-# they carry: what the study's design decides ({doc}`design`), what the choices of the analysis
-# decide ({doc}`multiverse`), {doc}`noise`, what a ranking is good for ({doc}`pays`), and 24
-# designed trainings instead of thousands ({doc}`screening`). {doc}`items` lists every figure, table
-# and equation of the paper; {doc}`rerun` shows how to run any page with other parameters or on your
-# own trials.
+# - *The study:* {doc}`setup`, {doc}`data`, {doc}`method`.
+# - *The results:* {doc}`importance`, {doc}`perdataset`, {doc}`reliability`, {doc}`joint`,
+#   {doc}`filters`.
+# - *How far they hold:* {doc}`design`, {doc}`multiverse`, {doc}`noise`.
+# - *What they are good for:* {doc}`pays`, and {doc}`screening`, instead of thousands.
+# - *The paper's figures, tables and equations:* {doc}`items`.
+# - *With other parameters, or your own trials:* {doc}`rerun`.
 #
-# Figures and tables of the paper keep its numbers; all others begin with S. *Show the code* above a
-# result opens what made it, and each has its data to download. The book works offline.
+# Figures and tables that the paper has too keep its numbers; all others begin with S. *Show the
+# code* opens the code behind a result, and every result can be downloaded as CSV. The book works
+# offline.
 #
 # ## What this cannot say
 #
 # - **Other networks.** Ours are small and train for {glue:text}`epochs_low` to
-#   {glue:text}`epochs_high` epochs. {glue:text}`failing:.0%` are less than twice as good as
-#   guessing: much of the importance is whether a CNN learns at all.
-# - **Other tasks.** The data sets are alike: small images to be classified.
-# - **Why we differ.** The paper's CNNs, code and some of its options are not published.
-# - **What you would gain.** Searches ran on forests fitted to our CNNs, without a training's noise
+#   {glue:text}`epochs_high` epochs. {glue:text}`failing:.0%` of them do less than twice as well as
+#   guessing, so much of the importance is about whether a CNN learns at all.
+# - **Other tasks.** All ten data sets are small images to classify.
+# - **Why we differ.** The paper's CNNs, its code and some of its options are not public.
+# - **What you would gain.** The searches ran on models of our CNNs, without a real training's noise
 #   and cost.
