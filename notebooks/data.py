@@ -9,8 +9,8 @@
 # %% [markdown]
 # # The data
 #
-# **Accuracies pile up at both ends, as the paper says: most CNNs fail, some succeed, few are
-# between. The upper heap is the work of BOHB; by random search alone it is not clear.**
+# **Accuracies pile up at both ends, as the paper says: most CNNs fail, some succeed, few lie
+# between. The upper heap comes from BOHB; in random search alone it is not clear.**
 #
 # {numref}`fig-3` pools the validation accuracies of all {glue:text}`n:,d` CNNs on ten data sets.
 
@@ -87,8 +87,8 @@ figure.legend(handles=PATCHES, loc="outside upper center", ncols=2)
 show_figure(
     figure,
     "fig-3",
-    "Validation accuracy of all CNNs of all data sets, after the last epoch that each had (the "
-    "paper's Fig. 3). Dotted lines: thirds.",
+    "Validation accuracy of all CNNs of all data sets, after each one's last epoch (the paper's "
+    "Fig. 3). Dotted lines: thirds.",
     "Histogram of accuracy, most CNNs of random search at the low end and most of BOHB's at the "
     "high end",
     data=histogram(rows),
@@ -124,18 +124,19 @@ glue(
 )
 
 # %% [markdown] tags=["agreement-fig-3"]
-# **Agreement with the paper.** It describes two heaps and gives no numbers. Of all CNNs
-# {glue:text}`low:.0%` are in the lowest third, {glue:text}`middle:.0%` in the middle and
-# {glue:text}`high:.0%` in the highest. The emptier end exceeds the middle by
-# {glue:text}`all_low:.1f` to {glue:text}`all_high:.1f` points (95 % interval), for BOHB's CNNs by
-# {glue:text}`bohb_low:.1f` to {glue:text}`bohb_high:.1f`. For those of random search it does not
-# clearly: {glue:text}`random_low:+.1f` to {glue:text}`random_high:+.1f` points.
+# **Agreement with the paper.** The paper describes two heaps and gives no numbers. Of all our CNNs
+# {glue:text}`low:.0%` are in the lowest third of accuracy, {glue:text}`middle:.0%` in the middle
+# and {glue:text}`high:.0%` in the highest. The smaller end exceeds the middle by
+# {glue:text}`all_low:.1f` to {glue:text}`all_high:.1f` points (95 % interval), and by
+# {glue:text}`bohb_low:.1f` to {glue:text}`bohb_high:.1f` points among BOHB's CNNs. Among random
+# search's the difference is not clear: {glue:text}`random_low:+.1f` to
+# {glue:text}`random_high:+.1f` points.
 
 # %% [markdown]
-# The median accuracy is {glue:text}`median_random:.2f` by random search and
-# {glue:text}`median_bohb:.2f` by BOHB. The paper expects that: BOHB is there to fill the upper end.
-# The CNNs that it stops early hold its median down. {numref}`table-bimodal` has two more views of
-# the question. The intervals above take CNNs for independent draws, which BOHB's are not.
+# The median accuracy is {glue:text}`median_random:.2f` in random search and
+# {glue:text}`median_bohb:.2f` in BOHB. The paper expects this, for BOHB is there to fill the upper
+# end. {numref}`table-bimodal` has two more tests of bimodality. The intervals treat CNNs as
+# independent draws, which BOHB's are not.
 
 # %%
 described = [
@@ -161,11 +162,11 @@ show_table(
 # %% [markdown]
 # ## How many CNNs
 #
-# As many as the paper has, on every data set ({numref}`fig-2`). Random search found
+# There are as many as in the paper, on every data set ({numref}`fig-2`). Random search chose
 # {glue:text}`random_share:.0%` of our configurations and BOHB the rest; in the paper random search
-# found {glue:text}`paper_share:.0%`. Every CNN that was trained counts, with the number of epochs
-# that it had. {glue:text}`stopped:.0%` of BOHB's had fewer than {glue:text}`most_epochs`, the most
-# there are. Whether the paper counts those it does not say.
+# chose {glue:text}`paper_share:.0%`. Every trained CNN counts, even if stopped early:
+# {glue:text}`stopped:.0%` of BOHB's have fewer than {glue:text}`most_epochs` epochs. The paper does
+# not say whether it counts such CNNs.
 
 # %%
 counts = pd.crosstab(rows["dataset"], rows["source"])
@@ -207,9 +208,9 @@ glue(
 # %% [markdown]
 # ## The collections
 #
-# {numref}`table-2` has the ten collections, {numref}`fig-samples` ten images of each. Our numbers
-# are those of the published collections, and of what the loader makes from torchvision's downloads.
-# What follows from the differences is in {doc}`audit`.
+# {numref}`table-2` lists the ten collections; {numref}`fig-samples` shows ten images of each. Our
+# numbers are those of the published collections, and of torchvision's downloads. {doc}`audit` says
+# what follows from the differences.
 
 # %%
 theirs = published.table(2).set_index("dataset").loc[ours.index]
@@ -298,16 +299,15 @@ claim("only EuroSAT and STL10 are shown smaller than they are", reduced == {"eur
 glue(cell=CELL)
 
 # %% [markdown]
-# The images are quoted from these collections and are not under this book's licence. EuroSAT and
-# STL10 are shown with {glue:text}`cell` pixels a side instead of their own.
+# The images belong to these collections and are not under this book's licence. EuroSAT and STL10
+# are reduced to {glue:text}`cell` pixels a side.
 #
 # ## What the CNNs were trained on
 #
-# The paper trains, as far as it says, on whole collections. Here each CNN has the number of images
-# in {numref}`table-images`, in the collection's class proportions. They are split 8:2 into training
-# and validation images as in the paper (Section 4.4). With fewer images the same computer trains
-# more CNNs, which reach lower accuracies. {doc}`noise` shows what the number of images does to the
-# order of configurations.
+# As far as it says, the paper trains on whole collections. Here each CNN sees the number of images
+# in {numref}`table-images`, in the collection's class proportions, split 8:2 into training and
+# validation images as in the paper (Section 4.4). Fewer images make more CNNs affordable, and
+# accuracies lower. {doc}`noise` shows how the number of images changes the order of configurations.
 
 
 # %%
@@ -337,25 +337,25 @@ sums = {sha[:12] for session in sessions for sha in session["data_sha256"].value
 claim("the image files of EMNIST, SVHN and USPS are those described", sums >= set(SPECIAL.values()))
 
 # %% [markdown]
-# The SHA-256 of every image file that was used is in `provenance.json`. Three of these files are
-# not quite the usual ones. EMNIST's mixes images of the Balanced split with images of the same 47
-# classes from the ByMerge test split, of which Balanced is a part. SVHN's has digits cut from full
-# house-number images with their published boxes, as the official crops were made, so that
-# neighbouring digits can overlap. USPS's has grey values rounded to 8 bits.
+# `provenance.json` has the SHA-256 of every image file. Three files differ from the usual ones.
+# EMNIST's mixes images of the Balanced split with images of the same 47 classes from the ByMerge
+# test split (Balanced is a part of ByMerge). SVHN's has digits cut from full house-number images
+# by their published boxes, as the official crops were, so neighbouring digits can overlap. USPS's
+# grey values are rounded to 8 bits.
 #
 # ## Data set by data set
 #
-# A pooled histogram mixes ten tasks: an accuracy that is the best to be had on CIFAR-100 is a
-# failure on MNIST. What is bimodal in the pool may be easy sets beside hard ones. So
-# {numref}`fig-3-datasets` and {numref}`table-accuracy` look at each alone, the table on a scale
-# from 0 (guessing, one over the number of classes) to 1 (the best CNN on this data set).
+# A pooled histogram mixes ten tasks: the best accuracy on CIFAR-100 would be a failure on MNIST.
+# Two heaps in the pool may simply be easy data sets beside hard ones. So {numref}`fig-3-datasets`
+# and {numref}`table-accuracy` show each data set alone, the table on a scale from 0 (guessing: one
+# over the number of classes) to 1 (the data set's best CNN).
 #
 # On this scale {glue:text}`scaled_low:.0%` of all CNNs are in the lowest third,
 # {glue:text}`scaled_middle:.0%` in the middle and {glue:text}`scaled_high:.0%` in the highest. The
-# middle third is the emptiest on {glue:text}`n_sparse` of ten data sets. The exceptions are
-# CIFAR-100, EuroSAT and STL10, on which few CNNs come near the best. Where the lowest third is the
-# fullest, many configurations have learnt next to nothing. The learning rate is drawn over five
-# powers of ten, and few epochs on few images do not make up for a rate that is too small.
+# middle third is the emptiest on {glue:text}`n_sparse` of ten data sets; on CIFAR-100, EuroSAT and
+# STL10, few CNNs come near the best. Many CNNs have learnt next to nothing: the learning rate is
+# drawn over five powers of ten, and a few epochs on few images cannot make up for one that is too
+# small.
 
 # %%
 figure, axes = plt.subplots(5, 2, figsize=(5.4, 7.5), sharex=True)

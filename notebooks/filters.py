@@ -9,13 +9,13 @@
 # %% [markdown]
 # # Filters of each layer
 #
-# **No layer's number of filters matters clearly more than the next one's. The paper's conclusion,
-# that layers nearer to the input matter more, is not confirmed here.**
+# **No layer's number of filters matters clearly more than the next layer's. This does not confirm
+# the paper's conclusion that layers nearer to the input matter more.**
 #
-# A network with one convolutional layer has no second number of filters. So the paper takes the
-# CNNs of a fixed depth and weighs the numbers of filters of their layers against each other: in its
-# Table 6 for two layers, in its Table 7 for three. {numref}`fig-filters` does the same in two ways,
-# and repeats each on random halves of the CNNs, to show how much chance there is in it.
+# A network with one convolutional layer has no second number of filters. So the paper compares
+# layers only within CNNs of the same depth: two layers in its Table 6, three in its Table 7.
+# {numref}`fig-filters` does this in two ways, and repeats both on random halves of the CNNs to show
+# the effect of chance.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -101,8 +101,8 @@ drawn = pd.concat({key: listed(key) for key in whole}, names=["layers", "distanc
 show_figure(
     figure,
     "fig-filters",
-    "W of the number of filters of each layer: on all CNNs (large marks), and on "
-    f"{n_repeats} random halves of them with half as many neighbours (dots).",
+    "W of each layer's number of filters, on all CNNs (large marks) and on "
+    f"{n_repeats} random halves of them, with half as many neighbours (dots).",
     alt="Dots of W for each layer on random halves of the CNNs, which overlap between the layers, "
     "for each number of layers, with only the filters and with all hyperparameters in the distance",
     data=drawn.reset_index(),
@@ -111,18 +111,17 @@ show_figure(
 # %% [markdown]
 # ## Two ways to weigh them
 #
-# *Filters only* computes distances on the numbers of filters alone. The paper's tables suggest
-# that, for their weights sum to 1. Neighbours then differ in everything else, learning rate and
-# data set included, and what that does to the accuracy is noise for this question. None of the
-# weights is above 0.
+# *Filters only* computes distances from the numbers of filters alone. The paper's tables suggest
+# this, for their weights sum to 1. But neighbours then differ in everything else, including
+# learning rate and data set, which drowns the effect of the filters in noise. No weight is above 0.
 #
-# *All in the distance* looks for neighbours that are alike in the other hyperparameters too, and
-# reports the filters' weights alone. These are above 0, and nearly the same for every layer.
+# *All in the distance* also asks neighbours to be alike in the other hyperparameters, but reports
+# only the filters' weights. These are above 0, and nearly the same for every layer.
 #
-# The random halves are drawn without replacement, because a row that is drawn twice would be its
-# own nearest neighbour. They get half as many neighbours, which are then as near as those of the
-# whole. The scatter of the halves around the whole is about the standard error of the whole: *± W*
-# in {numref}`table-6` and {numref}`table-7`.
+# The halves are drawn without replacement, because a row drawn twice would be its own nearest
+# neighbour. Half as many neighbours lie about as near as in the whole. The scatter of the halves
+# around the whole approximates its standard error: *± W* in {numref}`table-6` and
+# {numref}`table-7`.
 
 
 # %%
@@ -146,8 +145,8 @@ def show(layers, name):
         table,
         name,
         f"The number of filters of each layer in CNNs of {layers} convolutional layers: the "
-        f"paper's Table {number}, and ours from {len(of_depth[layers]):,} CNNs. A share is missing "
-        "where no W is above 0.",
+        f"paper's Table {number}, and ours from {len(of_depth[layers]):,} CNNs. If no W is above "
+        "0, there are no shares.",
         dict.fromkeys(table.columns[1:], ".4f")
         | dict.fromkeys(table.columns[table.columns.str.startswith("W")], "+.4f"),
     )
@@ -184,24 +183,24 @@ claim("fewer than half of the halves have the paper's order", max(like.values())
 glue(tau_2=tau[2], tau_3=tau[3], like_2=like[2], like_3=like[3], n_halves=n_repeats)
 
 # %% [markdown] tags=["agreement-table-6"]
-# **Agreement with the paper.** With filters only there is no order, because no layer's W is above
-# 0. With all in the distance the second layer is ahead of the first, against the paper's order. In
-# {glue:text}`like_2` of {glue:text}`n_halves` random halves of the CNNs the order is the paper's;
-# chance has it once in 2 times.
+# **Agreement with the paper, two layers.** With filters only there is no order, because no W is
+# above 0. With all in the distance the second layer comes before the first, against the paper's
+# order. Of {glue:text}`n_halves` random halves, {glue:text}`like_2` have the paper's order; chance
+# alone would give it half of the time.
 
 # %% [markdown] tags=["agreement-table-7"]
-# **Agreement with the paper.** With filters only there is no order, because no layer's W is above
-# 0. With all in the distance the order of the three layers is not the paper's: $\tau$ is
-# {glue:text}`tau_3:.2f`. In {glue:text}`like_3` of {glue:text}`n_halves` random halves of the CNNs
-# it is the paper's; chance has it once in 6 times.
+# **Agreement with the paper, three layers.** With filters only there is no order, because no W is
+# above 0. With all in the distance the order is not the paper's: $\tau$ is {glue:text}`tau_3:.2f`.
+# Of {glue:text}`n_halves` random halves, {glue:text}`like_3` have the paper's order; chance alone
+# would give it one time in six.
 
 # %% [markdown]
 # ## Is the order more than noise?
 #
-# It is not. {numref}`table-filters-differences` compares every two neighbouring layers. There are
-# {glue:text}`n_differences` differences, so one of them counts as clear from
-# {glue:text}`needed:.1f` standard errors on: the largest of them all would be beyond that by chance
-# in 5 of 100 cases. The largest here is {glue:text}`largest:.1f` standard errors.
+# It is not. {numref}`table-filters-differences` compares neighbouring layers. With
+# {glue:text}`n_differences` differences, one is clear only if it exceeds {glue:text}`needed:.1f`
+# standard errors; chance alone would produce such a difference in 5 of 100 cases. The largest here
+# is {glue:text}`largest:.1f` standard errors.
 
 # %%
 differences = []
@@ -217,7 +216,7 @@ table["Standard errors"] = table["Difference of W"].abs() / table["±"]
 show_table(
     table,
     "table-filters-differences",
-    "Difference of W between neighbouring layers, its standard error, and how many of these it is.",
+    "Difference of W between neighbouring layers, and its standard error.",
     {"Difference of W": "+.4f", "±": ".4f", "Standard errors": ".1f"},
 )
 # Bonferroni's correction, and Student's distribution, for the error is found from few halves.
@@ -233,9 +232,8 @@ glue(
 )
 
 # %% [markdown]
-# The errors take the CNNs for independent draws. BOHB's learn from each other, so the true errors
-# may be larger still.
+# The errors treat the CNNs as independent draws. BOHB's are not, so the true errors may be larger.
 #
-# The paper gives no uncertainty of its shares, nor how many CNNs of each depth it has. A third of
-# its CNNs would be {glue:text}`third:,.0f`; ours are {glue:text}`n_2:,d` of two layers and
-# {glue:text}`n_3:,d` of three.
+# The paper gives no uncertainty for its shares, nor its number of CNNs of each depth. A third of
+# its CNNs would be {glue:text}`third:,.0f`; ours are {glue:text}`n_2:,d` with two layers and
+# {glue:text}`n_3:,d` with three.

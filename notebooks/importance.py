@@ -9,11 +9,11 @@
 # %% [markdown]
 # # Importance weights
 #
-# **Over all CNNs at once `lr` weighs most, by all distances but the raw one, and the number of
-# layers by none. The rest of the order depends on the number of neighbours: with thirty it has
-# little to do with the paper's, with a twentieth of the CNNs it comes nearer.**
+# **On all data sets pooled, `lr` weighs most by every computation but the paper's raw distances;
+# the number of layers leads in none. The rest of the order depends on the number of neighbours:
+# thirty give an order unlike the paper's, a twentieth of the CNNs one that is closer.**
 #
-# {numref}`fig-importance` has the shares of importance by N-RReliefF, the paper's and ours.
+# {numref}`fig-importance` shows the shares of importance by N-RReliefF, the paper's and ours.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -80,7 +80,8 @@ figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", nco
 show_figure(
     figure,
     "fig-importance",
-    "Shares of {numref}`table-3`, and by raw distances, in the paper's order.",
+    "Share of the importance, by the paper and by four computations of ours ({numref}`table-3`); "
+    "hyperparameters in the paper's order.",
     alt="Dot plot of the share of each hyperparameter: the paper puts num_conv_layers first, ours "
     "put lr first",
     data=rankings.by_name(shares),
@@ -89,17 +90,18 @@ show_figure(
 # %% [markdown]
 # ## Four ways to compute one definition
 #
-# The paper's text does not determine the computation ({numref}`table-open`).
+# The paper's text does not determine the computation ({numref}`table-open`). Ours are these:
 #
-# - *Ours* is nearest to its words: CNNs of both searches, {glue:text}`n_neighbors` neighbours. Each
-#   hyperparameter is divided by its range before distances are taken, `lr` on its logarithm.
-# - *Random search* leaves out the CNNs that BOHB chose. Only draws of random search are
-#   independent, so that tests and intervals mean something.
-# - *J = n/20* takes, of these, a twentieth as neighbours: {glue:text}`many`.
-# - *Raw* takes the printed distance to the letter: raw values of both searches, `lr` as it is.
+# - *Ours* follows its words most closely: CNNs of both searches, {glue:text}`n_neighbors`
+#   neighbours. Each hyperparameter is divided by its range before distances are taken; `lr` is on a
+#   log scale.
+# - *Random search* leaves out BOHB's CNNs. Only random search draws independently, as tests and
+#   intervals assume.
+# - *J = n/20* takes a twentieth of these CNNs as neighbours: {glue:text}`many`.
+# - *Raw* takes the printed distance literally: raw values, of both searches, with `lr` as it is.
 #
-# A share is $\max(W, 0)$ divided by the sum of these. Ranks go by $W$, so a share of 0 has a rank
-# too.
+# A share is $\max(W, 0)$ divided by the sum of these over all hyperparameters. Ranks go by $W$, so
+# even a share of 0 has a rank.
 
 # %%
 table3 = pd.DataFrame({"Paper": paper["weight"], "Rank": paper["rank"]})
@@ -154,34 +156,36 @@ for key, name in (("ours", "Ours"), ("random", "Random search"), ("many", "J = n
 glue(tau_raw=with_paper["Raw"].tau)
 
 # %% [markdown] tags=["agreement-table-3"]
-# **Agreement with the paper.** Kendall's $\tau$ between the paper's ranking and ours of
-# {glue:text}`n_columns` hyperparameters is {glue:text}`tau_ours:.2f` (95 % interval
-# {glue:text}`low_ours:.2f` to {glue:text}`high_ours:.2f`) from both searches with
+# **Agreement with the paper.** The paper's ranking and ours of {glue:text}`n_columns`
+# hyperparameters have a Kendall's $\tau$ of {glue:text}`tau_ours:.2f` (95 % interval
+# {glue:text}`low_ours:.2f` to {glue:text}`high_ours:.2f`) with both searches and
 # {glue:text}`n_neighbors` neighbours, {glue:text}`tau_random:.2f` ({glue:text}`low_random:.2f` to
-# {glue:text}`high_random:.2f`) from random search alone, and {glue:text}`tau_many:.2f`
-# ({glue:text}`low_many:z.2f` to {glue:text}`high_many:.2f`) with {glue:text}`many` neighbours. By
-# raw distances it is {glue:text}`tau_raw:.2f`.
+# {glue:text}`high_random:.2f`) with random search alone, {glue:text}`tau_many:.2f`
+# ({glue:text}`low_many:z.2f` to {glue:text}`high_many:.2f`) with {glue:text}`many` neighbours, and
+# {glue:text}`tau_raw:.2f` with raw distances.
 
 # %% [markdown]
-# *Ours* has {glue:text}`common` of the paper's first five among its own, *J = n/20*
-# {glue:text}`common_many`. The paper's first, `num_conv_layers`, has rank {glue:text}`rank_ours` by
-# *Ours*, {glue:text}`rank_random` by *Random search*, {glue:text}`rank_many` by *J = n/20* and
-# {glue:text}`rank_raw` by *Raw*.
+# Of the paper's first five, {glue:text}`common` are in the first five of *Ours* and
+# {glue:text}`common_many` in those of *J = n/20*. The paper's first, `num_conv_layers`, ranks
+# {glue:text}`rank_ours` by *Ours*, {glue:text}`rank_random` by *Random search*,
+# {glue:text}`rank_many` by *J = n/20* and {glue:text}`rank_raw` by *Raw*.
 #
-# **Why thirty neighbours see so little.** Two CNNs can be a little apart in `lr`; in a
-# hyperparameter of two values they are the same or as far apart as can be. Among thousands of CNNs
-# the nearest thirty hardly ever differ in it, and its weight is 0 whatever it does. {doc}`weights`
-# measures that, what BOHB's CNNs and raw distances do, and which weights are more than chance.
+# **Why thirty neighbours see so little.** Two CNNs can differ slightly in `lr`, but a
+# hyperparameter with two values is either equal or as far apart as possible. Among thousands of
+# CNNs the nearest thirty hardly ever differ in it, so its weight is 0 whatever it does.
+# {doc}`weights` measures this, the effects of BOHB and of raw distances, and which weights exceed
+# chance.
 #
-# `in_channel_num` says which data set a CNN is from. That is all its weight means
-# ({doc}`channels`), and the reason why {doc}`perdataset` ranks each data set by itself.
+# **Why pooling misleads.** `in_channel_num` only reveals which data set a CNN was trained on
+# ({doc}`channels`). So {doc}`perdataset` ranks each data set by itself; the first page compares
+# those rankings with the paper's.
 #
 # ## Functional ANOVA
 #
 # Functional ANOVA {cite:p}`hutter2014efficient` fits a random forest to the accuracies and splits
-# the variance of its predictions into parts: of each hyperparameter alone, of each pair, and so on.
-# The weight is the part of the hyperparameter alone. {numref}`table-4` is made with the authors'
-# package `fanova`; columns of two or three values are given to it as categories.
+# the variance of its predictions among single hyperparameters, pairs and so on. A hyperparameter's
+# weight is its own part. {numref}`table-4` uses the authors' package `fanova`; columns with two or
+# three values enter as categories.
 
 # %%
 FEW_VALUES = ("num_conv_layers", "optimizer", "stride", "in_channel_num", "padding", "kernel")
@@ -221,22 +225,22 @@ glue(tau_4=tau4.tau, low_4=tau4.low, high_4=tau4.high)
 glue(sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["weight"].sum())
 
 # %% [markdown] tags=["agreement-table-4"]
-# **Agreement with the paper.** Kendall's $\tau$ between the paper's ranking by functional ANOVA and
-# ours of {glue:text}`n_columns` hyperparameters is {glue:text}`tau_4:.2f` (95 % interval
-# {glue:text}`low_4:.2f` to {glue:text}`high_4:.2f`).
+# **Agreement with the paper.** The paper's ranking by functional ANOVA and ours have a Kendall's
+# $\tau$ of {glue:text}`tau_4:.2f` (95 % interval {glue:text}`low_4:.2f` to {glue:text}`high_4:.2f`)
+# over {glue:text}`n_columns` hyperparameters.
 
 # %% [markdown]
-# The paper's weights sum to {glue:text}`sum_paper:.3f`, which parts of one variance cannot
+# The paper's weights sum to {glue:text}`sum_paper:.3f`, more than parts of one variance can
 # ({doc}`audit`). Ours sum to {glue:text}`sum_ours:.2f`; the rest is interactions ({doc}`joint`) and
-# noise that the forest has learnt. Forests with larger leaves give larger sums, so compare orders
+# noise that the forest has learnt. The sum depends on the forest's settings, so compare orders
 # between pages, not values.
 #
 # ## What tuning each is worth
 #
-# A weight says how much a hyperparameter does over its whole range, most of which nobody would use.
-# Tunability asks instead what is gained by tuning it from a default, here Table 1's. HyperSHAP
-# {cite:p}`wever2026hypershap` shares the gain of the best of many random configurations among the
-# hyperparameters, by Shapley values. {numref}`table-tunability` has it beside $W$.
+# A weight measures a hyperparameter over its whole range, most of which nobody would use.
+# Tunability measures what tuning it gains over a default, here Table 1's. HyperSHAP
+# {cite:p}`wever2026hypershap` takes the best of many random configurations and divides its gain
+# among the hyperparameters by Shapley values ({numref}`table-tunability`).
 
 # %%
 tuned = [name for name in columns if name != "in_channel_num"]
@@ -280,17 +284,18 @@ claim(
 glue(tau_tunable=both, gain=100 * game.total)
 
 # %% [markdown]
-# Tuning everything gains {glue:text}`gain:.0f` points, according to the forest. Most of it comes
-# with `lr`, `epoch`, `num_fc_units` and `dropout_rate`, whose defaults are poor. The optimizer
-# matters, but its default, Adam, is already good. So the two orders differ: $\tau$ is
-# {glue:text}`tau_tunable:.2f`.
+# Tuning everything gains {glue:text}`gain:.0f` points, according to the forest. Most of the gain
+# comes from `lr`, `epoch`, `num_fc_units` and `dropout_rate`, whose defaults are poor. The
+# optimizer matters, but its default, Adam, is already good. So this order differs from that of $W$:
+# $\tau$ is {glue:text}`tau_tunable:.2f`.
 #
 # ## Do the rankings agree?
 #
-# Kendall's $\tau$ is the difference between the shares of pairs ordered alike and ordered the other
-# way. {numref}`table-importance-agreement` has two intervals. The first, used on every page, takes
-# the hyperparameters for a sample of those that could be compared, and is wide because there are
-# few. The second says by the bootstrap what other CNNs of random search would have given.
+# Kendall's $\tau$ is the share of pairs that two rankings order alike, minus the share that they
+# order differently. {numref}`table-importance-agreement` has two intervals. The first, used on
+# every page, treats the hyperparameters as a sample of those that could be compared; it is wide
+# because there are few. The second, by bootstrap, says what other CNNs of random search would have
+# given.
 
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
@@ -331,7 +336,8 @@ show_table(
         columns=["One", "Other", "τ", "95 % from", "to", "Other CNNs, from", "to "],
     ),
     "table-importance-agreement",
-    f"Agreement of the rankings of {len(columns)} hyperparameters, with both intervals.",
+    f"Agreement of the rankings of {len(columns)} hyperparameters, with both intervals. *In data "
+    "sets*: all data sets pooled, with each accuracy replaced by its rank within its data set.",
     dict.fromkeys(("τ", "95 % from", "to", "Other CNNs, from", "to "), ".2f"),
 )
 shown = pd.DataFrame(limits, columns)
@@ -365,20 +371,21 @@ glue(
 
 # %% [markdown]
 # The paper's two methods agree with each other by {glue:text}`tau_papers:.2f`. Ours agree by
-# {glue:text}`tau_methods:.2f` with {glue:text}`many` neighbours, and by {glue:text}`tau_thirty:.2f`
-# with {glue:text}`n_neighbors`.
+# {glue:text}`tau_methods:.2f` with {glue:text}`many` neighbours, but only by
+# {glue:text}`tau_thirty:.2f` with {glue:text}`n_neighbors`.
 #
 # ## Why ours may differ
 #
-# The paper's CNNs and code are not published, so the reason cannot be known. What differs:
+# The paper's CNNs and code are not public, so the reason cannot be known. The candidates:
 #
-# - **The CNNs.** Ours saw {glue:text}`images:,d` training images (the median); the paper mentions
-#   no limit. Both studies have about as many: {glue:text}`models:,d` and
+# - **The images.** Ours saw {glue:text}`images:,d` training images (the median); the paper mentions
+#   no limit. Both studies have about as many CNNs: {glue:text}`models:,d` and
 #   {glue:text}`models_paper:,d`.
-# - **The search.** How the paper drew `lr` is not said; we draw it on its logarithm.
-#   {glue:text}`part_random:.0%` of ours come from random search, {glue:text}`part_paper:.0%` of the
-#   paper's. What BOHB stops early has a small `epoch`, which is then a result and not a choice.
-# - **The options.** $\sigma$ and the normalisation are not given, and the distance is given on raw
-#   values.
-# - **The data sets.** {glue:text}`between:.0%` of the variance of our accuracies is between data
-#   sets. A neighbour from another data set differs for that reason too, which blurs every weight.
+# - **The search.** The paper does not say how it drew `lr`; we drew it on a log scale
+#   ({doc}`design`). {glue:text}`part_random:.0%` of our CNNs come from random search, and
+#   {glue:text}`part_paper:.0%` of the paper's. BOHB's early stops make `epoch` a result instead of
+#   a choice.
+# - **The options.** The paper gives neither $\sigma$ nor the normalisation, and writes the distance
+#   on raw values ({doc}`multiverse`).
+# - **The data sets.** {glue:text}`between:.0%` of the variance of our accuracies lies between data
+#   sets. Neighbours on another data set differ for that reason too, which blurs every weight.

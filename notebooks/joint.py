@@ -9,15 +9,15 @@
 # %% [markdown]
 # # Pairs
 #
-# **The paper's weight of a pair is the sum of two shares in another form, so it cannot say which
+# **The paper's weight of a pair depends only on the sum of two shares, so it cannot say which
 # hyperparameters work together. What does interact here is `lr` with `optimizer`: a good learning
 # rate for Adam is not one for SGD.**
 #
-# {numref}`fig-pairs` shows both answers about the same {glue:text}`n_pairs` pairs. Blue, below the
-# diagonal, is the paper's weight by {eq}`eq-11`, from our shares of importance. Orange, above it,
-# is the interaction by functional ANOVA: the part of the variance that two hyperparameters explain
-# together and neither explains alone {cite:p}`hutter2014efficient`. {doc}`curves` has the learning
-# rates that suit each optimizer.
+# {numref}`fig-pairs` shows two measures of the same {glue:text}`n_pairs` pairs. Below the diagonal
+# is the paper's weight by {eq}`eq-11`, from our shares of importance. Above it is the interaction
+# by functional ANOVA: the part of the variance that two hyperparameters explain together and
+# neither explains alone {cite:p}`hutter2014efficient`. {doc}`curves` shows the learning rates that
+# suit each optimizer.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -106,9 +106,9 @@ both["eq_11"] = [weights[frozenset(pair)] for pair in both[["first", "second"]].
 show_figure(
     figure,
     "fig-pairs",
-    "Two answers about the same pairs. Below the diagonal, blue: the weight by {eq}`eq-11`, from "
-    "our shares. Above it, orange: the interaction by functional ANOVA, in percent of the variance "
-    "of the forest's predictions.",
+    "Two measures of the same pairs. Below the diagonal, blue: the paper's weight by {eq}`eq-11`, "
+    "from our shares. Above it, orange: the interaction by functional ANOVA, in percent of the "
+    "variance of the forest's predictions.",
     alt="A square of coloured cells: below the diagonal the column and row of lr stand out, above "
     "it the cell of lr with optimizer",
     data=both,
@@ -140,30 +140,31 @@ glue(
 # %% [markdown]
 # ## What interacts
 #
-# The largest interaction, `lr` with `optimizer`, is {glue:text}`first:.1%` of the variance of the
-# forest's predictions. The next two are `lr` with `in_channel_num` ({glue:text}`second:.1%`) and
+# The largest interaction, `lr` with `optimizer`, explains {glue:text}`first:.1%` of the variance of
+# the forest's predictions. Next come `lr` with `in_channel_num` ({glue:text}`second:.1%`) and
 # `optimizer` with `in_channel_num` ({glue:text}`third:.1%`). The number of channels stands for the
-# data set here: these two say that other values are good on other data sets.
+# data set here, so these two say that good values differ between data sets.
 #
-# All pairs together explain {glue:text}`together:.0%`, the hyperparameters alone
-# {glue:text}`alone:.0%`. The rest are interactions of three or more, and noise that the forest has
-# learnt. Other forests have other sums, as that of {numref}`table-4` does; compare orders only. The
-# leaves of this one have at least {glue:text}`leaf` CNNs.
+# All pairs together explain {glue:text}`together:.0%`, and single hyperparameters
+# {glue:text}`alone:.0%`. The rest is interactions of three or more, and noise that the forest has
+# learnt. These sums depend on the forest's settings, and that of {numref}`table-4` has others;
+# compare orders only. Leaves of this forest have at least {glue:text}`leaf` CNNs.
 #
 # ## What a weight by Eq. 11 means
 #
-# The shares sum to 1, so {eq}`eq-11` is $e^{W[\Theta_a] + W[\Theta_b] - 1}$. It rises with the sum
-# of the two shares and depends on nothing else. Two hyperparameters that only work together get the
-# same weight as two that ignore each other, as long as their shares are the same.
+# All shares sum to 1, so two hyperparameters with shares $a$ and $b$ have the weight $e^{a + b -
+# 1}$. It rises with the sum of the two shares and depends on nothing else. Two hyperparameters that
+# work only together get the same weight as two that ignore each other, if their shares are the
+# same.
 #
-# Its order of the pairs agrees with that of the interactions by a Kendall's $\tau$ of
-# {glue:text}`tau_both:.2f`. What matters much alone also takes part in interactions; in which ones,
-# the equation does not say.
+# This order of the pairs and that of the interactions have a Kendall's $\tau$ of
+# {glue:text}`tau_both:.2f`. Hyperparameters that matter alone also tend to interact, but the
+# equation cannot say with which others.
 #
 # ## The paper's ten pairs, and ours
 #
-# {numref}`table-5` has the paper's list beside ours. All its pairs contain `num_conv_layers`, which
-# leads its Table 3; all of ours contain `lr`, which leads our ranking.
+# {numref}`table-5` lists the paper's pairs and ours. All of the paper's contain `num_conv_layers`,
+# the first in its Table 3; all of ours contain `lr`, the first in our ranking.
 
 
 # %%
@@ -238,17 +239,17 @@ glue(
 )
 
 # %% [markdown] tags=["agreement-table-5"]
-# **Agreement with the paper.** {glue:text}`common` of the paper's {glue:text}`n_printed` pairs, as
-# labelled, is among our first ten. Over all pairs, Kendall's $\tau$ is {glue:text}`tau:.2f`; for
-# the paper all are computed from its Table 3. From random search's {glue:text}`n_drawn:,d` CNNs
-# alone $\tau$ is {glue:text}`tau_drawn:.2f` (95 % bootstrap interval {glue:text}`low:.2f` to
-# {glue:text}`high:.2f`).
+# **Agreement with the paper.** As labelled, {glue:text}`common` of the paper's
+# {glue:text}`n_printed` pairs is among our first ten. Over all pairs, computed for the paper from
+# its Table 3, Kendall's $\tau$ is {glue:text}`tau:.2f`. From the {glue:text}`n_drawn:,d` CNNs of
+# random search alone it is {glue:text}`tau_drawn:.2f` (95 % bootstrap interval {glue:text}`low:.2f`
+# to {glue:text}`high:.2f`).
 
 # %% [markdown]
-# This agreement adds little to that of {numref}`table-3`, for {glue:text}`n_columns` numbers make
-# all {glue:text}`n_pairs` pairs. The interval is of random search alone, because BOHB's CNNs are
-# not independent draws. {glue:text}`zero` of our shares are 0, so {glue:text}`equal` of our pairs
-# share their weight with another; equal ones are listed in the order of {numref}`table-3`.
+# This adds little to the agreement of {numref}`table-3`, because {glue:text}`n_columns` shares
+# determine all {glue:text}`n_pairs` pairs. The interval is for random search alone, because BOHB's
+# CNNs are not independent draws. {glue:text}`zero` of our shares are 0, so {glue:text}`equal` of
+# our pairs are tied; ties are in the order of {numref}`table-3`.
 #
-# The labels of the paper's pairs are out of step with their weights. {numref}`table-audit-labels`
-# shows which pair each weight belongs to.
+# The paper's labels are out of step with its weights. {numref}`table-audit-labels` shows which pair
+# each weight belongs to.

@@ -10,15 +10,15 @@
 # # N-RReliefF
 #
 # **A hyperparameter matters if networks that are alike in everything else, but differ in it,
-# perform differently. N-RReliefF weighs that by looking at each configuration and those nearest to
-# it; its weight is at heart a covariance.**
+# perform differently. N-RReliefF measures this by comparing each configuration with its nearest
+# neighbours; its weight is essentially a covariance.**
 #
 # It needs no model of the performance. It is RReliefF
 # {cite:p}`robniksikonja1997adaptation,robniksikonja2003theoretical`, a method that weighs the
-# columns of a regression problem, put to use on hyperparameters. The paper takes it from
-# {cite:t}`sun2019hyperparameter`, of which only the abstract could be read here. What follows is
-# the paper's derivation {cite:p}`wang2024efficient`, with its numbers of equations.
-# {ref}`The worked example <worked-example>` at the end does it by hand.
+# columns of a regression problem, applied to hyperparameters. The paper takes it from
+# {cite:t}`sun2019hyperparameter`, of which we could read only the abstract. Below is the paper's
+# derivation {cite:p}`wang2024efficient`, with its equation numbers. {ref}`A worked example
+# <worked-example>` at the end computes the weights by hand.
 #
 # ## Symbols
 #
@@ -35,11 +35,11 @@
 # * - $p_m$
 #   - its performance: the accuracy on the validation images
 # * - $h_{NN_j}$, $p_{NN_j}$
-#   - its $j$-th nearest neighbour among the other configurations, and that one's performance
+#   - its $j$-th nearest neighbour among the other configurations, and its performance
 # * - $J$
-#   - neighbours looked at (Section 5.3 of the paper calls it $K$)
+#   - number of neighbours (Section 5.3 of the paper calls it $K$)
 # * - $M$
-#   - configurations whose neighbours are looked at
+#   - number of configurations whose neighbours are compared
 # * - $\sigma$
 #   - how fast the influence of a neighbour falls with its rank
 # * - $d(h_m, h_{NN_j})$
@@ -48,8 +48,8 @@
 #   - weight of the hyperparameter, between -1 and 1
 # ```
 #
-# Two values of a number differ by their distance as a part of the column's range, two categories by
-# 0 or 1, and two performances by their distance:
+# Two numbers differ by their distance over the column's range, two categories by 0 or 1, and two
+# performances by their distance:
 #
 # $$
 # \begin{aligned}
@@ -61,8 +61,8 @@
 # \end{aligned}
 # $$
 #
-# A near neighbour says more than a far one. Its rank decides, not its distance, so that every
-# configuration has the same say, however lonely it is:
+# Nearer neighbours count more. Their rank decides, not their distance, so every configuration has
+# the same influence, however isolated it is:
 #
 # $$
 # \begin{aligned}
@@ -73,9 +73,8 @@
 #
 # ## The weight as a difference of two probabilities
 #
-# Relief {cite:p}`kononenko1994estimating` was made for classes. A column is good if its value
-# changes between a row and the nearest rows of another class, and stays between rows of the same
-# class:
+# Relief {cite:p}`kononenko1994estimating` was made for classes. A column is good if it differs
+# between a row and the nearest rows of another class, but not between rows of the same class:
 #
 # ```{math}
 # :label: eq-1
@@ -86,7 +85,7 @@
 # \end{aligned}
 # ```
 #
-# Accuracy has no classes. "Another class" becomes "another performance":
+# Accuracies are not classes, so "another class" becomes "another performance":
 #
 # ```{math}
 # :label: eq-2
@@ -97,10 +96,10 @@
 # \end{aligned}
 # ```
 #
-# Whether two accuracies are "the same" has no answer either, but neither term is needed directly.
-# Three probabilities that can be estimated are enough: that neighbours differ in performance, that
-# they differ in the hyperparameter, and that they differ in performance given that they differ in
-# the hyperparameter.
+# Nor can two accuracies simply be called "the same", but neither term is needed directly. Three
+# probabilities that can be estimated suffice: that neighbours differ in performance, that they
+# differ in the hyperparameter, and that they differ in performance given that they differ in the
+# hyperparameter.
 #
 # ```{math}
 # :label: eq-3
@@ -155,7 +154,7 @@
 # \end{aligned}
 # ```
 #
-# Condition times probability is the probability of both,
+# A conditional probability times that of its condition is the probability of both,
 #
 # ```{math}
 # :label: eq-9
@@ -178,19 +177,19 @@
 # \end{aligned}
 # ```
 #
-# For a pair of hyperparameters the paper takes the weights, made to sum to 1, and defines
+# For a pair of hyperparameters the paper scales the weights to sum to 1 and defines
 #
 # ```{math}
 # :label: eq-11
 # W[\Theta_a \,\&\, \Theta_b] = \frac{e^{W[\Theta_a] + W[\Theta_b]}}{e^{\sum_k W[\Theta_k]}}
 # ```
 #
-# which {doc}`joint` comes back to.
+# {doc}`joint` says what this means.
 #
 # ## From probabilities to sums over neighbours
 #
-# The three probabilities of {eq}`eq-10` are estimated by how much neighbours differ. Each neighbour
-# counts by its influence; for one configuration $h_m$,
+# The three probabilities of {eq}`eq-10` are estimated by how much neighbours differ, each weighted
+# by its influence. For one configuration $h_m$,
 #
 # ```{math}
 # :label: eq-12
@@ -237,9 +236,8 @@
 # 5. For every two hyperparameters, compute the weight of the pair by {eq}`eq-11`.
 # ```
 #
-# The influences of all neighbours of all sampled configurations, divided by $M$, sum to 1. The
-# three sums are therefore weighted means over pairs of neighbours, and {eq}`eq-10` can be written
-# in another way, which the paper does not give:
+# Divided by $M$, all influences sum to 1. So the three sums are weighted means over pairs of
+# neighbours, and {eq}`eq-10` can be rewritten in a form that the paper does not give:
 #
 # $$
 # \begin{aligned}
@@ -251,20 +249,20 @@
 # \end{aligned}
 # $$
 #
-# Above the line is a covariance: do neighbours that differ more in the hyperparameter differ more
-# in performance? Below is the same number for every hyperparameter. So
+# The numerator is a covariance: do neighbours that differ more in the hyperparameter also differ
+# more in performance? The denominator is the same for every hyperparameter. So
 #
-# - $W$ above 0 means yes, and $W$ of 0 that there is no such tendency among neighbours. A
-#   hyperparameter without influence is not at 0 on average: where others matter, neighbours that
-#   differ in it are alike in these, so that its $W$ lies below 0, more so with few values and many
-#   neighbours. What a weight is by chance has to be found by permuting ({doc}`importance`);
+# - $W$ above 0 means yes; $W$ of 0 means no such tendency. Without influence $W$ is not 0 but below
+#   it: if other hyperparameters matter, neighbours that differ in this one are more alike in those.
+#   This is stronger with few values and many neighbours, so only permutation can tell a weight from
+#   chance ({doc}`weights`);
 # - a hyperparameter in which neighbours hardly ever differ gets a weight near 0, whatever its
-#   influence. What "near" means decides the result.
+#   influence. So the result depends on what "near" means.
 #
 # ## What the paper leaves open
 #
-# {numref}`table-open` lists where the text does not determine the computation, and what
-# `hia.relief.NRReliefF` does unless told otherwise.
+# {numref}`table-open` lists what the text leaves undetermined, and the defaults of
+# `hia.relief.NRReliefF`.
 #
 # ```{list-table} Choices that the equations leave open, and the options that make them.
 # :name: table-open
@@ -298,14 +296,14 @@
 #   - every configuration once; `n_iterations` draws that many without replacement
 # * - from $W$ to a share
 #   - not mentioned; its Table 3 sums to 1 and has nothing below 0
-#   - $\max(W, 0) / \sum \max(W, 0)$: what is below 0 has no share; $W$ itself is kept
+#   - $\max(W, 0) / \sum \max(W, 0)$: a weight below 0 has no share; $W$ itself is kept
 # ```
 #
 # (worked-example)=
 # ## A worked example
 #
-# Five invented configurations of two hyperparameters, a number and a category. Every row is sampled
-# once, as in the rest of the book.
+# Five invented configurations have two hyperparameters, a number and a category. Every row is
+# sampled once, as everywhere in this book.
 
 # %% tags=["parameters"]
 n_neighbors = 2  # J, neighbours of each configuration; 1 to 4
@@ -335,8 +333,8 @@ show_table(
 )
 
 # %% [markdown]
-# **Differences and distances.** The number is divided by its range, the category differs by 0 or 1.
-# {numref}`table-example-distances` has the Euclidean distances; a row is not its own neighbour.
+# **Differences and distances.** The number is divided by its range; the category differs by 0 or 1.
+# {numref}`table-example-distances` has the Euclidean distances. A row is not its own neighbour.
 
 # %% tags=["show-input"]
 lr, optimizer, p = (rows[name].to_numpy() for name in rows)
@@ -353,13 +351,13 @@ matrix.insert(0, "m", rows.index)
 show_table(
     matrix,
     "table-example-distances",
-    "Distance between each two configurations.",
+    "Distances between configurations.",
     dict.fromkeys(matrix.columns[1:], ".3f"),
 )
 
 # %% [markdown]
 # **Neighbours and their influence.** Each line of {numref}`table-example-neighbours` is one
-# neighbour of one configuration, with its rank, its influence, and how much the two differ.
+# neighbour of one configuration, with its rank, its influence, and their differences.
 
 # %% tags=["show-input"]
 m = np.repeat(np.arange(len(rows)), n_neighbors)
@@ -387,9 +385,9 @@ show_table(
 )
 
 # %% [markdown]
-# **Sums and weights.** Equations {eq}`eq-12` to {eq}`eq-14` summed over all lines and divided by
-# the number of configurations, then {eq}`eq-10`. The last column of
-# {numref}`table-example-weights` is what `hia.relief.NRReliefF` gives for the same rows.
+# **Sums and weights.** Equations {eq}`eq-12` to {eq}`eq-14` are summed over all lines and divided
+# by the number of configurations; {eq}`eq-10` follows. The last column of
+# {numref}`table-example-weights` is from `hia.relief.NRReliefF` on the same rows.
 
 # %% tags=["show-input"]
 n_p = (terms["diff p"] * terms["d"]).sum() / len(rows)
@@ -431,10 +429,10 @@ claim("the only pair of two hyperparameters has the weight 1", np.isclose(pair, 
 glue(lr=shares["log10 lr"], optimizer=shares["optimizer"], pair=pair)
 
 # %% [markdown]
-# The weights by hand and by the package are the same to twelve digits.
+# By hand and by the package, the weights agree to twelve digits.
 #
-# **Shares.** Made to sum to 1, the weights are {glue:text}`lr:.3f` for the learning rate and
+# **Shares.** Scaled to sum to 1, the weights are {glue:text}`lr:.3f` for the learning rate and
 # {glue:text}`optimizer:.3f` for the optimizer.
 #
-# **Pairs.** {eq}`eq-11` gives the only pair the weight {glue:text}`pair:.0f`: with two
-# hyperparameters it is always 1.
+# **Pairs.** {eq}`eq-11` gives the only pair the weight {glue:text}`pair:.0f`, as it always does
+# with two hyperparameters.

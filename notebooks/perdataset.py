@@ -9,12 +9,11 @@
 # %% [markdown]
 # # One ranking for all data sets?
 #
-# **Nearly. `lr` comes first on every data set, and the rankings agree well. They do differ by a
-# little more than chance, but neither colour nor size nor the number of classes clearly explains
-# how.**
+# **Nearly. `lr` comes first on every data set, and the rankings agree well. They differ slightly
+# more than chance explains, but not clearly by colour, image size or number of classes.**
 #
-# The paper pools ten data sets and prints one ranking. Whoever tunes a CNN has one data set.
-# {numref}`fig-perdataset` ranks the hyperparameters on each by itself.
+# The paper pools ten data sets and prints one ranking, but anyone who tunes a CNN has one data set.
+# {numref}`fig-perdataset` ranks the hyperparameters on each data set separately.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -94,7 +93,7 @@ show_figure(
     figure,
     "fig-perdataset",
     "Rank of each hyperparameter on each data set, 1 for the most important, from the CNNs of "
-    f"{MAIN}. Were all rankings the same, every row would have one colour.",
+    f"{MAIN}. If all rankings were the same, every row would have one colour.",
     "Two tables of ranks; the row of lr is 1 throughout in both",
     data=pd.concat([table.assign(method=method) for method, table in ranks.items()])
     .rename_axis("dataset")
@@ -102,20 +101,18 @@ show_figure(
 )
 
 # %% [markdown]
-# These are the {glue:text}`n_cnns:,d` CNNs of random search, {glue:text}`fewest:,d` to
-# {glue:text}`largest:,d` of each data set. Its configurations are independent draws from the whole
-# space. BOHB's are not, and their part of the space is another one on each data set; what they
-# would change stands in a second line of the tables. `in_channel_num` is left out, because it has
-# one value on a data set.
+# The rankings use the {glue:text}`n_cnns:,d` CNNs of random search, {glue:text}`fewest:,d` to
+# {glue:text}`largest:,d` per data set, which are independent draws from the whole space. BOHB's
+# CNNs are not, and they explore a different region on each data set; the tables show their effect
+# in separate rows. `in_channel_num` is left out, because it is constant on a data set.
 #
 # ## Do they agree?
 #
-# Kendall's W is 1 where all data sets have the same ranking, and near 0 where the rankings are
-# unrelated. It is {glue:text}`w_relief:.2f` by N-RReliefF (95 % interval
-# {glue:text}`low_relief:.2f` to {glue:text}`high_relief:.2f`) and {glue:text}`w_anova:.2f` by
-# functional ANOVA ({glue:text}`low_anova:.2f` to {glue:text}`high_anova:.2f`). On one data set the
-# two methods agree with each other by a Kendall's $\tau$ of {glue:text}`tau_methods:.2f` on
-# average.
+# Kendall's W is 1 if all data sets have the same ranking, and near 0 if the rankings are unrelated.
+# It is {glue:text}`w_relief:.2f` by N-RReliefF (95 % interval {glue:text}`low_relief:.2f` to
+# {glue:text}`high_relief:.2f`) and {glue:text}`w_anova:.2f` by functional ANOVA
+# ({glue:text}`low_anova:.2f` to {glue:text}`high_anova:.2f`). On a single data set, the two methods
+# agree by a Kendall's $\tau$ of {glue:text}`tau_methods:.2f` on average.
 
 # %%
 concordance = {
@@ -156,18 +153,17 @@ show_table(
     "table-perdataset-agreement",
     f"Agreement of the rankings of {len(columns)} hyperparameters on {len(present)} data sets: "
     "Kendall's W with a bootstrap interval over the data sets, the mean Spearman correlation "
-    "between two of them, Friedman's test, and how many of the pairs of hyperparameters differ by "
-    "the critical difference at least.",
+    "between two of them, Friedman's test, and how many pairs of hyperparameters differ by at least "
+    "the critical difference.",
     formats=dict.fromkeys(("Kendall's W", "95 % from", "to", "Mean correlation"), ".2f")
     | {"Friedman's p": ".2g"},
 )
 
 # %% [markdown]
-# Friedman's test asks whether all mean ranks could be the same. They could not. Nemenyi's critical
-# difference then says which hyperparameters are told apart over the data sets
-# {cite:p}`demsar2006statistical`: `lr` from {glue:text}`behind_relief` of the other
-# {glue:text}`others` by N-RReliefF and from {glue:text}`behind_anova` by functional ANOVA
-# ({numref}`fig-critical-difference`).
+# Friedman's test rules out that all mean ranks are the same. Nemenyi's critical difference then
+# says which hyperparameters can be told apart {cite:p}`demsar2006statistical`: `lr` from
+# {glue:text}`behind_relief` of the other {glue:text}`others` by N-RReliefF, and from
+# {glue:text}`behind_anova` by functional ANOVA ({numref}`fig-critical-difference`).
 
 
 # %%
@@ -207,7 +203,7 @@ show_figure(
     figure,
     "fig-critical-difference",
     f"Mean ranks over {len(present)} data sets, the most important on the left. Hyperparameters "
-    f"under one bar are not told apart at the level of {alpha:g}.",
+    f"under the same bar cannot be told apart at the level of {alpha:g}.",
     "Two lines of ranks: lr is at 1 in both, far ahead of stride, kernel, batch_size and padding",
     data=pd.DataFrame({METHODS[m]: test.mean_ranks for m, test in tested[MAIN].items()})
     .rename_axis("hyperparameter")
@@ -246,17 +242,17 @@ for key, method in (("relief", "nrrelieff"), ("anova", "fanova")):
 # %% [markdown]
 # ## Do the data sets differ, or is it noise?
 #
-# A ranking from few CNNs is noisy, and noisy rankings disagree even where the truth is the same.
-# {doc}`halves` deals the CNNs of each data set into two random halves. One half agrees a little
-# better with the other half of its own data set than with halves of others, by both methods. So the
-# data sets have rankings of their own, but the difference is small.
+# Rankings from few CNNs are noisy, and would disagree even if the truth were the same. So
+# {doc}`halves` splits the CNNs of each data set into two random halves. By both methods, the two
+# halves of one data set agree slightly better than halves of different ones. So data sets do have
+# rankings of their own, but the difference is small.
 #
 # ## Colour, size, number of classes
 #
-# If such a property shaped the ranking, data sets that are alike in it would have alike rankings.
-# Mantel's test {cite:p}`mantel1967detection` correlates, over all pairs of data sets, the
-# difference in the property with the distance of the rankings ($1 - \tau$), and permutes the data
-# sets. Size and classes are taken on their logarithms ({numref}`table-perdataset-properties`).
+# If one of these shaped the ranking, similar data sets would have similar rankings. Mantel's test
+# {cite:p}`mantel1967detection` correlates, over all pairs of data sets, the difference in the
+# property with the distance between the rankings ($1 - \tau$), and permutes the data sets. Size and
+# classes are on a log scale ({numref}`table-perdataset-properties`).
 
 # %%
 need(len(present) > 3, "for the properties of data sets four different ones are needed")
@@ -327,14 +323,15 @@ glue(
 )
 
 # %% [markdown]
-# **The ranking as a whole.** None of {glue:text}`n_tests` tests is clear after correction for their
-# number. Without it only the number of classes, by functional ANOVA, is below the level.
+# **The ranking as a whole.** None of the {glue:text}`n_tests` tests on random search's CNNs is
+# significant after correction for their number. Uncorrected, only the number of classes is, by
+# functional ANOVA.
 #
-# **Single hyperparameters.** Of {glue:text}`n_single` correlations of a weight with a property none
-# remains at a false discovery rate of {glue:text}`alpha:.0%`. The strongest is that of `epoch` with
-# size by functional ANOVA ($\tau$ = {glue:text}`tau_single:+.2f`, p = {glue:text}`p_single:.3f`
-# before correction). The properties hang together, and {glue:text}`n_sets` data sets are few: what
-# is not found may still be there.
+# **Single hyperparameters.** None of {glue:text}`n_single` correlations between a weight and a
+# property is significant at a false discovery rate of {glue:text}`alpha:.0%`. The strongest is that
+# of `epoch` with size by functional ANOVA ($\tau$ = {glue:text}`tau_single:+.2f`, p =
+# {glue:text}`p_single:.3f` before correction). With {glue:text}`n_sets` data sets, and properties
+# that go together, real effects may go unseen.
 #
-# In the paper's pooled ranking the number of channels is a hyperparameter like the others. It
-# stands for the data set there, as {doc}`channels` shows.
+# The paper ranks the number of channels like any other hyperparameter. In its pool it stands for
+# the data set, as {doc}`channels` shows.

@@ -10,13 +10,13 @@
 # # How reliable the weights are
 #
 # **Lists of weights from different CNNs agree almost perfectly, as the paper says. But its lists
-# share most of their CNNs, and two hyperparameters tower over the rest: without these two, lists
-# that share no CNN agree only moderately.**
+# share most of their CNNs, and much of the agreement comes from `lr` and `epoch`: without these
+# two, random search's lists that share no CNN agree only moderately.**
 #
-# The paper repeats N-RReliefF on ten subsets of its CNNs and reports how well the ten lists agree,
-# as an intraclass correlation (ICC; its Section 5.2 and Fig. 4). An ICC compares the spread between
-# hyperparameters with the spread between lists; 1 is perfect agreement. {numref}`fig-4` repeats
-# that, and adds lists that have no CNN in common.
+# The paper runs N-RReliefF on ten subsets of its CNNs and reports how well the ten lists of weights
+# agree, as an intraclass correlation (ICC; its Section 5.2 and Fig. 4). An ICC compares the spread
+# between hyperparameters with the spread between lists; 1 is perfect agreement. {numref}`fig-4`
+# repeats this, and adds lists that have no CNN in common.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -109,8 +109,8 @@ drawn = pd.concat({which: shares(table) for which, table in lists.items()}, name
 show_figure(
     figure,
     "fig-4",
-    "Weights of each hyperparameter, one mark per list (as the paper's Fig. 4, whose values are "
-    "not printed), and the paper's weights on all its CNNs (hollow), both as shares.",
+    "Share of each hyperparameter, one mark per list (the paper's Fig. 4 shows such marks without "
+    "printing their values). Hollow: the paper's shares on all its CNNs.",
     f"Dots of {len(paper)} hyperparameters' shares; their standard deviation is "
     f"{spread['subsets']:.3f} on average over the subsets, {spread['parts']:.3f} over the parts "
     f"and {spread['draws']:.3f} over those of random search",
@@ -175,46 +175,45 @@ glue(
 )
 
 # %% [markdown] tags=["agreement-fig-4"]
-# **Agreement with the paper.** The ICC is {glue:text}`icc_subsets:.4f` over
-# {glue:text}`n_subsets` balanced subsets; the paper's is {glue:text}`printed`. Two subsets share
-# {glue:text}`overlap:.0%` of their CNNs. Over {glue:text}`n_parts` parts that share no CNN the ICC
-# is {glue:text}`icc_parts:.4f`, and over {glue:text}`n_draws` such parts of random search's CNNs
+# **Agreement with the paper.** Over {glue:text}`n_subsets` balanced subsets the ICC is
+# {glue:text}`icc_subsets:.4f`; the paper's is {glue:text}`printed`. Two subsets share
+# {glue:text}`overlap:.0%` of their CNNs. Over {glue:text}`n_parts` parts that share none it is
+# {glue:text}`icc_parts:.4f`, and over {glue:text}`n_draws` such parts of random search's CNNs
 # {glue:text}`icc_draws:.4f` (95 % interval {glue:text}`low:.4f` to {glue:text}`high:.4f`).
 
 # %% [markdown]
 # ## Why the number is so high
 #
-# **A few hyperparameters tower over the rest.** The standard deviation of the mean shares is
+# **The weights differ widely.** The mean shares have a standard deviation of
 # {glue:text}`between:.3f` between hyperparameters, and {glue:text}`within:.3f` between subsets.
-# `lr` and `epoch` make most of the first. Without them the subsets still agree with an ICC of
-# {glue:text}`rest_subsets:.4f`, but the parts of random search with one of
-# {glue:text}`rest_draws:.2f`.
+# `lr` and `epoch` have the largest. Without them the subsets still have an ICC of
+# {glue:text}`rest_subsets:.4f`, but the parts of random search only {glue:text}`rest_draws:.2f`.
 #
-# **The subsets overlap.** Lists made from mostly the same CNNs agree for that reason alone. Parts
-# that share none agree less. They are also smaller, with {glue:text}`size:,d` CNNs each, so that
-# not all of the difference is overlap.
+# **The subsets overlap.** Lists from mostly the same CNNs agree for that reason alone; parts that
+# share none agree less. The parts are also smaller, with {glue:text}`size:,d` CNNs each, so overlap
+# does not explain all of the difference.
 #
-# **The order is less certain than the values.** `lr` comes first in every list. Kendall's $\tau$
-# between the rankings of two lists is {glue:text}`tau_subsets:.2f` over the subsets,
-# {glue:text}`tau_parts:.2f` over the parts and {glue:text}`tau_draws:.2f` over the parts of random
+# **The order is less certain than the values.** `lr` comes first in every list. But Kendall's
+# $\tau$ between the rankings of two lists is {glue:text}`tau_subsets:.2f` over the subsets,
+# {glue:text}`tau_parts:.2f` over the parts, and {glue:text}`tau_draws:.2f` over the parts of random
 # search.
 #
 # ## What the number does not say
 #
-# It says how little the weights depend on which of *these* CNNs are drawn. Other data sets, another
-# search or other options of the method may give other weights. Nor does it say that the weights are
-# right: a method that is always wrong in the same way has an ICC of 1. {doc}`audit` works out how
-# large the errors of single weights are by the printed ICC. {doc}`methods` compares the method with
-# the truth.
+# The ICC says how little the weights depend on which of *these* CNNs are drawn. Other data sets,
+# another search or other options of the method may give other weights. Nor does it say that the
+# weights are right: a method that always errs in the same way has an ICC of 1. {doc}`audit` derives
+# the errors of single weights from the printed ICC; {doc}`methods` compares the method with the
+# truth.
 #
 # ## Ten balanced subsets
 #
-# Few of the paper's CNNs have a middling accuracy ({numref}`fig-3` has ours). So the paper takes at
-# most 600 of any interval of performance into a subset, at random. It does not say what the
-# intervals are; here they are equally wide. With fewer CNNs than the paper's a cap of 600 may never
-# bind: all subsets would be the same, and their ICC 1. So the cap is scaled to the number of CNNs.
-# It binds in {glue:text}`binding` of {glue:text}`n_intervals` intervals, and a subset has
-# {glue:text}`n_subset:,d` CNNs ({numref}`table-intervals`).
+# Few of the paper's CNNs have a middling accuracy ({numref}`fig-3` shows ours). So the paper's
+# subsets take at random at most 600 CNNs from each interval of performance. It does not say what
+# the intervals are; here they are equally wide. The cap is scaled to the number of CNNs: if it
+# never applied, all subsets would be the same and their ICC 1. It applies in {glue:text}`binding`
+# of {glue:text}`n_intervals` intervals, and a subset has {glue:text}`n_subset:,d` CNNs
+# ({numref}`table-intervals`).
 
 # %%
 in_all = np.bincount(intervals(accuracy, n_intervals), minlength=n_intervals)
@@ -229,7 +228,7 @@ show_table(
         }
     ),
     "table-intervals",
-    f"CNNs per interval of accuracy, and how many of them each subset has: at most {cap}.",
+    f"CNNs per interval of accuracy, and how many of them each subset takes: at most {cap}.",
     formats={"CNNs": ",", "In a subset": ",", "Accuracy from": ".3g", "to": ".3g"},
 )
 claim("the subsets are not all the same", len(subsets[0]) < n)
@@ -238,18 +237,18 @@ glue(binding=(in_all > cap).sum(), n_intervals=n_intervals, n_subset=len(subsets
 # %% [markdown]
 # ## Parts that share nothing
 #
-# For contrast the CNNs are dealt out at random into parts, each CNN into one. But BOHB tries what
-# is like its best CNNs so far, so its CNNs are alike in all parts. Only those of random search are
-# draws that know nothing of each other. So these are dealt out by themselves too, into parts of the
-# same size, and only their ICC has an interval.
+# For contrast, the CNNs are also dealt at random into parts, each CNN into one. But BOHB tries CNNs
+# like its best so far, so its CNNs are alike in all parts. Only random search draws independently,
+# so its CNNs are also dealt into parts of the same size, and only their ICC has an interval.
 #
 # ## Which ICC
 #
-# There are six, and the paper does not say which it has. The hyperparameters are what is rated, the
-# lists are the raters. Compared here is ICC(A,1), absolute agreement of single lists: ICC(2,1) of
-# {cite:t}`shrout1979intraclass`. Every list of shares sums to 1, so no list can be higher than
-# another as a whole, and the first three forms hardly differ. The last three are of the mean list
-# and larger by construction: {glue:text}`mean_draws:.3f` over the parts of random search.
+# There are six forms, and the paper does not say which one it uses. The hyperparameters are rated;
+# the lists are the raters. We compare ICC(A,1), absolute agreement of single lists, which is
+# ICC(2,1) of {cite:t}`shrout1979intraclass`. Every list of shares sums to 1, so no list can be
+# higher overall than another, and the first three forms hardly differ. The last three describe the
+# mean list and are larger by construction: {glue:text}`mean_draws:.3f` over the parts of random
+# search.
 
 # %%
 estimates = pd.DataFrame({name: table["icc"] for name, table in forms.items()})

@@ -9,13 +9,12 @@
 # %% [markdown]
 # # Experimental set-up
 #
-# **{glue:text}`n_cnns:,d` small CNNs were trained once, each with other hyperparameters from the
-# paper's space, on ten data sets. Everything else in this book is computed from the table of their
-# accuracies.**
+# **{glue:text}`n_cnns:,d` small CNNs were trained once each, with different hyperparameters from
+# the paper's space, on ten data sets. Everything else in this book is computed from the table of
+# their accuracies.**
 #
-# {numref}`fig-1` has the way from data sets to importance. Training is slow, so its results are
-# kept with the code; what is below them is computed while the book is built. {doc}`data` says what
-# was trained on.
+# {numref}`fig-1` shows the steps. Training is slow, so its results come with the code; all later
+# steps run while the book is built. {doc}`data` describes the images.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -97,8 +96,8 @@ arrow(35, record, 63, method)
 show_figure(
     figure,
     "fig-1",
-    "From data sets to importance (the paper's Fig. 1, drawn anew). Blue: training; orange: "
-    "results; green: checks of them.",
+    "From data sets to importance (the paper's Fig. 1, redrawn). Blue: training; orange: results; "
+    "green: checks.",
     "Data sets, then random search and BOHB, then trained CNNs, then the table of trials, then "
     "N-RReliefF with three results and the ICC, and functional ANOVA beside it",
 )
@@ -107,10 +106,10 @@ show_figure(
 # ## What is varied
 #
 # Every CNN is one point of the space in {numref}`table-1`. All hyperparameters vary together, so
-# defaults are not used. `in_channel_num` is not drawn: it is what the data set's images have. `lr`
-# is drawn evenly on its logarithm, the usual choice for so wide a range; the paper does not say. A
-# layer's number of filters exists only where the layer does, so {doc}`filters` looks at CNNs of one
-# depth at a time.
+# the defaults are not used. `in_channel_num` is not drawn: the data set sets it. `lr` is drawn on a
+# log scale, as is usual for so wide a range; the paper does not say how it draws it. A layer's
+# number of filters exists only if the layer does, so {doc}`filters` compares CNNs of the same
+# depth.
 
 
 # %%
@@ -168,15 +167,15 @@ glue(n_cnns=len(rows), n_spaces=len(SPACE), full=full, stopped=len(stopped) / ma
 
 # %% [markdown] tags=["agreement-table-1"]
 # **Agreement with the paper.** All {glue:text}`n_spaces` spaces are as printed. One printed
-# default, that of `in_channel_num`, is outside the space printed beside it.
+# default, that of `in_channel_num`, lies outside its own space.
 
 # %% [markdown]
 # ## The network
 #
-# One to three blocks of convolution, ReLU and max-pooling come first ({numref}`fig-network`).
-# Dropout, a fully connected layer with ReLU, dropout again and a fully connected layer with one
-# output per class follow; softmax makes probabilities of these (the paper's Section 4.3). Kernel,
-# stride and padding are the same in all blocks, the dropout rate in both places.
+# One to three blocks of convolution, ReLU and max-pooling come first ({numref}`fig-network`). Then
+# follow dropout, a fully connected layer with ReLU, dropout again, and a fully connected layer with
+# one output per class; softmax turns these into probabilities (the paper's Section 4.3). All blocks
+# share kernel, stride and padding; both dropouts share the rate.
 
 # %%
 facts = FACTS[dataset]
@@ -244,8 +243,8 @@ show_figure(
     f"dropout {dropout_rate:g} in {num_conv_layers} block{'s' * (num_conv_layers > 1)}: "
     f"{parameters:,} parameters, "
     f"{cnn.flops(config, facts.channels, facts.size, facts.classes) / 1e6:.2f} million "
-    "floating-point operations for one image. Under each stack of maps: their side in pixels, and "
-    "how many they are.",
+    "floating-point operations for one image. Below each stack of maps: their side in pixels, and "
+    "their number.",
     f"Feature maps: {sizes}; then vectors of {inputs}, {num_fc_units} and {facts.classes}",
 )
 
@@ -268,16 +267,17 @@ show_figure(
 # | seed of a CNN | from its data set and number, so that each can be trained again |
 
 # %% [markdown]
-# **BOHB** is not its authors' program here: it is Optuna's multivariate TPE under Hyperband. It
-# sets out to train every CNN for {glue:text}`full` epochs and stops those that are behind:
-# {glue:text}`stopped:.0%` of BOHB's CNNs have only 1, 3 or 9. So `epoch` is drawn in random search
-# and partly a result in BOHB: good CNNs have more epochs because they are good.
+# **BOHB** mixes short trainings of many CNNs with long ones of the best. Here it is Optuna's
+# multivariate TPE under Hyperband, not its authors' program. It aims at {glue:text}`full` epochs
+# for every CNN and stops those that fall behind: {glue:text}`stopped:.0%` of BOHB's CNNs have only
+# 1, 3 or 9. So in random search `epoch` is a choice, but in BOHB it is partly a result: good CNNs
+# have more epochs because they are good.
 #
-# **Small maps.** The two rules for them keep the space a full product: every combination is a
-# network on every data set. They matter for images of 64 pixels a side and smaller, and there for
-# at most {glue:text}`most_shrunk:.0%` of the configurations ({numref}`table-shrink`). They do
-# little to such a network, whose last maps have one pixel either way. {doc}`audit` counts what
-# could not be built without them.
+# **Small maps.** Two rules above make every combination a valid network on every data set: small
+# maps are padded, and maps of one pixel are not pooled. They matter for images of up to 64 pixels a
+# side, in at most {glue:text}`most_shrunk:.0%` of configurations ({numref}`table-shrink`), and
+# change little there: the last maps have one pixel either way. {doc}`audit` counts the networks
+# that could not be built without them.
 
 # %%
 rng = np.random.default_rng(random_state)
