@@ -10,14 +10,14 @@
 # # What the study's design decides
 #
 # **With the learning rate drawn uniformly, `optimizer` ranks first and `lr` no longer does. The
-# paper's first five come back by every method, though not its order. The CNNs are the same: a
-# uniform draw hardly ever tries a small learning rate.**
+# paper's first five return by every method, though not in its order. Otherwise the CNNs are the
+# same: a uniform draw hardly ever tries a small learning rate.**
 #
-# The first page's ranking comes from CNNs that differ from the paper's by two choices of ours: `lr`
-# is drawn on its logarithm, and most data sets are cut to 5,000 images. The paper's Table 1 prints
-# only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-conditions` ranks
-# CNNs of both draws, on each data set by itself. Recorded so far is the draw, on the same images;
-# CNNs on all images are being trained.
+# The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
+# is drawn on a log scale, and most data sets are cut to 5,000 images. The paper's Table 1 prints
+# only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-conditions` compares
+# the two draws on the same images, ranking each data set separately. CNNs on all images are still
+# being trained.
 
 # %% tags=["parameters"]
 log_reduced = "data/trials.parquet"  # `lr` on its logarithm, some images
@@ -125,10 +125,10 @@ drawn_ranks = pd.concat(means, names=["condition", "method", "hyperparameter"]).
 show_figure(
     figure,
     "fig-conditions",
-    "Mean rank over the data sets, each ranked by itself, with a 95 % interval over the data sets. "
-    "*log*: `lr` drawn on its logarithm; *uniform*: as it is. *some*: at most 5,000 images; "
-    "*all*: the whole collection. Upright strokes: the paper's order (its Table 3), without "
-    "`in_channel_num`, which has one value on a data set.",
+    "Mean rank over the data sets, each ranked separately, with a 95 % interval over them. *log*, "
+    "*uniform*: how `lr` is drawn. *some*: at most 5,000 images; *all*: the whole collection. "
+    "Upright strokes: the paper's order (its Table 3), without `in_channel_num`, which is constant "
+    "on a data set.",
     "Mean ranks by condition; "
     + "; ".join(
         f"first by {METHODS[method]}, {name}: {table.index[0]}"
@@ -186,16 +186,15 @@ glue(
 # %% [markdown]
 # ## What the draw of the learning rate does
 #
-# By functional ANOVA `lr` explains {glue:text}`anova_log:.0%` of the variance on an average data
-# set where it is drawn on its logarithm, and {glue:text}`anova_uniform:.0%` where it is drawn
-# uniformly. Its mean rank by N-RReliefF goes from {glue:text}`lr_log:.1f` to
-# {glue:text}`lr_uniform:.1f`. The mean rank of `num_conv_layers` goes from
-# {glue:text}`layers_log:.1f` to {glue:text}`layers_uniform:.1f` (change
-# {glue:text}`layers_change:.1f`, 95 % interval {glue:text}`layers_low:.1f` to
-# {glue:text}`layers_high:.1f`), by functional ANOVA from {glue:text}`layers_log_anova:.1f` to
-# {glue:text}`layers_uniform_anova:.1f`: it gains, but how much is not certain.
+# By functional ANOVA, `lr` explains {glue:text}`anova_log:.0%` of the variance on an average data
+# set if drawn on a log scale, but only {glue:text}`anova_uniform:.0%` if drawn uniformly. Its mean
+# rank by N-RReliefF falls from {glue:text}`lr_log:.1f` to {glue:text}`lr_uniform:.1f`. That of
+# `num_conv_layers` rises from {glue:text}`layers_log:.1f` to {glue:text}`layers_uniform:.1f`
+# (change {glue:text}`layers_change:.1f`, 95 % interval {glue:text}`layers_low:.1f` to
+# {glue:text}`layers_high:.1f`), and by functional ANOVA from {glue:text}`layers_log_anova:.1f` to
+# {glue:text}`layers_uniform_anova:.1f`. How much it gains is not certain.
 #
-# {numref}`table-findings` asks which of the paper's findings return.
+# {numref}`table-findings` shows which of the paper's findings return.
 
 
 # %%
@@ -247,7 +246,8 @@ show_table(
     pd.DataFrame(findings).T.rename_axis("The paper's finding").reset_index(),
     "table-findings",
     "The paper's findings under each condition: the methods by which they hold, or the number "
-    "itself. From the mean ranks over the data sets; the ICC pools them, as the paper does.",
+    "itself. From mean ranks over the data sets; the ICC is of pooled data sets, as in the paper. "
+    "These are fewer CNNs than on other pages ({numref}`table-conditions`), so numbers differ.",
 )
 claim(
     "the paper's first five come back by every method where `lr` is uniform",
@@ -263,16 +263,16 @@ claim(
 )
 
 # %% [markdown]
-# The first five come back, their order does not, and the paper's last two are nowhere last.
+# With a uniform draw the first five return, but not their order; the paper's last two come last
+# nowhere.
 
 # %% [markdown]
 # ## Why: a uniform draw tries one decade
 #
-# Nine of ten uniform draws from $[10^{-6}, 10^{-1}]$ lie above $10^{-2}$; on the logarithm one of
-# five does. {numref}`fig-response` has the accuracy against `lr`. Over five decades, most of what
-# there is to explain is the climb from rates too small to learn with to one that works. Above
-# $10^{-2}$ that climb is over. What is left is whether training survives a large rate, and that
-# depends on the optimizer and on the depth.
+# Nine of ten uniform draws from $[10^{-6}, 10^{-1}]$ lie above $10^{-2}$; on a log scale one in
+# five does. {numref}`fig-response` shows what that changes. Over all five decades, accuracy mostly
+# depends on whether the rate is large enough to learn. Above $10^{-2}$ it is; there, accuracy
+# depends on whether training survives so large a rate, which is a matter of optimizer and depth.
 
 # %%
 edges = np.logspace(-6, -1, 11)
@@ -292,9 +292,8 @@ axes[-1].set_xlabel("learning rate")
 show_figure(
     figure,
     "fig-response",
-    "Mean validation accuracy by `lr`, optimizer and number of convolutional layers, of random "
-    "search's CNNs of both draws on the same images; every data set counts the same. Grey: where "
-    "nine of ten uniform draws lie.",
+    "Mean validation accuracy by `lr`, optimizer and number of convolutional layers, over the CNNs "
+    "of both draws; every data set counts the same. Grey: where nine of ten uniform draws lie.",
     "Accuracy climbs with lr and falls again above 0.01 with Adam, the more so the deeper the CNN",
     data=response,
 )
@@ -322,19 +321,19 @@ glue(
 )
 
 # %% [markdown]
-# With Adam and one layer the mean accuracy is {glue:text}`adam_top:.2f` at the best rates and
-# {glue:text}`adam_last:.2f` at the largest. With SGD the largest rates are the best, and one layer
-# has {glue:text}`sgd_one:.2f` there where three have {glue:text}`sgd_three:.2f`. So a uniform draw
-# asks mostly which optimizer and how deep; a draw on the logarithm asks first whether the rate is
-# large enough to learn at all. Both are right about the CNNs that they tried. Neither is a property
-# of CNNs alone.
+# With Adam and one layer, mean accuracy is {glue:text}`adam_top:.2f` at the best rates and
+# {glue:text}`adam_last:.2f` at the largest. With SGD the largest rates are the best: one layer
+# reaches {glue:text}`sgd_one:.2f` there, three {glue:text}`sgd_three:.2f`. So a uniform draw mostly
+# compares optimizers and depths, and a log draw mostly compares rates that learn with rates that do
+# not. Both rankings are right about the CNNs that they saw; neither describes CNNs in general.
 #
-# **For tuning:** search `lr` on its logarithm, with the optimizer; it is what costs most if it is
-# wrong. Once a working decade is known, the optimizer and the depth are next.
+# **For tuning:** search `lr` on a log scale, together with the optimizer; a wrong `lr` costs most.
+# Once you know the right decade, turn to optimizer and depth.
 #
 # ## Two heaps of accuracies
 #
-# The paper sees accuracies pile up at both ends, with little between (its Section 5.1 and Fig. 3).
+# The paper sees accuracies pile up at both ends, with few between (its Section 5.1 and Fig. 3). A
+# uniform draw moves CNNs from the lower heap to the upper one.
 
 # %%
 groups = {"all data sets": list(FACTS), **{FACTS[name].label: [name] for name in ("mnist", "usps")}}
@@ -360,7 +359,7 @@ show_table(
         }
     ),
     "table-heaps",
-    "Shares of CNNs by validation accuracy, random search.",
+    "Shares of CNNs by validation accuracy.",
     formats=dict.fromkeys(
         (f"Below {conditions.LOW}", "Between", f"Above {conditions.HIGH}"), ".0%"
     ),
@@ -369,7 +368,8 @@ show_table(
 # %% [markdown]
 # ## Each data set by itself
 #
-# {numref}`table-conditions-datasets` has the rank of `num_conv_layers` and `lr` on every data set.
+# {numref}`table-conditions-datasets` has the ranks of `num_conv_layers` and `lr` on every data set.
+# With so few CNNs per data set, single ranks are uncertain; {doc}`perdataset` uses more.
 
 # %%
 by_dataset = pd.DataFrame(
@@ -390,10 +390,9 @@ show_table(
 # %% [markdown]
 # ## All data sets in one table
 #
-# The paper pools the CNNs of all data sets and ranks once. {numref}`table-pooled` does the same.
-# In a pooled table `in_channel_num` has two values, one for the grey and one for the coloured data
-# sets. It tells the easy data sets from the hard ones, and gets the weight of that. On one data set
-# it has one value and cannot matter.
+# The paper pools all data sets and ranks once; {numref}`table-pooled` does the same. In the pool
+# `in_channel_num` has two values, which tell grey data sets from coloured ones, and so easy ones
+# from hard ones. Its weight measures that. On a single data set it is constant and cannot matter.
 
 # %%
 all_columns = list(HYPERPARAMETERS)
@@ -423,10 +422,10 @@ show_table(
 # %% [markdown]
 # ## What was trained
 #
-# All CNNs here are random search's, so that nothing but `lr` and the images differs between
-# conditions: trial *n* of a data set has the same configuration, but for `lr`, and the same seed in
-# both draws. {numref}`table-conditions` counts them; {numref}`table-images` says how much of each
-# collection they saw.
+# All CNNs here come from random search, so only `lr` and the images differ between conditions. In
+# both draws trial *n* of a data set has the same seed and, except for `lr`, the same configuration.
+# {numref}`table-conditions` counts them; {numref}`table-images` says how much of each collection
+# they saw.
 
 # %%
 trained = pd.DataFrame(

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # What the ranking owes to choices
 #
-# **The choices in computing N-RReliefF move its ranking more than chance does, and the distance
-# moves it most. In no computation that the paper's text allows does `num_conv_layers` come first
+# **The choices made in computing N-RReliefF move its ranking more than chance does, and the
+# distance moves it most. No computation that the paper's text allows puts `num_conv_layers` first
 # on our CNNs.**
 #
 # The paper leaves some steps of its method open. This page computes the ranking with every
@@ -97,8 +97,8 @@ show_figure(
     figure,
     "fig-multiverse",
     f"{len(choices):,} ways to compute one ranking. Above: how often a hyperparameter has each "
-    "rank; boxes are the paper's. If no choice mattered, every row would have one filled cell. "
-    "Below: how many places a rank moves, on average, when one choice is changed and all others "
+    "rank; boxes mark the paper's. If no choice mattered, every row would have one filled cell. "
+    "Below: how many places a rank moves, on average, when one choice changes and all others "
     "stay.",
     "Two tables of coloured cells. Above, the ranks of every hyperparameter are spread over most "
     "places; below, the columns of distance, search and data sets stand out.",
@@ -121,8 +121,8 @@ one = NRReliefF().bootstrap(design(random), random["accuracy"], n_resamples, ran
 by_chance = multiverse.ranks(pd.DataFrame(one, columns=list(HYPERPARAMETERS)))
 between, chance = places_apart(ranks), places_apart(by_chance)
 claim("every hyperparameter has several ranks", (ranks.max() > ranks.min()).all())
-claim("`num_conv_layers` has the steadiest rank", ranks.std().idxmin() == "num_conv_layers")
-claim("`in_channel_num` has the loosest rank", ranks.std().idxmax() == "in_channel_num")
+claim("`num_conv_layers` has the most stable rank", ranks.std().idxmin() == "num_conv_layers")
+claim("`in_channel_num` has the least stable rank", ranks.std().idxmax() == "in_channel_num")
 claim("choices move the ranking more than chance does", between > 1.25 * chance)
 of_universes = json.loads(note.read_text(encoding="utf-8"))["fingerprint"]
 claim("the universes are of these CNNs", of_universes == multiverse.fingerprint(rows))
@@ -143,21 +143,22 @@ glue(
 # %% [markdown]
 # ## How far the ranks move
 #
-# No hyperparameter has the same rank everywhere. In 90 % of the universes `num_conv_layers`, the
-# steadiest, ranks from {glue:text}`steady_low:.0f` to {glue:text}`steady_high:.0f`, and
-# `in_channel_num`, the loosest, from {glue:text}`loose_low:.0f` to {glue:text}`loose_high:.0f`.
+# No hyperparameter keeps the same rank. In 90 % of the universes `num_conv_layers`, the most
+# stable, ranks from {glue:text}`steady_low:.0f` to {glue:text}`steady_high:.0f`, and
+# `in_channel_num`, the least stable, from {glue:text}`loose_low:.0f` to
+# {glue:text}`loose_high:.0f`.
 #
 # Between two random universes a rank moves by {glue:text}`between:.1f` places on average; between
 # unrelated rankings it would be {glue:text}`unrelated:.1f`. Chance does less: resampling the
-# {glue:text}`n_random:,d` CNNs of random search moves a rank by {glue:text}`chance:.1f` places,
-# with the options of {doc}`importance`. In universes with fewer CNNs chance has a larger part.
+# {glue:text}`n_random:,d` CNNs of random search, with the options of {doc}`importance`, moves a
+# rank by {glue:text}`chance:.1f` places. With fewer CNNs, chance does more.
 #
 # ## Which choices matter
 #
-# The paper's text allows the options in bold. It states the number of neighbours, the CNNs and the
-# distance, but not whether values are scaled first, nor $\sigma$, nor how weights become shares.
-# *Alone* is the share of a rank's variance that a choice explains by itself. It is exact, since
-# every combination occurs once.
+# The options in bold are those that the paper's text allows. It states the number of neighbours,
+# the CNNs and the distance, but not whether values are scaled first, nor $\sigma$, nor how weights
+# become shares. *Alone* is the share of a rank's variance that a choice explains by itself, which
+# is exact because every combination occurs once.
 
 # %%
 shares = multiverse.variance_shares(choices, ranks)
@@ -210,23 +211,23 @@ glue(
 )
 
 # %% [markdown]
-# The search explains most of the rank of `lr` ({glue:text}`of_lr:.0%`) and of `epoch`
-# ({glue:text}`of_epoch:.0%`). For all others it is the distance, from {glue:text}`least:.0%` of the
-# rank of `num_conv_layers` to {glue:text}`most:.0%` of that of `in_channel_num`. Combinations of
-# choices explain {glue:text}`together:.0%` on average: what one choice does depends on the others.
-# The first rank and the scale of accuracy hardly matter.
+# The search explains most of the variance of the ranks of `lr` ({glue:text}`of_lr:.0%`) and `epoch`
+# ({glue:text}`of_epoch:.0%`). For all others the distance does, from {glue:text}`least:.0%` for
+# `num_conv_layers` to {glue:text}`most:.0%` for `in_channel_num`. Combinations of choices explain
+# {glue:text}`together:.0%` on average: the effect of one choice depends on the others. The first
+# rank and the scale of accuracy hardly matter.
 #
-# Most ways of turning W into shares keep the order. Ranking by |W| does not: in
-# {glue:text}`negative:.0%` of the universes some W is below 0.
+# Most ways of turning W into shares keep the order. Ranking by |W| does not, because some W are
+# below 0 in {glue:text}`negative:.0%` of the universes.
 #
 # ## Which findings survive
 #
-# Nothing that the paper says of its Table 3 survives every choice. Within the text,
-# {glue:text}`n_made` of {glue:text}`n_findings` findings are *made by one choice*, the distance:
-# with one option they hold in at most a twentieth of the universes, with another in more than half.
-# {glue:text}`n_never` never hold. One of these is that `num_conv_layers` is first, which holds in
-# {glue:text}`leads:.1%` of all universes. The findings are nested, so their number is no count of
-# independent ones.
+# No finding from the paper's Table 3 survives every choice. Among the universes that the text
+# allows, {glue:text}`n_made` of {glue:text}`n_findings` findings are *made by one choice*, the
+# distance: they hold in at most a twentieth of the universes with one option, and in more than half
+# with another. {glue:text}`n_never` never hold. One of these, that `num_conv_layers` is first,
+# holds in {glue:text}`leads:.1%` of all universes. Findings overlap, so do not count them as
+# independent.
 
 # %%
 KINDS = {
@@ -262,8 +263,8 @@ table = pd.DataFrame(
 show_table(
     table,
     "table-multiverse-findings",
-    f"In which share of the universes the paper's findings hold: of the {allowed.sum():,} that the "
-    f"text allows and of all {len(choices):,}. For the allowed ones: the verdict, and the choice "
+    f"Share of the universes in which the paper's findings hold: of the {allowed.sum():,} that the "
+    f"text allows, and of all {len(choices):,}. For those allowed: the verdict, and the choice "
     "whose options differ most in how often a finding holds.",
     formats={"Allowed by the text": ".1%", "All": ".1%"},
 )
@@ -301,24 +302,27 @@ glue(
 
 # %% [markdown]
 # Kendall's $\tau$ with the paper's whole ranking is {glue:text}`tau_median:.2f` in the median
-# universe, {glue:text}`tau_low:.2f` in the worst and {glue:text}`tau_high:.2f` in the best. Within
-# the text it is {glue:text}`tau_allowed_low:.2f` to {glue:text}`tau_allowed_high:.2f`, and to the
-# letter, for any $\sigma$, {glue:text}`tau_letter_low:.2f` to {glue:text}`tau_letter_high:.2f`.
+# universe, {glue:text}`tau_low:.2f` in the worst and {glue:text}`tau_high:.2f` in the best. In
+# universes that the text allows it is {glue:text}`tau_allowed_low:.2f` to
+# {glue:text}`tau_allowed_high:.2f`; in those that take it literally,
+# {glue:text}`tau_letter_low:.2f` to {glue:text}`tau_letter_high:.2f`, depending on $\sigma$.
 #
-# The nearest hundredth all take random search alone; {glue:text}`near_each:.0%` of them rank by
-# data set, {glue:text}`near_sigma:.0%` have $\sigma = 5$. That is no evidence that the paper did
-# so: among so many universes some come near by chance. The median $\tau$ of all
-# {glue:text}`n_of_random:,d` universes of random search is {glue:text}`tau_random:.2f`.
+# The hundredth of universes nearest to the paper all use random search alone;
+# {glue:text}`near_each:.0%` of them rank each data set separately, and {glue:text}`near_sigma:.0%`
+# have $\sigma = 5$. This does not show that the paper did so: among so many universes some come
+# close by chance. Over all {glue:text}`n_of_random:,d` universes of random search, the median
+# $\tau$ is {glue:text}`tau_random:.2f`.
 #
 # ## Are the last two unimportant?
 #
-# `num_fc_units` and `batch_size` are last in the paper. They also have the largest numbers, which
-# decide who is a neighbour on raw values ({doc}`importance`). Three tests tell the two explanations
-# apart.
+# `num_fc_units` and `batch_size` are last in the paper. They also have the largest raw values,
+# which decide who is a neighbour ({doc}`weights`). Three tests tell whether they are unimportant or
+# only invisible.
 #
 # **Planted importance.** We replace {glue:text}`planted_part:.0%` of the accuracy by the
-# hyperparameter itself, scaled to [0, 1]. The normalised distance then ranks it first, as it must.
-# The raw distance leaves it near the end: it cannot see these two, whether they matter or not.
+# hyperparameter itself, scaled to [0, 1]. The normalised distance then ranks it first, as it
+# should. The raw distance leaves it near the end: it cannot see these two, whether they matter or
+# not.
 
 # %%
 varying = [name for name in HYPERPARAMETERS if (rows[name] != rows[name].iloc[0]).any()]
@@ -367,9 +371,9 @@ claim("the raw distance leaves it in the lower half", (of_planted["raw"] > len(n
 
 # %% [markdown]
 # **Another unit.** Any hyperparameter loses its weight once its numbers are large enough.
-# {numref}`table-multiverse-units` makes them {glue:text}`stretch:g` times larger, one
-# hyperparameter at a time. All {glue:text}`n_stretched` fall to the last two places by size, even
-# `lr`, which had the largest weight.
+# {numref}`table-multiverse-units` makes one hyperparameter at a time {glue:text}`stretch:g` times
+# larger. By size, all {glue:text}`n_stretched` weights fall to the last two places, even that of
+# `lr`, which was the largest.
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show W in another unit, and the code"}
 numbers = [name for name in numbers if pd.api.types.is_numeric_dtype(X["normalised"][name])]
@@ -415,13 +419,13 @@ for short, name in zip(("units", "batch"), last, strict=True):
 # {glue:text}`batch_share:.2%`, ranks {glue:text}`units_rank` and {glue:text}`batch_rank` of
 # {glue:text}`n_varying`.
 #
-# So the paper may be right that both matter little. But its computation, taken to the letter, could
-# not have shown otherwise. With the raw distance their median ranks over the universes are
-# {glue:text}`units_raw:.0f` and {glue:text}`batch_raw:.0f`, with the others
+# So the paper may be right that both matter little, but its computation, taken literally, could not
+# have shown otherwise. In universes with the raw distance their median ranks are
+# {glue:text}`units_raw:.0f` and {glue:text}`batch_raw:.0f`; in the others they are
 # {glue:text}`units_other:.0f` and {glue:text}`batch_other:.0f`.
 #
 # ## What this cannot say
 #
-# All options count the same, sensible or not. The universes share their CNNs, so even what all of
-# them say may fail on others. And they are of N-RReliefF only: {doc}`methods` compares methods,
+# All options count the same, sensible or not. All universes share our CNNs, so even what holds in
+# all of them may fail on other CNNs. All use N-RReliefF; {doc}`methods` compares methods, and
 # {doc}`perdataset` data sets.

@@ -9,13 +9,13 @@
 # %% [markdown]
 # # Does it pay?
 #
-# **Tuning only the first three of a ranking does not pay with the paper's defaults: a search over
-# everything is soon ahead. It loses least by the paper's own ranking. A better default is worth
-# more than any ranking.**
+# **With the paper's defaults, tuning only the first three of a ranking does not pay: a search over
+# everything is soon ahead. The paper's own ranking loses least. A better default is worth more than
+# any ranking.**
 #
 # {numref}`fig-pays-rankings` follows random searches that tune the first {glue:text}`compared`
-# hyperparameters of a ranking and leave the rest at a default. *Regret* is what the best accuracy
-# so far lacks to the best that is known.
+# hyperparameters of a ranking and leave the rest at a default. *Regret* is how far the best
+# accuracy so far falls short of the best known.
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded searches: tuning.parquet and tuning.json
@@ -62,9 +62,9 @@ figure, drawn = regret.draw(results, [*lines, EVERYTHING], SETTINGS, TITLES)
 show_figure(
     figure,
     "fig-pays-rankings",
-    f"Regret of random search that tunes the first {compared} of each ranking, means over "
-    f"{len(datasets)} data sets; the band is the 95 % interval of tuning everything. N-RReliefF "
-    "with J = n/20 has the first three of functional ANOVA.",
+    f"Regret of random search that tunes the first {compared} of each ranking, mean over "
+    f"{len(datasets)} data sets; band: 95 % interval of tuning everything. N-RReliefF with J = "
+    "n/20 has the same first three as functional ANOVA, and so the same line.",
     "Two panels of falling lines: with Table 1's default that of everything falls far below the "
     "others, with the learned default all are close together",
     data=drawn,
@@ -73,30 +73,29 @@ show_figure(
 # %% [markdown]
 # ## How it is tried
 #
-# A ranking is made so that a search can be smaller. That is the paper's reason for it, and the
-# paper does not try it.
+# Rankings promise smaller searches. The paper gives this as its reason, but does not try it.
 #
-# Trainings are dear, so the searches run on stand-ins {cite:p}`eggensperger2015efficient`: for each
-# data set a forest of extremely randomised trees {cite:p}`geurts2006extremely`, fitted to our CNNs,
-# predicts the accuracy of any configuration. One data set is left out at a time. The
-# hyperparameters are ranked on the other nine, the first $k$ are tuned on the forest of the one
+# Training is expensive, so the searches run on surrogates {cite:p}`eggensperger2015efficient`: for
+# each data set a forest of extremely randomised trees {cite:p}`geurts2006extremely`, fitted to our
+# CNNs, predicts the accuracy of any configuration. One data set is left out at a time. The
+# hyperparameters are ranked on the other nine, the first $k$ are tuned on the surrogate of the one
 # left out, and the rest stay at a default. The default is the first trial of every search.
 #
-# *Table 1's default* is the paper's. The *learned default* is, of ten thousand random
-# configurations, the one that the other nine forests like best; it costs no more than the ranking.
-# Every configuration has 10 epochs, or training lengths would be compared instead of choices. So
-# nine hyperparameters are ranked: the paper's without `epoch` and `in_channel_num`. *Everything* is
-# these and the three numbers of filters.
+# *Table 1's default* is the paper's. The *learned default* is the one of ten thousand random
+# configurations that the other nine surrogates predict to be best; like a ranking, it needs only
+# the other data sets. Every configuration has 10 epochs, because otherwise training lengths would
+# be compared instead of choices. So nine of the paper's hyperparameters are ranked, all but `epoch`
+# and `in_channel_num`. *Everything* is these nine and the three numbers of filters.
 #
-# {doc}`searches` has the rankings and defaults, how good the forests are, what comes out where
-# `epoch` is tuned like the others, TPE instead of random search, and each data set.
+# {doc}`searches` has the details: rankings and defaults, the quality of the surrogates, each data
+# set, searches that tune `epoch`, and TPE instead of random search.
 #
 # ## Tuning the first k
 #
-# {numref}`fig-pays-first` and {numref}`table-pays-answer` are of N-RReliefF's ranking. A loss is a
-# regret minus that of tuning everything with as many trials: above 0, everything was the better
-# choice. *Ahead from* is the number of trials from which on everything stays ahead; *clearly*, with
-# its whole 95 % interval.
+# {numref}`fig-pays-first` and {numref}`table-pays-answer` use N-RReliefF's ranking. A *loss* is a
+# regret minus the regret of tuning everything with as many trials: above 0, tuning everything was
+# better. *Ahead from* is the number of trials from which tuning everything stays ahead; *clearly*,
+# with its whole 95 % interval.
 
 # %%
 firsts = [
@@ -110,8 +109,8 @@ figure, drawn = regret.draw(results, [*firsts, (RANKED, ranked), EVERYTHING], SE
 show_figure(
     figure,
     "fig-pays-first",
-    "Regret of random search that tunes the first $k$ of N-RReliefF's ranking on the other nine, "
-    "against tuning everything; means over the data sets.",
+    "Regret of random search that tunes the first $k$ of N-RReliefF's ranking, and of tuning "
+    "everything; means over the data sets.",
     "Two panels of falling lines: the fewer are tuned, the higher they end",
     data=drawn,
 )
@@ -119,8 +118,8 @@ table = regret.answers(results, SETTINGS, numbers, at)
 show_table(
     table,
     "table-pays-answer",
-    "Loss of random search that tunes the first of N-RReliefF's ranking, against tuning "
-    f"everything, in percentage points of accuracy, with the 95 % interval at {at} trials.",
+    "Loss of random search that tunes the first of N-RReliefF's ranking instead of everything, "
+    f"in percentage points of accuracy, with the 95 % interval at {at} trials.",
     dict.fromkeys([f"{n} trials" for n in numbers], "+.1f"),
 )
 
@@ -166,29 +165,29 @@ loss, low, high = curves["table1", compared].at(at)
 glue(loss_table1=100 * loss, low_table1=100 * low, high_table1=100 * high)
 
 # %% [markdown]
-# **With Table 1's default** everything is clearly ahead of the first {glue:text}`compared` from
-# {glue:text}`clearly` trials on. After {glue:text}`at` trials these lose
+# **With Table 1's default**, tuning everything is clearly ahead of the first {glue:text}`compared`
+# from {glue:text}`clearly` trials on. After {glue:text}`at` trials these lose
 # {glue:text}`loss_table1:.1f` points of accuracy (95 % interval {glue:text}`low_table1:.1f` to
 # {glue:text}`high_table1:.1f`). No smaller search is ever ahead by a point.
 #
-# **With the learned default** everything is clearly ahead from {glue:text}`clearly_learned` trials
-# on only, and the first {glue:text}`most` are better by {glue:text}`gain_most:.1f` points at best.
+# **With the learned default**, it is clearly ahead only from {glue:text}`clearly_learned` trials
+# on, and the first {glue:text}`most` are better by up to {glue:text}`gain_most:.1f` points.
 #
-# **The default decides more.** Before any tuning, Table 1's lacks {glue:text}`start:.1f` points to
-# the best known, the learned one {glue:text}`start_learned:.1f`. Tuning the first
-# {glue:text}`compared` from Table 1's for {glue:text}`at` trials ends at {glue:text}`end:.1f`.
+# **The default matters more.** Before any tuning, Table 1's default is {glue:text}`start:.1f`
+# points short of the best known, and the learned one {glue:text}`start_learned:.1f`.
+# {glue:text}`at` trials of tuning the first {glue:text}`compared` from Table 1's still end
+# {glue:text}`end:.1f` short.
 #
-# Random search loses little by tuning too much. A hyperparameter that does not matter does no harm
-# when it varies: each trial is still a new value of those that do {cite:p}`bergstra2012random`. A
-# smaller search can gain only what good fixed values are worth, and it loses what their best values
-# would be.
+# Random search loses little by tuning too much. An unimportant hyperparameter does no harm when it
+# varies: each trial still tries new values of the important ones {cite:p}`bergstra2012random`. A
+# smaller search gains only if its fixed values are good.
 #
 # ## Which ranking?
 #
-# With Table 1's default the paper's ranking loses least, {glue:text}`loss_paper:.1f` points, and it
-# is not clear that it loses anything. Functional ANOVA's and that of $J$ = n/20 lose
-# {glue:text}`loss_fanova:.1f`, N-RReliefF's {glue:text}`loss_thirty:.1f`, no less than a random
-# order ({numref}`table-pays-rankings`).
+# With Table 1's default the paper's ranking loses least, {glue:text}`loss_paper:.1f` points, if it
+# loses anything at all. Functional ANOVA's and that of $J$ = n/20 lose
+# {glue:text}`loss_fanova:.1f`, and N-RReliefF's loses {glue:text}`loss_thirty:.1f`, no less than a
+# random order ({numref}`table-pays-rankings`).
 
 # %%
 rows = {"Ranking": list(tuning.RANKINGS.values())}
@@ -209,9 +208,9 @@ for default, label in tuning.DEFAULTS.items():
 show_table(
     pd.DataFrame(rows),
     "table-pays-rankings",
-    f"Loss of tuning the first {compared} against tuning everything, after {at} trials of random "
-    "search, by the ranking and by the default of the rest; percentage points. *Clearly*: from how "
-    "many trials on, as in {numref}`table-pays-answer`.",
+    f"Loss of tuning the first {compared} instead of everything after {at} trials of random "
+    "search, by ranking and by default; percentage points. *Clearly*: from how many trials on, as "
+    "in {numref}`table-pays-answer`.",
     signed,
 )
 
@@ -251,21 +250,21 @@ glue(
 glue(random_order=100 * lost["table1", "random"][0], n_sets=len(datasets))
 
 # %% [markdown]
-# A random order loses {glue:text}`random_order:.1f`. With the learned default all are within about
-# a point of everything, and N-RReliefF's ranking misleads: its reverse is better by
-# {glue:text}`turned:.1f` points ({glue:text}`low_turned:.1f` to {glue:text}`high_turned:.1f`). This
-# default already has good values of what is important. Importance is what a hyperparameter does
-# over its whole range, most of which is bad; what is left to gain from a good value on is another
-# question. That is its tunability {cite:p}`probst2019tunability`, which {doc}`importance` computes.
+# A random order loses {glue:text}`random_order:.1f`. With the learned default, all rankings come
+# within about a point of tuning everything, and N-RReliefF's misleads: its reverse is better by
+# {glue:text}`turned:.1f` points ({glue:text}`low_turned:.1f` to {glue:text}`high_turned:.1f`),
+# because this default already has good values of what is important. Importance is what a
+# hyperparameter does over its whole range, most of which is bad. What tuning it gains over a good
+# value is its tunability {cite:p}`probst2019tunability`, which {doc}`importance` computes.
 #
 # ## What this cannot say
 #
-# - **Forests, not CNNs.** The stand-ins are fitted to one study, and the rankings are from its
-#   other data sets. How good they are: {doc}`searches`.
-# - **Trials are not time.** With equal time, small networks would look better.
-# - **No noise.** A real search picks by noisy accuracies; with noise, more trials bring less
+# - **Surrogates, not CNNs.** They are fitted to one study, and the rankings come from its other
+#   data sets. {doc}`searches` says how good they are.
+# - **Trials are not time.** Given equal time, small networks would do better.
+# - **No noise.** A real search selects by noisy accuracies, so more trials gain less
 #   ({doc}`noise`).
 # - **Other defaults** would give other numbers.
-# - **{glue:text}`n_sets` data sets** of small images are few, and alike. The intervals take them
-#   for a random sample of such data sets.
+# - **{glue:text}`n_sets` data sets** of small images are few and similar. The intervals treat them
+#   as a random sample of such data sets.
 # - **One way to use a ranking.** Tuning the first few first and the rest later was not tried.

@@ -153,8 +153,8 @@ show_table(
     "table-perdataset-agreement",
     f"Agreement of the rankings of {len(columns)} hyperparameters on {len(present)} data sets: "
     "Kendall's W with a bootstrap interval over the data sets, the mean Spearman correlation "
-    "between two of them, Friedman's test, and how many pairs of hyperparameters differ by at least "
-    "the critical difference.",
+    "between two of them, Friedman's test, and how many pairs of hyperparameters differ by the "
+    "critical difference or more.",
     formats=dict.fromkeys(("Kendall's W", "95 % from", "to", "Mean correlation"), ".2f")
     | {"Friedman's p": ".2g"},
 )

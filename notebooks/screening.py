@@ -10,13 +10,13 @@
 # # Importance from 24 trainings
 #
 # **24 trainings on each data set find what matters most: `lr`, `optimizer` and `num_conv_layers`,
-# the same three that functional ANOVA finds in the whole study. They do not settle the order of
-# the rest.**
+# the same three that functional ANOVA finds in the whole study. They do not settle the order of the
+# rest.**
 #
-# QIM {cite:p}`jia2016qim` ranks hyperparameters before there is a study. A Plackett–Burman design
-# {cite:p}`plackett1946design` says which few configurations to train, and the differences between
-# their accuracies are the importance. {numref}`fig-pb-effects` has the result for the paper's
-# eleven hyperparameters.
+# QIM {cite:p}`jia2016qim` ranks hyperparameters without a large study. A Plackett–Burman design
+# {cite:p}`plackett1946design` picks a few configurations to train; the differences between their
+# accuracies measure importance. {numref}`fig-pb-effects` has the result for the paper's eleven
+# hyperparameters.
 
 # %% tags=["parameters"]
 screening = "data/screening.parquet"  # the trainings of the design, one row each
@@ -98,7 +98,7 @@ ax.grid(axis="x")
 show_figure(
     figure,
     "fig-pb-effects",
-    f"Effects of {len(folded)} runs with {len(replicates)} seeds each, the smallest sum of ranks "
+    f"Effects of {len(folded)} runs with {len(replicates)} seeds each, the most important "
     f"first. Dots: {len(names)} data sets. Stars: their means, with 95 % intervals for other data "
     "sets.",
     "Dots on a line for each hyperparameter; those of lr lie far to the right, those of optimizer "
@@ -134,11 +134,11 @@ glue(
 )
 
 # %% [markdown]
-# `lr` is first on {glue:text}`lr_first` of {glue:text}`n_sets` data sets, and raises the accuracy
-# by {glue:text}`lr:.3f` from its low level to its high one. Adam does better than SGD by
-# {glue:text}`optimizer:.3f`, one layer better than three by {glue:text}`layers:.3f`. Two data sets
-# agree on the ranking by a Kendall's $\tau$ of {glue:text}`between:.2f` on average.
-# {numref}`table-pb-effects` has all effects.
+# `lr` is first on {glue:text}`lr_first` of {glue:text}`n_sets` data sets; from its low level to its
+# high one, accuracy rises by {glue:text}`lr:.3f`. Adam beats SGD by {glue:text}`optimizer:.3f`, and
+# one layer beats three by {glue:text}`layers:.3f`. The rankings of two data sets agree by a
+# Kendall's $\tau$ of {glue:text}`between:.2f` on average. {numref}`table-pb-effects` has all
+# effects.
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table of effects and its code"}
 show_table(
@@ -164,16 +164,16 @@ show_table(
 # %% [markdown]
 # ## The design
 #
-# Each hyperparameter is at its high level (+) in half of the runs, and each pair of hyperparameters
-# has each of its four combinations equally often ({numref}`table-pb-design`). Its *effect* is the
-# mean accuracy at + less that at −; what the others do cancels. The *fold-over* repeats the runs
-# with all signs exchanged. Levels are quartiles of what random search draws
-# ({numref}`table-pb-levels`): at the ends of the ranges most networks learn nothing.
+# Each hyperparameter is at its high level (+) in half of the runs, and each pair has each of its
+# four combinations equally often ({numref}`table-pb-design`). The *effect* of a hyperparameter is
+# the mean accuracy at + minus that at −; the effects of the others cancel. The *fold-over* repeats
+# the runs with all signs reversed. The levels are quartiles of what random search draws
+# ({numref}`table-pb-levels`), because at the ends of the ranges most networks learn nothing.
 #
-# Only QIM's abstract can be read. It names the design, trainings "as few as possible", ranks,
-# several data sets, and Caffe. The rest is decided here: levels, fold-over, the hyperparameters of
-# Table 3, three seeds, 16 filters in every layer, the size of the effect as importance, and ranks
-# summed over data sets. So this tests QIM's idea and reproduces none of its numbers.
+# We could read only QIM's abstract. It names the design, trainings "as few as possible", ranks,
+# several data sets, and Caffe. We chose the rest: levels, fold-over, the hyperparameters of Table
+# 3, three seeds, 16 filters in every layer, the size of the effect as importance, and ranks summed
+# over data sets. So this tests QIM's idea and reproduces none of its numbers.
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the design, the levels and their code"}
 signs = folded.iloc[:half].map(lambda sign: "+" if sign > 0 else "−").T
@@ -196,16 +196,16 @@ levels.insert(0, "Hyperparameter", [f"`{name}`" for name in at.index])
 show_table(
     levels[["Hyperparameter", "Random search draws", "−", "+"]],
     "table-pb-levels",
-    "The two levels: quartiles of what random search draws from Table 1. For whole numbers and "
+    "The two levels: quartiles of what random search draws from Table 1; for whole numbers and "
     "choices, the outermost values that at least a quarter of the draws reach.",
 )
 
 # %% [markdown]
 # ## What the fold-over buys
 #
-# In {glue:text}`half` runs each effect contains {glue:text}`mixed` of the {glue:text}`n_pairs`
-# interactions of two, with a weight of {glue:text}`weight:.2f` each. In all {glue:text}`n_runs` it
-# contains none; interactions of three remain. {numref}`fig-pb-fold` shows the difference.
+# In {glue:text}`half` runs, {glue:text}`mixed` of the {glue:text}`n_pairs` two-way interactions
+# distort each effect, with a weight of {glue:text}`weight:.2f` each. In all {glue:text}`n_runs`
+# none does; only interactions of three remain. {numref}`fig-pb-fold` shows the difference.
 
 # %%
 first_half = table["run"] < half
@@ -230,7 +230,7 @@ figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols
 show_figure(
     figure,
     "fig-pb-fold",
-    "Effects from either half of the design and from both.",
+    "Effects from each half of the design and from both.",
     "Three marks on a line for each hyperparameter. The halves differ most in num_fc_units, whose "
     "two effects lie on different sides of 0",
     data=of_parts.reset_index(names="hyperparameter"),
@@ -263,19 +263,19 @@ glue(
 
 # %% [markdown]
 # Interactions move an effect by {glue:text}`gap:.3f` (root mean square), seeds by
-# {glue:text}`by_seeds:.3f`; the ratio is {glue:text}`ratio_low:.1f` to {glue:text}`ratio_high:.1f`
-# on the data sets. So repeating {glue:text}`half` trainings would not help.
+# {glue:text}`by_seeds:.3f`; on single data sets the ratio is {glue:text}`ratio_low:.1f` to
+# {glue:text}`ratio_high:.1f`. So more seeds could not replace the second half.
 #
-# `num_fc_units` has an effect of {glue:text}`units_first:+.3f` in the first half,
-# {glue:text}`units_second:+.3f` in the second and {glue:text}`units_both:+.3f` in both. The signs
-# of `in_channel_num` and `kernel` change too. The halves' rankings agree by a $\tau$ of
+# The halves differ most in `num_fc_units`: {glue:text}`units_first:+.3f` in the first,
+# {glue:text}`units_second:+.3f` in the second, {glue:text}`units_both:+.3f` in both.
+# `in_channel_num` and `kernel` change sign too. The rankings of the halves agree by a $\tau$ of
 # {glue:text}`halves:.2f` (95 % interval {glue:text}`halves_low:.2f` to
 # {glue:text}`halves_high:.2f`).
 #
 # ## Which effects stand out
 #
-# An effect can be held against what other seeds would give, or against what the design leaves over:
-# interactions that belong to no single hyperparameter. The second is the harder test
+# An effect can be tested against the noise of seeds, or against interactions: the contrasts of the
+# design that belong to no single hyperparameter. The second test is harder
 # ({numref}`table-pb-errors`).
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the errors by data set and their code"}
@@ -324,17 +324,17 @@ glue(
 )
 
 # %% [markdown]
-# Of eleven effects {glue:text}`beyond_seeds:.1f` stand out from the seeds on average, and
-# {glue:text}`beyond:.1f` from the interactions; by chance it would be {glue:text}`by_chance:.2f`.
-# `lr` and `num_conv_layers` stand out from the interactions on every data set. `epoch`,
-# `num_fc_units`, `padding`, `dropout_rate`, `stride` and `kernel` never do: their order is chance.
-# Two seeds agree on the ranking by a $\tau$ of {glue:text}`same:.2f`.
+# Of eleven effects, {glue:text}`beyond_seeds:.1f` on average exceed the noise of seeds, and
+# {glue:text}`beyond:.1f` the interactions; chance alone would give {glue:text}`by_chance:.2f`. `lr`
+# and `num_conv_layers` exceed the interactions on every data set. `epoch`, `num_fc_units`,
+# `padding`, `dropout_rate`, `stride` and `kernel` never do, so the screen does not establish their
+# order. The rankings of two seeds agree by a $\tau$ of {glue:text}`same:.2f`.
 #
 # ## Against the study
 #
-# The study has many more configurations, at all values. The forests of functional ANOVA also give a
-# *step*, their own difference between the two levels: what a screen would find without noise and
-# interactions of three.
+# The study has many more configurations, at all values. Its forests also predict a *step*, the
+# difference between the two levels: what a screen would find without noise and without interactions
+# of three.
 
 # %%
 of_study = {name: rows for name, rows in study.groupby("dataset") if name in names}
@@ -462,16 +462,16 @@ glue(
 )
 
 # %% [markdown]
-# The mean ranks of the screen agree with those of functional ANOVA, on
-# {glue:text}`n_cnns:,.0f` CNNs per data set, by a $\tau$ of {glue:text}`tau_means:.2f` (95 %
-# interval {glue:text}`tau_low:.2f` to {glue:text}`tau_high:.2f`), and with those of N-RReliefF by
-# {glue:text}`tau_relief:.2f`. On one data set the screen and functional ANOVA agree by
-# {glue:text}`tau_single:.2f`. That is hardly less than two methods on the study
-# ({glue:text}`tau_methods:.2f`), but less than two halves of the study
-# ({glue:text}`tau_halves:.2f`).
+# The screen's mean ranks agree with those of functional ANOVA on {glue:text}`n_cnns:,.0f` CNNs per
+# data set by a $\tau$ of {glue:text}`tau_means:.2f` (95 % interval {glue:text}`tau_low:.2f` to
+# {glue:text}`tau_high:.2f`), and with those of N-RReliefF by {glue:text}`tau_relief:.2f`. On a
+# single data set, screen and functional ANOVA agree by {glue:text}`tau_single:.2f`: little less
+# than two methods on the study ({glue:text}`tau_methods:.2f`), but less than two halves of the
+# study ({glue:text}`tau_halves:.2f`).
 #
-# More is lost by the few configurations than by the two levels: the forest's steps rank as its
-# shares do by {glue:text}`tau_levels:.2f`, and as the screen does by {glue:text}`tau_corners:.2f`.
+# Having few configurations costs more than having two levels: the ranking by the forest's steps
+# agrees by {glue:text}`tau_levels:.2f` with that by its shares, and by {glue:text}`tau_corners:.2f`
+# with the screen's.
 
 # %%
 figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
@@ -492,7 +492,7 @@ marks = [(n, data, steps.loc[n, data], of_screen.loc[n, data]) for n in TEN for 
 show_figure(
     figure,
     "fig-pb-forest",
-    "The effects of the screen against the forest's steps. A mark is a hyperparameter on a data "
+    "Effects of the screen against the forest's steps. Each mark is a hyperparameter on a data "
     "set; dotted: equal.",
     "Scatter plot with the marks near the diagonal: lr at the top right, optimizer and "
     "num_conv_layers at the bottom left, all others near the middle",
@@ -500,17 +500,17 @@ show_figure(
 )
 
 # %% [markdown]
-# Screen and forest have the same sign in {glue:text}`agree` of {glue:text}`n_effects` cases, and in
-# all {glue:text}`n_large` with an effect of more than two standard errors by the interactions. Of
-# the means only that of `num_fc_units` changes its sign ({glue:text}`units_screen:+.3f` by the
-# screen, {glue:text}`units_forest:+.3f` by the forest). The correlation is
-# {glue:text}`correlation:.2f`. The screen's effects are {glue:text}`slope:.1f` times as large: a
-# forest draws its predictions towards the mean, and the screen compares corners.
+# Screen and forest agree in sign in {glue:text}`agree` of {glue:text}`n_effects` cases, and in all
+# {glue:text}`n_large` whose effect exceeds two standard errors by the interactions. Of the means
+# only that of `num_fc_units` differs in sign ({glue:text}`units_screen:+.3f` by the screen,
+# {glue:text}`units_forest:+.3f` by the forest). The correlation is {glue:text}`correlation:.2f`.
+# The screen's effects are {glue:text}`slope:.1f` times as large: a forest shrinks its predictions
+# towards the mean, and the screen compares corners of the space.
 #
 # ## What two levels do not see
 #
-# An effect is the slope of a line through two points. {numref}`fig-pb-curves` has them on the
-# study's curves.
+# An effect is the slope of a line through two points. {numref}`fig-pb-curves` shows these lines on
+# the study's curves.
 
 # %%
 of_values = {
@@ -545,7 +545,7 @@ show_figure(
     figure,
     "fig-pb-curves",
     "Marginal curves of the study's forests, and the screen's two points: means over the data "
-    "sets. The points are put at the height of the curve; their slope is what the screen measured.",
+    "sets. The slope between the points is the screen's; their height is set by the curve.",
     "A panel for each hyperparameter with more than two values; lr has its best value between the "
     "two levels, all others at an end of the curve or beyond the levels",
     data=pd.concat(drawn, ignore_index=True),
@@ -557,8 +557,8 @@ claim("`epoch` has the least of its effect between the levels", inside.idxmin() 
 glue(least=inside.min(), most=inside.max())
 
 # %% [markdown]
-# Between the two levels lies {glue:text}`least:.0%` (`epoch`) to {glue:text}`most:.0%` of what a
-# hyperparameter does over its range. The best value of `lr` lies between them too, where the screen
+# The range between the two levels covers {glue:text}`least:.0%` (`epoch`) to {glue:text}`most:.0%`
+# of a hyperparameter's effect. The best value of `lr` lies between its levels, where the screen
 # does not look.
 #
 # ## What it costs
@@ -603,17 +603,19 @@ glue(times_one=hours[3] / hours[1], times_all=hours[3] / hours[2])
 glue(tau_12=taus[0], tau_24=taus[1], tau_72=taus[2])
 
 # %% [markdown]
-# The study took {glue:text}`times_one:.0f` times as long as {glue:text}`n_runs` runs of one seed,
+# The study took {glue:text}`times_one:.0f` times as long as {glue:text}`n_runs` runs with one seed,
 # and {glue:text}`times_all:.0f` times as long as the whole screen. Neither the fold-over nor more
 # seeds bring the ranking nearer to the study's ({glue:text}`tau_12:.2f`, {glue:text}`tau_24:.2f`,
 # {glue:text}`tau_72:.2f`). {doc}`methods` asks how many random trainings other methods need.
 #
 # ## What 24 trainings can tell
 #
-# - **Large main effects** between two levels, with their direction, before any study.
-# - **What a study cannot vary**: each data set is trained with one channel and with three
+# - They tell **large main effects** between two levels, with their direction, before any study.
+# - They can vary **what a study cannot**: every data set is trained with one channel and with three
 #   ({doc}`channels`).
-# - Not **curvature**, **interactions** ({doc}`joint`) or the order of **small effects**.
-# - Nothing beyond the **levels**: others would have other effects.
+# - They do not tell **curvature**, **interactions** ({doc}`joint`) or the order of **small
+#   effects**.
+# - They say nothing beyond the **levels**; others would have other effects.
 #
-# In a mean effect data sets whose accuracies differ more weigh more, in a sum of ranks all alike.
+# Mean effects give more weight to data sets whose accuracies differ more; sums of ranks weigh all
+# alike.
