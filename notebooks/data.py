@@ -138,7 +138,7 @@ glue(
 # end. {numref}`table-bimodal` has two more tests of bimodality. The intervals treat CNNs as
 # independent draws, which BOHB's are not.
 
-# %%
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show tests of bimodality and their code"}
 described = [
     {
         "Source": kind,
@@ -380,7 +380,7 @@ show_figure(
     data=pd.concat(counted, names=["dataset"]).reset_index("dataset"),
 )
 
-# %%
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the accuracies by data set and their code"}
 guessing = 1 / rows["dataset"].map(ours["classes"])
 rows["progress"] = (rows["accuracy"] - guessing) / (rows["dataset"].map(best) - guessing)
 described = []

@@ -9,13 +9,13 @@
 # %% [markdown]
 # # Noise: seed, size, precision
 #
-# **The seed is a small part of what makes one CNN better than another. A quarter of the images
-# changes the order of configurations more than another seed does; half or twice as many images, and
-# bfloat16, do not clearly.**
+# **The seed explains little of why one CNN is better than another. Training on a quarter of the
+# images changes the order of configurations more than another seed does; half or twice as many
+# images, or bfloat16, do not clearly.**
 #
-# The recorded study trains every configuration once, with one seed, on a part of its data set, and
-# in single precision. Three experiments beside it trained some configurations again: with other
-# seeds, on fewer and more images, and in half precision. {numref}`fig-seeds` has the first.
+# The study trains every configuration once: one seed, part of the data set, single precision. Three
+# experiments trained some configurations again, with other seeds, on fewer and more images, and in
+# half precision. {numref}`fig-seeds` shows the first.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -106,8 +106,8 @@ for name, ax in axes.items():
 show_figure(
     figure,
     "fig-seeds",
-    f"Validation accuracy of {len(seeds):,} CNNs of {seeds.groupby(KEY).ngroups} configurations: a "
-    "column is a configuration, a dot a seed. Grey: guessing. The scales differ.",
+    f"Validation accuracy of {len(seeds):,} CNNs of {seeds.groupby(KEY).ngroups} configurations: "
+    "each column is a configuration, each dot a seed. Grey: guessing. The scales differ.",
     "One panel per data set; the dots of a column lie close together, the columns far apart",
     data=seeds[[*KEY, "seed", "accuracy"]],
 )
@@ -145,34 +145,34 @@ glue(
 # %% [markdown]
 # ## The seed
 #
-# The seed decides the initial weights, the order of the images and what dropout leaves out.
+# The seed determines the initial weights, the order of the images and what dropout leaves out.
 #
-# **Within a data set, {glue:text}`share:.1%` of the variance of accuracy is the seed** (95 %
-# interval {glue:text}`low:.1%` to {glue:text}`high:.1%`). Over all data sets together
-# {glue:text}`between_sets:.0%` of the variance is between the data sets,
+# **Within a data set, {glue:text}`share:.1%` of the variance of accuracy comes from the seed** (95
+# % interval {glue:text}`low:.1%` to {glue:text}`high:.1%`). Over all data sets together,
+# {glue:text}`between_sets:.0%` of the variance lies between data sets,
 # {glue:text}`between_configs:.0%` between the configurations of one, and
 # {glue:text}`between_seeds:.1%` between seeds.
 #
-# **Importance.** No hyperparameter can explain the seed's part. Within a data set the shares of all
-# of them together, interactions included, end at {glue:text}`rest:.1%` of the variance. A forest
-# explains {glue:text}`forest:.1%` of it. So the seed makes {glue:text}`of_unexplained:.0%` of what
-# the forest leaves unexplained; more CNNs or a better model could explain the rest.
+# **Importance.** No hyperparameter can explain the seed's part. So within a data set all of them
+# together, with their interactions, explain at most {glue:text}`rest:.1%` of the variance. A forest
+# explains {glue:text}`forest:.1%`; of what it leaves unexplained, the seed accounts for
+# {glue:text}`of_unexplained:.0%`. More CNNs or a better model could explain the rest.
 #
-# **Two CNNs.** Trainings that differ in nothing but the seed are {glue:text}`apart:.3f` apart in
-# the median, and more than {glue:text}`apart_95:.3f` in one pair of twenty. A smaller difference
-# between two rows of the study says little about their configurations.
+# **Two CNNs.** Two trainings that differ only in the seed have accuracies {glue:text}`apart:.3f`
+# apart in the median, and more than {glue:text}`apart_95:.3f` in one pair of twenty. So a smaller
+# difference between two rows of the study says little about their configurations.
 #
-# **The good ones.** Most of the variance is between configurations that train and others that
-# hardly do. Among the {glue:text}`n_good` configurations above the median of their data set the
-# seed's share is {glue:text}`share_good:.1%` ({glue:text}`low_good:.1%` to
+# **Good CNNs.** Most of the variance separates configurations that train from those that hardly do.
+# But among the {glue:text}`n_good` configurations above their data set's median, the seed's share
+# is still only {glue:text}`share_good:.1%` ({glue:text}`low_good:.1%` to
 # {glue:text}`high_good:.1%`).
 #
-# The configurations trained again go in equal steps from the worst to the best of each data set's
-# random search, by the accuracy of their trial. The trial itself is left out: it was chosen by its
-# accuracy, and is no random draw. {numref}`table-seeds` has each data set.
+# The configurations run in equal steps from the worst to the best of each data set's random search,
+# by the accuracy of their trial. The trial itself is left out, because it was chosen by its
+# accuracy and is no random draw. {numref}`table-seeds` has each data set.
 
 
-# %%
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the seeds by data set and their code"}
 def explained(name):
     """Share of the variance (R²) that a forest explains of the study's CNNs, each out of bag."""
     own = study[study["dataset"] == name]
@@ -217,10 +217,10 @@ glue(forest=forest, of_unexplained=share.share / (1 - forest))
 # %% [markdown]
 # ## The size of the training set
 #
-# The same configurations were trained, with their trial's own seed, on a quarter, on half and on
-# twice the training images of the study, as far as there are so many ({numref}`table-sizes`). The
-# validation images stay the same. Accuracies hardly change in the median
-# ({numref}`table-sizes-winner`), but lines cross in {numref}`fig-sizes`.
+# The same configurations were trained, with their trial's seed, on a quarter, half and twice the
+# study's training images where there are so many ({numref}`table-sizes`). The validation images
+# stay the same. Median accuracies hardly change ({numref}`table-sizes-winner`), but lines cross in
+# {numref}`fig-sizes`.
 
 # %%
 fractions = [one for one in records.FRACTIONS if one in set(sizes["fraction"])]
@@ -243,13 +243,13 @@ show_figure(
     figure,
     "fig-sizes",
     "Validation accuracy against the number of training images, one line per configuration, "
-    "the stronger the better it is on as many images as the study has. Where lines cross, the "
-    "order changes. Grey: guessing. The scales differ.",
+    "bolder for better ones on the study's number of images. Where lines cross, the order "
+    "changes. Grey: guessing. The scales differ.",
     "One panel per data set of nearly level lines, some of which cross",
     data=sizes[[*KEY, "fraction", "images", "accuracy"]],
 )
 
-# %%
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the numbers of images and their code"}
 table = images.rename(columns=NAMES).assign(**{"Data set": [FACTS[x].label for x in images.index]})
 show_table(
     table[["Data set", *(NAMES[one] for one in fractions)]],
@@ -269,13 +269,13 @@ claim(
 glue(n_again=len(again))
 
 # %% [markdown]
-# On all images of the study, {glue:text}`n_again` of these trainings repeat one of the study's on
-# the same kind of processor. All of them end with the recorded accuracy, to the last bit.
+# On the study's own number of images, {glue:text}`n_again` of these trainings repeat a trial on the
+# same kind of processor. All of them end with the recorded accuracy, to the last bit.
 #
 # ### Do the rankings of configurations move?
 #
-# On a quarter of the images they do, beyond what another seed does. For half and twice as many this
-# is not clear: their intervals in {numref}`fig-sizes-tau` include 0.
+# On a quarter of the images they do, more than with another seed. For half and twice as many images
+# this is not clear: the intervals in {numref}`fig-sizes-tau` include 0.
 
 # %%
 beyond_nothing = noise.Difference(np.nan, np.nan, np.nan)
@@ -302,10 +302,10 @@ listed = [
 show_figure(
     figure,
     "fig-sizes-tau",
-    "What the number of training images does to the order of configurations beyond the seed: "
-    "Kendall's $\\tau$ with the orders of other seeds on the study's number of images, on this "
-    "number less on the study's own, of each data set (grey), their mean and Student's 95 % "
-    "interval. Below 0 the size moves the order.",
+    "How the number of training images changes the order of configurations, beyond the seed. "
+    "Compared are Kendall's $\\tau$ with the orders of other seeds on the study's number of "
+    "images: for this number minus for the study's own. Grey: data sets; with mean and Student's "
+    "95 % interval. Below 0, the number of images moves the order.",
     "Difference of Kendall's tau for each number of images: its interval lies below 0 for a "
     "quarter, and includes 0 for half and twice as many",
     data=pd.concat(listed),
@@ -357,9 +357,9 @@ winners = [
 show_table(
     pd.DataFrame(winners),
     "table-sizes-winner",
-    "On how many data sets the same configuration wins, with the same seed; what the winner of "
-    "this size loses in accuracy on the study's number against the best there, mean over data "
-    "sets; and the median change of accuracy against the study's number.",
+    "On how many data sets the same configuration wins, with the same seed; how much accuracy "
+    "the winner of this size loses to the best on the study's number (mean over data sets); and "
+    "the median change of accuracy from the study's number.",
     formats={"Loss": ".3f", "Change": "+.3f"},
 )
 seed_tau = mean_agreement(list(noise.between_seeds(seeds).values()))
@@ -392,32 +392,30 @@ glue(
 # %% [markdown]
 # The best configuration is the same on nearly every data set, whatever the number of images.
 #
-# Two trainings on as many images but with another seed do not put the configurations in the very
-# same order either: their $\tau$ is {glue:text}`tau_seeds:.2f` in the mean (95 % interval
-# {glue:text}`low_seeds:.2f` to {glue:text}`high_seeds:.2f`). Among configurations that hardly train
-# the order is chance. And trainings on two sizes share the seed, with it the initial weights, and
-# are alike for that alone. So $\tau$ between two sizes must not be held against $\tau$ between two
-# seeds. Instead, the order on fewer or more images and that on the study's number are both held
-# against the same third orders: those on the study's number with the other seeds. What the seed
-# does is in both; the difference is the size's.
+# **Why not compare two sizes directly?** Trainings on two sizes share the seed, and so the initial
+# weights, which alone makes their orders alike. Another seed changes the order too: $\tau$ between
+# seeds is {glue:text}`tau_seeds:.2f` on average (95 % interval {glue:text}`low_seeds:.2f` to
+# {glue:text}`high_seeds:.2f`), because configurations that hardly train are in random order. So
+# both orders, on this number of images and on the study's, are compared with the same third ones:
+# those of other seeds on the study's number. Both comparisons contain the seed's effect; their
+# difference is that of the size.
 #
-# The trials were chosen by their accuracy, in even steps, and the other seeds were not. The trials'
-# order agrees with theirs by {glue:text}`tau_trials:.2f`, theirs with each other by
-# {glue:text}`tau_seeds:.2f`.
+# The trials were chosen by their accuracy, and the other seeds were not. This does not matter much:
+# the trials' order agrees with those of other seeds by {glue:text}`tau_trials:.2f`, and these with
+# each other by {glue:text}`tau_seeds:.2f`.
 #
 # ### Does importance move?
 #
-# So few CNNs cannot say. Two samples of {glue:text}`n_sample` CNNs of the study that share none
-# agree with $\tau$ {glue:text}`tau_samples:.2f` ({glue:text}`low_samples:.2f` to
-# {glue:text}`high_samples:.2f`): unrelated rankings may agree as well. Rankings from the *same*
-# configurations agree with $\tau$ {glue:text}`tau_same:.2f` at least
+# So few CNNs cannot tell. Two samples of {glue:text}`n_sample` CNNs of the study that share none
+# agree by a $\tau$ of {glue:text}`tau_samples:.2f` ({glue:text}`low_samples:.2f` to
+# {glue:text}`high_samples:.2f`), which unrelated rankings may reach as well. Rankings from the
+# *same* configurations agree by at least {glue:text}`tau_same:.2f`
 # ({numref}`table-sizes-importance`).
 #
-# The configurations of all data sets together are ranked by N-RReliefF as in {doc}`importance`, but
-# with fewer neighbours, as there are fewer CNNs, once for each size and each seed. In place of the
-# accuracy stands its rank within its data set and size: with so few CNNs the differences between
-# data sets would drown everything else. `in_channel_num`, which belongs to the data set, is left
-# out.
+# N-RReliefF ranks the configurations of all data sets together, once for each size and each seed,
+# with fewer neighbours than in {doc}`importance` because there are fewer CNNs. Each accuracy is
+# replaced by its rank within its data set and size; otherwise, the differences between data sets
+# would drown everything else. `in_channel_num` is left out, because it is constant on a data set.
 
 # %%
 columns = [name for name in HYPERPARAMETERS if name != "in_channel_num"]
@@ -496,14 +494,14 @@ glue(
 #
 # The study computes in float32. bfloat16 keeps a third of the digits and is faster on hardware made
 # for it. Would it have changed a ranking? The same configurations were trained again in bfloat16,
-# with their trial's own seed and images, so that only the arithmetic differs.
+# with their trial's seed and images, so only the arithmetic differs.
 #
-# It changes the accuracy by {glue:text}`shift:+.4f` in the mean. Whether it moves the order beyond
-# the seed is asked as for the sizes above, and not clear: the order in bfloat16 agrees with the
-# orders of other seeds by a $\tau$ of {glue:text}`tau_bf16:.2f`, that in float32 by
-# {glue:text}`tau_float:.2f`. The difference is {glue:text}`beyond_bf16:+.3f` (95 % interval
+# On average it changes the accuracy by {glue:text}`shift:+.4f`. The test used for sizes above does
+# not show that it moves the order beyond the seed. The order in bfloat16 agrees with those of other
+# seeds by a $\tau$ of {glue:text}`tau_bf16:.2f`, the order in float32 by
+# {glue:text}`tau_float:.2f`; the difference is {glue:text}`beyond_bf16:+.3f` (95 % interval
 # {glue:text}`low_bf16:+.3f` to {glue:text}`high_bf16:+.3f`). The rankings of hyperparameters from
-# these CNNs agree with $\tau$ {glue:text}`tau_ranks:.2f` ({glue:text}`low_ranks:.2f` to
+# these CNNs agree by a $\tau$ of {glue:text}`tau_ranks:.2f` ({glue:text}`low_ranks:.2f` to
 # {glue:text}`high_ranks:.2f`).
 #
 # On this processor bfloat16 took {glue:text}`slower:.1f` times the processor time of float32 (the
