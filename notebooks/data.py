@@ -380,7 +380,7 @@ show_figure(
     data=pd.concat(counted, names=["dataset"]).reset_index("dataset"),
 )
 
-# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the accuracies by data set and their code"}
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table by data set and its code"}
 guessing = 1 / rows["dataset"].map(ours["classes"])
 rows["progress"] = (rows["accuracy"] - guessing) / (rows["dataset"].map(best) - guessing)
 described = []

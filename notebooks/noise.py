@@ -172,7 +172,7 @@ glue(
 # accuracy and is no random draw. {numref}`table-seeds` has each data set.
 
 
-# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the seeds by data set and their code"}
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table by data set and its code"}
 def explained(name):
     """Share of the variance (R²) that a forest explains of the study's CNNs, each out of bag."""
     own = study[study["dataset"] == name]
