@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Which hyperparameters matter?
 #
-# **The learning rate, drawn on a log scale, ranks first on all ten data sets. Dropout, depth,
+# **The learning rate, drawn on a log scale, is first on all ten data sets. Dropout, depth,
 # optimizer and epochs follow: the paper {cite:p}`wang2024efficient` has the same five, depth first.
-# Tune the first three first; {numref}`table-first` has good values.**
+# Tune the first three; {numref}`table-first` has good values.**
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -70,7 +70,7 @@ figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=3
 show_figure(
     figure,
     "fig-headline",
-    f"Our mean ranks over {len(sets)} data sets with 95 % intervals, and the paper's ranks.",
+    f"Mean ranks over {len(sets)} data sets, 95 % intervals, and the paper's ranks.",
     "Dot plot of ranks: lr is first by both methods; the five that the paper puts first are first "
     "here too",
     data=mean.join(half.add_suffix(", ±")).loc[order].reset_index(names="hyperparameter"),
@@ -97,7 +97,7 @@ table = pd.DataFrame(
 show_table(
     table,
     "table-first",
-    f"Good values: the middle 80 % of those of the best {best:.0%} of CNNs on each data set.",
+    f"Good values: the middle 80 % among each data set's best {best:.0%} of CNNs.",
 )
 
 # %%
