@@ -9,17 +9,18 @@
 # %% [markdown]
 # # The paper's numbers, checked
 #
-# **The paper's printed numbers bear out its first three hyperparameters and their order. They
-# cannot bear out the order of the other {glue:text}`n_other`, and {glue:text}`n_wrong` of the
-# {glue:text}`n_pairs` names in its table of pairs stand beside a wrong weight.**
+# **The paper's printed numbers support its first three hyperparameters and their order. They cannot
+# support the order of the other {glue:text}`n_other`, and {glue:text}`n_wrong` of the
+# {glue:text}`n_pairs` names in its table of pairs stand beside the wrong weight.**
 #
-# The tables of {cite:t}`wang2024efficient` can be checked against each other, against the text and
-# against the paper's own definitions, without our CNNs. Most slips found here change nothing;
-# {numref}`table-audit-claims` has what matters for the paper's claims.
+# The tables of {cite:t}`wang2024efficient` can be checked against each other, the text and the
+# paper's own definitions, without our CNNs. Most slips change nothing; {numref}`table-audit-claims`
+# lists what matters for the paper's claims.
 #
-# {numref}`fig-audit-error` is about the first of them. The paper's evidence for reliability is one
-# intraclass correlation (ICC) of ten lists of weights. With a variance $v$ between hyperparameters
-# and $e$ between lists it is $v / (v + e)$. Table 3 has $v$, so the ICC gives away $e$.
+# {numref}`fig-audit-error` shows which weights can be told apart. The paper's evidence for
+# reliability is one intraclass correlation (ICC) of ten lists of weights. With a variance $v$
+# between hyperparameters and $e$ between lists, the ICC is $v / (v + e)$. Table 3 gives $v$, so $e$
+# follows from the ICC.
 
 # %% tags=["parameters"]
 folder = "data/published"  # what the paper prints
@@ -61,9 +62,8 @@ ax.grid(axis="x")
 show_figure(
     figure,
     "fig-audit-error",
-    "The paper's weights, with the spread of ±1.96 standard deviations that its ICC of "
-    f"{reported:g} leaves to a list, if all weights vary alike. Dotted lines: gaps too wide for "
-    "chance between two lists.",
+    "The paper's weights, with the spread of ±1.96 standard deviations between lists that its ICC "
+    f"of {reported:g} implies if all weights vary alike. Dotted lines: gaps too wide for chance.",
     "Eleven weights with bars. The first three are apart from each other and from the rest; the "
     "bars of the other eight overlap.",
     data=pd.DataFrame({"hyperparameter": weights.index, "weight": weights.to_numpy(), "sd": sd}),
@@ -80,14 +80,14 @@ glue(
 )
 
 # %% [markdown]
-# A weight has a standard deviation of {glue:text}`sd:.4f`, and two are clearly apart from a gap of
+# A weight has a standard deviation of {glue:text}`sd:.4f`, and two differ clearly from a gap of
 # {glue:text}`needed:.3f` on. The other {glue:text}`n_other` lie within {glue:text}`spread:.3f` of
-# each other: the six digits of Table 3 are more than its ICC can bear. Small weights may vary less,
-# and the list from all CNNs should be steadier. But subsets of the same CNNs are more alike than
+# each other, so Table 3 prints more digits than its ICC supports. Small weights may vary less, and
+# the list from all CNNs should vary less too. But subsets of the same CNNs are more alike than
 # lists of new CNNs would be ({doc}`reliability`).
 #
-# {numref}`fig-audit-icc` asks the same by drawing lists. Those that agree about the first
-# {glue:text}`enough`, and about nothing else, have an ICC of {glue:text}`enough_icc:.4f`, above the
+# {numref}`fig-audit-icc` draws lists to test this. Lists that agree on the first
+# {glue:text}`enough` and on nothing else have an ICC of {glue:text}`enough_icc:.4f`, above the
 # printed one. So the ICC is no evidence for the order of the rest.
 
 # %%
@@ -158,47 +158,46 @@ glue(
 )
 
 # %% [markdown]
-# What is found against a claim does not make it false: it says what the printed numbers can bear.
-# Whether other CNNs give the same answers is the subject of {doc}`importance`.
+# A check against a claim does not make it false; it says what the printed numbers can support.
+# {doc}`importance` asks whether other CNNs give the same answers.
 #
 # ## What follows from each finding
 #
 # Of {glue:text}`n_checks` checks in {numref}`table-audit`, {glue:text}`n_agrees` agree.
 #
-# **Differs** ({glue:text}`n_differs`): the printed number is not what it should be, or two printed
-# things contradict each other.
+# **Differs** ({glue:text}`n_differs`): a printed number is wrong, or contradicts another.
 #
 # - *A letter for two things (Algorithm 1, Section 5.3), loops that begin at 1 (Algorithm 1), the
 #   range of the ICC (Section 4.1), more CNNs than stated (Fig. 2), a default outside its space
 #   (Table 1), two exchanged ranks of small weights (Table 4).* Slips; nothing depends on them.
-# - *Numbers of images (Table 2).* It changes no ranking.
-# - *Numbers of channels (Table 2, Section 4.4).* The text is right about which collections are in
-#   colour, the table is not. It matters for the rank of `in_channel_num` only.
+# - *Numbers of images (Table 2).* This changes no ranking.
+# - *Numbers of channels (Table 2, Section 4.4).* The text says correctly which collections are in
+#   colour; the table does not. This affects only the rank of `in_channel_num`.
 # - *Main effects (Table 4).* They sum to more than 1, so they are not those of one functional
-#   ANOVA. Their order may be right; their sizes are no shares of the variance.
-# - *The same ranking by both methods (Section 5.3).* But for one pair it is.
-# - *Labels (Table 5).* The weights are right, in the right order; the names beside them are out of
-#   step. What Table 5 says about any pair by name does not stand.
+#   ANOVA. Their order may be right, but they are no shares of the variance.
+# - *The same ranking by both methods (Section 5.3).* One pair is the other way round.
+# - *Labels (Table 5).* The weights are right and in the right order, but the names beside them are
+#   out of step. So what Table 5 says about any named pair does not hold.
 #
-# **Not shown** ({glue:text}`n_not_shown`): what is said from a number does not follow from it.
+# **Not shown** ({glue:text}`n_not_shown`): a statement does not follow from its number.
 #
-# - *The rank of `in_channel_num` (Table 3).* Channels come with the data set, so this is the weight
-#   of all that tells colour and grey collections apart.
+# - *The rank of `in_channel_num` (Table 3).* A data set has one number of channels, so this weight
+#   measures everything that separates colour collections from grey ones.
 # - *The ICC (Section 5.2) and the cut after rank 5 (Table 3).* See above.
-# - *The last ranks (Table 3).* By the distance as printed, neighbours are alike in these two
-#   hyperparameters, which then get a weight near 0 whatever their influence. If values were scaled
-#   first the objection falls; the paper does not say so.
-# - *Depth in pairs (Section 5.4).* Eq. 11 knows nothing but the sum of two weights of Table 3. Two
-#   hyperparameters of no importance would have $e^{-1}$.
-# - *The order of two layers (Section 5.5, Table 6).* The gap is too small for chance by the ICC,
-#   which is of more CNNs.
+# - *The last ranks (Table 3).* By the printed distance, neighbours are alike in these two
+#   hyperparameters, whose weights are then near 0 whatever their influence. This would not apply if
+#   values were scaled first, but the paper does not say so.
+# - *Depth in pairs (Section 5.4).* Eq. 11 uses only the sum of two weights from Table 3. Even two
+#   hyperparameters without importance would have $e^{-1}$.
+# - *The order of two layers (Section 5.5, Table 6).* By the ICC, which is of more CNNs, the gap
+#   could be chance.
 #
-# **Not said** ({glue:text}`n_not_said`): it cannot be checked.
+# **Not said** ({glue:text}`n_not_said`): the paper gives too little to check it.
 #
 # - *Structures that cannot be built (Section 4.3).* If these configurations were left out, layers,
 #   kernel, stride and padding are not independent in the data.
-# - *From Eq. 10 to the weights of Table 3.* A step that is not described made them shares. It keeps
-#   the order unless it changed weights below 0; the ratios it may not keep.
+# - *From Eq. 10 to the weights of Table 3.* An undescribed step turned weights into shares. It
+#   keeps the order, unless it changed weights below 0, but perhaps not the ratios.
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show all checks and their code"}
 rows = [(c.where, c.about, c.printed, c.found, f"**{c.status}**") for c in checks]
@@ -213,8 +212,8 @@ show_table(
 # %% [markdown]
 # ## The labels of Table 5
 #
-# Eq. 11 makes the weight of a pair from two weights of Table 3, so each printed weight tells to
-# which pair it belongs.
+# Eq. 11 computes the weight of a pair from two weights of Table 3, so each printed weight
+# identifies its pair.
 
 
 # %%
@@ -243,10 +242,9 @@ claim("the weights are in the right order", labels["found_weight"].is_monotonic_
 # %% [markdown]
 # ## What the printed distance does
 #
-# By Section 3.1 the distance between two CNNs is Euclidean over the values as they are.
-# `batch_size` and `num_fc_units` are {glue:text}`two_parts:.2%` of its square. Neighbours are CNNs
-# that are alike in these two, whatever they are in all else. {doc}`importance` shows what this
-# distance does to our CNNs.
+# By Section 3.1 the distance between two CNNs is Euclidean over raw values. `batch_size` and
+# `num_fc_units` make up {glue:text}`two_parts:.2%` of its square, so neighbours are CNNs that are
+# alike in these two, whatever else differs. {doc}`weights` shows the effect on our CNNs.
 
 # %%
 parts = audit.raw_distance_parts()
@@ -271,10 +269,10 @@ glue(two_parts=parts.iloc[:2].sum())
 # %% [markdown]
 # ## Networks that cannot exist
 #
-# By Section 4.3 a pooling layer follows every convolution. With a stride of 2 a small image is soon
-# used up, even by the smallest pooling window, two pixels. On {glue:text}`n_affected` of
-# {glue:text}`n_sets` data sets some of Table 1's space cannot be built as described. {doc}`setup`
-# says what is done here.
+# By Section 4.3 a pooling layer follows every convolution. With a stride of 2, a small image soon
+# runs out of pixels, even with the smallest pooling window, two pixels. On {glue:text}`n_affected`
+# of {glue:text}`n_sets` data sets, part of Table 1's space cannot be built as described.
+# {doc}`setup` says what we do instead.
 
 # %%
 sizes = {row.name: int(row.size) for row in datasets.table2().itertuples(index=False)}
@@ -300,9 +298,9 @@ glue(n_affected=(structures["impossible"] > 0).sum(), n_sets=len(structures))
 # %% [markdown]
 # ## What cannot be checked
 #
-# Some things are not printed, so no code can tell whether they are right:
+# The paper does not print the following, so no code can check it:
 #
-# - **How long it took**, of the ranking and of the trainings. {doc}`methods` has measured times.
+# - **How long** the ranking and the trainings took. {doc}`methods` has measured times.
 # - **The options of the method**: the scale of the distance, $\sigma$, how often a row is sampled,
 #   and how weights became shares ({numref}`table-open`).
 # - **The intervals of performance** with 600 CNNs at most, and so the overlap of the subsets.

@@ -9,12 +9,12 @@
 # %% [markdown]
 # # The data card
 #
-# **All {glue:text}`n_rows:,d` CNNs behind this book are in one table, with what it takes to train
-# any of them again. Of {glue:text}`n_again` drawn at random and trained again, every one had the
-# recorded accuracy to the last bit.**
+# **All {glue:text}`n_rows:,d` CNNs behind this book are in one table, with all it takes to train
+# each of them again. {glue:text}`n_again` drawn at random were trained again: every one reached its
+# recorded accuracy, to the last bit.**
 #
-# This page says what the recorded tables are, how they were made and what they are not, and offers
-# the files. {doc}`data` shows what the CNNs achieved.
+# This page offers the recorded tables, and says how they were made and what they are not.
+# {doc}`data` shows what the CNNs achieved.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -83,26 +83,26 @@ show_table(
 # ## What it is not
 #
 # - **Not the paper's data.** These CNNs were trained for this book, with the paper's search space,
-#   data sets and methods of search as far as it describes them.
+#   data sets and searches as far as it describes them.
 # - **Not on whole collections.** A CNN saw {glue:text}`least_share:.1%` (EMNIST) to
-#   {glue:text}`most_share:.0%` (SEMEION) of the training images that the paper used, as far as it
-#   says ({numref}`table-images`). Accuracies are lower for that. {doc}`noise` shows what it does to
-#   the order of configurations.
+#   {glue:text}`most_share:.0%` (SEMEION) of the training images that the paper seems to have used
+#   ({numref}`table-images`), so accuracies are lower. {doc}`noise` shows the effect on the order of
+#   configurations.
 # - **One seed per configuration.** No configuration occurs twice on a data set. {doc}`noise` says
-#   how much of a row is chance.
+#   how much of an accuracy is chance.
 # - **Few validation images.** With {glue:text}`least_images:,d` to {glue:text}`most_images:,d` of
 #   them, an accuracy of one half has a standard error of {glue:text}`least_error:.3f` to
 #   {glue:text}`most_error:.3f`. All CNNs of a data set share these images, and there is no separate
-#   test set: the best of many rows looks better than it is.
+#   test set, so the best of many rows looks better than it is.
 # - **BOHB's rows are not independent.** BOHB goes where accuracies were high and stops CNNs early:
 #   {glue:text}`stopped:.0%` of its CNNs had fewer than {glue:text}`longest:.0f` epochs.
-#   {glue:text}`adam_bohb:.0%` of them have Adam ({glue:text}`adam_random:.0%` of random search's),
-#   and their median learning rate is {glue:text}`lr_bohb:.1e` ({glue:text}`lr_random:.1e`).
-#   Intervals that take rows for independent draws hold for random search's rows only.
-# - **Not an experiment on colour.** `in_channel_num` belongs to the data set: none occurs with one
-#   channel and with three.
+#   {glue:text}`adam_bohb:.0%` of them use Adam ({glue:text}`adam_random:.0%` in random search), and
+#   their median learning rate is {glue:text}`lr_bohb:.1e` ({glue:text}`lr_random:.1e`). Intervals
+#   that assume independent draws hold only for random search's rows.
+# - **Not an experiment on colour.** `in_channel_num` belongs to the data set: no data set occurs
+#   with both one channel and three.
 # - **Not the same everywhere.** Training again gives the same numbers to the last bit on the same
-#   kind of processor with the same versions, and slightly other ones elsewhere.
+#   kind of processor with the same versions, and slightly different ones elsewhere.
 
 # %%
 whole = pd.Series({name: round(0.8 * FACTS[name].images) for name in present})
@@ -134,8 +134,8 @@ for name, rows in of_source.items():
 # %% [markdown]
 # ## The files
 #
-# The book reads Parquet files. Those with trained CNNs are here as CSV too: `accuracy_per_epoch` is
-# a list in brackets, and what is missing is empty.
+# The book reads Parquet files. Tables of trained CNNs are also here as CSV: `accuracy_per_epoch` is
+# a list in brackets, and missing values are empty.
 #
 # ```python
 # import json
@@ -182,8 +182,8 @@ claim("all experiments are recorded", len(files) == 1 + len(ABOUT))
 # %% [markdown]
 # ## Columns
 #
-# Every load of the file checks types, ranges and what belongs together. The tables of experiments
-# have the same columns, as far as they apply, and those of {numref}`table-card-experiments`.
+# Loading the file checks types, ranges and consistency. The tables of experiments have the same
+# columns where they apply, and those of {numref}`table-card-experiments`.
 
 
 # %%
@@ -248,15 +248,15 @@ show_table(
 # %% [markdown]
 # ## How it was made
 #
-# A plan says how many CNNs are trained on how many images of each data set. Of ten trials of a data
-# set seven are random search and three BOHB. Random search draws configuration number `trial` from
-# its own stream of random numbers, uniformly over Table 1 (`lr` on the logarithm). So it does not
-# matter when and where a trial runs, and a study that goes on draws the same. BOHB proposes by the
-# results so far, always with ten epochs in view, and may be stopped after each. A `seed` follows
-# from the data set and the trial's number.
+# A plan says how many CNNs to train on how many images of each data set. Of every ten trials on a
+# data set, seven are random search and three BOHB. Random search draws configuration number `trial`
+# from its own stream of random numbers, uniformly over Table 1 (`lr` on a log scale). So it does
+# not matter when and where a trial runs, and a resumed study draws the same configurations. BOHB
+# proposes by the results so far, always aiming at ten epochs, and may be stopped after each. The
+# data set and the trial's number determine the `seed`.
 #
-# So any row can be trained again. {numref}`table-card-verified` has those drawn by
-# `hia verify --sample` from the finished table ({doc}`rerun`).
+# So any row can be trained again. {numref}`table-card-verified` lists those that `hia verify
+# --sample` drew from the finished table ({doc}`rerun`).
 
 # %%
 key = {"left_on": ["dataset", "trial", "recorded"], "right_on": ["dataset", "trial", "accuracy"]}
@@ -311,10 +311,9 @@ show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")
 #
 # ## How long it took
 #
-# Together {glue:text}`hours:.1f` hours by the clock, in which {glue:text}`millions:,.0f` million
-# images went through the CNNs. Every CNN had one core, with other programs and CNNs beside it: the
-# times of single rows are no benchmark. Processor time does not suffer from them;
-# {glue:text}`n_measured:,d` rows have it.
+# All trainings took {glue:text}`hours:.1f` hours by the clock, for {glue:text}`millions:,.0f`
+# million images. Every CNN had one core and shared the machine with others, so times of single rows
+# are no benchmark. Processor time is not affected; {glue:text}`n_measured:,d` rows have it.
 
 # %%
 images = table["images"] * table["epoch"]

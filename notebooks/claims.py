@@ -9,11 +9,11 @@
 # %% [markdown]
 # # What the book claims
 #
-# **Every finding that a page states is checked by the code beside it, and the book is not built
-# while one of them fails.** {numref}`table-claims` lists all {glue:text}`n_claims` of them, from
-# {glue:text}`n_pages` pages, as they were checked when the pages were made.
+# **Every finding that a page states is checked by the code beside it, and the book is not built if
+# one of them fails.** {numref}`table-claims` lists all {glue:text}`n_claims`, from
+# {glue:text}`n_pages` pages, as checked when the pages were made.
 #
-# A page that is run again with other parameters keeps its sentences, and begins with a list of the
+# A page that you run with other parameters keeps its sentences, but begins with a list of the
 # claims that no longer hold.
 
 # %% tags=["parameters"]

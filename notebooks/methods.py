@@ -10,13 +10,13 @@
 # # Which method, when?
 #
 # **From 1,000 trials on, functional ANOVA comes nearest to the true ranking. With the paper's 30
-# neighbours N-RReliefF gets worse as trials are added; with a number of neighbours that grows with
-# the trials it does not.**
+# neighbours, N-RReliefF gets worse as trials are added; with a number of neighbours that grows with
+# the trials, it does not.**
 #
 # Two rankings that agree can both be wrong, so this page compares methods with the truth. It draws
-# trials from functions of hyperparameters whose importances are known, as random search does, and
-# asks every method for its ranking ({numref}`fig-when`). One of the functions is a forest fitted to
-# the recorded trainings. The last section counts how many real trainings a ranking costs.
+# random trials from functions whose hyperparameters have known importances, and asks every method
+# for its ranking ({numref}`fig-when`). One of the functions is a forest fitted to the recorded
+# trainings. The last section counts how many real trainings a ranking costs.
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded tables: truth.parquet, surfaces.parquet and cost.parquet
@@ -99,13 +99,13 @@ show_figure(
 # %% [markdown]
 # ## What is true
 #
-# The importance of a hyperparameter can mean two things, and both are known here. *Alone* is the
-# share of the variance that goes with it whatever the others are (its first-order Sobol' index).
-# *In all* is the share in which it takes part, alone or with others (its total index). Functional
-# ANOVA {cite:p}`hutter2014efficient` estimates the first. N-RReliefF is said to see interactions
-# too. The decrease of impurity {cite:p}`breiman2001random,louppe2013understanding` and forward
-# selection {cite:p}`hutter2013identifying` mix both. PED-ANOVA {cite:p}`watanabe2023pedanova` asks
-# what sets the best tenth of the trials apart.
+# Importance can mean two things, and both are known here. *Alone* is the share of the variance that
+# a hyperparameter explains by itself (its first-order Sobol' index). *In all* is the share in which
+# it takes part, alone or with others (its total index). Functional ANOVA
+# {cite:p}`hutter2014efficient` estimates the first. N-RReliefF is said to see interactions too. The
+# decrease of impurity {cite:p}`breiman2001random,louppe2013understanding` and forward selection
+# {cite:p}`hutter2013identifying` mix both. PED-ANOVA {cite:p}`watanabe2023pedanova` asks what
+# distinguishes the best tenth of the trials.
 #
 # Trials come from these *surfaces* ({numref}`table-surfaces`):
 #
@@ -155,15 +155,15 @@ glue(lr_total=study["total"].iloc[0], lr_main=study["main"].iloc[0], all_main=st
 
 # %% [markdown]
 # In the forest `lr` takes part in {glue:text}`lr_total:.0%` of the variance and explains
-# {glue:text}`lr_main:.0%` alone. All eleven alone explain {glue:text}`all_main:.0%`; the rest are
-# interactions. ({doc}`joint` has other sums for the same CNNs: it splits up every tree, this page
-# the mean of the trees. Compare orders only.) The shares in all are estimated
-# {cite:p}`jansen1999analysis`, with errors too small to leave a doubt about their order.
+# {glue:text}`lr_main:.0%` alone. All eleven alone explain {glue:text}`all_main:.0%`; the rest is
+# interactions. ({doc}`joint` has other sums for the same CNNs, because it analyses single trees and
+# this page the mean of the trees; compare orders only.) The shares in all are estimates
+# {cite:p}`jansen1999analysis`, but precise enough to fix their order.
 #
 # ## How near the methods come
 #
 # Agreement is Kendall's $\tau$ over the pairs that the truth orders: 1 for the true ranking, 0 for
-# an unrelated one. All methods get the same trials, with the options of the rest of the book.
+# an unrelated one. All methods get the same trials, with the options used throughout the book.
 # N-RReliefF takes part twice, with the paper's 30 neighbours and with $J$ = n/20, a twentieth of
 # the trials. Up to 600 trials the two are the same.
 
@@ -231,10 +231,10 @@ glue(wins_main=wins["main"], wins_total=wins["total"], n_sizes=len(sizes))
 # %% [markdown]
 # Our functional ANOVA is nearest at {glue:text}`wins_main` of {glue:text}`n_sizes` numbers of
 # trials for the order alone, and at {glue:text}`wins_total` for the order in all
-# ({numref}`table-when`). It is never told apart from all others, for two of these are functional
-# ANOVA too. The surface of the study is a forest, as are the models inside all methods but
-# N-RReliefF and PED-ANOVA: it is easier for them than the world is. {numref}`fig-truth-main` and
-# {numref}`fig-truth-total` have the surfaces one by one.
+# ({numref}`table-when`). It is never clearly ahead of all others, because two of these are
+# functional ANOVA too. The *study* surface is a forest, like the models inside all methods but
+# N-RReliefF and PED-ANOVA, which makes it easier for them than the real world is.
+# {numref}`fig-truth-main` and {numref}`fig-truth-total` show each surface.
 
 # %%
 # The largest number of trials with which most methods were measured.
@@ -268,12 +268,12 @@ for kind, words in KINDS.items():
 # %% [markdown]
 # ### More trials, and a worse ranking
 #
-# The more trials there are, the nearer are the nearest 30, and the fewer of them differ in a
-# hyperparameter of few values ({numref}`table-neighbours`). With 30 neighbours the agreement of
-# N-RReliefF with the order alone is highest with {glue:text}`best:,d` trials, at
-# {glue:text}`at_best:.2f`, and falls to {glue:text}`at_most:.2f` with {glue:text}`most:,d`. It
-# falls on {glue:text}`n_worse` of {glue:text}`n_surfaces` surfaces, by {glue:text}`falls` on
-# average. With $J$ = n/20 it is {glue:text}`growing:.2f`, better by {glue:text}`gains`.
+# The more trials, the nearer are the nearest 30, and the fewer of them differ in a hyperparameter
+# with few values ({numref}`table-neighbours`). With 30 neighbours, N-RReliefF agrees with the order
+# alone most at {glue:text}`best:,d` trials, by {glue:text}`at_best:.2f`, and only by
+# {glue:text}`at_most:.2f` with {glue:text}`most:,d`. Agreement falls on {glue:text}`n_worse` of
+# {glue:text}`n_surfaces` surfaces, by {glue:text}`falls` on average. With $J$ = n/20 it is
+# {glue:text}`growing:.2f`, better by {glue:text}`gains`.
 
 # %%
 tau = overall["tau_main"]
@@ -299,9 +299,9 @@ glue(
 # %% [markdown]
 # ### Trials that a search chose
 #
-# The paper's trials are also of BOHB, which chooses them near to those that went well. Here
-# Optuna's TPE, the part of BOHB that chooses, looks for large values of the surfaces, and its
-# trials are mixed with those of random search ({numref}`table-mixed`).
+# Some of the paper's trials come from BOHB, which chooses them near those that went well. Here
+# Optuna's TPE, the part of BOHB that chooses, searches the surfaces for large values, and its
+# trials are mixed with random ones ({numref}`table-mixed`).
 
 # %%
 chosen = mixed.load(Path(folder))
@@ -342,21 +342,21 @@ for method in mixed.METHODS:
     glue(**{f"{method}_before": before, f"{method}_after": after})
 
 # %% [markdown]
-# With {glue:text}`n_mixed:,d` trials the chosen ones clearly harm PED-ANOVA and N-RReliefF with $J$
-# = n/20. On the surface of the study the agreement of PED-ANOVA goes from
-# {glue:text}`ped_anova_before:.2f` to {glue:text}`ped_anova_after:.2f`, that of N-RReliefF from
-# {glue:text}`nrrelieff_before:.2f` to {glue:text}`nrrelieff_after:.2f` ($J$ = n/20:
-# {glue:text}`nrrelieff_growing_before:.2f` to {glue:text}`nrrelieff_growing_after:.2f`), that of
-# functional ANOVA from {glue:text}`fanova_before:.2f` to {glue:text}`fanova_after:.2f`. Chosen
-# trials stand close together and do alike, which a method can take for the influence of what they
-# share. {doc}`importance` shows what they do to the recorded trainings.
+# With {glue:text}`n_mixed:,d` trials, chosen ones clearly harm PED-ANOVA and N-RReliefF with $J$ =
+# n/20. On the surface of the study, agreement changes from {glue:text}`ped_anova_before:.2f` to
+# {glue:text}`ped_anova_after:.2f` for PED-ANOVA, from {glue:text}`nrrelieff_before:.2f` to
+# {glue:text}`nrrelieff_after:.2f` for N-RReliefF ({glue:text}`nrrelieff_growing_before:.2f` to
+# {glue:text}`nrrelieff_growing_after:.2f` with $J$ = n/20), and from {glue:text}`fanova_before:.2f`
+# to {glue:text}`fanova_after:.2f` for functional ANOVA. Chosen trials lie close together and
+# perform alike, which a method can mistake for the effect of what they share. {doc}`weights` shows
+# what they do to the recorded trainings.
 #
 # ### Interactions, copies and noise
 #
-# N-RReliefF with $J$ = n/20 sees most of what works together only ({numref}`table-hard`). On the
+# N-RReliefF with $J$ = n/20 sees most of what works only together ({numref}`table-hard`). On the
 # surface *interactions* it comes nearest to the order in all ({glue:text}`together_growing:.2f`;
 # functional ANOVA {glue:text}`together_fanova:.2f`). A copy has no influence and belongs at the
-# end: forward selection is least taken in, N-RReliefF most. Noise costs forward selection most.
+# end: it fools forward selection least and N-RReliefF most. Noise costs forward selection most.
 
 
 # %%
@@ -444,15 +444,16 @@ claim("nothing is left to be measured", not (fits["state"] == truth.MISSING).any
 glue(processor=note["processor"])
 
 # %% [markdown]
-# This was recorded on {glue:text}`processor`. `python studies/record_truth.py --again` measures it
-# anew.
+# These times were recorded on {glue:text}`processor`. `python studies/record_truth.py --again`
+# measures them again.
 #
 # ## How many trainings does a ranking cost?
 #
-# Nobody knows the truth of real trainings, but one can ask when a ranking stops changing. Random
-# parts of the recorded trainings are ranked and compared with the method's ranking of all of them
-# (*own*), and with one *reference*: the mean rank by functional ANOVA, PED-ANOVA and N-RReliefF
-# with $J$ = n/20 on all. `in_channel_num` belongs to the data set and is left out.
+# Nobody knows the true importances in real trainings, but one can ask when a ranking stops
+# changing. Rankings of random parts of the recorded trainings are compared with the method's
+# ranking of all of them (*own*), and with one *reference*: the mean rank by functional ANOVA,
+# PED-ANOVA and N-RReliefF with $J$ = n/20 on all. `in_channel_num` is left out, because it is
+# constant on a data set.
 
 # %%
 spent = truth.read(
@@ -537,10 +538,10 @@ glue(fewest=fanova.index[0], screen_12=screen[12], screen_24=screen[24], screen_
 
 # %% [markdown]
 # The Plackett–Burman screen agrees with the reference by {glue:text}`screen_12:.2f` with 12
-# trainings of one data set, by {glue:text}`screen_24:.2f` with 24 and by {glue:text}`screen_72:.2f`
+# trainings per data set, by {glue:text}`screen_24:.2f` with 24, and by {glue:text}`screen_72:.2f`
 # with 72. Functional ANOVA does as well with {glue:text}`fewest` random trainings, the fewest that
-# were tried. The comparison favours it: the reference is made of these trainings, not of the
-# screen's. And the screen has two levels only, and sees no hump between them ({doc}`screening`).
+# we tried. The comparison favours it: the reference is made from these trainings, not the screen's.
+# Also, the screen has two levels only, and misses any hump between them ({doc}`screening`).
 #
-# A method can settle early on a wrong ranking; the first part of this page says which ones come
-# near the truth. `python studies/record_truth.py cost` computes this part.
+# A method can settle early on a wrong ranking; the first part of this page says which come near the
+# truth. `python studies/record_truth.py cost` computes this part.
