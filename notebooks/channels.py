@@ -10,13 +10,13 @@
 # # Does `in_channel_num` mean anything?
 #
 # **It means the data set, not colour. On the same images, converted, three channels instead of one
-# change next to nothing where there is colour, and more where there is none.**
+# change almost nothing if the images have colour, and more if they have none.**
 #
 # In the paper's pooled ranking the number of input channels is a hyperparameter like the others.
-# But each data set has one number of channels, so its weight compares data sets. The screen
+# But each data set has only one number of channels, so its weight compares data sets. The screen
 # ({doc}`screening`) trains the same configurations with one and with three channels on every data
-# set: colour images made grey, grey images repeated three times. Repeating adds no information, so
-# the grey data sets are a control ({numref}`fig-channels`).
+# set: colour images are made grey, grey images repeated three times. Repetition adds no
+# information, so the grey data sets are a control ({numref}`fig-channels`).
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -131,30 +131,28 @@ for key, channels in (("grey", 1), ("colour", 3)):
 # Three channels instead of one change the accuracy by {glue:text}`mean_colour:+.3f` on colour
 # images (95 % interval {glue:text}`low_colour:+.3f` to {glue:text}`high_colour:+.3f`), and by
 # {glue:text}`mean_grey:+.3f` on grey ones ({glue:text}`low_grey:+.3f` to
-# {glue:text}`high_grey:+.3f`), where they bring nothing new. Between data sets, the study's CNNs
-# with three channels differ from those with one by {glue:text}`between:+.3f`. Among the factors of
-# the screen, the channels have a median rank of {glue:text}`rank:.0f`.
+# {glue:text}`high_grey:+.3f`), to which they add nothing. Between data sets, by contrast, the
+# study's CNNs with three channels differ from those with one by {glue:text}`between:+.3f`. Among
+# the hyperparameters of the screen, the channels have a median rank of {glue:text}`rank:.0f`.
 #
 # **The control.** The largest effect is on MNIST ({glue:text}`largest:+.3f`), whose images are
-# grey: it cannot be colour. Three equal channels triple the steps that the first layer effectively
-# takes. And main effects in this design are free of interactions of two hyperparameters, not of
-# three. Beyond what interactions do are the effects on MNIST and Fashion-MNIST.
+# grey, so colour cannot be its cause. Three equal channels effectively triple the steps of the
+# first layer. Also, effects in this design are free of two-way interactions, but not of three-way
+# ones. Only the effects on MNIST and Fashion-MNIST exceed what interactions can do.
 #
-# **Colour** changes the accuracy by {glue:text}`most_colour:.3f` at most. That other seeds would
-# show an effect too is clear on CIFAR-100 ({glue:text}`cifar100:+.3f`) and EuroSAT
-# ({glue:text}`eurosat:+.3f`). That, not the pooled weight, is what the number of channels does to
-# these CNNs.
+# **Colour** changes the accuracy by {glue:text}`most_colour:.3f` at most. It exceeds the noise of
+# seeds on CIFAR-100 ({glue:text}`cifar100:+.3f`) and EuroSAT ({glue:text}`eurosat:+.3f`). That, not
+# the pooled weight, is what the number of channels does to these CNNs.
 #
 # ## Any division of the data sets
 #
-# How much would any division of the data sets into two kinds weigh? There are
-# {glue:text}`n_divisions` divisions into as many as have colour and as many as have not. That by
-# the channels has $W$ = {glue:text}`weight:+.4f` and rank {glue:text}`division_rank:.0f`;
-# {glue:text}`as_heavy` divisions, itself among them, weigh as much (exact p =
-# {glue:text}`p_heavy:.2g`), and the median rank of all is {glue:text}`median_rank:.0f`. The mean
-# accuracies of {glue:text}`as_apart` of them are as far apart (exact p = {glue:text}`p_apart:.2g`).
-# So this division stands out a little by its weight, and not by the accuracies. What does that, a
-# division cannot say: data sets of colour images have more in common than colour.
+# How much would any other division of the data sets into two kinds weigh? There are
+# {glue:text}`n_divisions` divisions into groups of the same sizes. The one by channels has $W$ =
+# {glue:text}`weight:+.4f` and rank {glue:text}`division_rank:.0f`; the median rank of all is
+# {glue:text}`median_rank:.0f`. {glue:text}`as_heavy` divisions, including this one, weigh as much
+# (exact p = {glue:text}`p_heavy:.2g`), and {glue:text}`as_apart` separate mean accuracies as far
+# (exact p = {glue:text}`p_apart:.2g`). So this division stands out slightly by its weight, but not
+# by accuracy. The cause stays open: colour data sets share more than colour.
 
 # %%
 drawn = rows.sample(min(n_divided, len(rows)), random_state=random_state)

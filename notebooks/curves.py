@@ -9,14 +9,13 @@
 # %% [markdown]
 # # Learning curves
 #
-# **Adam is ahead of SGD and one convolutional layer ahead of three, from the first epoch on, and
-# the gaps widen. After a single epoch the order of the CNNs is already much like that in the end.**
+# **Adam is ahead of SGD, and one convolutional layer ahead of three, from the first epoch on, and
+# the gaps widen. The order of the CNNs after a single epoch is already close to the final one.**
 #
-# The validation accuracy of every recorded CNN is known after each of its epochs.
-# {numref}`fig-curves` follows those of random search that were trained long enough, so that a curve
-# is made of the same CNNs from its beginning to its end. To put ten data sets into one picture,
-# accuracy is put on a scale from 0 (guessing, one over the number of classes) to 1 (the best CNN on
-# that data set).
+# The validation accuracy of every CNN is recorded after each epoch. {numref}`fig-curves` follows
+# those of random search that were trained long enough, so that a curve shows the same CNNs
+# throughout. To combine ten data sets, accuracy is scaled from 0 (guessing, one over the number of
+# classes) to 1 (the best CNN on that data set).
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -153,38 +152,38 @@ glue(
 # %% [markdown]
 # ## By optimizer, depth and epoch
 #
-# **Optimizer.** With Adam the median CNN has come {glue:text}`adam_first:.2f` of the way after one
-# epoch and {glue:text}`adam_last:.2f` after {glue:text}`last_epoch`. With SGD it is
+# **Optimizer.** With Adam the median CNN reaches {glue:text}`adam_first:.2f` on this scale after
+# one epoch and {glue:text}`adam_last:.2f` after {glue:text}`last_epoch`; with SGD it reaches
 # {glue:text}`sgd_first:.2f` and {glue:text}`sgd_last:.2f`. The bands are wide because all other
-# hyperparameters vary, first of all the learning rate, drawn over five powers of ten. Adam does
-# best between $10^{-3}$ and $10^{-2}$, with a median of {glue:text}`adam_best:.2f`. SGD wants ten
-# times more: it does best between $10^{-2}$ and $10^{-1}$, with {glue:text}`sgd_best:.2f`.
+# hyperparameters vary, above all the learning rate, drawn over five powers of ten. Adam does best
+# between $10^{-3}$ and $10^{-2}$, with a median of {glue:text}`adam_best:.2f`. SGD needs ten times
+# more: it does best between $10^{-2}$ and $10^{-1}$, with {glue:text}`sgd_best:.2f`.
 #
-# **Depth.** One layer is better than two and two are better than three, after the first epoch and
-# after the last. The gap between the medians of the best and the worst depth grows from
-# {glue:text}`gap_first:.2f` to {glue:text}`gap_last:.2f`.
+# **Depth.** One layer beats two and two beat three, after the first epoch and after the last. The
+# gap between the medians of the best and the worst depth grows from {glue:text}`gap_first:.2f` to
+# {glue:text}`gap_last:.2f`.
 #
-# **More epochs.** The CNNs come {glue:text}`gain_second:+.3f` of the way in the mean from the first
-# epoch to the second, and {glue:text}`gain_last:+.3f` from epoch {glue:text}`before_last` to
-# {glue:text}`last_epoch`. In the last one {glue:text}`better:.0%` of them get better and
-# {glue:text}`worse:.0%` worse. So these are the accuracies of short trainings, as the paper's are,
-# and not the best that the configurations can reach.
+# **More epochs.** On average the CNNs gain {glue:text}`gain_second:+.3f` from the first epoch to
+# the second, and {glue:text}`gain_last:+.3f` from epoch {glue:text}`before_last` to
+# {glue:text}`last_epoch`. In that last epoch {glue:text}`better:.0%` of them improve and
+# {glue:text}`worse:.0%` get worse. So these are the accuracies of short trainings, like the
+# paper's, and not the best that the configurations can reach.
 #
-# BOHB trains the promising CNNs longer, so none of its CNNs are followed here. In random search the
-# number of epochs was drawn too: those followed are no special ones.
+# BOHB trains only promising CNNs for long, so its CNNs are not followed here. Random search draws
+# the number of epochs, so those followed are not special.
 #
 # ## Do the first epochs foretell the last?
 #
-# They do. BOHB stops CNNs early and goes on with those that lead then. That loses nothing as far as
-# the order of the CNNs after an early epoch is their order in the end. {numref}`table-early` has
-# Kendall's $\tau$ between the two: 1 for the same order, 0 for an unrelated one.
+# They do. BOHB stops CNNs early and continues the leaders, which loses nothing if the order after
+# an early epoch is the final one. {numref}`table-early` has Kendall's $\tau$ between the two: 1 for
+# the same order, 0 for an unrelated one.
 #
-# After epoch {glue:text}`early_first`, $\tau$ is {glue:text}`tau_first:.2f` in the mean of the data
-# sets (95 % interval {glue:text}`low_first:.2f` to {glue:text}`high_first:.2f`), and after epoch
+# After epoch {glue:text}`early_first`, $\tau$ is {glue:text}`tau_first:.2f` on average over the
+# data sets (95 % interval {glue:text}`low_first:.2f` to {glue:text}`high_first:.2f`); after epoch
 # {glue:text}`early_last` it is {glue:text}`tau_last:.2f` ({glue:text}`low_last:.2f` to
-# {glue:text}`high_last:.2f`). Hyperband goes on with about a third of the CNNs at each stop. After
-# either epoch all of the CNNs that end in the best tenth are in the best third: it would have lost
-# none of them.
+# {glue:text}`high_last:.2f`). Hyperband continues about a third of the CNNs at each stop. After
+# either epoch, that third contains every CNN that ends in the best tenth, so none of them would be
+# lost.
 
 
 # %%
@@ -238,7 +237,7 @@ glue(
 # %% [markdown]
 # ## Data set by data set
 #
-# {numref}`fig-curves-optimizer` and {numref}`fig-curves-depth` have the accuracies as they are.
+# {numref}`fig-curves-optimizer` and {numref}`fig-curves-depth` show unscaled accuracies.
 
 
 # %%

@@ -9,13 +9,13 @@
 # %% [markdown]
 # # Do data sets have rankings of their own?
 #
-# **Yes, by a little. A half of a data set's CNNs agrees better with its other half than with halves
-# of other data sets, by both methods.**
+# **Yes, but they differ little. By both methods, half of a data set's CNNs agrees better with its
+# other half than with halves of other data sets.**
 #
-# Noisy rankings disagree even where the truth is the same. So the CNNs of each data set are dealt
-# into two random halves ({numref}`table-perdataset-halves`). If data sets did not differ, a half
-# would agree with its own other half no more than with halves of other data sets, which have as
-# many CNNs. This page is the appendix of {doc}`perdataset`.
+# Noisy rankings disagree even if the truth is the same. So the CNNs of each data set are split into
+# two random halves ({numref}`table-perdataset-halves`). If data sets did not differ, a half would
+# agree no better with its other half than with equally large halves of other data sets. This page
+# is an appendix to {doc}`perdataset`.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -121,9 +121,9 @@ for key, label in (("relief", "N-RReliefF"), ("anova", "functional ANOVA")):
     glue(**{f"own_{key}": one["Own data set"], f"others_{key}": one["Other data sets"]})
 
 # %% [markdown]
-# By N-RReliefF half a data set agrees with its other half by a $\tau$ of
-# {glue:text}`own_relief:.2f`, and with halves of other data sets by {glue:text}`others_relief:.2f`.
-# By functional ANOVA it is {glue:text}`own_anova:.2f` and {glue:text}`others_anova:.2f`.
+# By N-RReliefF, the halves of a data set agree by a $\tau$ of {glue:text}`own_relief:.2f`, and
+# halves of different data sets by {glue:text}`others_relief:.2f`. By functional ANOVA it is
+# {glue:text}`own_anova:.2f` and {glue:text}`others_anova:.2f`.
 #
-# With BOHB's CNNs the difference is larger, but that is no evidence. Both halves of a data set then
-# have CNNs of the same run of BOHB, which are alike, and halves of two data sets have not.
+# With BOHB's CNNs the difference is larger, but this is no evidence: both halves of a data set then
+# share one run of BOHB, whose CNNs are alike.

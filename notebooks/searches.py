@@ -9,11 +9,11 @@
 # %% [markdown]
 # # Searches in detail
 #
-# **A better search gains more than a smaller one: TPE over everything ends ahead of every choice of
-# hyperparameters. Where `epoch` is tuned like the others, tuning everything wins by more with Table
-# 1's default, because it trains longer.**
+# **A better search gains more than a smaller one: TPE over everything ends ahead of random search
+# over any choice of hyperparameters. If `epoch` is tuned as well, tuning everything wins by more
+# with Table 1's default, because it trains longer.**
 #
-# {numref}`fig-pays-tpe` has the searches by TPE. This page is the appendix of {doc}`pays`, which
+# {numref}`fig-pays-tpe` shows the searches by TPE. This page is an appendix to {doc}`pays`, which
 # says how the searches are made.
 
 # %% tags=["parameters"]
@@ -99,19 +99,19 @@ claim(
 glue(last=last, tpe=100 * whole["tpe"], random=100 * whole["random"])
 
 # %% [markdown]
-# TPE {cite:p}`bergstra2011algorithms,akiba2019optuna` proposes trials by the results so far. It
-# could make more of a small space, and also learn by itself what matters. It is slow, so it has
-# fewer trials and repetitions, with Table 1's default only. With {glue:text}`last` trials, tuning
+# TPE {cite:p}`bergstra2011algorithms,akiba2019optuna` proposes trials by the results so far. It may
+# make more of a small space, but may also learn by itself what matters. It is slow, so it has fewer
+# trials and repetitions, with Table 1's default only. With {glue:text}`last` trials, tuning
 # everything has a regret of {glue:text}`tpe:.1f` points by TPE and {glue:text}`random:.1f` by
 # random search.
 #
 # ## What is tuned, and what stays
 #
-# Rankings are made from the CNNs of random search, for BOHB's are no independent draws. N-RReliefF
-# is there twice, with the paper's 30 neighbours and with a twentieth of the CNNs. Two controls are
-# in no table of ranks: *random* orders, another one in each repetition, and N-RReliefF's order
-# *reversed*. The numbers of filters are tuned with everything only, for the paper ranks them apart;
-# filters of layers that a configuration does not have are not asked for.
+# Rankings use only random search's CNNs, because BOHB's are not independent draws. They pool the
+# nine data sets, as the paper pools ten. N-RReliefF appears twice, with the paper's 30 neighbours
+# and with a twentieth of the CNNs. Two controls are not in the table: *random* orders, a new one in
+# each repetition, and N-RReliefF's order *reversed*. Only tuning everything tunes the numbers of
+# filters, because the paper ranks them separately; filters of absent layers are not tuned.
 
 # %%
 positions = {
@@ -155,10 +155,10 @@ show_table(
 # %% [markdown]
 # ## How good the forests are
 #
-# Everything happens on forests, not on CNNs. They learn from all CNNs, BOHB's too, for they are to
-# predict also where searches end. {numref}`table-pays-surrogates` says how well each predicts
-# trainings that it has not seen. Its last column but one matters most: in the quarter that is
-# predicted best, where every search ends up, how well is the order known?
+# All searches run on forests, not on CNNs. The forests learn from all CNNs, including BOHB's,
+# because they must also predict where searches end. {numref}`table-pays-surrogates` says how well
+# each predicts trainings that it has not seen. Its last column but one matters most: how well is
+# the order known in the best quarter, where every search ends?
 
 # %%
 quality = pd.DataFrame(notes["surrogates"]).T.loc[datasets]
@@ -198,23 +198,22 @@ glue(
 )
 
 # %% [markdown]
-# The median R² is {glue:text}`r2:.2f`, and {glue:text}`r2_random:.2f` of random search's CNNs only:
-# BOHB's are like each other, so that what is left out has nearly been seen. The median rank
+# The median R² is {glue:text}`r2:.2f`, but {glue:text}`r2_random:.2f` on random search's CNNs
+# alone: BOHB's are like each other, so the forest has nearly seen those left out. The median rank
 # correlation is {glue:text}`spearman:.2f` over all and {glue:text}`top:.2f` over the best quarter,
-# a fair picture of the data sets. A forest is smoother than CNNs are, and single lucky
+# a fair picture of the data sets. But a forest is smoother than real CNNs, and single lucky
 # configurations can be peaks.
 #
 # The searches were recorded on {glue:text}`n_sets` data sets with {glue:text}`n_rows:,d` CNNs, with
-# {glue:text}`repetitions` repetitions by random search and {glue:text}`repetitions_tpe` by TPE.
+# {glue:text}`repetitions` repetitions of random search and {glue:text}`repetitions_tpe` of TPE.
 # `python studies/record_tuning.py` records them again.
 #
 # ## What fixing the wrong ones costs
 #
-# However long one searches, what is fixed stays where it is. {numref}`table-pays-wrong` has what is
-# out of reach then: the best known accuracy minus the best that was found with only these tuned, by
-# random points and then by changing one hyperparameter at a time. Tuning the last
-# {glue:text}`compared` of N-RReliefF's ranking instead of the first is no loss, with either
-# default.
+# However long a search, what is fixed stays fixed. {numref}`table-pays-wrong` has the loss that
+# this makes inevitable: the best known accuracy minus the best found by tuning only these, first at
+# random and then one hyperparameter at a time. With either default, tuning the last
+# {glue:text}`compared` of N-RReliefF's ranking instead of the first loses nothing.
 
 # %%
 rows = []
@@ -251,17 +250,16 @@ glue(compared=compared)
 # %% [markdown]
 # ## And if `epoch` is tuned like the others?
 #
-# The same once more with `epoch` as a hyperparameter. It is in the rankings, it is tuned where it
-# is among the first $k$ or where everything is, and else it stays at the default, which is 2 epochs
-# in Table 1. That comparison suggests itself, and mixes two questions: what is tuned, and how long
-# the CNNs are trained.
+# Now `epoch` is a hyperparameter too: it is ranked, and it is tuned if it is among the first $k$ or
+# if everything is. Otherwise it stays at the default, which is 2 epochs in Table 1. This comparison
+# seems natural, but mixes two questions: what is tuned, and how long the CNNs train.
 #
 # With Table 1's default the loss grows from {glue:text}`fixed_table1:.1f` to
 # {glue:text}`free_table1:.1f` points. The difference, {glue:text}`more_table1:.1f`
-# ({glue:text}`low_table1:.1f` to {glue:text}`high_table1:.1f`), comes with the length of training
-# and not with the choice. With the learned default, which has 10 epochs anyway, it falls by
-# {glue:text}`less_learned:.1f`. In no ranking is `epoch` mostly among the first
-# {glue:text}`compared`, so it is the searches over everything that train longer.
+# ({glue:text}`low_table1:.1f` to {glue:text}`high_table1:.1f`), comes from the length of training,
+# not from the choice. With the learned default, which has 10 epochs anyway, the loss falls by
+# {glue:text}`less_learned:.1f`. No ranking mostly has `epoch` among its first
+# {glue:text}`compared`, so only the searches over everything train longer.
 
 # %%
 

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Behind the weights
 #
-# **A CNN's thirty nearest neighbours hardly ever differ in a hyperparameter of two values, so its
-# weight is 0 whatever it does. With neighbours that the other hyperparameters find, all but one of
-# the weights are more than chance.**
+# **A CNN's thirty nearest neighbours hardly ever differ in a hyperparameter with two values, so its
+# weight is 0 whatever it does. If neighbours are chosen by the other hyperparameters, all weights
+# but one exceed chance.**
 #
 # {numref}`table-neighbours` shows how often neighbours differ. {doc}`importance` has the weights
 # themselves, computed in the four ways that are named here.
@@ -118,24 +118,24 @@ glue(
 # %% [markdown]
 # ## Thirty neighbours
 #
-# What a neighbour tells about a hyperparameter it tells by differing in it. Among the nearest
+# A neighbour says something about a hyperparameter only if it differs in it. Among the nearest
 # {glue:text}`n_neighbors`, differences in these {glue:text}`n_few` hyperparameters are
 # {glue:text}`frequent:.0%` as frequent as between any two trials; among the nearest
-# {glue:text}`many`, {glue:text}`frequent_many:.0%`. The more trials there are, the nearer the
-# nearest thirty, and the fewer of them differ. A number that grows with the trials keeps them at
-# the same distance.
+# {glue:text}`many`, {glue:text}`frequent_many:.0%`. The more trials, the nearer the nearest thirty,
+# and the fewer of them differ. A number of neighbours that grows with the trials keeps their
+# distance the same.
 #
-# Where the truth is known this can be measured ({doc}`methods`). With 30 neighbours N-RReliefF
-# agrees with the true order by {glue:text}`fixed_peak:.2f` from {glue:text}`peak:,d` trials, and by
-# {glue:text}`fixed_most:.2f` from {glue:text}`most:,d`: more trials make it worse. With $J$ = n/20
-# it is {glue:text}`grown_most:.2f`.
+# Where the truth is known, this can be measured ({doc}`methods`). With 30 neighbours N-RReliefF
+# agrees with the true order by {glue:text}`fixed_peak:.2f` from {glue:text}`peak:,d` trials, but
+# only by {glue:text}`fixed_most:.2f` from {glue:text}`most:,d`. With $J$ = n/20 it agrees by
+# {glue:text}`grown_most:.2f`.
 #
 # ## What can be told from chance
 #
-# A hyperparameter without influence does not have a weight of 0. Where others matter, near CNNs
-# that differ in it are alike in these, and its $W$ lies below 0. What it has by chance is found by
-# permuting its values. Permuted values would find other neighbours, so those of this test are found
-# by the other hyperparameters ({numref}`table-importance-w`).
+# Without influence, a hyperparameter's $W$ is below 0, not at 0: if others matter, near CNNs that
+# differ in it are alike in those. Permuting its values shows the weight that chance gives. Since
+# permuted values would also change the neighbours, this test chooses them by the other
+# hyperparameters ({numref}`table-importance-w`).
 
 # %%
 way = ways["Random search"]
@@ -162,20 +162,20 @@ claim(
 )
 
 # %% [markdown]
-# All are told from chance but that of `num_fc_units`. To be told from chance is not to be large.
-# And `in_channel_num` stands for the data set, which differs in accuracy for other reasons than
-# colour ({doc}`channels`).
+# All weights but that of `num_fc_units` exceed chance, which does not make them large. And
+# `in_channel_num` stands for the data set, whose accuracy has other causes than colour
+# ({doc}`channels`).
 #
 # ## What BOHB's CNNs do
 #
-# BOHB tries again what went well. Its CNNs stand close together and perform alike, because they
-# were chosen to. Whatever sets its cluster apart then seems to tell good from bad.
+# BOHB repeats what went well. Its CNNs lie close together and perform alike, because they were
+# chosen to. Whatever sets its cluster apart then seems to make CNNs good.
 #
-# Of the {glue:text}`n_neighbors` nearest neighbours of a CNN that BOHB chose,
-# {glue:text}`same_run:.0%` are of the same run of BOHB; of random neighbours it would be
-# {glue:text}`expected:.0%`. Without BOHB's CNNs $W$ falls most for `epoch`, `num_fc_units` and
-# `dropout_rate`; that of `epoch` from {glue:text}`epoch_ours:.4f` to {glue:text}`epoch_random:.4f`.
-# {numref}`table-mixed` shows what such trials do to a ranking where the truth is known.
+# Of the {glue:text}`n_neighbors` nearest neighbours of a BOHB CNN, {glue:text}`same_run:.0%` come
+# from the same run of BOHB; of random neighbours it would be {glue:text}`expected:.0%`. Without
+# BOHB's CNNs, $W$ falls most for `epoch`, `num_fc_units` and `dropout_rate`; that of `epoch` falls
+# from {glue:text}`epoch_ours:.4f` to {glue:text}`epoch_random:.4f`. {numref}`table-mixed` shows
+# what such trials do to a ranking when the truth is known.
 
 # %%
 chosen = np.flatnonzero(rows["source"] != "random")
@@ -224,18 +224,18 @@ glue(
 # %% [markdown]
 # ## What raw distances do
 #
-# On raw values, columns of large numbers decide who is a neighbour. `num_fc_units` and `batch_size`
-# are {glue:text}`part_large:.2%` of the mean squared raw distance between two of our CNNs. So
-# neighbours hardly differ in these two, and their weights vanish: that of `num_fc_units` is
-# {glue:text}`units_raw:.4f`, where *Ours* has {glue:text}`units_ours:.4f`. Their low ranks in the
-# paper are no evidence that they are unimportant; {doc}`multiverse` tests whether they are.
+# On raw values, columns with large numbers decide who is a neighbour. `num_fc_units` and
+# `batch_size` make up {glue:text}`part_large:.2%` of the mean squared raw distance between two of
+# our CNNs. So neighbours hardly differ in these two, and their weights vanish: `num_fc_units` has
+# {glue:text}`units_raw:.4f`, but {glue:text}`units_ours:.4f` in *Ours*. Their low ranks in the
+# paper do not show that they are unimportant; {doc}`multiverse` tests whether they are.
 #
 # ## Without the data sets
 #
-# Most of what tells MNIST from CIFAR-100 is no hyperparameter. {numref}`table-importance-within`
-# takes, in place of the accuracy, its rank within the data set, from 0 to 1. By functional ANOVA
-# `in_channel_num` explains {glue:text}`before:.1%` of the accuracy and {glue:text}`after:.1%` of
-# this rank: what it explains is which data set it is.
+# Most of the difference between MNIST and CIFAR-100 is not in the hyperparameters.
+# {numref}`table-importance-within` replaces each accuracy by its rank within the data set, from 0
+# to 1. By functional ANOVA, `in_channel_num` explains {glue:text}`before:.1%` of the accuracy but
+# {glue:text}`after:.1%` of this rank: it only explains which data set a CNN was trained on.
 
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
@@ -260,6 +260,6 @@ glue(before=before, after=after)
 # %% [markdown]
 # ## How good the forests are
 #
-# What a forest says of hyperparameters is worth no more than its predictions. A random forest of
-# {numref}`table-4`'s size explains {glue:text}`explained:.0%` of the variance of accuracies that it
-# has not seen, and {glue:text}`explained_drawn:.0%` of those of random search.
+# A forest's view of hyperparameters is worth no more than its predictions. A random forest as in
+# {numref}`table-4` explains {glue:text}`explained:.0%` of the variance of accuracies that it has
+# not seen, and {glue:text}`explained_drawn:.0%` for random search.
