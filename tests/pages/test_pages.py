@@ -1,17 +1,19 @@
 """Every notebook runs with other parameters on a part of the study, and without its recordings."""
 
 import json
-import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from chapters import ROOT, page
 
 from hia import trials
-from run_notebooks import NotebookError, run
+from hia.relief import NRReliefF
+from run_notebooks import NotebookError
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
 
@@ -77,7 +79,8 @@ def test_every_notebook_is_run_here() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_of_other_parameters(name: str, tmp_path: Path) -> None:
     if name == "items":  # made from other pages
-        run(ROOT / "notebooks" / "method.py", Path("book/method.ipynb"))
+        page("method")
+        Path("out.ipynb").rename("book/method.ipynb")
     shown = page(name, **QUICK[name])
     assert re.search("^:name: (fig|table)-|Missing here|explorer", shown, re.MULTILINE)
     assert name == "explorer" or not re.search(r"\bnan\b", shown)
@@ -106,43 +109,31 @@ def test_a_page_without_a_recording_says_how_to_make_it(
         page(name)
 
 
-# Every weight of N-RReliefF below 0, as chance can have it with few CNNs; and no fanova package.
-NOTHING = """\
-import sys
+@pytest.fixture
+def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every weight of N-RReliefF below 0, as chance can have it; and no fanova package."""
+    fit = NRReliefF.fit
 
-import hia.relief
+    def negative(self: NRReliefF, X: Any, y: Any) -> NRReliefF:
+        fit(self, X, y)
+        self.weights_ = -abs(self.weights_) - 1e-6
+        return self
 
-fit = hia.relief.NRReliefF.fit
-
-
-def negative(self, X, y):
-    fit(self, X, y)
-    self.weights_ = -abs(self.weights_) - 1e-6
-    return self
-
-
-hia.relief.NRReliefF.fit = negative
-sys.modules["fanova"] = None
-"""
+    monkeypatch.setattr(NRReliefF, "fit", negative)
+    monkeypatch.setitem(sys.modules, "fanova.fanova", None)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("nothing")
 @pytest.mark.parametrize("name", ["importance", "filters"])
-def test_no_weight_above_0_and_no_fanova_are_results(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "sitecustomize.py").write_text(NOTHING)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+def test_no_weight_above_0_and_no_fanova_are_results(name: str) -> None:
     shown = page(name, **QUICK[name])
     assert ("ours by `hia.ranking.fanova`" in shown) == (name == "importance")
 
 
 @pytest.mark.slow
-def test_without_a_weight_above_0_there_are_no_pairs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "sitecustomize.py").write_text(NOTHING)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+@pytest.mark.usefixtures("nothing")
+def test_without_a_weight_above_0_there_are_no_pairs() -> None:
     with pytest.raises(NotebookError, match="failed: no weight of N-RReliefF is above 0"):
         page("joint", **QUICK["joint"])
 
