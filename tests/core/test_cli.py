@@ -74,31 +74,6 @@ def test_wrong_usage_is_exit_code_2(capsys, arguments):
     assert "usage: hia" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["study", "none.toml"], ["rank", "--help"]])
-def test_what_needs_nothing_imports_nothing(arguments):
-    code = f"""
-import sys
-from hia import cli
-try:
-    cli.main({arguments})
-except SystemExit:
-    pass
-assert not {{"torch", "optuna"}} & set(sys.modules)
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
-def test_ranking_does_without_pytorch(plan, table):
-    trials.save(table, "trials.parquet")
-    code = """
-import sys
-from hia import cli
-assert cli.main(["rank", "trials.parquet", "--target", "accuracy"]) in (0, 1)
-assert "torch" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
 def test_the_command_is_installed():
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="hia")
     assert command.load() is hia.__main__.main
@@ -156,14 +131,6 @@ def test_workers_per_device(monkeypatch, plan, device, gpus, workers):
         main(["study", "plan.toml", "--workers", "2", "--workers-per-device", "3"])
 
 
-def test_an_export_to_where_nothing_can_be_written(capsys, plan, table):
-    plan.write_text(PLAN.replace("10", "4"))
-    trials.save(table, "data/trials.parquet")
-    main(["study", "plan.toml", "--device", "cpu"])
-    capsys.readouterr()
-    fails(capsys, ["export", "plan.toml", "--to", "plan.toml/below"], "Not a directory")
-
-
 # Verification ---------------------------------------------------------------------------------
 
 
@@ -172,33 +139,30 @@ def verify(table: pd.DataFrame, *more: str) -> int:
     return main(["verify", "--trials", "trials.parquet", "--device", "cpu", *more])
 
 
-def test_recorded_rows_are_verified(capsys, plan, table):
-    assert verify(table, "--to", "verified.csv") == 0
-    found = pd.read_csv("verified.csv").set_index("trial")
-    assert found["recorded"].to_dict() == table.set_index("trial")["accuracy"].to_dict()
-    assert found["exact"].all()
-    printed = capsys.readouterr().out
-    assert "same kind of processor: 4 of 4 rows reproduced to the last bit" in printed
-    assert "other processors" not in printed
-    assert printed.endswith("\nverified\n")
-
-
-def test_a_changed_row_is_not_verified(capsys, plan, table):
-    assert verify(changed(table, 1 / 40)) == 1
-    printed = capsys.readouterr().out
-    assert "same kind of processor: 3 of 4 rows reproduced to the last bit" in printed
-    assert printed.endswith("\nNOT verified\n")
-
-
 @pytest.mark.parametrize(
-    ("shift", "code"),
-    [(0.0, 0), (2 / 40, 0), (4 * MEAN_TOLERANCE + 0.01, 1), (TOLERANCE + 0.01, 1)],
+    ("shift", "processor", "printed", "code"),
+    [
+        (0, None, "same kind of processor: 4 of 4 rows reproduced to the last bit", 0),
+        (1 / 40, None, "same kind of processor: 3 of 4 rows reproduced to the last bit", 1),
+        (0, "another", "largest difference 0.0000 (allowed 0.1), mean", 0),
+        (2 / 40, "another", "largest difference 0.0500 (allowed 0.1), mean", 0),
+        (4 * MEAN_TOLERANCE + 0.01, "another", "(allowed 0.1), mean", 1),
+        (TOLERANCE + 0.01, "another", "largest difference 0.1100 (allowed 0.1), mean", 1),
+    ],
 )
-def test_another_processor_has_a_tolerance(capsys, plan, table, shift, code):
-    assert verify(changed(table, shift, "another processor")) == code
-    printed = capsys.readouterr().out
-    assert f"largest difference {shift:.4f} (allowed 0.1), mean" in printed
-    assert printed.endswith("\nNOT verified\n" if code else "\nverified\n")
+def test_recorded_rows_are_verified(capsys, plan, table, shift, processor, printed, code):
+    """To the last bit, with a tolerance on another processor."""
+    changed_table = changed(table, shift, processor)
+    trials.save(changed_table, "trials.parquet")
+    command = ["verify", "--trials", "trials.parquet", "--device", "cpu", "--to", "verified.csv"]
+    assert main(command) == code
+    verified = pd.read_csv("verified.csv").set_index("trial")
+    assert verified["recorded"].to_dict() == changed_table.set_index("trial")["accuracy"].to_dict()
+    assert verified["exact"].all() == (shift == 0)
+    told = capsys.readouterr().out
+    assert printed in told
+    assert ("other processors" in told) == (processor is not None)
+    assert told.endswith("\nNOT verified\n" if code else "\nverified\n")
 
 
 # The commands run -----------------------------------------------------------------------------
@@ -225,6 +189,7 @@ def test_a_study_goes_on_from_its_export_and_is_exported(capsys, plan, table):
     for frame in (exported, recorded):
         frame["accuracy_per_epoch"] = frame["accuracy_per_epoch"].map(list)
     pd.testing.assert_frame_equal(exported, recorded, check_exact=True)
+    fails(capsys, ["export", "plan.toml", "--to", "plan.toml/below"], "Not a directory")
 
 
 @pytest.mark.slow

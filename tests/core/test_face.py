@@ -23,14 +23,21 @@ def test_the_public_names_are_those_of_the_modules() -> None:
         _ = hia.rnak
 
 
-def test_imports_bring_nothing_that_is_not_needed() -> None:
+def test_nothing_is_imported_that_is_not_needed() -> None:
     """Each of these brings nothing of what stands beside it, nor did those before."""
     code = "import sys"
     for statement, absent in (
         ("import hia, hia.ranking.command", {"torch", "optuna", "pandas", "sklearn"}),
+        ("from hia import cli; cli.main(['study', 'none.toml'])", {"torch", "optuna"}),
         ("from hia import NRReliefF, load_trials", {"torch", "optuna"}),
         ("from hia import FAnova, rank", {"torch", "matplotlib"}),
+        (
+            "import pandas; table = pandas.DataFrame({'y': [i * 0.37 % 1 for i in range(40)]})",
+            {"torch"},
+        ),
+        ("rank(table.assign(a=table.y**2, b=table.y % 0.1), 'y', n_bootstrap=0)", {"torch"}),
     ):
         code += f"\n{statement}\nassert not {absent} & set(sys.modules), {statement!r}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stderr == ""
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["hia study: none.toml: there is no such plan"]

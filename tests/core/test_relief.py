@@ -186,25 +186,6 @@ def test_rescaling_a_column_does_not_matter(make, metric, seed, factor, shift):
     np.testing.assert_allclose(clone(model).fit(scaled, y).weights_, expected, rtol=0, atol=1e-9)
 
 
-def test_a_column_far_from_zero_loses_nothing():
-    rng = np.random.default_rng(21)
-    X = rng.integers(0, 1024, (60, 2)) / 1024
-    y = rng.uniform(0, 0.9, 60)
-    expected = NRReliefF(n_neighbors=8).fit(X, y).weights_
-    np.testing.assert_array_equal(NRReliefF(n_neighbors=8).fit(X + 2.0**40, y).weights_, expected)
-
-
-@given(seed=SEEDS, factor=st.floats(0.1, 1.0))
-@settings(max_examples=15, deadline=None)
-def test_target_range_makes_the_unit_of_the_target_irrelevant(seed, factor):
-    X, y = continuous(seed)
-    model = NRReliefF(n_neighbors=8, target_scale="range")
-    expected = model.fit(X, y).weights_
-    np.testing.assert_allclose(
-        clone(model).fit(X, y * factor - 3).weights_, expected, rtol=0, atol=1e-9
-    )
-
-
 @both_kinds
 @given(seed=SEEDS)
 @settings(max_examples=15, deadline=None)
@@ -240,10 +221,9 @@ def test_additive_function_ranks_its_terms_and_leaves_the_noise_near_zero(seed):
     assert np.all(fitted.importances_[[1, 2]] < 0.02)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [1, 1000])
 def test_work_in_pieces_changes_nothing(monkeypatch, pairs):
-    X, y = on_grid(7, n=200)
+    X, y = on_grid(7)
     expected = NRReliefF().fit(X, y).weights_
     monkeypatch.setattr(neighbours, "_PAIRS", pairs)
     np.testing.assert_allclose(NRReliefF().fit(X, y).weights_, expected, rtol=0, atol=1e-12)
@@ -509,17 +489,6 @@ def test_wrong_options(options, message):
 def test_a_target_that_eq_10_cannot_take(y, message):
     with pytest.raises(ValueError, match=message):
         NRReliefF(n_neighbors=2).fit([[1.0], [2.0], [3.0], [4.0]], y)
-
-
-def test_raw_distances_have_room_for_their_squares():
-    X, y = continuous(48)
-    X[:, 2] *= 1e120
-    with pytest.raises(
-        ValueError,
-        match=r"^column 2 of X has a range of [\d.]+e\+\d+, which raw distances cannot take: "
-        r"scale it, or scale='range'$",
-    ):
-        NRReliefF(n_neighbors=8, scale="none").fit(X, y)
 
 
 def test_too_few_rows():

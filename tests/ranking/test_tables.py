@@ -93,10 +93,10 @@ def test_what_is_refused(tmp_path, text, message) -> None:
 
 
 def test_limits_are_said_before_anything_is_computed(tmp_path, monkeypatch) -> None:
-    names = ",".join(f"x{k}" for k in range(tables.MAX_COLUMNS + 1))
-    with pytest.raises(ValueError, match="10,001 columns, more than 10,000: --any-size reads it"):
-        read(tmp_path, f"{names}\n")
-    assert len(read_csv(tmp_path / "a.csv", any_size=True).columns) == 10_001
+    monkeypatch.setattr(tables, "MAX_COLUMNS", 2)
+    with pytest.raises(ValueError, match="3 columns, more than 2: --any-size reads it"):
+        read(tmp_path, "a,b,c\n")
+    assert len(read_csv(tmp_path / "a.csv", any_size=True).columns) == 3
     monkeypatch.setattr(tables, "MAX_BYTES", 1000)
     (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * 2000))
     with pytest.raises(ValueError, match="GiB of text: --any-size"):
