@@ -30,7 +30,6 @@ from hia.study.storage import connect, opened
 
 IMAGES = 100  # 80 for training: a CNN takes some hundredths of a second
 TIMES = ("seconds", "cpu_seconds")
-HIA = [sys.executable, "-c", "import sys; from hia.cli import main; sys.exit(main())"]
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX's")
 needs_mount = pytest.mark.skipif(
@@ -78,19 +77,8 @@ class Disturbed:
         self.seen: dict[int, dict] = {}
         self.reader: Any = None
 
-    def start(self, workers: int = 2, **options: Any) -> subprocess.Popen:
-        """`hia study` in a process group of its own; what it prints goes to a file."""
-        with (self.folder / "output.txt").open("a") as output:
-            return subprocess.Popen(
-                [*HIA, *self.arguments(workers)],
-                start_new_session=True,
-                stdout=output,
-                stderr=output,
-                **options,
-            )
-
-    def arguments(self, workers: int) -> list[str]:
-        command = ["study", str(self.path), "--workers", str(workers), "--device", "cpu"]
+    def arguments(self) -> list[str]:
+        command = ["study", str(self.path), "--workers", "2", "--device", "cpu"]
         return [*command, "--storage", self.url, "--recorded", str(self.folder / "nothing")]
 
     def output(self) -> str:
@@ -115,7 +103,7 @@ class Disturbed:
         """The finished trials' rows, as they are in the storage."""
         return [trial.user_attrs["row"] for trial in self.trials() if trial.state in FINISHED]
 
-    def wait(self, process: subprocess.Popen | Forked, more: int = 1) -> None:
+    def wait(self, process: Forked, more: int = 1) -> None:
         """Until so many more trials have finished than were seen at the last `look`."""
         until(lambda: len(self.rows()) >= len(self.seen) + more, process, self.output)
 
@@ -241,7 +229,7 @@ def zygote() -> Iterator[Callable[[Disturbed], Forked]]:
         started = []
 
         def start(disturbed: Disturbed) -> Forked:
-            line = [disturbed.arguments(2), str(disturbed.folder / "output.txt")]
+            line = [disturbed.arguments(), str(disturbed.folder / "output.txt")]
             print(json.dumps(line), file=process.stdin, flush=True)
             started.append(int(process.stdout.readline()))
             return Forked(started[-1])
@@ -255,37 +243,9 @@ def zygote() -> Iterator[Callable[[Disturbed], Forked]]:
             process.stdin.close()
 
 
-def workers(process: subprocess.Popen) -> list[psutil.Process]:
-    """The worker processes of a coordinator, without Python's own helper."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return [
-            child
-            for child in psutil.Process(process.pid).children(recursive=True)
-            if "spawn_main" in " ".join(_command(child))
-        ]
-    return []
-
-
 def gone(watched: list[psutil.Process]) -> bool:
     """None of them runs; the dead of a dead parent may wait long for somebody to ask."""
     return not any(processes.runs(process.pid) for process in watched)
-
-
-def _command(process: psutil.Process) -> list[str]:
-    with contextlib.suppress(psutil.Error):
-        return list(process.cmdline())
-    return []
-
-
-@contextlib.contextmanager
-def ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
-    """Whatever a test finds, nothing of the process group runs on."""
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @contextlib.contextmanager
