@@ -43,9 +43,9 @@ def forked() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the built book is slow, and comes first: other processes do the rest meanwhile."""
+    """What needs the built book comes first: other processes do the rest meanwhile."""
     book = [item for item in items if "html" in getattr(item, "fixturenames", ())]
-    for item in book:
+    for item in [*book, *(item for item in items if "fuzz" in item.path.name)]:
         item.add_marker("slow")
     items.sort(key=book.__contains__, reverse=True)
 

@@ -51,6 +51,7 @@ def test_a_resample_has_nearly_the_weights_of_the_rows_it_counts():
         assert np.corrcoef(resamples[:, k], exact[:, k])[0, 1] > 0.5
 
 
+@pytest.mark.slow
 def test_bootstrap_spreads_as_much_as_new_rows_do():
     def draw(rng, n=300):
         X = rng.uniform(size=(n, 4))
@@ -170,6 +171,7 @@ def test_permutations_in_pieces_with_the_same_seed_are_the_same(monkeypatch, nul
         pd.testing.assert_frame_equal(again, expected)
 
 
+@pytest.mark.slow
 def test_p_values_of_columns_without_influence_are_uniform_and_of_others_small():
     found = []
     for seed in range(60):
@@ -184,6 +186,7 @@ def test_p_values_of_columns_without_influence_are_uniform_and_of_others_small()
     assert np.all(np.abs(p_values[:, 2:].mean(axis=0) - 0.525) < 4 * 0.037)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "repeats"), [(200, 1), (100, 2), (40, 5)])
 def test_repeated_configurations_make_nothing_of_columns_without_influence(n, repeats):
     """Of configurations trained with several seeds, rows are not what is independent."""
@@ -201,6 +204,7 @@ def test_repeated_configurations_make_nothing_of_columns_without_influence(n, re
     assert np.mean(np.array(lows) > 0) <= 0.05
 
 
+@pytest.mark.slow
 def test_a_table_in_which_nothing_matters_has_an_adjusted_p_value_of_05_in_one_of_twenty():
     smallest = []
     for seed in range(80):
@@ -214,6 +218,7 @@ def test_a_table_in_which_nothing_matters_has_an_adjusted_p_value_of_05_in_one_o
     assert abs(np.mean(np.array(smallest) <= 0.05) - 0.05) < 3 * math.sqrt(0.05 * 0.95 / 80)
 
 
+@pytest.mark.slow
 def test_permuting_the_target_is_the_null_of_no_relation_at_all():
     def p_values(seed, effect):
         rng = np.random.default_rng(seed)

@@ -72,6 +72,7 @@ def convolved(size, kernel, stride, padding, fill=0):
 # Convolution, pooling and ReLU ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("filters", FILTERS)

@@ -176,6 +176,7 @@ def test_ties_are_those_of_tau_b() -> None:
     assert rank_agreement(a, b) == rank_agreement(b, a)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tau", [0.0, 0.5, 0.9, 0.99])
 def test_the_interval_covers(tau: float) -> None:
     """Normal variables of correlation sin(π tau / 2) have this tau."""

@@ -141,6 +141,7 @@ def test_a_share_that_one_configuration_decides_can_be_anything():
     assert 0 < found.share < 1
 
 
+@pytest.mark.slow
 def test_the_interval_covers_where_seeds_matter_more_for_some_configurations():
     rng = np.random.default_rng(5)
     deviation = np.linspace(0.01, 0.09, 12)

@@ -270,6 +270,7 @@ def test_an_interval_beyond_all_numbers_is_infinite_without_a_warning():
     assert np.isfinite(found["effect"]).all()
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_true_effect_as_often_as_they_say():
     """Also where the spread differs between runs, half of which have nearly none."""
     rng = np.random.default_rng(3)
