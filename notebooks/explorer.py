@@ -9,13 +9,13 @@
 # %% [markdown]
 # # Explore the trainings
 #
-# **SGD needs a higher learning rate than Adam on every data set:
-# {glue:text}`least:.0f` to {glue:text}`most:.0f` times as high.** Both rates are medians of the
-# fifth of the CNNs that did best by `lr`.
+# **SGD needs a higher learning rate than Adam on every data set: {glue:text}`least:.0f` to
+# {glue:text}`most:.0f` times as high.** The two rates compared are medians over each optimizer's
+# best fifth of learning rates.
 #
-# All recorded CNNs follow, one dot and one row each. Choose by ticking, by limits, or by drawing a
-# rectangle; plot, means and table always show the same CNNs. Click a dot, or the first cell of a
-# row, to find one in the other. Nothing is fetched.
+# Below are all recorded CNNs, one dot and one row each. Choose some by ticking, by limits, or by
+# drawing a rectangle; plot, means and table always show the same CNNs. Click a dot, or the first
+# cell of a row, to find one in the other. Nothing is downloaded.
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -45,20 +45,20 @@ display({"text/html": explorer.markup(rows, curves, words)}, raw=True)
 # %% [markdown]
 # ## How to read it
 #
-# - A hyperparameter with few values has a lane for each, in which the dots are strewn so that they
-#   do not hide each other. Grey dots pass the ticks but not the limits.
-# - *Mean accuracy by* has two kinds of mean. Dots are plain means of the CNNs shown, with a 95 %
-#   interval (1.96 standard errors, CNNs taken as independent). The line is the marginal of
-#   functional ANOVA {cite:p}`hutter2014efficient`: what a forest fitted to *all* CNNs of this page
-#   predicts, averaged over all other hyperparameters. It ignores the ticks and limits.
-# - Where the two differ with all CNNs ticked, it is because BOHB tries good values more often and
+# - A hyperparameter with few values has a lane for each value, in which dots are scattered so that
+#   they do not hide each other. Grey dots pass the ticks but not the limits.
+# - *Mean accuracy by* shows two kinds of mean. Dots are plain means of the CNNs shown, with a 95 %
+#   interval (1.96 standard errors, assuming independent CNNs). The line is the marginal of
+#   functional ANOVA {cite:p}`hutter2014efficient`: the prediction of a forest fitted to *all* CNNs
+#   of this page, averaged over all other hyperparameters. It ignores ticks and limits.
+# - If the two differ with all CNNs ticked, it is because BOHB tries good values more often and
 #   stops bad CNNs early. Untick `bohb` to see random search alone.
-# - Data sets differ more than most hyperparameters do. A mean over several mixes both.
+# - Data sets differ more than most hyperparameters do, and a mean over several mixes both.
 #
 # ## The same without a program
 #
-# {numref}`fig-explorer` has all CNNs by learning rate and optimizer, {numref}`table-explorer` the
-# best of each data set. {doc}`card` offers the whole table.
+# {numref}`fig-explorer` shows all CNNs by learning rate and optimizer, {numref}`table-explorer` the
+# best on each data set. {doc}`card` offers the whole table.
 
 # %%
 across = min(2, len(names))

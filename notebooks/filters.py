@@ -145,8 +145,8 @@ def show(layers, name):
         table,
         name,
         f"The number of filters of each layer in CNNs of {layers} convolutional layers: the "
-        f"paper's Table {number}, and ours from {len(of_depth[layers]):,} CNNs. If no W is above "
-        "0, there are no shares.",
+        f"paper's Table {number}, and ours from {len(of_depth[layers]):,} CNNs. No share where no "
+        "W is above 0.",
         dict.fromkeys(table.columns[1:], ".4f")
         | dict.fromkeys(table.columns[table.columns.str.startswith("W")], "+.4f"),
     )
@@ -183,15 +183,15 @@ claim("fewer than half of the halves have the paper's order", max(like.values())
 glue(tau_2=tau[2], tau_3=tau[3], like_2=like[2], like_3=like[3], n_halves=n_repeats)
 
 # %% [markdown] tags=["agreement-table-6"]
-# **Agreement with the paper, two layers.** With filters only there is no order, because no W is
-# above 0. With all in the distance the second layer comes before the first, against the paper's
-# order. Of {glue:text}`n_halves` random halves, {glue:text}`like_2` have the paper's order; chance
-# alone would give it half of the time.
+# **Agreement with the paper.** With two layers, *filters only* gives no order, because no W is
+# above 0. *All in the distance* puts the second layer before the first, against the paper's order.
+# Of {glue:text}`n_halves` random halves, {glue:text}`like_2` have the paper's order; chance alone
+# would give it half of the time.
 
 # %% [markdown] tags=["agreement-table-7"]
-# **Agreement with the paper, three layers.** With filters only there is no order, because no W is
-# above 0. With all in the distance the order is not the paper's: $\tau$ is {glue:text}`tau_3:.2f`.
-# Of {glue:text}`n_halves` random halves, {glue:text}`like_3` have the paper's order; chance alone
+# **Agreement with the paper.** With three layers, *filters only* gives no order either. The order
+# of *all in the distance* is not the paper's: $\tau$ is {glue:text}`tau_3:.2f`. Of
+# {glue:text}`n_halves` random halves, {glue:text}`like_3` have the paper's order; chance alone
 # would give it one time in six.
 
 # %% [markdown]

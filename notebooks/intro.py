@@ -11,7 +11,7 @@
 #
 # **The learning rate, drawn on a log scale, is first on all ten data sets. Dropout, depth,
 # optimizer and epochs follow: the paper {cite:p}`wang2024efficient` has the same five, depth first.
-# Tune the first three; {numref}`table-first` has good values.**
+# Tune the top three; {numref}`table-first` gives ranges.**
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -97,7 +97,7 @@ table = pd.DataFrame(
 show_table(
     table,
     "table-first",
-    f"Good values: the middle 80 % among each data set's best {best:.0%} of CNNs.",
+    f"Good values: the middle 80 % of each data set's best {best:.0%} of CNNs.",
 )
 
 # %%

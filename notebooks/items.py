@@ -9,13 +9,13 @@
 # %% [markdown]
 # # The paper, item by item
 #
-# **All {glue:text}`n_items` figures and tables of the paper are made again in this book, with its
-# algorithm and its {glue:text}`n_equations` equations. {glue:text}`n_compared` of the figures and
-# tables are compared with the paper's.**
+# **This book recomputes all {glue:text}`n_items` figures and tables of the paper, its algorithm and
+# its {glue:text}`n_equations` equations. {glue:text}`n_compared` of the figures and tables are
+# compared with the paper's.**
 #
-# Figures and tables of the paper keep its numbers; all others have numbers that begin with S. This
-# page is made last, from the other pages as they were computed. Nothing on it is typed in but the
-# paper's captions.
+# Figures and tables of the paper keep its numbers; the numbers of all others begin with S. This
+# page is made last, from the other pages as they were computed. Only the paper's captions are typed
+# in.
 
 # %% tags=["parameters"]
 folder = "book"  # of the executed pages, and of the table of contents
@@ -146,9 +146,9 @@ glue(n_items=len(ITEMS), n_equations=len(EQUATIONS), n_compared=len(set(compared
 # ## The pages
 #
 # The {glue:text}`n_pages` computed pages have {glue:text}`n_figures` figures and
-# {glue:text}`n_tables` tables. They were computed in {glue:text}`seconds:.0f` s, without the starts
-# of Python, from {glue:text}`begun` to {glue:text}`ended` UTC. {glue:text}`n_others` more pages are
-# prose, reference, or this one.
+# {glue:text}`n_tables` tables. Computing them took {glue:text}`seconds:.0f` s, not counting the
+# start of Python, from {glue:text}`begun` to {glue:text}`ended` UTC. The other
+# {glue:text}`n_others` pages are prose, reference, or this one.
 
 # %%
 states = {page: notebooks[page].metadata["hia"] for page in contents if page in notebooks}

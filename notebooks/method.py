@@ -17,8 +17,8 @@
 # {cite:p}`robniksikonja1997adaptation,robniksikonja2003theoretical`, a method that weighs the
 # columns of a regression problem, applied to hyperparameters. The paper takes it from
 # {cite:t}`sun2019hyperparameter`, of which we could read only the abstract. Below is the paper's
-# derivation {cite:p}`wang2024efficient`, with its equation numbers. {ref}`A worked example
-# <worked-example>` at the end computes the weights by hand.
+# derivation {cite:p}`wang2024efficient`, with its equation numbers. {ref}`worked-example` at the
+# end computes the weights by hand.
 #
 # ## Symbols
 #

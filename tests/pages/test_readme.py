@@ -11,5 +11,5 @@ def test_the_readme_says_what_the_first_page_finds() -> None:
     assert found
     words = re.sub(r" *\{cite:p\}`[^`]+`", "", found[1].replace("\n# ", " "))
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    finding = words.split(" Tune the first three")[0]
+    finding = words.split(" Tune the top three")[0]
     assert f"**{finding}**" in readme
