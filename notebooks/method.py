@@ -336,7 +336,7 @@ show_table(
 # **Differences and distances.** The number is divided by its range; the category differs by 0 or 1.
 # {numref}`table-example-distances` has the Euclidean distances. A row is not its own neighbour.
 
-# %% tags=["show-input"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the distances and their code"}
 lr, optimizer, p = (rows[name].to_numpy() for name in rows)
 diff = {
     "log10 lr": np.abs(lr[:, None] - lr) / np.ptp(lr),
@@ -359,7 +359,7 @@ show_table(
 # **Neighbours and their influence.** Each line of {numref}`table-example-neighbours` is one
 # neighbour of one configuration, with its rank, its influence, and their differences.
 
-# %% tags=["show-input"]
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the neighbours and their code"}
 m = np.repeat(np.arange(len(rows)), n_neighbors)
 nearest = np.argsort(distance, axis=1)[:, :n_neighbors].ravel()  # NaN comes last
 rank = np.tile(np.arange(1, n_neighbors + 1), len(rows))
