@@ -22,7 +22,8 @@ from run_notebooks import picture
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-PHONE = 390
+PHONE: Any = {"width": 390, "height": 844}
+DESKTOP: Any = {"width": 1280, "height": 900}
 
 
 def in_browser(test: Any) -> Any:
@@ -89,23 +90,6 @@ def faults(page: Page, address: str, name: str) -> list[str]:
     return found
 
 
-@in_browser
-def test_every_page_is_whole_and_under_2_mb_at_the_first_visit(
-    html: Path, pages: list[Path], address: str, browser: Browser
-) -> None:
-    found, weights = {}, {}
-    for path in pages:
-        context = browser.new_context()  # with nothing in its cache
-        page, sizes = context.new_page(), []
-        page.on("requestfinished", lambda one, to=sizes: to.append(one.sizes()["responseBodySize"]))
-        name = path.relative_to(html).as_posix()
-        found[name] = faults(page, address, name)
-        weights[name] = sum(sizes)
-        context.close()
-    assert not {name: listed for name, listed in found.items() if listed}
-    assert not {name: weight for name, weight in weights.items() if not 1e5 < weight < 2e6}
-
-
 # In Matplotlib's SVG a letter is a path of a font of 100 points, scaled down; what is raised or
 # lowered in a formula is scaled once more, and is not counted.
 LETTERS = """() => [...document.querySelectorAll("figure img[src*='svg+xml']")].map((image) => {
@@ -127,15 +111,19 @@ TABLES = """() => [...document.querySelectorAll(".pst-scrollable-table-container
 
 
 @in_browser
-def test_every_page_fits_a_phone_from_files(
-    html: Path, pages: list[Path], browser: Browser
+def test_every_page_is_whole_light_and_fits_a_phone(
+    html: Path, pages: list[Path], address: str, browser: Browser
 ) -> None:
-    """Nothing is wider; letters of figures have nine pixels; tables keep their first column."""
-    found, letters = {}, {}
+    """Under 2 MB at the first visit; nothing is wider than a phone; letters of figures have nine
+    pixels there, and tables keep their first column."""
+    found, weights, letters = {}, {}, {}
     for path in pages:
-        page = browser.new_page(viewport={"width": PHONE, "height": 844})
+        context = browser.new_context(viewport=PHONE)  # with nothing in its cache
+        page, sizes = context.new_page(), []
+        page.on("requestfinished", lambda one, to=sizes: to.append(one.sizes()["responseBodySize"]))
         name = path.relative_to(html).as_posix()
-        found[name] = faults(page, f"{html.as_uri()}/", name)
+        found[name] = faults(page, address, name)
+        weights[name] = sum(sizes)
         letters |= dict(page.evaluate(LETTERS))
         for numbers, moved in page.evaluate(TABLES):
             if numbers > 5 or abs(moved) > 1:
@@ -143,9 +131,10 @@ def test_every_page_fits_a_phone_from_files(
         for box in page.locator(".hia-enlarge input:visible").all():  # others are in a fold
             box.check()
         width = page.evaluate("document.documentElement.scrollWidth")
-        found[name] += [f"{width} wide"] if width > PHONE else []
-        page.close()
+        found[name] += [f"{width} wide"] if width > PHONE["width"] else []
+        context.close()
     assert not {name: listed for name, listed in found.items() if listed}
+    assert not {name: weight for name, weight in weights.items() if not 1e5 < weight < 2e6}
     assert "fig-4" in letters
     assert not {name: round(size, 1) for name, size in letters.items() if round(size) < 9}
 
@@ -183,16 +172,15 @@ def barriers(page: Page) -> list[str]:
 
 
 @in_browser
-@pytest.mark.parametrize(("scheme", "width"), [("light", PHONE), ("dark", 1280)])
-def test_no_barriers(html: Path, browser: Browser, scheme: Any, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+@pytest.mark.parametrize(("scheme", "size"), [("light", PHONE), ("dark", DESKTOP)])
+def test_no_barriers_from_files(html: Path, browser: Browser, scheme: Any, size: Any) -> None:
     found = {}
     for name in KINDS:
-        page.goto((html / f"{name}.html").as_uri())
-        page.evaluate(UNSEEN)
+        page = browser.new_page(viewport=size, color_scheme=scheme)
+        found[name] = faults(page, f"{html.as_uri()}/", f"{name}.html")
         page.evaluate(OPEN)
-        found[name] = barriers(page)
-    page.close()
+        found[name] += barriers(page)
+        page.close()
     assert not {name: of_page for name, of_page in found.items() if of_page}
 
 
@@ -221,7 +209,7 @@ def test_the_index_leads_to_the_first_page(html: Path, browser: Browser) -> None
 @in_browser
 def test_a_figure_is_enlarged_without_a_program(html: Path, browser: Browser) -> None:
     context = browser.new_context(
-        viewport={"width": PHONE, "height": 844}, java_script_enabled=False, reduced_motion="reduce"
+        viewport=PHONE, java_script_enabled=False, reduced_motion="reduce"
     )
     page = context.new_page()
     page.goto((html / "importance.html").as_uri())
@@ -234,7 +222,7 @@ def test_a_figure_is_enlarged_without_a_program(html: Path, browser: Browser) ->
     assert before is not None
     assert after is not None
     assert after["width"] > 1.8 * before["width"]
-    page.set_viewport_size({"width": 1280, "height": 844})
+    page.set_viewport_size(DESKTOP)
     assert not box.is_visible()
     context.close()
 
