@@ -78,17 +78,6 @@ def test_bootstrap_is_centred_on_the_weights():
     assert np.all(np.abs(resamples.mean(axis=0) - model.fit(X, y).weights_) < 5 * error)
 
 
-@pytest.mark.parametrize("counts", [1, 1 << 22])
-def test_bootstrap_in_pieces_with_the_same_seed_is_the_same(monkeypatch, counts):
-    X, y = continuous(34)
-    expected = NRReliefF(n_neighbors=8).bootstrap(X, y, 5, random_state=3)
-    monkeypatch.setattr(certainty, "_COUNTS", counts)
-    again = NRReliefF(n_neighbors=8).bootstrap(X, y, 5, random_state=3)
-    np.testing.assert_allclose(again, expected, rtol=0, atol=1e-14)
-    other = NRReliefF(n_neighbors=8).bootstrap(X, y, 5, random_state=4)
-    assert not np.allclose(other, expected)
-
-
 @both_kinds
 @pytest.mark.parametrize("factor", [1, 2])
 def test_weights_of_permuted_targets_are_those_of_a_fit(make, factor):
@@ -160,15 +149,19 @@ def test_permuting_a_column_leaves_the_others_and_the_target(monkeypatch, differ
             assert weight == pytest.approx(expected, abs=certainty.SINGLE)
 
 
-@pytest.mark.parametrize("null", ["column", "target"])
-def test_permutations_in_pieces_with_the_same_seed_are_the_same(monkeypatch, null):
+def test_work_in_pieces_with_the_same_seed_is_the_same(monkeypatch):
     X, y = continuous(43)
     model = NRReliefF(n_neighbors=8)
-    expected = model.permutation_test(X, y, 9, null, random_state=3)
-    for copies in (1, 2 * len(y)):
+    resamples = model.bootstrap(X, y, 5, random_state=3)
+    tests = {null: model.permutation_test(X, y, 9, null, 3) for null in ("column", "target")}
+    for counts, copies in ((1, 1), (1 << 22, 2 * len(y))):
+        monkeypatch.setattr(certainty, "_COUNTS", counts)
+        again = model.bootstrap(X, y, 5, random_state=3)
+        np.testing.assert_allclose(again, resamples, rtol=0, atol=1e-14)
         monkeypatch.setattr(certainty, "_COPIES", copies)
-        again = model.permutation_test(X, y, 9, null, random_state=3)
-        pd.testing.assert_frame_equal(again, expected)
+        for null, expected in tests.items():
+            pd.testing.assert_frame_equal(model.permutation_test(X, y, 9, null, 3), expected)
+    assert not np.allclose(model.bootstrap(X, y, 5, random_state=4), resamples)
 
 
 @pytest.mark.slow

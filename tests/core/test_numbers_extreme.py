@@ -52,15 +52,18 @@ def shares(x: pd.DataFrame, y: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("spread", SPREADS)
 @pytest.mark.parametrize("found", [weights, shares])
-def test_the_spread_of_the_target(found, spread):
+def test_the_spread_of_the_target_and_of_a_feature(found, spread):
     assert np.array_equal(found(X, Y * spread), found(X, Y))
+    assert np.array_equal(found(X.assign(lr=X["lr"] * spread), Y), found(X, Y))
 
 
 @pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("found", [weights, shares])
-def test_a_target_far_from_0(found, offset):
+def test_a_target_and_a_feature_far_from_0(found, offset):
     assert np.array_equal((Y + offset) - offset, Y)  # nothing is lost in the data
     assert found(X, Y + offset) == pytest.approx(found(X, Y), rel=1e-12, abs=1e-15)
+    lr = np.round(X["lr"] / STEP) * STEP
+    assert found(X.assign(lr=lr + offset), Y) == pytest.approx(found(X.assign(lr=lr), Y), rel=1e-12)
 
 
 def test_a_denormal_target():
@@ -101,19 +104,6 @@ def test_marginals_are_in_the_unit_of_the_target():
 
 
 # --- features ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("spread", SPREADS)
-@pytest.mark.parametrize("found", [weights, shares])
-def test_the_range_of_a_feature(found, spread):
-    assert np.array_equal(found(X.assign(lr=X["lr"] * spread), Y), found(X, Y))
-
-
-@pytest.mark.parametrize("offset", OFFSETS)
-@pytest.mark.parametrize("found", [weights, shares])
-def test_a_feature_far_from_0(found, offset):
-    lr = np.round(X["lr"] / STEP) * STEP
-    assert found(X.assign(lr=lr + offset), Y) == pytest.approx(found(X.assign(lr=lr), Y), rel=1e-12)
 
 
 @pytest.mark.parametrize("found", [weights, shares])
