@@ -13,16 +13,15 @@
 # machine needs no server: through a journal file, {glue:text}`workers` workers that trained nothing
 # finished {glue:text}`journal:,.0f` trials a second on {glue:text}`cores` cores.**
 #
-# That is where all trials are kept, the *storage*: by default a journal file under `runs/`.
-# {numref}`table-together` has what was measured, {numref}`table-limits` what follows from its
-# costs.
+# The *storage* holds all trials; by default it is a journal file under `runs/`.
+# {numref}`table-together` has what we measured, {numref}`table-limits` what follows.
 #
 # ## The commands
 #
 # ### A server
 #
-# Any PostgreSQL will do. On Debian and its relatives, as root on the machine that is to be the
-# server, with the name and network of your own:
+# Any PostgreSQL will do. On Debian and its relatives, as root on the server, with your own name and
+# network:
 #
 # ```
 # apt-get install postgresql
@@ -34,33 +33,32 @@
 # hia hia 10.0.0.0/16 scram-sha-256` in `pg_hba.conf`. A worker holds two connections at most and a
 # coordinator one, so `max_connections`, 100 by default, should be over twice the number of workers.
 #
-# MySQL and MariaDB serve as well, by a URL such as `mysql+pymysql://hia@server/hia`. Tests start a
-# PostgreSQL and a MariaDB server, let machines join and kill some.
+# MySQL and MariaDB also work, by a URL such as `mysql+pymysql://hia@server/hia`. Tests start a
+# PostgreSQL and a MariaDB server, let machines join, and kill some.
 #
 # ### The same command everywhere
 #
-# The machines need this project, set up by `make`. The password can be left out of the URL:
-# PostgreSQL's own `~/.pgpass` or `PGPASSWORD` give it.
+# Each machine needs this project, set up by `make`. The URL can omit the password if PostgreSQL's
+# own `~/.pgpass` or `PGPASSWORD` has it.
 #
 # ```
 # hia study studies/paper.toml --storage postgresql://hia@server/hia --workers 8
 # ```
 #
-# The first machine that runs it starts eight workers. The second does the same and joins in; so
-# does any other, at any time. A worker asks the storage for a number, which no other gets, and
-# trains that CNN of the study. A coordinator in each command counts what is left, and queues again
-# what was lost. They need not know of each other: what two coordinators queue is trained once.
-# Every command ends when the whole study has finished.
+# The first machine that runs it starts eight workers. Any other machine that runs it joins in, at
+# any time. A worker asks the storage for a number that no other gets, and trains that CNN of the
+# study. In each command a coordinator counts what is left and requeues what was lost. Coordinators
+# need not know of each other: what two of them queue is trained once. Every command ends when the
+# whole study has finished.
 #
-# A worker that is killed is replaced. A machine that fails leaves trials of which nothing is
-# heard; after two and a half minutes another machine takes them for dead, and they are trained
-# anew. Ctrl-C on one machine ends the workers of that machine. If the server restarts, all wait
-# for about a minute.
+# A killed worker is replaced. If a machine fails, its trials fall silent; after two and a half
+# minutes another machine declares them dead and they are trained again. Ctrl-C on one machine ends
+# only that machine's workers. If the server restarts, all wait for about a minute.
 #
-# Random search gives the same rows whichever machine trains what, as far as they have the same kind
-# of processor. BOHB learns from what has finished, so its configurations depend on the order.
+# Random search gives the same rows whichever machine trains them, if all have the same kind of
+# processor. BOHB learns from what has finished, so its configurations depend on the order.
 #
-# When the study is done, or before, any machine writes the table:
+# When the study is done, or earlier, any machine can write the table:
 #
 # ```
 # hia export studies/paper.toml --storage postgresql://hia@server/hia --to data
@@ -72,15 +70,15 @@
 # hia study studies/paper.toml --device cuda --workers-per-device 4 --storage postgresql://hia@server/hia
 # ```
 #
-# starts four processes on each GPU that the machine has; `CUDA_VISIBLE_DEVICES` narrows that. One
-# of these small CNNs leaves a large GPU mostly idle, so several share it.
+# starts four processes on each GPU of the machine; `CUDA_VISIBLE_DEVICES` narrows this. One of
+# these small CNNs leaves a large GPU mostly idle, so several share it.
 
 # %% [markdown]
 """
 ### Slurm
 
-A job array starts the same command in every task. Tasks that start late join in, and tasks that
-are preempted and requeued go on:
+A job array starts the same command in every task. Late tasks join in; tasks that are preempted and
+requeued continue:
 
 ```
 #!/bin/bash
@@ -93,9 +91,9 @@ are preempted and requeued go on:
 exec hia study studies/paper.toml --storage postgresql://hia@server/hia --workers 8
 ```
 
-`exec` makes the command itself what Slurm signals at the time limit; it then ends cleanly. With
-GPUs, `--gres=gpu:2` and `--workers-per-device 4` take the place of `--workers 8`. `sbatch` with
-the same file again goes on where the array ended.
+With `exec`, Slurm's signal at the time limit reaches the command itself, which then ends cleanly.
+With GPUs, use `--gres=gpu:2` and `--workers-per-device 4` instead of `--workers 8`. `sbatch` with
+the same file again continues where the array ended.
 """
 
 # %% tags=["parameters"]
@@ -125,11 +123,11 @@ glue(cores=measured["cores"], models=models)
 # %% [markdown]
 # ## How far a storage carries
 #
-# A trial costs its worker processor time, most of it in the library between Python and the storage
-# ({numref}`table-storage`). It costs a PostgreSQL server processor time, too. A journal file has no
-# server, but one process at a time writes: what all workers write, one after the other, is its
-# limit. Past a few hundred workers, Optuna's `run_grpc_proxy_server` stands before the server. All
-# was measured with trainings that take no time.
+# A trial costs its worker processor time, mostly in the library between Python and the storage
+# ({numref}`table-storage`), and costs a PostgreSQL server processor time too. A journal file has no
+# server, but only one process at a time can write, which sets its limit. Beyond a few hundred
+# workers, put Optuna's `run_grpc_proxy_server` in front of the server. All measurements used
+# trainings that take no time.
 
 # %%
 show_table(
@@ -180,13 +178,13 @@ week = 7 * 24 * 3600
 glue(hours=models * seconds / 3600, for_a_week=models * seconds / week, wanted=models / week)
 
 # %% [markdown]
-# {glue:text}`models:,d` CNNs like those recorded are {glue:text}`hours:,.0f` hours of training on
-# one core: {glue:text}`for_a_week:,.0f` workers for a week, {glue:text}`wanted:.1f` trials a
-# second. A journal file carries that.
+# Training {glue:text}`models:,d` CNNs like ours takes {glue:text}`hours:,.0f` hours on one core: a
+# week for {glue:text}`for_a_week:,.0f` workers, who finish {glue:text}`wanted:.1f` trials a second.
+# A journal file can handle that.
 #
-# Workers that train nothing wait for each other, for the coordinator and for the server:
-# {numref}`table-together` has what they finish on the {glue:text}`cores` cores of the measuring
-# machine. The limits above are calculated from what each of them costs.
+# Workers that train nothing wait for each other, the coordinator and the server:
+# {numref}`table-together` has what they finish on the {glue:text}`cores` cores of our machine. The
+# limits above are calculated from the costs of each.
 
 # %%
 together = pd.DataFrame(measured["together"])
@@ -215,17 +213,17 @@ claim("in a million CNNs a proposal costs a tenth of a training or more", propos
 # %% [markdown]
 # ### BOHB
 #
-# **A very large study does better with random search alone, or with more data sets and fewer trials
-# of each.** BOHB's proposals grow dearer with what they learn from: {glue:text}`first:.0f` ms
-# after {glue:text}`first_after:,.0f` trials of a data set, {glue:text}`last:.0f` ms after
-# {glue:text}`last_after:,.0f`. In {glue:text}`models:,d` CNNs on ten data sets it would learn from
-# up to {glue:text}`learned_from:,.0f` trials of one: a proposal then takes
-# {glue:text}`proposing:.1f` s of its worker, next to {glue:text}`seconds:.1f` s of training, by the
-# line through the last measurement. Every worker keeps these trials in memory.
+# **For a very large study, use random search alone, or more data sets with fewer trials each.**
+# BOHB's proposals take longer the more trials they learn from: {glue:text}`first:.0f` ms after
+# {glue:text}`first_after:,.0f` trials of a data set, {glue:text}`last:.0f` ms after
+# {glue:text}`last_after:,.0f`. With {glue:text}`models:,d` CNNs on ten data sets, BOHB would learn
+# from up to {glue:text}`learned_from:,.0f` trials of one. By the line through the last measurement,
+# a proposal then takes {glue:text}`proposing:.1f` s of its worker's time, beside
+# {glue:text}`seconds:.1f` s of training. Every worker keeps these trials in memory.
 #
 # ### What this leaves out
 #
-# MySQL and MariaDB; the network between worker and server, some tens of round trips a trial; disks
-# that are slow to confirm what is written; and GPUs, where a training is shorter and a given number
-# of workers asks more of the storage. `benchmarks/bench_storage.py` repeats the measurement on a
-# machine of one's own.
+# We did not measure MySQL and MariaDB; the network between worker and server, with some tens of
+# round trips per trial; disks that are slow to confirm writes; and GPUs, on which trainings are
+# shorter, so that each worker asks more of the storage. `benchmarks/bench_storage.py` repeats the
+# measurement on your own machine.

@@ -13,18 +13,18 @@
 # this page was built, {glue:text}`learned` got a fifth of the images right, the best one
 # {glue:text}`best:.0f` %.** Guessing gives 10 %.
 #
-# {numref}`fig-live` shows them learn. They took {glue:text}`seconds:.1f` s on one core together,
-# {glue:text}`per_image:.3f` ms per training image. The images are the 1,797 handwritten digits that
-# come with scikit-learn: 8 × 8 pixels, ten classes, no download. Results on the other pages come
-# from recorded trainings by the same function, `hia.trainer.train`. This is the quickest way to see
-# it at work:
+# {numref}`fig-live` shows them learn. Together they took {glue:text}`seconds:.1f` s on one core,
+# {glue:text}`per_image:.3f` ms per training image. The images are the 1,797 handwritten digits of
+# scikit-learn: 8 × 8 pixels, ten classes, no download. Results on the other pages come from
+# recorded trainings by the same function, `hia.trainer.train`. This is the quickest way to see it
+# at work:
 #
 # ```
 # make notebook NB=live P="n_models=30 seed=7"
 # ```
 #
-# The same configuration with the same seed gives the same accuracy to the last bit on the same kind
-# of processor.
+# The same configuration with the same seed gives the same accuracy, to the last bit, on the same
+# kind of processor.
 
 # %% tags=["parameters"]
 n_models = 20  # random configurations to train; at least 2
@@ -85,10 +85,10 @@ curves = [
 show_figure(
     figure,
     name="fig-live",
-    caption="Validation accuracy after every epoch of the CNNs in {numref}`table-live`. A thicker "
-    "line is a deeper network. Where the learning rate is small for the optimizer, a few epochs "
-    "often do not get away from guessing: hence the many poor networks in all random searches "
-    "over this space.",
+    caption="Validation accuracy after every epoch of the CNNs in {numref}`table-live`. Thicker "
+    "lines are deeper networks. If the learning rate is too small for the optimizer, a few epochs "
+    "often get no further than guessing, which is why every random search over this space has so "
+    "many poor networks.",
     alt="Learning curves of a few CNNs on handwritten digits, by optimizer.",
     data=pd.DataFrame(curves),
 )
