@@ -9,8 +9,8 @@
 # %% [markdown]
 # # What the study's design decides
 #
-# **With the learning rate drawn uniformly, `optimizer` ranks first and `lr` no longer does. The
-# paper's first five return by every method, though not in its order. Otherwise the CNNs are the
+# **With the learning rate drawn uniformly, `optimizer` ranks first and `lr` no longer does. By
+# every method the first five are the paper's, though not in its order. Otherwise the CNNs are the
 # same: a uniform draw hardly ever tries a small learning rate.**
 #
 # The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
@@ -119,7 +119,7 @@ for ax, method in zip(axes, rankings.METHODS, strict=True):
     ax.set_title(METHODS[method], loc="left")
     ax.grid(axis="y")
     ax.invert_yaxis()
-axes[0].legend(loc="lower left")
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
 axes[-1].set_xlabel("mean rank, 1 for the most important")
 drawn_ranks = pd.concat(means, names=["condition", "method", "hyperparameter"]).reset_index()
 show_figure(
@@ -194,7 +194,7 @@ glue(
 # {glue:text}`layers_high:.1f`), and by functional ANOVA from {glue:text}`layers_log_anova:.1f` to
 # {glue:text}`layers_uniform_anova:.1f`. How much it gains is not certain.
 #
-# {numref}`table-findings` shows which of the paper's findings return.
+# {numref}`table-findings` shows which of the paper's findings hold.
 
 
 # %%
@@ -250,11 +250,11 @@ show_table(
     "These are fewer CNNs than on other pages ({numref}`table-conditions`), so numbers differ.",
 )
 claim(
-    "the paper's first five come back by every method where `lr` is uniform",
+    "the first five are the paper's by every method where `lr` is uniform",
     all(judged["uniform, some", method]["five"] for method in METHODS),
 )
 claim(
-    "the paper's first three do not come back in order, by no method and draw",
+    "the first three are the paper's, in its order, by no method and draw",
     not any(one["order"] for one in judged.values()),
 )
 claim(
@@ -263,8 +263,9 @@ claim(
 )
 
 # %% [markdown]
-# With a uniform draw the first five return, but not their order; the paper's last two come last
-# nowhere.
+# With a uniform draw, the first five are the paper's by every method, but not in its order. With a
+# log draw N-RReliefF needs more CNNs to have the same five ({doc}`intro`). The paper's last two
+# come last nowhere.
 
 # %% [markdown]
 # ## Why: a uniform draw tries one decade

@@ -140,8 +140,8 @@ glue(
 
 # %% [markdown] tags=["design"]
 # **Two choices of ours may explain the difference.** We draw the learning rate on a log scale, and
-# our CNNs train on {glue:text}`images:,d` images or fewer. With the learning rate drawn uniformly,
-# the optimizer ranks first and the paper's first five return ({doc}`design`).
+# our CNNs train on {glue:text}`images:,d` images or fewer. With the learning rate drawn uniformly
+# the optimizer ranks first, and the first five are still the paper's ({doc}`design`).
 
 # %% [markdown]
 # ## Should you tune only the first few?
