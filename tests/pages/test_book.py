@@ -84,7 +84,7 @@ def faults(page: Page, address: str, name: str) -> list[str]:
             else 0
         ),
     )
-    page.goto(address + name, wait_until="load")
+    page.goto(address + name, timeout=300_000)  # a busy machine is no fault of the page
     found += page.evaluate(UNSEEN)
     page.wait_for_timeout(200)  # for late requests; "networkidle" is not always reached from files
     return found
@@ -177,7 +177,8 @@ def test_no_barriers_from_files(html: Path, browser: Browser, scheme: Any, size:
     found = {}
     for name in KINDS:
         page = browser.new_page(viewport=size, color_scheme=scheme)
-        found[name] = faults(page, f"{html.as_uri()}/", f"{name}.html")
+        # A copy: axe asks for style sheets once more, which fails from files.
+        found[name] = [*faults(page, f"{html.as_uri()}/", f"{name}.html")]
         page.evaluate(OPEN)
         found[name] += barriers(page)
         page.close()
