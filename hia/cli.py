@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     plan = commands.add_parser(
         "plan", help="say what a plan costs; after a study, also what it did"
     )
-    plan.add_argument("plan", type=Path, help="a TOML file, as under studies/")
+    plan.add_argument("plan", type=Path, help=what)
     _add_machine(plan, plan)
     plan.add_argument("--storage", help=f"{storage[:-1]}, if there)")
     plan.add_argument(

@@ -35,22 +35,19 @@ def study(options: argparse.Namespace) -> int:
 def cost(options: argparse.Namespace) -> int:
     """Say what a plan costs, and what it did."""
     plan = plans.load_plan(options.plan)
-    if not isinstance(plan, plans.Plan):
-        raise ValueError(f"{options.plan}: a forecast needs a TOML plan")
+    here = forecast.here(plan, complete=options.complete)
     device = trainer.resolve_device(options.device)
     recorded = pd.DataFrame(columns=list(trials.COLUMNS))
     if options.trials.is_file():
         recorded = trials.load(options.trials)
     ratios = forecast.bohb_ratios(recorded)
-    counted = forecast.count(plan, ratios, complete=options.complete)
-    _print("work: random counted, bohb expected", forecast.summary(counted))
+    counted = forecast.count(plan.on(here), ratios)
+    _print("work: known configurations counted, bohb expected", forecast.summary(counted))
     _print("bohb / random in the recorded trials", ratios)
-    timings = forecast.calibrate(
-        counted, options.calibrate, options.workers, device, plan.precision
-    )
+    timings = forecast.calibrate(counted, options.calibrate, options.workers, device)
     counted["seconds"] = counted[forecast.TERMS] @ forecast.prices(timings)
     core_hours = counted.pivot_table("seconds", "dataset", "source", "sum", sort=False) / 3600
-    _print("core-hours", core_hours.assign(both=core_hours.sum(axis=1)))
+    _print("core-hours", core_hours.assign(all=core_hours.sum(axis=1)))
     _print("in all", forecast.hours(counted, options.workers, device).to_frame("hours"))
     worker = {
         "timings": len(timings),
@@ -62,8 +59,7 @@ def cost(options: argparse.Namespace) -> int:
         counted.drop(columns="config").to_parquet(options.to, index=False)
     finished = _finished(plan, options.storage)
     recorded = recorded if finished is None else finished
-    same = (recorded["precision"] == plan.precision) & (recorded["lr_scale"] == plan.lr_scale)
-    _print("forecast and fact, core-hours", forecast.compare(recorded[same], counted))
+    _print("forecast and fact, core-hours", forecast.compare(recorded, counted))
     print("recorded on:", ", ".join(recorded["processor"].unique()) or "nothing yet")
     return 0
 

@@ -124,7 +124,7 @@ class Disturbed:
         self.models, self.plan = more, plans.load_plan(self.path)
 
     def ledgers(self) -> list[Ledger]:
-        return [Ledger(series, connect(self.url)) for series in self.plan.series()]
+        return [Ledger(series, connect(self.url)) for series in self.plan.series]
 
     def assert_whole(self) -> None:
         """All CNNs of the plan are there, nothing is left over, and the export has them."""

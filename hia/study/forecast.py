@@ -10,6 +10,7 @@ import math
 import multiprocessing
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, wait
 from typing import Any
 
@@ -36,9 +37,11 @@ GPUS = {"RTX 3070 Ti": (2 * 6144 * 1.77e9, 256 / 8 * 19e9), "H100 SXM": (67e12, 
 GPU_EFFICIENCY, GPU_TOUCHES, GPU_STEP_SECONDS = 0.25, 10, 0.5e-3
 
 
-def terms(config: space.Config, facts: datasets.Facts, images: int, val: int) -> dict[str, float]:
-    """`COUNTS` of one training. images, val: so many for training and validation."""
-    blocks = cnn.blocks(config, facts.channels, facts.size)
+def terms(config: space.Config, job: Mapping[Any, Any]) -> dict[str, float]:
+    """`COUNTS` of one training. job: its `dataset`, `in_channel_num`, `images`, `val_images`."""
+    facts = datasets.FACTS[job["dataset"]]
+    channels, images, val = job["in_channel_num"], job["images"], job["val_images"]
+    blocks = cnn.blocks(config, channels, facts.size)
     units, features = config["num_fc_units"], blocks[-1].channels_out * blocks[-1].size_out ** 2
     parameters = (features + 1) * units + (units + 1) * facts.classes
     maps = features + 2 * units + facts.classes
@@ -46,43 +49,45 @@ def terms(config: space.Config, facts: datasets.Facts, images: int, val: int) ->
         parameters += block.channels_out * (block.channels_in * config["kernel"] ** 2 + 1)
         maps += block.channels_in * block.size_in**2
         maps += block.channels_out * (2 * block.size_conv**2 + block.size_out**2)
-    flops = cnn.flops(config, facts.channels, facts.size, facts.classes)
+    flops = cnn.flops(config, channels, facts.size, facts.classes)
     epochs, steps = config["epoch"], config["epoch"] * math.ceil(images / config["batch_size"])
     passes = epochs * (3 * images + val)  # training: forward, to the weights, to the maps
     counts = (steps, steps * parameters, passes * maps, passes * flops, epochs, parameters)
     return dict(zip(COUNTS, counts, strict=True))
 
 
-def count(plan: plans.Plan, ratios: pd.DataFrame, *, complete: bool = False) -> pd.DataFrame:
+def here(plan: plans.Plan, *, complete: bool = False) -> plans.Here:
+    """For `Plan.on`: the images of the files that are here, or of the complete data sets."""
+    result = {}
+    for name in plan.datasets:
+        available = datasets.FACTS[name].images
+        if not complete and (datasets.default_folder() / f"{name}.npz").is_file():
+            available = len(datasets.read(name).labels)
+        result[name] = {"available": available}
+    return result
+
+
+def count(plan: plans.Plan, ratios: pd.DataFrame) -> pd.DataFrame:
     """What every CNN of a plan takes, one row each: random search exactly, BOHB on average.
 
-    ratios: from `bohb_ratios`. complete: count on the complete data sets, not on the files here.
-    Columns: `dataset`, `source`, `trial`, `config` (missing for BOHB), `COUNTS`, and of an epoch's
-    images `images`, `val_images` and `data_mib` (2^20 bytes). Raises PlanError for too few images.
+    plan: with images, from `Plan.on`. ratios: from `bohb_ratios`. Columns: what the jobs have;
+    `config` (missing for BOHB), `COUNTS`, and `data_mib` of an epoch's images (2^20 bytes).
     """
     parts = []
-    for name, part in plan.parts.items():
-        images, val_images = split(name, part, complete=complete)
-        facts, rows = datasets.FACTS[name], []
-        for trial in range(part.models):
-            row = {"dataset": name, "source": plan.source(trial), "trial": trial}
-            if row["source"] == "random":
-                config = space.validate(plan.random_config(name, trial))
-                row |= {"config": config, **terms(config, facts, images, val_images)}
-            rows.append(row)
-        counted = pd.DataFrame(rows).assign(images=images, val_images=val_images)
-        counted["data_mib"] = (images + val_images) * facts.channels * facts.size**2 * 4 / 2**20
+    for name in plan.datasets:
+        rows = []
+        for job in plan.jobs:
+            if job["dataset"] == name:
+                config = {key: job[key] for key in space.SAMPLED if job.get(key) is not None}
+                row = {"source": "given"} | job
+                rows.append(row | ({"config": config} | terms(config, job) if config else {}))
+        counted = pd.DataFrame(rows)
         ratio = ratios.drop(index=name, errors="ignore").mean().fillna(1)
-        parts.append(counted.fillna(counted[COUNTS].mean() * ratio))
+        counted[COUNTS] = counted[COUNTS].fillna(counted[COUNTS].mean() * ratio)
+        numbers = counted["in_channel_num"] * datasets.FACTS[name].size ** 2
+        counted["data_mib"] = (counted["images"] + counted["val_images"]) * numbers * 4 / 2**20
+        parts.append(counted)
     return pd.concat(parts, ignore_index=True)
-
-
-def split(name: str, part: plans.Part, *, complete: bool = False) -> tuple[int, int]:
-    """Training and validation images of what is here, or of the complete data set."""
-    available = datasets.FACTS[name].images
-    if not complete and (datasets.default_folder() / f"{name}.npz").is_file():
-        available = len(datasets.read(name).labels)
-    return part.split(name, available)
 
 
 def bohb_ratios(table: pd.DataFrame) -> pd.DataFrame:
@@ -90,62 +95,58 @@ def bohb_ratios(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in table.to_dict("records"):
         config = {name: row[name] for name in space.SAMPLED if not pd.isna(row[name])}
-        rows.append(terms(config, datasets.FACTS[row["dataset"]], row["images"], row["val_images"]))
+        rows.append(terms(config, row))
     counted = pd.DataFrame(rows, columns=COUNTS, index=table.index, dtype=float)
     means = counted.groupby([table["source"], table["dataset"]]).mean()
     bohb, random = means.query("source == 'bohb'"), means.query("source == 'random'")
     return (bohb.droplevel("source") / random.droplevel("source")).dropna()
 
 
-def calibrate(
-    counted: pd.DataFrame, seconds: float, workers: int, device: str, precision: str
-) -> pd.DataFrame:
-    """Short trainings of a plan's random configurations, in so many processes at once.
+def calibrate(counted: pd.DataFrame, seconds: float, workers: int, device: str) -> pd.DataFrame:
+    """Short trainings of a plan's known configurations, in so many processes at once.
 
     One row each: `dataset`, `COUNTS`, `seconds` (on a processor, of its time), `wall_seconds`, and
     `mib`, the peak of its process so far, 2^20 bytes. Raises ValueError for wrong options.
     """
     if workers < 1 or not seconds > 0:
         raise ValueError(f"workers ({workers}) and seconds ({seconds}) must be positive numbers")
-    drawn = counted[counted["source"] == "random"]
+    known = counted.dropna(subset="config")
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        running = [
-            pool.submit(_time, drawn, seconds, device, precision, index) for index in range(workers)
-        ]
+        running = [pool.submit(_time, known, seconds, device, index) for index in range(workers)]
         began = time.monotonic()
         while wait(running, timeout=5).not_done:
             print(f"calibrating: {time.monotonic() - began:.0f} of {seconds:g} s", file=sys.stderr)
         return pd.concat([future.result() for future in running], ignore_index=True)
 
 
-def _time(
-    drawn: pd.DataFrame, seconds: float, device: str, precision: str, index: int
-) -> pd.DataFrame:
+def _time(known: pd.DataFrame, seconds: float, device: str, index: int) -> pd.DataFrame:
     processes.set_up_worker(device, index)
-    largest = drawn.nlargest(1, "parameters")  # for the peak, and to load the kernels
-    jobs = pd.concat([largest, drawn.sample(frac=1, random_state=index)])
+    largest = known.nlargest(1, "parameters")  # for the peak, and to load the kernels
+    jobs = pd.concat([largest, known.sample(frac=1, random_state=index)])
     rows: list[dict[str, Any]] = []
     held: list[int] = []
-    for name, config, available in jobs[["dataset", "config", "images"]].itertuples(index=False):
-        facts = datasets.FACTS[name]
-        flops = cnn.flops(config, facts.channels, facts.size, facts.classes)
-        images = min(available, max(config["batch_size"], SLOT_FLOPS // flops))
-        pixels = torch.randn(images, facts.channels, facts.size, facts.size, device=device)
+    for job in jobs.to_dict("records"):
+        config, channels = job["config"], int(job["in_channel_num"])
+        facts = datasets.FACTS[job["dataset"]]
+        flops = cnn.flops(config, channels, facts.size, facts.classes)
+        images = min(job["images"], max(config["batch_size"], SLOT_FLOPS // flops))
+        val = -(-images // (datasets.VALIDATION_EVERY - 1))
+        pixels = torch.randn(images, channels, facts.size, facts.size, device=device)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         labels = torch.arange(images, device=device) % facts.classes
-        val = -(-images // (datasets.VALIDATION_EVERY - 1))
-        shape = (facts.classes, facts.channels, facts.size)
-        data = datasets.Dataset(name, pixels, labels, pixels[:val], labels[:val], *shape, "")
+        shape = (facts.classes, channels, facts.size)
+        data = datasets.Dataset("", pixels, labels, pixels[:val], labels[:val], *shape, "")
 
         def stop(*_: Any, end: float = time.perf_counter() + SLOT_SECONDS) -> bool:
             held.append(psutil.Process().memory_info().rss)
             return time.perf_counter() > end
 
-        result = trainer.train(config, data, 0, stop, precision=precision)
-        row = terms(config | {"epoch": len(result.loss_per_epoch)}, facts, images, val)
+        result = trainer.train(config, data, 0, stop, precision=job["precision"])
+        config = config | {"epoch": len(result.loss_per_epoch)}
+        row = terms(config, job | {"images": images, "val_images": val})
         row["seconds"] = result.cpu_seconds if device == "cpu" else result.seconds
         row["mib"] = (max(held) if device == "cpu" else torch.cuda.max_memory_reserved()) / 2**20
-        rows.append({"dataset": name, "wall_seconds": result.seconds} | row)
+        rows.append({"dataset": job["dataset"], "wall_seconds": result.seconds} | row)
         if sum(row["wall_seconds"] for row in rows[1:]) > seconds:
             break
     return pd.DataFrame(rows[1:])
@@ -183,11 +184,12 @@ def summary(counted: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(table: pd.DataFrame, forecast: pd.DataFrame) -> pd.DataFrame:
-    """Core-hours by data set, forecast and fact, of what is recorded with as many images.
+    """Core-hours by data set, forecast and fact, of the recorded rows that are the plan's.
 
     forecast: from `count`, with `seconds`. The fact is processor time, else wall time.
     """
-    key = ["dataset", "trial", "images", "val_images"]
+    key = ["dataset", "seed", "images", "val_images", "precision"]
+    key += [name for name in ("lr_scale",) if name in forecast and name in table]
     fact = table[key].assign(fact=table["cpu_seconds"].fillna(table["seconds"]).astype(float))
     groups = forecast.merge(fact, on=key).groupby("dataset", sort=False)
     result = groups[["seconds", "fact"]].sum().rename(columns={"seconds": "forecast"}) / 3600

@@ -9,7 +9,7 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ Space = Mapping[str, Hyperparameter]
 # What a plan can search by, and of every ten trials of a data set, how many are random search.
 SEARCHES = {"both": 7, "random": 10}
 TRAINED_ON = ("images_sha256", "kernels")  # of a job; a row does not have them
+PROPOSED = tuple(name for name in SAMPLED if name != "epoch")  # by BOHB; its budget are epochs
 MAX_EPOCHS = int(SPACE["epoch"].bounds[1])
 MAX_MODELS = 100_000  # of one data set; the paper has 1,500
 
@@ -46,158 +47,79 @@ class PlanError(ValueError):
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a plan asks of one data set: so many CNNs, on at most so many images (None: all)."""
-
-    models: int
-    max_images: int | None
-
-    def split(self, dataset: str, available: int) -> tuple[int, int]:
-        """Training and validation images, as `datasets.load` divides them.
-
-        available: images of the data set. Raises PlanError where they are fewer than asked for.
-        """
-        total = self.max_images or available
-        if total > available:
-            raise PlanError(f"{dataset}: max_images = {total:,}, there are {available:,} images")
-        val_images = -(-total // datasets.VALIDATION_EVERY)
-        return total - val_images, val_images
-
-
-@dataclass(frozen=True)
 class Series:
     """CNNs of one data set that share an Optuna study.
 
-    name: of the study. jobs: by the key under which a CNN is found again. key: the columns of a
-    row that are its key.
+    name: of the study. jobs: by the values of their key columns, as text. key: these columns.
+    space: what BOHB draws from.
     """
 
     name: str
     dataset: str
     jobs: dict[str, Row]
     key: tuple[str, ...]
-    space: Space = field(default_factory=lambda: SPACE)
+    space: Space
 
     @property
     def bohb(self) -> bool:
         return self.name.endswith("/bohb")
 
     def key_of(self, row: Mapping[Any, Any]) -> str:
-        """What a CNN is found by: the values of its key columns, as text."""
+        """What the CNN of a row is found by."""
         return "/".join(str(row[name]) for name in self.key)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A study plan.
+    """All that a study trains.
 
-    parts: by data set. precision: of the arithmetic. text: the file as read. search: one of
-    `SEARCHES`. space: Table 1, with the scales that the plan states.
+    text: of a plan, the file as read. table: the name of its export. columns: of that.
     """
 
     name: str
-    parts: dict[str, Part]
-    precision: str
-    text: str
-    search: str = "both"
-    space: Space = field(default_factory=lambda: SPACE)
-    table = "trials"  # the file of its export
-    columns = tuple(trials.COLUMNS)
-
-    @property
-    def models(self) -> int:
-        return sum(part.models for part in self.parts.values())
-
-    @property
-    def lr_scale(self) -> str:
-        """How the learning rate is drawn, one of `hia.space.SCALES`."""
-        return SCALES[self.space["lr"].log]
-
-    def source(self, trial: int) -> str:
-        """How the configuration of a trial is found: "random" or "bohb"."""
-        return source(trial, self.search)
-
-    def random_config(self, dataset: str, trial: int) -> Config:
-        """The configuration of a random-search trial."""
-        return random_config(dataset, trial, self.space)
-
-    def series(self, here: Here | None = None) -> list[Series]:
-        """Random search and BOHB of each data set.
-
-        here: by data set, what `processes.describe_images` says of its images; without, jobs do not
-        name them. Raises PlanError where a data set has fewer images than are asked for.
-        """
-        result = []
-        for name, part in self.parts.items():
-            known = dict(here[name]) if here else {}
-            available = known.pop("available", part.max_images)
-            if available is not None:
-                known |= zip(("images", "val_images"), part.split(name, available), strict=True)
-            for kind in trials.SOURCES:
-                jobs = {
-                    str(trial): self._job(name, kind, trial) | known
-                    for trial in range(part.models)
-                    if self.source(trial) == kind
-                }
-                result.append(Series(f"{name}/{kind}", name, jobs, ("trial",), self.space))
-        return result
-
-    def _job(self, dataset: str, kind: str, trial: int) -> Row:
-        config: Row = {}
-        if kind == "random":
-            config = dict.fromkeys(FILTERS) | validate(self.random_config(dataset, trial))
-        return config | {
-            "dataset": dataset,
-            "source": kind,
-            "trial": trial,
-            "in_channel_num": datasets.FACTS[dataset].channels,
-            "seed": seed(dataset, trial),
-            "precision": self.precision,
-            "lr_scale": self.lr_scale,
-        }
-
-
-@dataclass(frozen=True)
-class Given:
-    """A table of configurations to train, each with its data set, images, seed and precision."""
-
-    name: str
-    rows: pd.DataFrame
+    series: list[Series]
+    columns: tuple[str, ...]
+    table: str
     text: str = ""
 
     @property
-    def table(self) -> str:
-        return self.name
+    def jobs(self) -> list[Row]:
+        return [job for one in self.series for job in one.jobs.values()]
 
     @property
     def models(self) -> int:
-        return len(self.rows)
+        return sum(len(one.jobs) for one in self.series)
 
     @property
-    def parts(self) -> list[str]:
-        return list(self.rows["dataset"].unique())
+    def datasets(self) -> list[str]:
+        return list(dict.fromkeys(one.dataset for one in self.series))
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return tuple(records.columns(records.key_columns(self.rows)))
+    def on(self, here: Here) -> "Plan":
+        """The plan on the images of this machine.
 
-    def series(self, here: Here | None = None) -> list[Series]:
-        """One series for each data set; see `Plan.series`."""
-        key = records.key_columns(self.rows)
-        result = []
-        for name in self.parts:
-            known = dict(here[name]) if here else {}
-            known.pop("available", None)
-            own = plain(self.rows[self.rows["dataset"] == name])
-            # Those on the same images follow each other: a worker holds one data set at a time.
-            own.sort(key=lambda row: (row["in_channel_num"], row["images"], row["val_images"]))
-            one = Series(f"{self.name}/{name}", name, {}, key)
-            jobs = {one.key_of(row): row | known for row in own}
-            result.append(replace(one, jobs=jobs))
-        return result
+        here: by data set, what `processes.describe_images` says of them; jobs get all of it but
+        `available`. A job of a plan without `max_images` is of all images.
+        Raises PlanError where a data set has fewer images than are asked for.
+        """
+        return replace(self, series=[_on(one, dict(here[one.dataset])) for one in self.series])
 
 
-def load_plan(path: str | os.PathLike[str]) -> Plan | Given:
+def _on(series: Series, images: Row) -> Series:
+    available = images.pop("available")
+    jobs = {key: _split(available) | job | images for key, job in series.jobs.items()}
+    most = max((job["images"] + job["val_images"] for job in jobs.values()), default=0)
+    if most > available:
+        raise PlanError(f"{series.dataset}: {most:,} images are asked for, there are {available:,}")
+    return replace(series, jobs=jobs)
+
+
+def _split(total: int) -> Row:
+    """Training and validation images, as `datasets.load` divides them."""
+    val_images = -(-total // datasets.VALIDATION_EVERY)
+    return {"images": total - val_images, "val_images": val_images}
+
+
+def load_plan(path: str | os.PathLike[str]) -> Plan:
     """Read what a study is to train.
 
     A TOML file is a plan, with one table [datasets.NAME] per data set. Its keys are `models`, the
@@ -215,7 +137,7 @@ def load_plan(path: str | os.PathLike[str]) -> Plan | Given:
         raise PlanError(f"{path}: there is no such plan")
     if path.suffix == ".csv":
         try:
-            return Given(path.stem, records.read_given(path))
+            return given(path.stem, records.read_given(path))
         except trials.TrialsError as error:
             raise PlanError(str(error)) from error
     try:
@@ -235,33 +157,57 @@ def load_plan(path: str | os.PathLike[str]) -> Plan | Given:
     precision = content.get("precision", "float32")
     if precision not in PRECISIONS:
         raise PlanError(f"{path}: precision: {precision!r} is not one of {', '.join(PRECISIONS)}")
-    parts = {name: _read_part(path, name, part) for name, part in content["datasets"].items()}
-    scaled = _read_space(path, content.get("space", {}))
-    return Plan(path.stem, parts, precision, text, search, scaled)
+    space = _read_space(path, content.get("space", {}))
+    series = []
+    for name, part in content["datasets"].items():
+        _check_part(f"{path}: [datasets.{name}]", name, part)
+        shared = {"dataset": name, "in_channel_num": datasets.FACTS[name].channels}
+        shared |= {"precision": precision, "lr_scale": SCALES[space["lr"].log]}
+        if "max_images" in part:
+            shared |= _split(part["max_images"])
+        jobs: dict[str, dict[str, Row]] = {kind: {} for kind in trials.SOURCES}
+        for trial in range(part["models"]):
+            kind = source(trial, search)
+            job: Row = shared | {"source": kind, "trial": trial, "seed": seed(name, trial)}
+            if kind == "random":
+                job |= dict.fromkeys(FILTERS) | validate(random_config(name, trial, space))
+            jobs[kind][str(trial)] = job
+        series += [Series(f"{name}/{kind}", name, jobs[kind], ("trial",), space) for kind in jobs]
+    return Plan(path.stem, series, tuple(trials.COLUMNS), "trials", text)
 
 
-def _read_part(path: Path, name: str, part: object) -> Part:
-    where = f"{path}: [datasets.{name}]"
+def given(name: str, rows: pd.DataFrame) -> Plan:
+    """The training of a table of configurations, each with its images, seed and precision."""
+    key = records.key_columns(rows)
+    # Those on the same images follow each other: a worker holds one data set at a time.
+    jobs = sorted(
+        plain(rows), key=lambda job: (job["in_channel_num"], job["images"], job["val_images"])
+    )
+    series = []
+    for dataset in rows["dataset"].unique():
+        one = Series(f"{name}/{dataset}", dataset, {}, key, SPACE)
+        own = {one.key_of(job): job for job in jobs if job["dataset"] == dataset}
+        series.append(replace(one, jobs=own))
+    return Plan(name, series, tuple(records.columns(key)), table=name)
+
+
+def _check_part(where: str, name: str, part: object) -> None:
     if name not in datasets.FACTS:
         raise PlanError(f"{where}: unknown data set; known are {', '.join(datasets.FACTS)}")
     if not isinstance(part, dict) or set(part) - {"models", "max_images"}:
         raise PlanError(f"{where}: may hold `models` and `max_images` only")
-    for key in ("models", "max_images"):
-        value = part.get(key)
-        if key == "max_images" and value is None:
-            continue
+    for key, value in ({"models": None} | part).items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise PlanError(f"{where}: {key} must be a positive integer, not {value!r}")
     if part["models"] > MAX_MODELS:
         raise PlanError(f"{where}: models must be at most {MAX_MODELS:,}, not {part['models']:,}")
-    return Part(part["models"], part.get("max_images"))
 
 
 def _read_space(path: Path, content: object) -> dict[str, Hyperparameter]:
     """Table 1 with the scales that a plan states."""
     if not isinstance(content, dict):
         raise PlanError(f"{path}: space must hold tables [space.NAME], not {content!r}")
-    scaled = dict(SPACE)
+    space = dict(SPACE)
     for name, part in content.items():
         where = f"{path}: [space.{name}]"
         if name not in SAMPLED:
@@ -271,8 +217,8 @@ def _read_space(path: Path, content: object) -> dict[str, Hyperparameter]:
         row = SPACE[name]
         if part["log"] and (row.kind != "float" or row.bounds[0] <= 0):
             raise PlanError(f"{where}: log = true needs a range of positive numbers")
-        scaled[name] = replace(row, log=part["log"])
-    return scaled
+        space[name] = replace(row, log=part["log"])
+    return space
 
 
 def source(trial: int, search: str = "both") -> str:

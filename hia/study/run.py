@@ -27,7 +27,7 @@ from hia import trainer, trials
 from hia.files import write_json
 from hia.study import plans, processes, records, worker
 from hia.study.ledger import Ledger, notes, own_name
-from hia.study.plans import Given, Here, Plan, PlanError, Row
+from hia.study.plans import Here, Plan, PlanError, Row
 from hia.study.storage import ERRORS, Storage, opened, patiently, without_password
 
 # The coordinator pauses twenty times as long as reading the storage takes it, within these bounds.
@@ -35,13 +35,13 @@ POLL_SECONDS = (0.2, 5.0)
 DEATHS = 5  # workers killed with no trial finished in between, until the study is given up
 
 
-def default_storage(plan: Plan | Given) -> str:
+def default_storage(plan: Plan) -> str:
     """The journal file of a plan."""
     return str(Path("runs", f"{plan.name}.journal"))
 
 
 def run(
-    plan: Plan | Given,
+    plan: Plan,
     url: str,
     *,
     workers: int = 1,
@@ -63,32 +63,31 @@ def run(
     if workers < 1:
         raise ValueError(f"workers: {workers} is not a positive number")
     device = trainer.resolve_device(device)
-    here = {name: processes.describe_images(name, device) for name in plan.parts}
-    series = plan.series(here)
-    for precision in {job["precision"] for one in series for job in one.jobs.values()}:
+    here = {name: processes.describe_images(name, device) for name in plan.datasets}
+    plan = plan.on(here)
+    for precision in {job["precision"] for job in plan.jobs}:
         trainer.check_precision(precision, device)
     if url == default_storage(plan):
         Path(url).parent.mkdir(exist_ok=True)
     with opened(url) as storage:
-        ledgers = [Ledger(one, storage) for one in series]
+        ledgers = [Ledger(one, storage) for one in plan.series]
         if recorded is not None:
             _take_over(plan, ledgers, storage, Path(recorded), here)
         who = processes.session(workers, device, here) | {"plan": plan.name}
         notes(storage).set_user_attr(f"{who['started']} {own_name()}", who)
         for ledger in ledgers:
-            # Before any worker asks: the first trial says what is trained.
-            patiently(functools.partial(ledger.look, nameless=True))
-        arguments = [(series, url, device, index) for index in range(workers)]
+            patiently(ledger.look)
+        arguments = [(plan.series, url, device, index) for index in range(workers)]
         try:
             with processes.spawned(worker.work, arguments) as crew:
                 _watch(ledgers, crew, arguments, report_seconds)
         finally:
-            with contextlib.suppress(*ERRORS):  # the next coordinator sees it, too
+            with contextlib.suppress(*ERRORS, PlanError):  # the next coordinator sees it, too
                 for ledger in ledgers:
-                    ledger.fail_dead(nameless=True)
+                    ledger.look()
 
 
-def export(plan: Plan | Given, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
+def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
     """Write a plan's finished trials and their provenance into a folder.
 
     They are `trials.parquet` and `provenance.json`, or called like the table of configurations.
@@ -98,17 +97,17 @@ def export(plan: Plan | Given, url: str, folder: str | os.PathLike[str]) -> pd.D
     """
     with opened(url, create=False) as storage:
         names = optuna.get_all_study_names(storage)
-        ledgers = [Ledger(one, storage) for one in plan.series() if one.name in names]
+        ledgers = [Ledger(one, storage) for one in plan.series if one.name in names]
         rows = [row for ledger in ledgers for row in ledger.rows.values()]
         sessions = _sessions(storage) if "sessions" in names else []
-    damaged = [f"{one.series.name} {key}: no row" for one in ledgers for key in one.lost]
+    damaged = [reason for ledger in ledgers for reason in ledger.lost]
     table = _checked(plan, rows, damaged)
     if not len(table):
         raise RuntimeError(
             f"{without_password(url)}: no trial of plan {plan.name} has finished yet"
         )
-    folder = Path(folder)
-    trials.write(table, folder / f"{plan.table}.parquet")
+    path = Path(folder, f"{plan.table}.parquet")
+    trials.write(table, path)
     counts = {
         f"rows_per_{name}": {k: int(v) for k, v in table[name].value_counts().items()}
         for name in ("dataset", "source")
@@ -123,7 +122,7 @@ def export(plan: Plan | Given, url: str, folder: str | os.PathLike[str]) -> pd.D
         "training_hours": float(table["seconds"].sum() / 3600),
         "sessions": sessions,
     }
-    write_json(provenance, records.notes_path(folder / f"{plan.table}.parquet"))
+    write_json(provenance, records.notes_path(path))
     if damaged:
         raise RuntimeError(
             f"{without_password(url)}: {len(damaged):,} finished trials are damaged "
@@ -133,7 +132,7 @@ def export(plan: Plan | Given, url: str, folder: str | os.PathLike[str]) -> pd.D
     return table
 
 
-def _checked(plan: Plan | Given, rows: Sequence[Row], damaged: list[str]) -> pd.DataFrame:
+def _checked(plan: Plan, rows: Sequence[Row], damaged: list[str]) -> pd.DataFrame:
     """The table of these rows but for those that are wrong, which are added to `damaged`."""
     # Rows of a time when there was no other scale do not name it.
     frame = pd.DataFrame([{"lr_scale": "log"} | row for row in rows])
@@ -161,7 +160,7 @@ def _sessions(storage: Storage) -> list[dict[str, Any]]:
 
 
 def _take_over(
-    plan: Plan | Given, ledgers: Sequence[Ledger], storage: Storage, folder: Path, here: Here
+    plan: Plan, ledgers: Sequence[Ledger], storage: Storage, folder: Path, here: Here
 ) -> None:
     """Put exported rows into the storage: those that it has not, of jobs that the plan asks for."""
     path = folder / f"{plan.table}.parquet"
@@ -235,17 +234,15 @@ def _watch(
 
     A worker that was killed, as where memory runs out, is replaced.
     """
-    models = sum(len(ledger.keys) for ledger in ledgers)
+    models = sum(len(ledger.series.jobs) for ledger in ledgers)
     began = time.monotonic()
     at_start = before = sum(ledger.unfinished for ledger in ledgers)
     printed = -math.inf
     deaths = 0
-    has_died = False
     while True:
         looking = time.monotonic()
         for ledger in ledgers:
-            patiently(functools.partial(ledger.look, nameless=has_died))
-        has_died = False
+            patiently(ledger.look)
         unfinished = sum(ledger.unfinished for ledger in ledgers)
         pause = 20 * (time.monotonic() - looking)
         elapsed = time.monotonic() - began
@@ -258,7 +255,6 @@ def _watch(
             before, deaths = unfinished, 0
         for index, process in enumerate(crew):
             if process.exitcode is not None:
-                has_died = True
                 deaths += 1
                 if process.exitcode >= 0 or deaths > DEATHS:
                     raise RuntimeError(
@@ -305,10 +301,10 @@ def verify(
     device = trainer.resolve_device(device)
     chosen = table.sample(min(sample, len(table)), random_state=random_state).sort_index()
     key = records.key_columns(chosen)
-    plan = Given("verify", chosen[records.given_columns(key)])
+    plan = plans.given("verify", chosen[records.given_columns(key)])
     if provenance is not None:
-        here = {name: processes.describe_images(name, device) for name in plan.parts}
-        check_sessions(read_sessions(provenance), here, plan.parts, provenance)
+        here = {name: processes.describe_images(name, device) for name in plan.datasets}
+        check_sessions(read_sessions(provenance), here, plan.datasets, provenance)
     with tempfile.TemporaryDirectory() as folder:
         url = str(Path(folder, "verify.journal"))
         run(plan, url, workers=workers, device=device)

@@ -114,16 +114,16 @@ def _train_one(
     processor: str,
 ) -> None:
     """Train the CNN of a trial, leave its row in the storage, and finish the trial."""
-    series = ledger.series
+    bohb = ledger.series.bohb
     config = params_of(job)
-    if series.bohb:
-        config = patiently(lambda: _propose(series.space, trial))
+    if bohb:
+        config |= patiently(lambda: _propose(ledger.series.space, trial))
 
     def stop(epoch: int, accuracy: float) -> bool:
-        if not series.bohb:
+        if not bohb:
             return False
         patiently(lambda: trial.report(accuracy, epoch))
-        return epoch < config["epoch"] and patiently(trial.should_prune)
+        return epoch < plans.MAX_EPOCHS and patiently(trial.should_prune)
 
     result = trainer.train(config, data, job["seed"], stop, precision=job["precision"])
     epochs = len(result.accuracy_per_epoch)
@@ -131,22 +131,19 @@ def _train_one(
     row |= result.row() | {"processor": processor}
     row = {name: value for name, value in row.items() if name not in plans.TRAINED_ON}
     patiently(lambda: trial.set_user_attr("row", row))
-    value, state = (
-        (result.accuracy, None) if epochs == config["epoch"] else (None, TrialState.PRUNED)
-    )
+    is_whole = epochs == config["epoch"]
+    value, state = (result.accuracy, None) if is_whole else (None, TrialState.PRUNED)
     patiently(lambda: ledger.study.tell(trial, value, state, skip_if_finished=True))
 
 
 def _propose(table1: plans.Space, trial: optuna.Trial) -> space.Config:
     """BOHB's configuration."""
-    config: space.Config = {}
-    for name in space.SAMPLED:
+    config: space.Config = {"epoch": plans.MAX_EPOCHS}
+    for name in plans.PROPOSED:
         row = table1[name]
-        if name == "epoch":
-            config[name] = plans.MAX_EPOCHS
-        elif name in space.FILTERS[config.get("num_conv_layers", 0) :]:
+        if name in space.FILTERS[config.get("num_conv_layers", 0) :]:
             continue
-        elif row.choices is not None:
+        if row.choices is not None:
             config[name] = trial.suggest_categorical(name, row.choices)
         elif row.kind == "integer":
             config[name] = trial.suggest_int(name, *map(int, row.bounds))

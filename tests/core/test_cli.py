@@ -99,7 +99,7 @@ ERRORS = {
     "study plan.toml --storage sqlite:///a.db": "storage sqlite:///a.db: SQLite gives one trial to",
     "study plan.toml --storage no/where.journal": r"storage no/where\.journal: No such file",
     "study broken.toml": r"broken\.toml: not valid TOML",
-    "study many.toml": "digits: max_images = 2,000, there are 1,797 images",
+    "study many.toml": "digits: 2,000 images are asked for, there are 1,797",
     "study plan.toml --recorded cut": r"trials\.parquet: not a readable Parquet file",
     "export plan.toml": r"plan\.journal: there is no such storage",
     "verify": r"trials\.parquet: there is no table of trials; `hia export`",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
 from collections.abc import Callable
 
+import optuna
 import pytest
 from faults import (
     Disturbed,
@@ -20,9 +22,10 @@ from faults import (
     zygote,
 )
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hia.study import ledger, worker
+from hia.study.ledger import Ledger
 from hia.study.storage import StorageError, connect, without_password
 
 pytestmark = pytest.mark.slow
@@ -114,15 +117,18 @@ def test_workers_that_end_again_and_again_end_the_study(tmp_path, monkeypatch, w
         disturbed.run()
 
 
-@pytest.mark.parametrize("name", ["elsewhere:1", None])
-def test_a_trial_of_a_machine_that_died_is_found_and_done(tmp_path, monkeypatch, name):
-    """By the clock of this machine, whatever that one's said; also killed as it took the trial."""
+def begin(book: Ledger, key: str, worker: str) -> FrozenTrial:
+    """A trial as a worker begins it, whether or not another has."""
+    says = {"key": key, "job": book.series.jobs[key], "worker": worker}
+    book.study.add_trial(optuna.create_trial(state=TrialState.RUNNING, user_attrs=says))
+    return book.study.get_trials()[-1]
+
+
+def test_a_trial_of_a_machine_that_died_is_found_and_done(tmp_path, monkeypatch):
+    """By the clock of this machine, whatever that one's said."""
     disturbed = Disturbed(tmp_path, 4)
     book, _ = disturbed.ledgers()
-    book.look()
-    trial = book.study.ask()
-    if name:
-        trial.set_user_attr("worker", name)
+    begin(book, "0", "elsewhere:1")
     book.look()
     assert len(book.study.get_trials(states=(TrialState.RUNNING,))) == 1
     monkeypatch.setattr(ledger, "STALE_SECONDS", -1.0)
@@ -133,12 +139,37 @@ def test_a_trial_of_a_machine_that_died_is_found_and_done(tmp_path, monkeypatch,
     disturbed.assert_whole()
 
 
+@posix
+def test_a_worker_that_dies_as_it_begins_is_seen_at_once(tmp_path, monkeypatch):
+    """The write that begins a trial names its worker: nothing waits for a clock."""
+    disturbed = Disturbed(tmp_path, 4)
+    killed = multiprocessing.get_context("fork").Process(target=begin_and_die, args=(disturbed,))
+    killed.start()
+    killed.join()
+    book, _ = disturbed.ledgers()
+    assert [one.user_attrs["key"] for one in book.open] == ["0"]
+    book.look()
+    assert book.open == []
+    assert "0" not in book.trials
+
+
+def begin_and_die(disturbed: Disturbed) -> None:
+    book, _ = disturbed.ledgers()
+    add = book.study.add_trial
+
+    def add_and_die(trial: FrozenTrial) -> None:
+        add(trial)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    book.study.add_trial = add_and_die
+    book.take()
+
+
 def test_a_worker_that_lives_is_not_taken_for_dead(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
     disturbed = Disturbed(tmp_path, 4)
     book, _ = disturbed.ledgers()
-    book.look()
-    trial = book.study.ask()
+    trial, _ = book.take()
     seen = set()
     with worker._beating(trial):
         while len(seen) < 3:  # different looks, each of which starts the clock anew
@@ -151,8 +182,7 @@ def test_a_worker_that_was_taken_for_dead_does_no_harm(tmp_path):
     """It slept while another trained its trial: what it brings comes too late."""
     disturbed = Disturbed(tmp_path, 2)
     random_search, _ = disturbed.ledgers()
-    random_search.look()
-    slow = random_search.study.ask()
+    slow, _ = random_search.take()
     random_search.study.tell(slow.number, state=TrialState.FAIL)
     disturbed.run()
     with pytest.raises(UpdateFinishedTrialError):
@@ -160,30 +190,44 @@ def test_a_worker_that_was_taken_for_dead_does_no_harm(tmp_path):
     disturbed.assert_whole()
 
 
-def test_what_is_not_asked_for_or_already_there_is_not_trained(tmp_path):
-    """A larger plan's trials, and those that two coordinators queue at the same time."""
-    disturbed = Disturbed(tmp_path, 30)
-    views = [disturbed.ledgers() for _ in range(2)]
-    for view in views:
-        for book in view:
-            for key in book.keys[:16]:  # without a look at what the other did
-                book.queue(key)
+def test_of_two_workers_that_begin_the_same_one_trains_it(tmp_path):
+    disturbed = Disturbed(tmp_path, 4)
+    first, second = (disturbed.ledgers()[0] for _ in range(2))
+    begin(second, "0", "elsewhere:1")  # after this one had looked, and before it begins
+    first.read = skipping_one(first.read)
+    trial, job = first.take()
+    assert job["trial"] == 1
+    states = [one.state for one in second.study.get_trials()]
+    assert states == [TrialState.RUNNING, TrialState.FAIL, TrialState.RUNNING]
+    assert trial.number == 2
+
+
+def skipping_one(read: Callable[[], None]) -> Callable[[], None]:
+    """A look at the storage that, the first time, sees nothing new."""
+    looks = iter([lambda: None])
+    return lambda: next(looks, read)()
+
+
+def test_a_smaller_plan_trains_no_more_than_it_asks_for(tmp_path):
+    Disturbed(tmp_path, 30).ledgers()[0].take()
     smaller = Disturbed(tmp_path, 8)
+    for book in smaller.ledgers():
+        for one in book.open:  # this process lives
+            book.study.tell(one.number, state=TrialState.FAIL)
     smaller.run()
     assert sorted(row["trial"] for row in smaller.rows()) == list(range(8))
-    disturbed = Disturbed(tmp_path, 30)
-    disturbed.run(workers=2)
-    disturbed.assert_whole()
+    larger = Disturbed(tmp_path, 30)
+    larger.run(workers=2)
+    larger.assert_whole()
 
 
 def test_second_trials_end_with_the_study(tmp_path):
-    """Queued by two coordinators, or taken by a machine that died before it said so."""
+    """Begun by a machine that had not seen the first."""
     disturbed = Disturbed(tmp_path, 3)
     disturbed.run()
     book, _ = disturbed.ledgers()
     for _ in range(3):
-        book.queue("0")
-    book.study.ask()
+        begin(book, "0", "elsewhere:1")
     disturbed.run()
     disturbed.assert_whole()
 
@@ -229,7 +273,7 @@ def test_two_coordinators_take_the_same_export_over_once(tmp_path):
         for row in before.rows():
             if row["source"] == ("bohb" if book.series.bohb else "random"):
                 book.add(row)
-    table = ledger.Ledger(after.plan.series()[0], connect(after.url)).rows
+    table = Ledger(after.plan.series[0], connect(after.url)).rows
     assert len(table) == 7
     assert {row["trial"]: row for row in table.values()}.items() <= before.seen.items()
 

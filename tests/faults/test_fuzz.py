@@ -108,11 +108,10 @@ def test_any_entries_are_a_plan_or_an_error(folder, name, entries, precision):
     lines += [f"[datasets.{name}]", *(f"{key} = {value}" for key, value in entries.items())]
     plan = load_plan(folder, "\n".join(lines).encode())
     if plan is not None:
-        assert plan.precision in ("float32", "bf16")
-        (part,) = plan.parts.values()
-        assert type(part.models) is int
-        assert part.models >= 1
-        assert part.max_images is None or part.max_images >= 1
+        assert plan.models >= 1
+        for job in plan.jobs:
+            assert job["precision"] in ("float32", "bf16")
+            assert job.get("images", 0) + job.get("val_images", 1) >= 1
 
 
 # Data sets --------------------------------------------------------------------------------------

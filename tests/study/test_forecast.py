@@ -16,8 +16,18 @@ STUDIES = Path(__file__).parents[2] / "studies"
 CONFIG = {"num_conv_layers": 1, "lr": 1e-3, "dropout_rate": 0.0, "optimizer": "SGD", "epoch": 2}
 CONFIG |= {"stride": 1, "padding": 0, "kernel": 3, "num_fc_units": 8, "batch_size": 32}
 CONFIG |= {"num_filters_1": 4}
-DIGITS = datasets.FACTS["digits"]
 UNKNOWN = pd.DataFrame(columns=forecast.COUNTS, dtype=float)
+
+
+def terms(config: dict, name: str, images: int, val_images: int) -> dict[str, float]:
+    """Of a training on so many images of a data set."""
+    job = {"dataset": name, "in_channel_num": datasets.FACTS[name].channels}
+    return forecast.terms(config, job | {"images": images, "val_images": val_images})
+
+
+def count(plan: plans.Plan, ratios: pd.DataFrame | None = None) -> pd.DataFrame:
+    here = forecast.here(plan)
+    return forecast.count(plan.on(here), UNKNOWN if ratios is None else ratios)
 
 
 def digits(models: int, folder: Path, max_images: int = 200) -> plans.Plan:
@@ -32,9 +42,10 @@ def recorded(rows: list[dict]) -> pd.DataFrame:
     for trial, row in enumerate(rows):
         filled = dict.fromkeys(space.FILTERS) | CONFIG | {"dataset": "digits", "trial": trial}
         filled |= {"source": "random", "accuracy": 0.5, "loss": 1.0, "diverged": False}
-        filled |= {"seconds": 3600.0, "cpu_seconds": None, "parameters": 1, "flops": 1, "seed": 0}
+        filled |= {"seconds": 3600.0, "cpu_seconds": None, "parameters": 1, "flops": 1}
         filled |= {"images": 160, "val_images": 40, "processor": "a processor"}
         filled |= {"precision": "float32", "lr_scale": "log"} | row
+        filled["seed"] = plans.seed(filled["dataset"], filled["trial"])
         filled["accuracy_per_epoch"] = [0.5] * filled["epoch"]
         filled["in_channel_num"] = datasets.FACTS[filled["dataset"]].channels
         full.append(filled)
@@ -52,7 +63,7 @@ def test_terms_by_hand():
     # 8x8x1, convolved to 6x6x4, pooled to 3x3x4 = 36 features, 8 units, 10 classes.
     passes, steps = 2 * (3 * 100 + 25), 2 * 4  # of 32, 32, 32 and 4 images
     parameters = 4 * (9 + 1) + 8 * (36 + 1) + 10 * (8 + 1)
-    assert forecast.terms(CONFIG, DIGITS, 100, 25) == {
+    assert terms(CONFIG, "digits", 100, 25) == {
         "steps": steps,
         "weights": steps * parameters,
         "maps": passes * ((64 + 144) + (144 + 36) + (36 + 8) + (8 + 10)),
@@ -69,18 +80,18 @@ def test_terms_agree_with_the_network(name):
         config = space.validate(plans.random_config(name, trial))
         network = cnn.CNN(config, facts.channels, facts.size, facts.classes)
         parameters = sum(weight.numel() for weight in network.parameters())
-        assert forecast.terms(config, facts, 100, 25)["parameters"] == parameters
+        assert terms(config, name, 100, 25)["parameters"] == parameters
 
 
 def test_random_search_is_counted_and_bohb_taken_to_cost_the_same(tmp_path):
-    counted = forecast.count(digits(20, tmp_path), UNKNOWN)
+    counted = count(digits(20, tmp_path))
     assert set(zip(counted["images"], counted["val_images"], strict=True)) == {(160, 40)}
     random = counted[counted["source"] == "random"]
     assert list(random["trial"]) == [n for n in range(20) if n % 10 < 7]
     for row in random.to_dict("records"):
         config = space.validate(plans.random_config("digits", row["trial"]))
         assert row["config"] == config
-        taken = forecast.terms(config, DIGITS, 160, 40)
+        taken = terms(config, "digits", 160, 40)
         assert {name: row[name] for name in taken} == taken
     bohb = counted.loc[counted["source"] == "bohb", forecast.COUNTS]
     assert len(bohb) == 6
@@ -89,7 +100,7 @@ def test_random_search_is_counted_and_bohb_taken_to_cost_the_same(tmp_path):
 
 
 def test_the_paper_scale_plan(empty):
-    counted = forecast.count(plans.load_plan(STUDIES / "paper.toml"), UNKNOWN)
+    counted = count(plans.load_plan(STUDIES / "paper.toml"))
     assert counted["source"].value_counts().to_dict() == {"random": 7805, "bohb": 3345}
     images = counted.groupby("dataset")[["images", "val_images"]].first().sum(axis=1)
     assert images.to_dict() == {name: datasets.FACTS[name].images for name in datasets.NAMES}
@@ -98,25 +109,38 @@ def test_the_paper_scale_plan(empty):
     assert total["tflops"] == pytest.approx(counted["flops"].sum() / 1e12)
 
 
-@pytest.mark.parametrize("max_images", [None, 200, 1796])
-def test_the_split_is_the_one_that_is_loaded(max_images):
+@pytest.mark.parametrize("max_images", [1797, 200, 1796])
+def test_the_split_is_the_one_that_is_loaded(tmp_path, max_images):
     data = datasets.load("digits", max_images=max_images)
-    expected = len(data.train_labels), len(data.val_labels)
-    assert forecast.split("digits", plans.Part(1, max_images)) == expected
+    (job,) = digits(1, tmp_path, max_images).jobs
+    assert (job["images"], job["val_images"]) == (len(data.train_labels), len(data.val_labels))
 
 
 def test_images_of_the_file_that_is_here(empty):
-    part = plans.Part(1, None)
-    assert forecast.split("usps", part) == (7438, 1860)
+    path = empty / "plan.toml"
+    path.write_text("[datasets.usps]\nmodels = 1\n")
+    plan = plans.load_plan(path)
+    assert forecast.here(plan) == {"usps": {"available": 9298}}
     images = np.zeros((50, 16, 16), "uint8")
     np.savez(empty / "usps.npz", images=images, labels=np.arange(50) % 10)
-    assert forecast.split("usps", part) == (40, 10)
-    assert forecast.split("usps", part, complete=True) == (7438, 1860)
-    with pytest.raises(plans.PlanError, match="usps: max_images = 60, there are 50 images"):
-        forecast.split("usps", plans.Part(1, 60))
+    (row,) = count(plan).to_dict("records")
+    assert (row["images"], row["val_images"]) == (40, 10)
+    assert forecast.here(plan, complete=True) == {"usps": {"available": 9298}}
     (empty / "usps.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(datasets.DatasetError, match=r"usps\.npz"):
-        forecast.split("usps", part)
+        forecast.here(plan)
+
+
+def test_a_table_of_configurations_is_counted_too(tmp_path):
+    """Each row by itself, on its own images and in its own channels."""
+    plan = plans.load_plan(STUDIES / "screening.csv")
+    counted = forecast.count(plan.on(forecast.here(plan, complete=True)), UNKNOWN)
+    assert len(counted) == plan.models
+    for row in counted.sample(20, random_state=0).to_dict("records"):
+        facts = datasets.FACTS[row["dataset"]]
+        shape = row["in_channel_num"], facts.size, facts.classes
+        passes = row["config"]["epoch"] * (3 * row["images"] + row["val_images"])
+        assert row["flops"] == passes * cnn.flops(row["config"], *shape)
 
 
 @pytest.mark.parametrize(("name", "ratio"), [("usps", 5), ("mnist", 3), ("digits", 4)])
@@ -130,7 +154,7 @@ def test_bohb_follows_the_other_data_sets(tmp_path, empty, name, ratio):
     assert (ratios["parameters"] == 1).all()
     path = tmp_path / "plan.toml"
     path.write_text(f"[datasets.{name}]\nmodels = 20\nmax_images = 200\n")
-    counted = forecast.count(plans.load_plan(path), ratios).groupby("source")["flops"].mean()
+    counted = count(plans.load_plan(path), ratios).groupby("source")["flops"].mean()
     assert counted["bohb"] == pytest.approx(ratio * counted["random"])
 
 
@@ -140,7 +164,7 @@ def priced(n: int) -> tuple[pd.DataFrame, pd.Series]:
     for trial in range(n):
         name = ("digits", "cifar10")[trial % 2]
         config = space.validate(plans.random_config(name, trial))
-        rows.append(forecast.terms(config, datasets.FACTS[name], 256, 64))
+        rows.append(terms(config, name, 256, 64))
     table = pd.DataFrame(rows)[forecast.TERMS]
     return table, table @ pd.Series([1e-3, 3e-9, 2e-10, 8e-12], forecast.TERMS)
 
@@ -162,8 +186,8 @@ def test_noise_does_not_bias_the_sum():
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_calibrate(tmp_path, workers, capfd):
-    counted = forecast.count(digits(10, tmp_path), UNKNOWN)
-    timings = forecast.calibrate(counted, 0.1, workers, "cpu", "float32")
+    counted = count(digits(10, tmp_path))
+    timings = forecast.calibrate(counted, 0.1, workers, "cpu")
     assert len(timings) >= workers
     assert (timings[[*forecast.TERMS, "seconds", "wall_seconds", "mib"]] > 0).all(axis=None)
     assert (forecast.prices(timings) >= 0).all()
@@ -171,17 +195,17 @@ def test_calibrate(tmp_path, workers, capfd):
 
 @pytest.mark.slow
 def test_a_process_that_fails(tmp_path):
-    counted = forecast.count(digits(2, tmp_path), UNKNOWN)
+    counted = count(digits(2, tmp_path))
     counted["config"] = counted["config"].map(lambda config: config | {"lr": 2.0})
     with pytest.raises(ValueError, match=r"lr: 2\.0 is not a value"):
-        forecast.calibrate(counted, 0.1, 1, "cpu", "float32")
+        forecast.calibrate(counted, 0.1, 1, "cpu")
 
 
 @pytest.mark.parametrize(("seconds", "workers"), [(1.0, 0), (0.0, 1), (float("nan"), 1)])
 def test_wrong_options(seconds, workers):
     message = rf"workers \({workers}\) and seconds \({seconds}\) must be positive"
     with pytest.raises(ValueError, match=message):
-        forecast.calibrate(UNKNOWN, seconds, workers, "cpu", "float32")
+        forecast.calibrate(UNKNOWN, seconds, workers, "cpu")
 
 
 def test_hours_by_hand(monkeypatch):
@@ -198,6 +222,8 @@ def test_hours_by_hand(monkeypatch):
 def test_compare_by_hand():
     key = [("usps", 0), ("usps", 1), ("digits", 0), ("digits", 1)]
     expected = pd.DataFrame(key, columns=["dataset", "trial"]).assign(images=160, val_images=40)
+    expected["precision"] = "float32"
+    expected["seed"] = [plans.seed(name, trial) for name, trial in key]
     expected["seconds"] = [3600.0, 1800.0, 900.0, 900.0]
     rows = [{"trial": 0, "cpu_seconds": 1800.0}, {"trial": 1, "images": 320}]  # another study's
     rows += [{"dataset": "usps", "trial": 1}, {"dataset": "mnist", "trial": 0}]
@@ -260,4 +286,4 @@ def test_plan_that_cannot_be_forecast(tmp_path, capsys):
     digits(1, tmp_path, max_images=2000)
     assert main(["plan", str(tmp_path / "plan.toml")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "hia plan: digits: max_images = 2,000, there are 1,797 images"
+    assert line == "hia plan: digits: 2,000 images are asked for, there are 1,797"

@@ -250,4 +250,4 @@ def test_rows_can_be_trained_again(recorded):
 def test_the_script_writes_the_tables(recorded, tmp_path, capsys):
     given.main(["scaling", "--trials", str(recorded / "trials.parquet"), "--to", str(tmp_path)])
     assert "scaling.csv: 12 CNNs; `hia study " in capsys.readouterr().out
-    assert len(plans.load_plan(Path(tmp_path, "scaling.csv")).rows) == 12
+    assert plans.load_plan(Path(tmp_path, "scaling.csv")).models == 12

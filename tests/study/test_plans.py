@@ -31,7 +31,12 @@ def test_a_plan_is_read(tmp_path):
     path.write_text(text)
     plan = plans.load_plan(str(path))
     assert plan.name == "mine"
-    assert plan.parts == {"digits": plans.Part(3, None), "usps": plans.Part(7, 500)}
+    assert plan.datasets == ["digits", "usps"]
+    assert Counter(job["dataset"] for job in plan.jobs) == {"digits": 3, "usps": 7}
+    assert {(job.get("images"), job.get("val_images")) for job in plan.jobs} == {
+        (None, None),
+        (400, 100),
+    }
     assert plan.models == 10
     assert plan.text == text
 
@@ -40,16 +45,17 @@ def test_a_plan_states_the_scale_and_the_search(tmp_path):
     path = tmp_path / "linear.toml"
     path.write_text('search = "random"\n[space.lr]\nlog = false\n[datasets.digits]\nmodels = 20\n')
     plan = plans.load_plan(path)
-    assert {plan.source(trial) for trial in range(20)} == {"random"}
-    assert plan.lr_scale == "linear"
+    assert {(job["source"], job["lr_scale"]) for job in plan.jobs} == {("random", "linear")}
     low, high = space.SPACE["lr"].bounds
-    for trial in range(20):
-        ours = plan.random_config("digits", trial)
-        theirs = plans.random_config("digits", trial)
+    for job in plan.jobs:
+        theirs = plans.random_config("digits", job["trial"])
+        ours = {name: value for name, value in job.items() if name in theirs}
+        theirs = {name: value for name, value in theirs.items() if ours[name] is not None}
+        ours = {name: value for name, value in ours.items() if value is not None}
         place = np.log(theirs.pop("lr") / low) / np.log(high / low)  # of 1, in its range
         assert ours.pop("lr") == pytest.approx(low + place * (high - low))
         assert ours == theirs
-    assert a_plan(tmp_path, 3).lr_scale == "log"
+    assert {job["lr_scale"] for job in a_plan(tmp_path, 3).jobs} == {"log"}
 
 
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.[ct]*[lv]")), ids=lambda path: path.stem)
@@ -57,7 +63,7 @@ def test_the_plans_of_the_repository_can_be_read(path):
     plan = plans.load_plan(path)
     assert plan.models > 0
     if path.stem in ("first", "paper"):
-        assert set(plan.parts) == set(datasets.NAMES)
+        assert set(plan.datasets) == set(datasets.NAMES)
 
 
 BAD_PLANS = {
@@ -173,7 +179,7 @@ def test_progress_has_a_rate_and_a_time_left():
 
 def test_jobs_are_what_is_known_before_a_training(tmp_path):
     plan = a_plan(tmp_path, 20)
-    random, bohb = plan.series()
+    random, bohb = plan.series
     assert [*random.jobs, *bohb.jobs] == [str(n) for n in range(20) if n % 10 < 7] + [
         "7", "8", "9", "17", "18", "19"
     ]  # fmt: skip
@@ -184,7 +190,9 @@ def test_jobs_are_what_is_known_before_a_training(tmp_path):
     assert job["seed"] == plans.seed("digits", 3)
     assert set(bohb.jobs["7"]) == set(job) - set(space.SAMPLED)
     here = {"digits": {"available": 1797, "images_sha256": "abc"}}
-    assert plan.series(here)[0].jobs["3"] == job | {"images_sha256": "abc"}
+    assert plan.on(here).series[0].jobs["3"] == job | {"images_sha256": "abc"}
+    with pytest.raises(plans.PlanError, match="digits: 200 images are asked for, there are 150"):
+        plan.on({"digits": {"available": 150}})
 
 
 def test_what_differs_between_jobs_is_named():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +14,7 @@ import pytest
 from faults import undisturbed, without_times
 from optuna.trial import TrialState
 
-from hia import datasets, space, trainer, trials
+from hia import datasets, trainer, trials
 from hia.study import plans, processes
 from hia.study import run as study
 from hia.study.ledger import FINISHED, Ledger
@@ -25,9 +24,9 @@ IMAGES = 200  # 160 for training: a CNN takes some hundredths of a second
 RUNGS = {1, 3, 9, 10}  # Hyperband's budgets for 1 to 10 epochs and eta 3, and all 10
 
 
-def a_plan(folder: Path, models: int, before: str = "") -> plans.Plan:
+def a_plan(folder: Path, models: int, before: str = "", images: int = IMAGES) -> plans.Plan:
     path = folder / "plan.toml"
-    path.write_text(f"{before}[datasets.digits]\nmodels = {models}\nmax_images = {IMAGES}\n")
+    path.write_text(f"{before}[datasets.digits]\nmodels = {models}\nmax_images = {images}\n")
     return plans.load_plan(path)
 
 
@@ -182,8 +181,9 @@ def test_a_plan_with_a_scale_and_random_search_alone(tmp_path):
     table = study.export(plan, str(tmp_path / "linear.journal"), tmp_path)
     assert set(table["lr_scale"]) == {"linear"}
     assert set(table["source"]) == {"random"}
+    jobs = plan.series[0].jobs
     for row in table.to_dict("records"):
-        assert row["lr"] == plan.random_config("digits", row["trial"])["lr"]
+        assert row["lr"] == jobs[str(row["trial"])]["lr"]
 
 
 def test_a_storage_of_sqlite_can_be_exported_and_is_not_trained_on(first, tmp_path):
@@ -219,26 +219,25 @@ def test_wrong_options_are_named_before_anything_is_made(tmp_path, options, mess
 
 
 def test_more_images_than_there_are_is_an_error_before_anything_is_made(tmp_path):
-    plan = a_plan(tmp_path, 3)
-    plan = replace(plan, parts={"digits": plans.Part(3, 2000)})
-    with pytest.raises(plans.PlanError, match="max_images = 2,000, there are 1,797"):
+    plan = a_plan(tmp_path, 3, images=2000)
+    with pytest.raises(plans.PlanError, match="2,000 images are asked for, there are 1,797"):
         study.run(plan, str(tmp_path / "study.journal"))
     assert not (tmp_path / "study.journal").exists()
 
 
 OTHERS = {
-    "images": ({"parts": {"digits": plans.Part(10, 150)}}, r"images 160, not 120"),
-    "precision": ({"precision": "bf16"}, r"precision float32, not bf16"),
-    "scale": ({"space": space.SPACE | {"lr": replace(space.SPACE["lr"], log=False)}}, r"lr"),
+    "images": ("", 150, r"images 160, not 120"),
+    "precision": ('precision = "bf16"\n', IMAGES, r"precision float32, not bf16"),
+    "scale": ("[space.lr]\nlog = false\n", IMAGES, r"lr_scale log, not linear"),
 }
 
 
-@pytest.mark.parametrize(("fields", "message"), OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize(("text", "images", "message"), OTHERS.values(), ids=OTHERS)
 def test_another_plan_s_storage_is_refused_with_both_values(
-    first, tmp_path, monkeypatch, fields, message
+    first, tmp_path, monkeypatch, text, images, message
 ):
     monkeypatch.setattr(trainer, "check_precision", lambda *_: None)
-    other = replace(first.plan, **fields)
+    other = a_plan(tmp_path, 10, text, images)
     before = Path(first.url).read_bytes()
     with pytest.raises(plans.PlanError, match=f"holds CNNs of digits with .*{message}"):
         study.run(other, first.url, device="cpu")
@@ -269,7 +268,7 @@ def test_other_images_and_kernels_are_refused(first, tmp_path, monkeypatch, name
 
 
 def test_rows_of_other_images_are_not_taken_over(first, tmp_path, capsys):
-    plan = replace(first.plan, parts={"digits": plans.Part(1, IMAGES + 50)})
+    plan = a_plan(tmp_path, 1, images=IMAGES + 50)
     study.run(plan, str(tmp_path / "study.journal"), device="cpu", recorded=first.export)
     printed = capsys.readouterr().out
     assert "1 rows are not what is asked for (digits 0: images 160, not 200)" in printed
@@ -277,16 +276,17 @@ def test_rows_of_other_images_are_not_taken_over(first, tmp_path, capsys):
 
 
 def test_two_plans_at_once_do_not_mix(tmp_path):
-    """The first to queue a trial has the storage; the other sees it at its next look."""
+    """The first to begin a trial has the storage; the other sees it before it trains."""
     url = str(tmp_path / "study.journal")
-    plan = a_plan(tmp_path, 5)
-    other = replace(plan, parts={"digits": plans.Part(5, 150)})
-    ours, theirs = (Ledger(one.series()[0], connect(url)) for one in (plan, other))
-    for book in (ours, theirs):  # theirs had looked before there was anything
-        book.queue("0")
-    ours.look()
+    plan, other = a_plan(tmp_path, 5), a_plan(tmp_path, 5, images=150)
+    ours, theirs = (Ledger(one.series[0], connect(url)) for one in (plan, other))
+    assert ours.take() is not None
     with pytest.raises(plans.PlanError, match="images 160, not 120"):
-        theirs.look()
+        theirs.take()
+    # One that had looked before there was anything begins as well.
+    says = {"key": "1", "job": theirs.series.jobs["1"], "worker": "elsewhere:1"}
+    theirs.study.add_trial(optuna.create_trial(state=TrialState.RUNNING, user_attrs=says))
+    ours.study.tell(0, state=TrialState.FAIL)
     study.run(plan, url, device="cpu")
     assert set(study.export(plan, url, tmp_path)["images"]) == {160}
     assert len(finished(url)) == 5
@@ -321,7 +321,7 @@ def test_a_wrong_row_does_not_keep_the_others_from_being_exported(first, tmp_pat
     url = str(tmp_path / "study.journal")
     text = Path(first.url).read_text()
     Path(url).write_text(text.replace('"batch_size":64', '"batch_size":63'))
-    with pytest.raises(RuntimeError, match=r"damaged \(digits: column 'batch_size', row 0: .*63"):
+    with pytest.raises(RuntimeError, match=r"damaged \(digits/.*: batch_size 63, not 64"):
         study.export(first.plan, url, tmp_path)
     written = trials.load(tmp_path / "trials.parquet")
     assert 0 < len(written) < 10
@@ -330,7 +330,7 @@ def test_a_wrong_row_does_not_keep_the_others_from_being_exported(first, tmp_pat
 
 def test_nothing_finished_is_nothing_to_export(tmp_path):
     plan = a_plan(tmp_path, 3)
-    Ledger(plan.series()[0], connect(str(tmp_path / "study.journal")))
+    Ledger(plan.series[0], connect(str(tmp_path / "study.journal")))
     with pytest.raises(RuntimeError, match="no trial of plan plan has finished yet"):
         study.export(plan, str(tmp_path / "study.journal"), tmp_path / "export")
     assert not (tmp_path / "export").exists()
