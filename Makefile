@@ -194,7 +194,9 @@ $(FANOVA): requirements-fanova.lock $(READY)
 	pip="$(PY) -m pip --disable-pip-version-check install --require-hashes"; \
 	awk '/^[a-z]/ {on = /^swig==/} on' $< > $(VENV)/swig.lock; \
 	{ $$pip -r $(VENV)/swig.lock && $$pip --no-build-isolation --no-cache-dir -r $<; } > $$log 2>&1 || \
-	echo "fanova could not be installed (it needs a C++ compiler and the package index); the book does without it. Log: $$log"
+	{ why="is there a C++ compiler?"; \
+	! grep -qE "No matching distribution|Connection|Max retries" $$log || why="no package index answers"; \
+	echo "fanova could not be installed ($$why); the book does without it. Log: $$log"; }
 	@touch $@
 
 # The book's own copies. A notebook runs again when it, the package or the recorded data changed.

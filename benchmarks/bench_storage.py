@@ -15,6 +15,7 @@ grows little where the machine has other work; wall time is worth measuring on a
 
 import argparse
 import contextlib
+import dataclasses
 import importlib.metadata
 import json
 import os
@@ -70,9 +71,16 @@ class TimedLock(storage.FileLock):
 
 def series(models: int, name: str) -> plans.Series:
     """Random search on so many of digits, in an Optuna study of this name."""
-    plan = plans.Plan("bench", {"digits": plans.Part(models, 100)}, "float32", "", "random")
-    one = plan.series()[0]
-    return plans.Series(name, "digits", one.jobs, one.key)
+    return dataclasses.replace(plan(models).series[0], name=name)
+
+
+def plan(models: int) -> plans.Plan:
+    """Random search on so many of digits."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "bench.toml")
+        text = f"[datasets.digits]\nmodels = {models}\nmax_images = 100\n"
+        path.write_text(f'search = "random"\n{text}')
+        return plans.load_plan(path)
 
 
 def server_seconds(opened: Storage) -> float | None:
@@ -110,7 +118,7 @@ def measure(url: str, finished: int) -> dict[str, Any]:
     ledger = Ledger(one, opened)
     data = datasets.load("digits", max_images=100)
     config = no_training({"epoch": 1}).row() | {"processor": "none"}
-    for key in ledger.keys[:finished]:
+    for key in list(one.jobs)[:finished]:
         job = one.jobs[key]
         ledger.add(job | config | {"accuracy_per_epoch": [0.5] * job["epoch"]})
     start = time.process_time()
@@ -144,14 +152,13 @@ def measure(url: str, finished: int) -> dict[str, Any]:
 
 def together(url: str, workers: int) -> float:
     """Trials a second, from the first half to be finished on."""
-    plan = plans.Plan("bench", {"digits": plans.Part(TOGETHER, 100)}, "float32", "", "random")
     opened = connect(url)
     for name in ("digits/random", "digits/bohb"):
         if name in optuna.get_all_study_names(opened):
             optuna.delete_study(study_name=name, storage=opened)
     worker.work = work_without_training
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        study.run(plan, url, workers=workers, device="cpu")
+        study.run(plan(TOGETHER), url, workers=workers, device="cpu")
     trials = optuna.load_study(study_name="digits/random", storage=connect(url)).get_trials()
     done = sorted(one.datetime_complete for one in trials if one.datetime_complete is not None)
     # By the second half: until then, workers are still starting.

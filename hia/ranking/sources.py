@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from hia.space import Hyperparameter
+from hia.space import HYPERPARAMETERS, Hyperparameter
 
 if TYPE_CHECKING:  # what a command with an error in it need not wait for
     import optuna
@@ -232,10 +232,12 @@ def _read_study(
         return lambda trial: float(trial.values[k])  # noqa: PD011
 
     table, columns = read(study, {objectives[k]: value(k) for k in chosen})
+    of_table1 = set(HYPERPARAMETERS) <= set(table)  # then these are no others
     large = [study.directions[k] == optuna.study.StudyDirection.MAXIMIZE for k in chosen]
     maximize: dict[str, bool | None] = dict(zip(table.columns[-len(chosen) :], large, strict=True))
     name = f"study {study.study_name!r} of {name}"
-    return Source(name, stem, table, maximize, columns, left_out=states)
+    declared = None if of_table1 else columns
+    return Source(name, stem, table, maximize, declared, left_out=states)
 
 
 def _join(names: Iterable[Any]) -> str:

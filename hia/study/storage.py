@@ -9,7 +9,9 @@ import contextlib
 import errno
 import io
 import json
+import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,10 +100,11 @@ def connect(url: str, *, create: bool = True) -> Storage:
                 )
             if not Path(parsed.database or "").is_file():
                 raise FileNotFoundError(errno.ENOENT, "there is no such storage", parsed.database)
+        if create:  # which fails where another process does; without a pool nothing stays open
+            optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": sqlalchemy.NullPool})
         # A server may have been restarted since a connection was last used.
-        return optuna.storages.RDBStorage(
-            url, engine_kwargs={"pool_pre_ping": True}, skip_table_creation=not create
-        )
+        options = {"pool_pre_ping": True}
+        return optuna.storages.RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
     except sqlalchemy.exc.ArgumentError:
         raise ValueError(
             f"storage {without_password(url)}: neither a file NAME.journal nor a database's URL"
@@ -135,17 +138,26 @@ def named(url: str) -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        reason: BaseException = error
-        while inner := getattr(reason, "orig", None) or reason.__cause__:
-            reason = inner
+        reason = _reason(error)
         advice = "finished trials are kept; once this is mended, the same command goes on"
         if isinstance(reason, FileNotFoundError):
             advice = "the study goes on from its last export, in a new storage"
         elif isinstance(reason, json.JSONDecodeError):
             advice = "the file is damaged; move it away, and the study goes on from its last export"
-        first = (getattr(reason, "strerror", None) or str(reason).strip()).splitlines()
-        text = first[0] if first else type(reason).__name__
-        raise StorageError(f"storage {without_password(url)}: {text}; {advice}") from error
+        told = f"{_tell(reason)}; {advice}"
+        raise StorageError(f"storage {without_password(url)}: {told}") from error
+
+
+def _reason(error: BaseException) -> BaseException:
+    """The innermost of what a driver and SQLAlchemy have wrapped."""
+    while inner := getattr(error, "orig", None) or error.__cause__:
+        error = inner
+    return error
+
+
+def _tell(reason: BaseException) -> str:
+    first = (getattr(reason, "strerror", None) or str(reason).strip()).splitlines()
+    return first[0] if first else type(reason).__name__
 
 
 def without_password(url: str) -> str:
@@ -157,12 +169,18 @@ def without_password(url: str) -> str:
 
 
 def patiently(action: Callable[[], T]) -> T:
-    """The result of an action, tried again for about a minute while the storage fails."""
+    """The result of an action, tried again for about a minute while the storage fails.
+
+    The coordinator says that it waits, and for what; its workers wait in silence.
+    """
     for pause in PATIENCE:
         try:
             return action()
         except FileNotFoundError:  # waiting brings nothing back
             raise
-        except ERRORS:
+        except ERRORS as error:
+            if multiprocessing.parent_process() is None:
+                told = f"{_tell(_reason(error))}; the storage is tried again in {pause:g} s"
+                print(told, file=sys.stderr, flush=True)
             time.sleep(pause)
     return action()

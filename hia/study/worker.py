@@ -45,7 +45,7 @@ def _train(series: Sequence[Series], url: str, device: str, index: int) -> None:
     One data set is in memory at a time.
     """
     processor = processes.set_up_worker(device, index)
-    storage = patiently(lambda: connect(url))
+    storage = patiently(lambda: connect(url, create=False))
     ledgers = [patiently(functools.partial(Ledger, one, storage, index)) for one in series]
     loaded: tuple[Any, ...] = ()
     data: datasets.Dataset | None = None

@@ -15,6 +15,7 @@ from faults import undisturbed, without_times
 from optuna.trial import TrialState
 
 from hia import datasets, trainer, trials
+from hia.cli import main
 from hia.study import plans, processes
 from hia.study import run as study
 from hia.study.ledger import FINISHED, Ledger
@@ -163,6 +164,20 @@ def test_what_was_taken_over_looks_as_if_it_ran_here(first, extended):
 
     there, here = seen(first.url), seen(extended.url)
     assert there == {number: here[number] for number in range(10)}
+
+
+def test_a_study_is_ranked_in_its_own_storage_as_in_its_export(extended, tmp_path, monkeypatch):
+    """Trials of random search have their parameters, so other tools of Optuna's see them, too."""
+    monkeypatch.chdir(tmp_path)
+    table = extended.table
+    table[table["source"] == "random"].to_parquet("random.parquet")
+    options = ["--method", "nrrelieff", "--out"]
+    of_storage = ["rank", extended.url, "--study", "digits/random", *options, "storage"]
+    of_table = ["rank", "random.parquet", "--target", "accuracy", *options, "table"]
+    assert main(of_storage) == main(of_table) == 0
+    columns = ["hyperparameter", "score", "share", "rank", "trials"]
+    storage, exported = (pd.read_csv(f"{name}.csv")[columns] for name in ("storage", "table"))
+    pd.testing.assert_frame_equal(storage, exported)
 
 
 def test_an_export_of_a_storage_writes_nothing_into_it(first, extended, tmp_path):
