@@ -46,10 +46,9 @@
 # ```
 #
 # The first machine that runs it starts eight workers. Any other machine that runs it joins in, at
-# any time. A worker asks the storage for a number that no other gets, and trains that CNN of the
-# study. In each command a coordinator counts what is left and requeues what was lost. Coordinators
-# need not know of each other: what two of them queue is trained once. Every command ends when the
-# whole study has finished.
+# any time. A worker enters in the storage which CNN it begins, and trains it. If two begin the same
+# one, the later gives it up and takes another. In each command a coordinator counts what is left
+# and frees what a dead worker had begun. Every command ends when the whole study has finished.
 #
 # A killed worker is replaced. If a machine fails, its trials fall silent; after two and a half
 # minutes another machine declares them dead and they are trained again. Ctrl-C on one machine ends
@@ -62,6 +61,13 @@
 #
 # ```
 # hia export studies/paper.toml --storage postgresql://hia@server/hia --to data
+# ```
+#
+# The storage is an ordinary one of Optuna's, with an Optuna study for each data set and search: its
+# dashboard shows it, and `hia rank` reads it.
+#
+# ```
+# hia rank runs/first.journal --study mnist/random
 # ```
 #
 # ### GPUs

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import io
 import json
-import multiprocessing
 import os
 import sys
 import time
@@ -100,8 +99,8 @@ def connect(url: str, *, create: bool = True) -> Storage:
                 )
             if not Path(parsed.database or "").is_file():
                 raise FileNotFoundError(errno.ENOENT, "there is no such storage", parsed.database)
-        if create:  # which fails where another process does; without a pool nothing stays open
-            optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": sqlalchemy.NullPool})
+        if create:
+            _make_tables(url)
         # A server may have been restarted since a connection was last used.
         options = {"pool_pre_ping": True}
         return optuna.storages.RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
@@ -112,6 +111,18 @@ def connect(url: str, *, create: bool = True) -> Storage:
     except (ValueError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"storage {without_password(url)}: {reason}") from error
+
+
+def _make_tables(url: str) -> None:
+    """Optuna's, where the last of them is missing.
+
+    That fails where another process does it at the same time; no pool, so no connection stays open.
+    """
+    options = {"poolclass": sqlalchemy.NullPool}
+    if not sqlalchemy.inspect(sqlalchemy.create_engine(url, **options)).has_table(
+        "alembic_version"
+    ):
+        optuna.storages.RDBStorage(url, engine_kwargs=options)
 
 
 @contextlib.contextmanager
@@ -171,16 +182,18 @@ def without_password(url: str) -> str:
 def patiently(action: Callable[[], T]) -> T:
     """The result of an action, tried again for about a minute while the storage fails.
 
-    The coordinator says that it waits, and for what; its workers wait in silence.
+    Who waits says so, once, and for what.
     """
-    for pause in PATIENCE:
+    for number, pause in enumerate(PATIENCE):
         try:
             return action()
         except FileNotFoundError:  # waiting brings nothing back
             raise
         except ERRORS as error:
-            if multiprocessing.parent_process() is None:
-                told = f"{_tell(_reason(error))}; the storage is tried again in {pause:g} s"
-                print(told, file=sys.stderr, flush=True)
+            if number == 1:
+                told = _tell(_reason(error))
+                print(
+                    f"the storage fails ({told}) and is tried again for a minute", file=sys.stderr
+                )
             time.sleep(pause)
     return action()

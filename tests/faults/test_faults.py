@@ -293,7 +293,7 @@ def test_a_full_disk_ends_the_study_and_room_lets_it_go_on(tmp_path, impatient, 
         # It is a worker that wants to write, or the coordinator.
         said = capfd.readouterr().err + str(error.value)
         assert "study.journal: No space left on device; finished trials are kept" in said
-        assert "No space left on device; the storage is tried again in 0.1 s" in said
+        assert "the storage fails (No space left on device) and is tried again" in said
         disturbed.look()
         (tmp_path / "disk" / "filler").unlink()
         disturbed.run()
