@@ -38,6 +38,7 @@ from papermill.exceptions import PapermillExecutionError
 
 import colophon
 import references
+from hia_book.claims import PageError, write_captions
 from parameters import Parameter, ParameterError, declared, parse, written
 
 SOURCES = Path("notebooks")
@@ -100,6 +101,10 @@ def run(
         raise NotebookError(f"{source} has no parameter {unknown[0]!r}; it has: {names}")
     started = time.monotonic()
     executed = _execute(source, notebook, given, progress)
+    try:
+        write_captions(executed)
+    except PageError as error:
+        raise NotebookError(f"{source}: {error}") from None
     seconds = time.monotonic() - started
     claims = _take_claims(executed)
     failed = [f"{one['text']} (cell {one['cell']})" for one in claims if not one["holds"]]

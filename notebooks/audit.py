@@ -21,6 +21,14 @@
 # reliability is one intraclass correlation (ICC) of ten lists of weights. With a variance $v$
 # between hyperparameters and $e$ between lists, the ICC is $v / (v + e)$. Table 3 gives $v$, so $e$
 # follows from the ICC.
+#
+# :::{caption} fig-audit-error
+# :alt: Eleven weights with bars. The first three are apart from each other and from the rest; the
+#   bars of the other eight overlap.
+#
+# The paper's weights, with the spread of ±1.96 standard deviations between lists that its ICC of
+# {glue:text}`reported:g` implies if all weights vary alike. Dotted lines: gaps too wide for chance.
+# :::
 
 # %% tags=["parameters"]
 folder = "data/published"  # what the paper prints
@@ -34,7 +42,7 @@ import numpy as np
 import pandas as pd
 
 from hia import datasets
-from hia_book import audit
+from hia_book import audit, table1
 from hia_book.audit import DIFFERS, NOT_SAID, NOT_SHOWN
 from hia_book.claims import claim, glue
 from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
@@ -59,15 +67,8 @@ for rank in clear:
 ax.set_yticks(heights, weights.index)
 ax.set_xlabel("weight in the paper's Table 3")
 ax.grid(axis="x")
-show_figure(
-    figure,
-    "fig-audit-error",
-    "The paper's weights, with the spread of ±1.96 standard deviations between lists that its ICC "
-    f"of {reported:g} implies if all weights vary alike. Dotted lines: gaps too wide for chance.",
-    "Eleven weights with bars. The first three are apart from each other and from the rest; the "
-    "bars of the other eight overlap.",
-    data=pd.DataFrame({"hyperparameter": weights.index, "weight": weights.to_numpy(), "sd": sd}),
-)
+drawn = pd.DataFrame({"hyperparameter": weights.index, "weight": weights.to_numpy(), "sd": sd})
+show_figure(figure, "fig-audit-error", data=drawn)
 labels = audit.labels(paper.tables[5], paper.weights(3))
 claim("the first three weights are clearly apart, the others are not", list(clear) == [1, 2, 3])
 glue(
@@ -77,6 +78,8 @@ glue(
     n_pairs=len(labels),
     sd=sd,
     needed=needed,
+    reported=reported,
+    lists=lists,
 )
 
 # %% [markdown]
@@ -89,6 +92,13 @@ glue(
 # {numref}`fig-audit-icc` draws lists to test this. Lists that agree on the first
 # {glue:text}`enough` and on nothing else have an ICC of {glue:text}`enough_icc:.4f`, above the
 # printed one. So the ICC is no evidence for the order of the rest.
+#
+# :::{caption} fig-audit-icc
+# :alt: The ICC rises steeply with the ranks that agree, and passes the printed one at three
+#
+# The ICC of {glue:text}`lists` lists with the paper's weights, in which only the first ranks agree
+# and the others are in random order. Means of many draws.
+# :::
 
 # %%
 kept = range(min(deepest, len(weights) - 2) + 1)
@@ -101,20 +111,18 @@ ax.set_xlabel("ranks that agree; those after them in random order")
 ax.set_ylabel("ICC")
 ax.set_xticks(kept)
 ax.grid(axis="y")
-show_figure(
-    figure,
-    "fig-audit-icc",
-    f"The ICC of {lists} lists with the paper's weights, in which only the first ranks agree and "
-    "the others are in random order. Means of many draws.",
-    "The ICC rises steeply with the ranks that agree, and passes the printed one at three",
-    data=pd.DataFrame({"ranks that agree": kept, "icc": iccs}),
-)
+show_figure(figure, "fig-audit-icc", data=pd.DataFrame({"ranks that agree": kept, "icc": iccs}))
 enough = iccs.index[iccs >= reported]
 claim("three ranks that agree are enough for the printed ICC", len(enough) and enough[0] == 3)
 glue(enough=min(enough, default=np.nan), enough_icc=iccs[enough].min())
 
 # %% [markdown]
 # ## What it means for the paper's claims
+#
+# :::{caption} table-audit-claims
+# The paper's claims, how many checks agree with them, and what speaks against them or leaves them
+# open.
+# :::
 
 # %%
 checks = audit.checks(paper, datasets.table2())
@@ -125,12 +133,7 @@ for key, text in audit.CLAIMS.items():
     agree = len(bearing) - len(against)
     verdicts.append((text, agree, "; ".join(against) or "nothing found here"))
 verdicts = pd.DataFrame(verdicts, columns=["The paper's claim", "Agrees", "Against it"])
-show_table(
-    verdicts,
-    "table-audit-claims",
-    "The paper's claims, how many checks agree with them, and what speaks against them or leaves "
-    "them open.",
-)
+show_table(verdicts, "table-audit-claims")
 by_status = {status: [c.where for c in checks if c.status == status] for status in audit.STATUSES}
 claim(
     "what differs, is not shown or not said is what the text explains",
@@ -198,22 +201,26 @@ glue(
 #   kernel, stride and padding are not independent in the data.
 # - *From Eq. 10 to the weights of Table 3.* An undescribed step turned weights into shares. It
 #   keeps the order, unless it changed weights below 0, but perhaps not the ratios.
+#
+# :::{caption} table-audit
+# Every check: what is printed, and what it should be by the paper's own definitions and tables, or
+# by the published collections of images.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show all checks and their code"}
 rows = [(c.where, c.about, c.printed, c.found, f"**{c.status}**") for c in checks]
 table = pd.DataFrame(rows, columns=["Where", "Checked", "Printed", "Found", "Answer"])
-show_table(
-    table.replace({"Answer": f"**{audit.AGREES}**"}, audit.AGREES),
-    "table-audit",
-    "Every check: what is printed, and what it should be by the paper's own definitions and "
-    "tables, or by the published collections of images.",
-)
+show_table(table.replace({"Answer": f"**{audit.AGREES}**"}, audit.AGREES), "table-audit")
 
 # %% [markdown]
 # ## The labels of Table 5
 #
 # Eq. 11 computes the weight of a pair from two weights of Table 3, so each printed weight
 # identifies its pair.
+#
+# :::{caption} table-audit-labels
+# The paper's Table 5, and the pairs to which its weights belong by Eq. 11 and its Table 3.
+# :::
 
 
 # %%
@@ -221,21 +228,17 @@ def quoted(*columns):
     return [f"`{one}`, `{other}`" for one, other in labels[list(columns)].to_numpy()]
 
 
-show_table(
-    pd.DataFrame(
-        {
-            "Rank": labels["rank"],
-            "Printed weight": labels["weight"],
-            "Printed label": quoted("first", "second"),
-            "Pair with that weight": quoted("found_first", "found_second"),
-            "Eq. 11": labels["found_weight"].astype(float),
-            "Label right": labels["right"].map({True: "yes", False: "**no**"}),
-        }
-    ),
-    "table-audit-labels",
-    "The paper's Table 5, and the pairs to which its weights belong by Eq. 11 and its Table 3.",
-    {"Printed weight": ".6f", "Eq. 11": ".6f"},
+table = pd.DataFrame(
+    {
+        "Rank": labels["rank"],
+        "Printed weight": labels["weight"],
+        "Printed label": quoted("first", "second"),
+        "Pair with that weight": quoted("found_first", "found_second"),
+        "Eq. 11": labels["found_weight"].astype(float),
+        "Label right": labels["right"].map({True: "yes", False: "**no**"}),
+    }
 )
+show_table(table, "table-audit-labels", {"Printed weight": ".6f", "Eq. 11": ".6f"})
 claim("each weight belongs to a pair of its own", labels["found_second"].is_unique)
 claim("the weights are in the right order", labels["found_weight"].is_monotonic_decreasing)
 
@@ -245,23 +248,19 @@ claim("the weights are in the right order", labels["found_weight"].is_monotonic_
 # By Section 3.1 the distance between two CNNs is Euclidean over raw values. `batch_size` and
 # `num_fc_units` make up {glue:text}`two_parts:.2%` of its square, so neighbours are CNNs that are
 # alike in these two, whatever else differs. {doc}`weights` shows the effect on our CNNs.
+#
+# :::{caption} table-audit-distance
+# Parts of the mean squared distance between two random configurations of Table 1; a category counts
+# 1 where two differ.
+# :::
 
 # %%
-parts = audit.raw_distance_parts()
+parts = table1.raw_distance_parts()
 ranks = paper.tables[3].set_index("hyperparameter")["rank"]
-show_table(
-    pd.DataFrame(
-        {
-            "Hyperparameter": [f"`{name}`" for name in parts.index],
-            "Part of the squared distance": parts.to_numpy(),
-            "Rank in Table 3": ranks[parts.index].to_numpy(),
-        }
-    ),
-    "table-audit-distance",
-    "Parts of the mean squared distance between two random configurations of Table 1; a category "
-    "counts 1 where two differ.",
-    {"Part of the squared distance": ".2%"},
-)
+part, rank = "Part of the squared distance", "Rank in Table 3"
+table = pd.DataFrame({part: parts, rank: ranks[parts.index]}).loc[parts.index]
+table = table.rename("`{}`".format).reset_index(names="Hyperparameter")
+show_table(table, "table-audit-distance", {part: ".2%"})
 large = set(parts.index[parts > 1 / len(parts)])
 claim("two hyperparameters make the distance", large == {"batch_size", "num_fc_units"})
 glue(two_parts=parts.iloc[:2].sum())
@@ -273,26 +272,24 @@ glue(two_parts=parts.iloc[:2].sum())
 # runs out of pixels, even with the smallest pooling window, two pixels. On {glue:text}`n_affected`
 # of {glue:text}`n_sets` data sets, part of Table 1's space cannot be built as described.
 # {doc}`setup` says what we do instead.
+#
+# :::{caption} table-audit-structures
+# Combinations of layers, kernel, stride and padding in Table 1, and those in which a map gets
+# smaller than the kernel or the pooling window.
+# :::
 
 # %%
 sizes = {row.name: int(row.size) for row in datasets.table2().itertuples(index=False)}
-structures = audit.structures(sizes)
+structures = table1.structures(sizes)
 by_size = structures.groupby("size")
-table = pd.DataFrame(
-    {
-        "Data sets": by_size["dataset"].agg(lambda names: ", ".join(f"`{one}`" for one in names)),
-        "Structures": by_size["structures"].first(),
-        "Cannot exist": by_size["impossible"].first(),
-    }
+table = by_size[["structures", "impossible"]].first()
+table.insert(
+    0, "sets", by_size["dataset"].agg(lambda names: ", ".join(f"`{one}`" for one in names))
 )
-table = table.rename_axis("Side, pixels").reset_index()
-show_table(
-    table.assign(Share=table["Cannot exist"] / table["Structures"]),
-    "table-audit-structures",
-    "Combinations of layers, kernel, stride and padding in Table 1, and those in which a map gets "
-    "smaller than the kernel or the pooling window.",
-    {"Share": ".1%"},
-)
+table["share"] = table["impossible"] / table["structures"]
+table = table.reset_index()
+table.columns = ["Side, pixels", "Data sets", "Structures", "Cannot exist", "Share"]
+show_table(table, "table-audit-structures", {"Share": ".1%"})
 glue(n_affected=(structures["impossible"] > 0).sum(), n_sets=len(structures))
 
 # %% [markdown]

@@ -15,6 +15,10 @@
 #
 # This page offers the recorded tables, and says how they were made and what they are not.
 # {doc}`data` shows what the CNNs achieved.
+#
+# :::{caption} table-card
+# The table of trials at a glance.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -32,6 +36,7 @@ from hia.datasets import FACTS
 from hia.space import SPACE
 from hia.study import records
 from hia.trials import COLUMNS, load
+from hia_book import table1
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table, show_text, use_style
 
@@ -73,26 +78,22 @@ facts = {
     "Recorded": f"in {len(sessions)} sessions, begun {days}",
     "Licence": "MIT, as the text and the code; images are not included",
 }
-show_table(
-    pd.DataFrame({"What": facts.keys(), "Here": facts.values()}),
-    "table-card",
-    "The table of trials at a glance.",
-)
+show_table(pd.DataFrame({"What": facts.keys(), "Here": facts.values()}), "table-card")
 
 # %% [markdown]
 # ## What it is not
 #
 # - **Not the paper's data.** These CNNs were trained for this book, with the paper's search space,
 #   data sets and searches as far as it describes them.
-# - **Not on whole collections.** A CNN saw {glue:text}`least_share:.1%` (EMNIST) to
-#   {glue:text}`most_share:.0%` (SEMEION) of the training images that the paper seems to have used
+# - **Not on whole collections.** A CNN saw {glue:text}`share_min:.1%` (EMNIST) to
+#   {glue:text}`share_max:.0%` (SEMEION) of the training images that the paper seems to have used
 #   ({numref}`table-images`), so accuracies are lower. {doc}`noise` shows the effect on the order of
 #   configurations.
 # - **One seed per configuration.** No configuration occurs twice on a data set. {doc}`noise` says
 #   how much of an accuracy is chance.
 # - **Few validation images.** With {glue:text}`least_images:,d` to {glue:text}`most_images:,d` of
-#   them, an accuracy of one half has a standard error of {glue:text}`least_error:.3f` to
-#   {glue:text}`most_error:.3f`. All CNNs of a data set share these images, and there is no separate
+#   them, an accuracy of one half has a standard error of {glue:text}`error_min:.3f` to
+#   {glue:text}`error_max:.3f`. All CNNs of a data set share these images, and there is no separate
 #   test set, so the best of many rows looks better than it is.
 # - **BOHB's rows are not independent.** BOHB goes where accuracies were high and stops CNNs early:
 #   {glue:text}`stopped:.0%` of its CNNs had fewer than {glue:text}`longest:.0f` epochs.
@@ -118,12 +119,10 @@ channels = of_each["in_channel_num"]
 claim("no data set has two numbers of channels", (channels.min() == channels.max()).all())
 glue(
     n_rows=len(table),
-    least_share=share.min(),
-    most_share=share.max(),
+    share=share.agg(["min", "max"]),
     least_images=images.min().min(),
     most_images=images.max().max(),
-    least_error=error.min(),
-    most_error=error.max(),
+    error=error.agg(["min", "max"]),
     stopped=stopped.mean(),
     longest=SPACE["epoch"].high,
 )
@@ -144,6 +143,10 @@ for name, rows in of_source.items():
 # trials = pd.read_csv("trials.csv")
 # curves = trials["accuracy_per_epoch"].map(json.loads)
 # ```
+#
+# :::{caption} table-card-files
+# The recorded tables.
+# :::
 
 # %%
 ABOUT = {
@@ -176,7 +179,7 @@ files_table = pd.DataFrame(rows, columns=["File", "What", "Rows", "Parquet"])
 # A rerun with the tables of another folder does not change what the book offers.
 if path.parent == Path("data"):
     files_table["CSV"] = [offer(one) for one, *_ in files]
-show_table(files_table, "table-card-files", "The recorded tables.", formats={"Rows": ","})
+show_table(files_table, "table-card-files", {"Rows": ","})
 claim("all experiments are recorded", len(files) == 1 + len(ABOUT))
 
 # %% [markdown]
@@ -184,19 +187,18 @@ claim("all experiments are recorded", len(files) == 1 + len(ABOUT))
 #
 # Loading the file checks types, ranges and consistency. The tables of experiments have the same
 # columns where they apply, and those of {numref}`table-card-experiments`.
+#
+# :::{caption} table-card-columns
+# The columns of the table of trials: what each is, its type, what is in it, and what Table 1 of the
+# paper allows.
+# :::
+#
+# :::{caption} table-card-experiments
+# Further columns of the tables of experiments.
+# :::
 
 
 # %%
-def allowed(name):
-    """What Table 1 allows."""
-    row = SPACE.get(name)
-    if row is None:
-        return ""
-    if row.choices is not None:
-        return ", ".join(map(str, row.choices))
-    return f"{row.low:g} to {row.high:g}" + (", log scale" if row.log else "")
-
-
 def content(name):
     """What is in the file: the values where they are few, else the ends."""
     values = table[name].dropna()
@@ -216,34 +218,25 @@ def content(name):
     return f"{shown}; missing in {absent:,}" if absent else shown
 
 
-show_table(
-    pd.DataFrame(
-        [
-            {
-                "Column": f"`{name}`",
-                "What it is": text + (f" ({dtype})" if dtype != "object" else ""),
-                "In the file": content(name),
-                "Table 1": allowed(name),
-            }
-            for name, (dtype, text) in COLUMNS.items()
-        ]
-    ),
-    "table-card-columns",
-    "The columns of the table of trials: what each is, its type, what is in it, and what Table 1 "
-    "of the paper allows.",
-)
-show_table(
-    pd.DataFrame(
-        [
-            {"Table": f"`{name}`", "Column": f"`{column}`", "What it is": records.KEYS[column][1]}
-            for name, key in records.TABLES.items()
-            for column in key
-            if column not in COLUMNS
-        ]
-    ),
-    "table-card-experiments",
-    "Further columns of the tables of experiments.",
-)
+rows = [
+    (
+        f"`{name}`",
+        text + (f" ({dtype})" if dtype != "object" else ""),
+        content(name),
+        table1.allowed(name) if name in SPACE else "",
+    )
+    for name, (dtype, text) in COLUMNS.items()
+]
+columns = ["Column", "What it is", "In the file", "Table 1"]
+show_table(pd.DataFrame(rows, columns=columns), "table-card-columns")
+rows = [
+    (f"`{name}`", f"`{column}`", records.KEYS[column][1])
+    for name, key in records.TABLES.items()
+    for column in key
+    if column not in COLUMNS
+]
+columns = ["Table", "Column", "What it is"]
+show_table(pd.DataFrame(rows, columns=columns), "table-card-experiments")
 
 # %% [markdown]
 # ## How it was made
@@ -257,50 +250,49 @@ show_table(
 #
 # So any row can be trained again. {numref}`table-card-verified` lists those that `hia verify
 # --sample` drew from the finished table ({doc}`rerun`).
+#
+# :::{caption} table-card-verified
+# The CNNs that were trained again, by their numbers, and how many came out the same.
+# :::
+#
+# :::{caption} table-card-sessions
+# The sessions in which the CNNs were trained; one that was interrupted is followed by one that goes
+# on.
+# :::
+#
+# :::{caption} table-card-images
+# The image files; `{glue:text}`provenance_file`` has the whole hashes. {doc}`data` says what is
+# special about some of the files.
+# :::
 
 # %%
 key = {"left_on": ["dataset", "trial", "recorded"], "right_on": ["dataset", "trial", "accuracy"]}
 again = pd.read_csv(verified).merge(table, **key)
 each = again.groupby("dataset", sort=False)
-show_table(
-    pd.DataFrame(
-        {
-            "Data set": [FACTS[name].label for name in each.groups],
-            "Trials": each["trial"].agg(lambda own: ", ".join(map(str, own))).to_numpy(),
-            "Trained again": each.size().to_numpy(),
-            "The same": each["exact"].sum().to_numpy(),
-        }
-    ),
-    "table-card-verified",
-    "The CNNs that were trained again, by their numbers, and how many came out the same.",
+verified_again = pd.DataFrame(
+    {
+        "Trials": each["trial"].agg(lambda own: ", ".join(map(str, own))),
+        "Trained again": each.size(),
+        "The same": each["exact"].sum(),
+    }
 )
+verified_again.insert(0, "Data set", labels)
+show_table(verified_again, "table-card-verified")
 claim("CNNs of this table were trained again", len(again) > 0)
 claim("all of them came out the same to the last bit", again["exact"].all())
 same = [{"cores": one["cores"], "python": one["python"], **one["versions"]} for one in sessions]
 claim("all sessions had the same machine and versions", all(one == same[0] for one in same))
 versions = {name.replace("-", "_"): version for name, version in sessions[0]["versions"].items()}
 first = {name: sessions[0][name] for name in ("workers", "cores", "python")}
-glue(n_again=len(again), **first, **versions)
+glue(n_again=len(again), provenance_file=provenance_file.name, **first, **versions)
 begun = [pd.Timestamp(session["started"]).strftime("%Y-%m-%d %H:%M %Z") for session in sessions]
 commits = [session["commit"] or "unknown" for session in sessions]
 commits = [one[:10] + ", changed" * one.endswith("-dirty") for one in commits]
-show_table(
-    pd.DataFrame({"Begun": begun, "Commit": commits}),
-    "table-card-sessions",
-    "The sessions in which the CNNs were trained; one that was interrupted is followed by one that "
-    "goes on.",
-)
+show_table(pd.DataFrame({"Begun": begun, "Commit": commits}), "table-card-sessions")
 hashes = {(name, sha) for session in sessions for name, sha in session["data_sha256"].items()}
 hashes = sorted(hashes, key=lambda pair: (list(FACTS).index(pair[0]), pair))
-show_table(
-    pd.DataFrame(
-        [(FACTS[name].label, f"`{sha[:16]}`") for name, sha in hashes],
-        columns=["Data set", "SHA-256 begins"],
-    ),
-    "table-card-images",
-    f"The image files; `{provenance_file.name}` has the whole hashes. {{doc}}`data` says what is "
-    "special about some of the files.",
-)
+rows = [(FACTS[name].label, f"`{sha[:16]}`") for name, sha in hashes]
+show_table(pd.DataFrame(rows, columns=["Data set", "SHA-256 begins"]), "table-card-images")
 plan = f"```toml\n{provenance['plan_text'].strip()}\n```"
 show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")
 
@@ -314,6 +306,11 @@ show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")
 # All trainings took {glue:text}`hours:.1f` hours by the clock, for {glue:text}`millions:,.0f`
 # million images. Every CNN had one core and shared the machine with others, so times of single rows
 # are no benchmark. Processor time is not affected; {glue:text}`n_measured:,d` rows have it.
+#
+# :::{caption} table-card-time
+# Time of all trainings, validation included, by the clock and of the processor; seconds of a single
+# CNN; and training images that went through CNNs, epochs counted.
+# :::
 
 # %%
 images = table["images"] * table["epoch"]
@@ -327,14 +324,8 @@ duration = pd.DataFrame(
         "Million images": images.groupby(table["dataset"]).sum() / 1e6,
     }
 ).loc[present]
-show_table(
-    duration,
-    "table-card-time",
-    "Time of all trainings, validation included, by the clock and of the processor; seconds of a "
-    "single CNN; and training images that went through CNNs, epochs counted.",
-    formats=dict.fromkeys(duration.columns[1:4], ".2f")
-    | dict.fromkeys(duration.columns[4:], ",.1f"),
-)
+formats = dict.fromkeys(duration.columns[1:4], ".2f") | dict.fromkeys(duration.columns[4:], ",.1f")
+show_table(duration, "table-card-time", formats)
 glue(
     hours=table["seconds"].sum() / 3600,
     millions=images.sum() / 1e6,

@@ -17,6 +17,14 @@
 # ({doc}`screening`) trains the same configurations with one and with three channels on every data
 # set: colour images are made grey, grey images repeated three times. Repetition adds no
 # information, so the grey data sets are a control ({numref}`fig-channels`).
+#
+# :::{caption} fig-channels
+# :alt: Effects near 0 on colour images, and down to a large loss on grey ones
+#
+# Effect of the number of channels on the same images, converted, on each data set, with two 95 %
+# intervals: thick for other seeds, thin for whether it stands out from the interactions of
+# hyperparameters in the same design.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -30,12 +38,10 @@ random_state = 0  # seed of the draw of these; at least 0
 
 # %%
 from itertools import combinations
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from hia.datasets import FACTS
 from hia.relief import NRReliefF
@@ -43,17 +49,14 @@ from hia.study import records
 from hia.trials import design, load, select
 from hia_book import rankings
 from hia_book import screening as design_of_screen
+from hia_book.agreement import student
 from hia_book.claims import claim, glue, need
 from hia_book.figures import look, show_figure, use_style
 
 use_style()
-need(
-    Path(screening).is_file(),
-    f"{screening} is missing; `hia study studies/screening.csv` trains it",
-)
+screened = records.load("screening", screening)
 rows = select(load(trials), sources=sources)
 present = [name for name in FACTS if name in set(rows["dataset"])]
-screened = records.load("screening", screening)
 screened = screened[screened["dataset"].isin(present)]
 seeds, contrasts = (
     design_of_screen.screen(screened, error).xs("in_channel_num", level="hyperparameter")
@@ -76,10 +79,6 @@ ax.grid(axis="x")
 show_figure(
     figure,
     "fig-channels",
-    "Effect of the number of channels on the same images, converted, on each data set, with two "
-    "95 % intervals: thick for other seeds, thin for whether it stands out from the interactions "
-    "of hyperparameters in the same design.",
-    "Effects near 0 on colour images, and down to a large loss on grey ones",
     data=seeds[["effect", "low", "high"]]
     .join(contrasts[["low", "high"]].add_suffix("_interactions"))
     .reset_index(),
@@ -87,13 +86,6 @@ show_figure(
 
 
 # %%
-def mean_effect(channels):
-    """The mean effect on such data sets, with Student's 95 % interval over them."""
-    effects = seeds.loc[kind[kind == channels].index, "effect"]
-    half = stats.t.ppf(0.975, len(effects) - 1) * stats.sem(effects)
-    return effects.mean(), effects.mean() - half, effects.mean() + half
-
-
 grey, colour = (seeds.loc[kind[kind == n].index] for n in (1, 3))
 largest = seeds["effect"].abs().idxmax()
 outside = contrasts.index[(contrasts["low"] > 0) | (contrasts["high"] < 0)]
@@ -118,20 +110,18 @@ glue(
     between=by_channels.get(3, np.nan) - by_channels.get(1, np.nan),
     rank=seeds["rank"].median(),
     most_colour=colour["effect"].abs().max(),
-    cifar100=seeds["effect"].get("cifar100", np.nan),
-    eurosat=seeds["effect"].get("eurosat", np.nan),
+    effect=seeds["effect"].reindex(["cifar100", "eurosat"]),
+    grey=student(grey["effect"]),
+    colour=student(colour["effect"]),
 )
-for key, channels in (("grey", 1), ("colour", 3)):
-    mean, low, high = mean_effect(channels)
-    glue(**{f"mean_{key}": mean, f"low_{key}": low, f"high_{key}": high})
 
 # %% [markdown]
 # ## On the same images
 #
-# Three channels instead of one change the accuracy by {glue:text}`mean_colour:+.3f` on colour
-# images (95 % interval {glue:text}`low_colour:+.3f` to {glue:text}`high_colour:+.3f`), and by
-# {glue:text}`mean_grey:+.3f` on grey ones ({glue:text}`low_grey:+.3f` to
-# {glue:text}`high_grey:+.3f`), to which they add nothing. Between data sets, by contrast, the
+# Three channels instead of one change the accuracy by {glue:text}`colour_mean:+.3f` on colour
+# images (95 % interval {glue:text}`colour_low:+.3f` to {glue:text}`colour_high:+.3f`), and by
+# {glue:text}`grey_mean:+.3f` on grey ones ({glue:text}`grey_low:+.3f` to
+# {glue:text}`grey_high:+.3f`), to which they add nothing. Between data sets, by contrast, the
 # study's CNNs with three channels differ from those with one by {glue:text}`between:+.3f`. Among
 # the hyperparameters of the screen, the channels have a median rank of {glue:text}`rank:.0f`.
 #
@@ -141,18 +131,19 @@ for key, channels in (("grey", 1), ("colour", 3)):
 # ones. Only the effects on MNIST and Fashion-MNIST exceed what interactions can do.
 #
 # **Colour** changes the accuracy by {glue:text}`most_colour:.3f` at most. It exceeds the noise of
-# seeds on CIFAR-100 ({glue:text}`cifar100:+.3f`) and EuroSAT ({glue:text}`eurosat:+.3f`). That, not
-# the pooled weight, is what the number of channels does to these CNNs.
+# seeds on CIFAR-100 ({glue:text}`effect_cifar100:+.3f`) and EuroSAT
+# ({glue:text}`effect_eurosat:+.3f`). That, not the pooled weight, is what the number of channels
+# does to these CNNs.
 #
 # ## Any division of the data sets
 #
 # How much would any other division of the data sets into two kinds weigh? There are
 # {glue:text}`n_divisions` divisions into groups of the same sizes. The one by channels has $W$ =
-# {glue:text}`weight:+.4f` and rank {glue:text}`division_rank:.0f`; the median rank of all is
-# {glue:text}`median_rank:.0f`. {glue:text}`as_heavy` divisions, including this one, weigh as much
-# (exact p = {glue:text}`p_heavy:.2g`), and {glue:text}`as_apart` separate mean accuracies as far
-# (exact p = {glue:text}`p_apart:.2g`). So this division stands out slightly by its weight, but not
-# by accuracy. The cause stays open: colour data sets share more than colour.
+# {glue:text}`division_weight:+.4f` and rank {glue:text}`division_rank:.0f`; the median rank of all
+# is {glue:text}`median_rank:.0f`. {glue:text}`count_weight` divisions, including this one, weigh as
+# much (exact p = {glue:text}`p_weight:.2g`), and {glue:text}`count_apart` separate mean accuracies
+# as far (exact p = {glue:text}`p_apart:.2g`). So this division stands out slightly by its weight,
+# but not by accuracy. The cause stays open: colour data sets share more than colour.
 
 # %%
 drawn = rows.sample(min(n_divided, len(rows)), random_state=random_state)
@@ -183,11 +174,8 @@ claim("the division by channels stands out by its weight", as_much["weight"] / l
 claim("it does not stand out by the accuracies", as_much["apart"] / len(table) >= alpha)
 glue(
     n_divisions=len(table),
-    weight=own["weight"],
-    division_rank=own["rank"],
+    division=own,
     median_rank=table["rank"].median(),
-    as_heavy=as_much["weight"],
-    as_apart=as_much["apart"],
-    p_heavy=as_much["weight"] / len(table),
-    p_apart=as_much["apart"] / len(table),
+    count=as_much,
+    p={name: count / len(table) for name, count in as_much.items()},
 )

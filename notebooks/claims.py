@@ -15,6 +15,10 @@
 #
 # A page that you run with other parameters keeps its sentences, but begins with a list of the
 # claims that no longer hold.
+#
+# :::{caption} table-claims
+# The claims of the book, page by page: the section and the cell of code that checks each.
+# :::
 
 # %% tags=["parameters"]
 folder = "book"  # of the executed pages, and of the table of contents
@@ -32,22 +36,11 @@ from hia_book.figures import show_table
 pages = re.findall(r"(?:root|file): (\S+)", Path(folder, "_toc.yml").read_text(encoding="utf-8"))
 paths = {page: Path(folder, f"{page}.ipynb") for page in pages if page != "claims"}
 notebooks = {page: nbformat.read(path, 4) for page, path in paths.items() if path.is_file()}
-claims = pd.DataFrame(
-    [
-        {
-            "Page": f"{{doc}}`{page}`",
-            "Section": one["section"],
-            "Cell": one["cell"],
-            "Claim": one["text"],
-        }
-        for page, notebook in notebooks.items()
-        for one in notebook.metadata.get("hia", {}).get("claims", [])
-    ],
-    columns=["Page", "Section", "Cell", "Claim"],
-)
+claims = [
+    (f"{{doc}}`{page}`", one["section"], one["cell"], one["text"])
+    for page, notebook in notebooks.items()
+    for one in notebook.metadata.get("hia", {}).get("claims", [])
+]
+claims = pd.DataFrame(claims, columns=["Page", "Section", "Cell", "Claim"])
 glue(n_claims=len(claims), n_pages=claims["Page"].nunique())
-show_table(
-    claims,
-    "table-claims",
-    "The claims of the book, page by page: the section and the cell of code that checks each.",
-)
+show_table(claims, "table-claims")

@@ -124,7 +124,7 @@ need(Path(storage).is_file(), f"{storage} is missing; benchmarks/bench_storage.p
 measured = json.loads(Path(storage).read_text(encoding="utf-8"))
 cost = pd.DataFrame(measured["trial"])
 seconds = load(trials)["seconds"].mean()
-glue(cores=measured["cores"], models=models)
+glue(cores=measured["cores"], models=models, n_cores_asked=cores)
 
 # %% [markdown]
 # ## How far a storage carries
@@ -134,29 +134,36 @@ glue(cores=measured["cores"], models=models)
 # server, but only one process at a time can write, which sets its limit. Beyond a few hundred
 # workers, put Optuna's `run_grpc_proxy_server` in front of the server. All measurements used
 # trainings that take no time.
+#
+# :::{caption} table-storage
+# Processor time of a trial of random search in a storage that already holds so many of its data
+# set: of its worker, of the server, of all that writes, and of a look of the coordinator. The first
+# look is what a coordinator reads when it starts; kB is the space of a finished trial.
+# :::
+#
+# :::{caption} table-limits
+# Where the storage is the limit, PostgreSQL's with {glue:text}`n_cores_asked` cores. Workers: as
+# many as it takes to reach it with trainings of {glue:text}`seconds:.1f` s, the mean of the
+# recorded study. Worker's share: of its time, what goes to the storage. GB: what
+# {glue:text}`models:,` CNNs take.
+# :::
 
 # %%
-show_table(
-    pd.DataFrame(
-        {
-            "Storage": cost["storage"].map(NAMES),
-            "Finished": cost["finished"],
-            "Worker, ms": cost["worker_ms"],
-            "Server, ms": cost["server_ms"].astype(float),
-            "Writing, ms": cost["writes_ms"],
-            "Coordinator, ms": cost["poll_ms"],
-            "First look, s": cost["first_poll_s"],
-            "kB": cost["kB"].where(cost["finished"] > 0),
-        }
-    ),
-    "table-storage",
-    "Processor time of a trial of random search in a storage that already holds so many of its "
-    "data set: of its worker, of the server, of all that writes, and of a look of the coordinator. "
-    "The first look is what a coordinator reads when it starts; kB is the space of a finished "
-    "trial.",
-    formats={"Finished": ",d", "First look, s": ".2f", "kB": ".1f"}
-    | dict.fromkeys(("Worker, ms", "Server, ms", "Writing, ms", "Coordinator, ms"), ".1f"),
+table = pd.DataFrame(
+    {
+        "Storage": cost["storage"].map(NAMES),
+        "Finished": cost["finished"],
+        "Worker, ms": cost["worker_ms"],
+        "Server, ms": cost["server_ms"].astype(float),
+        "Writing, ms": cost["writes_ms"],
+        "Coordinator, ms": cost["poll_ms"],
+        "First look, s": cost["first_poll_s"],
+        "kB": cost["kB"].where(cost["finished"] > 0),
+    }
 )
+formats = {"Finished": ",d", "First look, s": ".2f", "kB": ".1f"}
+formats |= dict.fromkeys(table.columns[table.columns.str.endswith("ms")], ".1f")
+show_table(table, "table-storage", formats)
 
 # %%
 largest = cost[cost["finished"] == cost["finished"].max()].set_index("storage")
@@ -171,15 +178,9 @@ limits = pd.DataFrame(
         "GB": models * largest["kB"] / 1e6,
     }
 )
-show_table(
-    limits,
-    "table-limits",
-    f"Where the storage is the limit, PostgreSQL's with {cores} cores. Workers: as many as it "
-    f"takes to reach it with trainings of {seconds:.1f} s, the mean of the recorded study. "
-    f"Worker's share: of its time, what goes to the storage. GB: what {models:,} CNNs take.",
-    formats={"Worker's share": ".1%", "GB": ".1f"}
-    | dict.fromkeys(("Trials a second", "Workers"), ",.0f"),
-)
+formats = {"Worker's share": ".1%", "GB": ".1f"}
+formats |= dict.fromkeys(("Trials a second", "Workers"), ",.0f")
+show_table(limits, "table-limits", formats)
 week = 7 * 24 * 3600
 glue(hours=models * seconds / 3600, for_a_week=models * seconds / week, wanted=models / week)
 
@@ -191,6 +192,10 @@ glue(hours=models * seconds / 3600, for_a_week=models * seconds / week, wanted=m
 # Workers that train nothing wait for each other, the coordinator and the server:
 # {numref}`table-together` has what they finish on the {glue:text}`cores` cores of our machine. The
 # limits above are calculated from the costs of each.
+#
+# :::{caption} table-together
+# Trials that workers finish together when they train nothing.
+# :::
 
 # %%
 together = pd.DataFrame(measured["together"])
@@ -198,12 +203,8 @@ best = together[together["storage"] == "journal"].nlargest(1, "per_second").iloc
 claim("what was measured carries a million CNNs in a week", best["per_second"] > 2 * models / week)
 glue(journal=best["per_second"], workers=best["workers"])
 together["storage"] = together["storage"].map(NAMES)
-show_table(
-    together.set_axis(["Storage", "Workers", "Trials a second"], axis=1),
-    "table-together",
-    "Trials that workers finish together when they train nothing.",
-    formats={"Trials a second": ".0f"},
-)
+table = together.set_axis(["Storage", "Workers", "Trials a second"], axis=1)
+show_table(table, "table-together", {"Trials a second": ".0f"})
 proposal = pd.DataFrame(measured["proposal"]).sort_values("finished")
 first, last = proposal.iloc[0], proposal.iloc[-1]
 learned_from = 0.3 * models / 10

@@ -16,6 +16,16 @@
 # those of random search that were trained long enough, so that a curve shows the same CNNs
 # throughout. To combine ten data sets, accuracy is scaled from 0 (guessing, one over the number of
 # classes) to 1 (the best CNN on that data set).
+#
+# :::{caption} fig-curves
+# :alt: Two panels of rising curves, those of Adam far above those of SGD; after epoch
+#   {glue:text}`last_epoch` the medians go from {glue:text}`end_min:.2f` to
+#   {glue:text}`end_max:.2f`
+#
+# Validation accuracy after each epoch of {glue:text}`n_rows:,` CNNs of random search with at least
+# {glue:text}`last_epoch` epochs, {glue:text}`group_min:,` to {glue:text}`group_max:,` in each
+# group: median (line) and quartiles (band), by optimizer and number of convolutional layers.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -35,7 +45,7 @@ from hia.datasets import FACTS
 from hia.trials import load, select
 from hia_book.agreement import mean_agreement, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, shades, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, dataset_panels, shades, show_figure, show_table, use_style
 
 use_style()
 everything = select(load(trials), datasets)
@@ -98,16 +108,9 @@ axes[0, 0].set_ylabel("from guessing (0) to the best (1)")
 key(figure)
 ends = progress[epochs].groupby([rows["optimizer"], rows["num_conv_layers"]]).median()
 sizes = rows.groupby(["optimizer", "num_conv_layers"]).size()
-show_figure(
-    figure,
-    "fig-curves",
-    f"Validation accuracy after each epoch of {len(rows):,} CNNs of random search with at least "
-    f"{epochs} epochs, {sizes.min():,} to {sizes.max():,} in each group: median (line) and "
-    "quartiles (band), by optimizer and number of convolutional layers.",
-    f"Two panels of rising curves, those of Adam far above those of SGD; after epoch {epochs} the "
-    f"medians go from {ends.min():.2f} to {ends.max():.2f}",
-    data=pd.concat(drawn, names=["optimizer"]).reset_index("optimizer"),
-)
+glue(n_rows=len(rows), group=sizes.agg(["min", "max"]), end=ends.agg(["min", "max"]))
+drawn = pd.concat(drawn, names=["optimizer"]).reset_index("optimizer")
+show_figure(figure, "fig-curves", data=drawn)
 
 # %%
 by_optimizer = progress.groupby(rows["optimizer"]).median().reindex(["Adam", "SGD"])
@@ -135,12 +138,9 @@ claim("the mean accuracy still rises in the last epoch", gains[epochs].mean() > 
 glue(
     last_epoch=epochs,
     before_last=epochs - 1,
-    adam_first=by_optimizer[1]["Adam"],
-    adam_last=by_optimizer[epochs]["Adam"],
-    sgd_first=by_optimizer[1]["SGD"],
-    sgd_last=by_optimizer[epochs]["SGD"],
-    adam_best=by_lr["Adam"].max(),
-    sgd_best=by_lr["SGD"].max(),
+    first=by_optimizer[1],
+    last=by_optimizer[epochs],
+    best=by_lr.max(),
     gap_first=gap[1],
     gap_last=gap[epochs],
     gain_second=gains[2].mean(),
@@ -152,12 +152,12 @@ glue(
 # %% [markdown]
 # ## By optimizer, depth and epoch
 #
-# **Optimizer.** With Adam the median CNN reaches {glue:text}`adam_first:.2f` on this scale after
-# one epoch and {glue:text}`adam_last:.2f` after {glue:text}`last_epoch`; with SGD it reaches
-# {glue:text}`sgd_first:.2f` and {glue:text}`sgd_last:.2f`. The bands are wide because all other
+# **Optimizer.** With Adam the median CNN reaches {glue:text}`first_Adam:.2f` on this scale after
+# one epoch and {glue:text}`last_Adam:.2f` after {glue:text}`last_epoch`; with SGD it reaches
+# {glue:text}`first_SGD:.2f` and {glue:text}`last_SGD:.2f`. The bands are wide because all other
 # hyperparameters vary, above all the learning rate, drawn over five powers of ten. Adam does best
-# between $10^{-3}$ and $10^{-2}$, with a median of {glue:text}`adam_best:.2f`. SGD needs ten times
-# more: it does best between $10^{-2}$ and $10^{-1}$, with {glue:text}`sgd_best:.2f`.
+# between $10^{-3}$ and $10^{-2}$, with a median of {glue:text}`best_Adam:.2f`. SGD needs ten times
+# more: it does best between $10^{-2}$ and $10^{-1}$, with {glue:text}`best_SGD:.2f`.
 #
 # **Depth.** One layer beats two and two beat three, after the first epoch and after the last. The
 # gap between the medians of the best and the worst depth grows from {glue:text}`gap_first:.2f` to
@@ -178,12 +178,18 @@ glue(
 # an early epoch is the final one. {numref}`table-early` has Kendall's $\tau$ between the two: 1 for
 # the same order, 0 for an unrelated one.
 #
-# After epoch {glue:text}`early_first`, $\tau$ is {glue:text}`tau_first:.2f` on average over the
-# data sets (95 % interval {glue:text}`low_first:.2f` to {glue:text}`high_first:.2f`); after epoch
-# {glue:text}`early_last` it is {glue:text}`tau_last:.2f` ({glue:text}`low_last:.2f` to
-# {glue:text}`high_last:.2f`). Hyperband continues about a third of the CNNs at each stop. After
-# either epoch, that third contains every CNN that ends in the best tenth, so none of them would be
-# lost.
+# After epoch {glue:text}`early_first`, $\tau$ is {glue:text}`after_first_tau:.2f` on average over
+# the data sets (95 % interval {glue:text}`after_first_low:.2f` to
+# {glue:text}`after_first_high:.2f`); after epoch {glue:text}`early_last` it is
+# {glue:text}`after_last_tau:.2f` ({glue:text}`after_last_low:.2f` to
+# {glue:text}`after_last_high:.2f`). Hyperband continues about a third of the CNNs at each stop.
+# After either epoch, that third contains every CNN that ends in the best tenth, so none of them
+# would be lost.
+#
+# :::{caption} table-early
+# Kendall's $\tau$ between the validation accuracies after an early epoch and after epoch
+# {glue:text}`last_epoch`, with 95 % intervals, over CNNs of random search.
+# :::
 
 
 # %%
@@ -204,12 +210,7 @@ table = pd.DataFrame({"Data set": [FACTS[name].label for name in present]})
 table["CNNs"] = [len(own) for own in by_dataset.values()]
 for epoch in early:
     table[f"After epoch {epoch}"] = [written(one) for one in taus[epoch]]
-show_table(
-    table,
-    "table-early",
-    f"Kendall's $\\tau$ between the validation accuracies after an early epoch and after epoch "
-    f"{epochs}, with 95 % intervals, over CNNs of random search.",
-)
+show_table(table, "table-early")
 
 # %%
 ordered = {epoch: [one for one in taus[epoch] if one is not None] for epoch in early}
@@ -223,59 +224,41 @@ claim(
 )
 claim("the later of the early epochs agrees better", last.tau > first.tau)
 claim("the best tenth is in the best third after the early epochs", (kept > 0.995).all())
-glue(
-    early_first=early[0],
-    early_last=early[-1],
-    tau_first=first.tau,
-    low_first=first.low,
-    high_first=first.high,
-    tau_last=last.tau,
-    low_last=last.low,
-    high_last=last.high,
-)
+glue(early_first=early[0], early_last=early[-1], after_first=first, after_last=last)
 
 # %% [markdown]
 # ## Data set by data set
 #
 # {numref}`fig-curves-optimizer` and {numref}`fig-curves-depth` show unscaled accuracies.
+#
+# :::{caption} fig-curves-optimizer
+# :alt: One panel per data set with a curve for each optimizer
+#
+# Validation accuracy after each epoch by optimizer: median and quartiles. Grey: guessing. The
+# scales differ.
+# :::
+#
+# :::{caption} fig-curves-depth
+# :alt: One panel per data set with a curve for each number of layers
+#
+# Validation accuracy after each epoch by number of convolutional layers: median and quartiles.
+# Grey: guessing. The scales differ.
+# :::
 
 
 # %%
 def small_multiples(by, colours, labels):
     """One panel of accuracies per data set, and what is drawn in them."""
-    height = -(-len(present) // 2)
-    figure, axes = plt.subplots(
-        height, 2, figsize=(WIDTH, 1.6 * height + 0.5), sharex=True, squeeze=False
-    )
+    figure, axes = dataset_panels(present, "epoch", sharex=True)
     drawn = {}
-    for ax in axes.flat[len(present) :]:
-        ax.set_visible(False)
-    for name, ax in zip(present, axes.flat, strict=False):
+    for name, ax in axes.items():
         drawn[name] = draw(ax, by_dataset[name], rows[by], colours, labels)
-        ax.axhline(1 / FACTS[name].classes, color="grey", linewidth=0.8, zorder=0)
-        ax.set_title(FACTS[name].label, loc="left")
         ax.set_ylim(bottom=0)
-    figure.supxlabel("epoch", fontsize=11)
-    figure.supylabel("validation accuracy", fontsize=11)
     key(figure)
     return figure, pd.concat(drawn, names=["dataset"]).reset_index("dataset")
 
 
 figure, drawn = small_multiples("optimizer", OPTIMIZER_COLOURS, {})
-show_figure(
-    figure,
-    "fig-curves-optimizer",
-    "Validation accuracy after each epoch by optimizer: median and quartiles. Grey: guessing. "
-    "The scales differ.",
-    "One panel per data set with a curve for each optimizer",
-    data=drawn,
-)
+show_figure(figure, "fig-curves-optimizer", data=drawn)
 figure, drawn = small_multiples("num_conv_layers", DEPTH_COLOURS, LAYERS)
-show_figure(
-    figure,
-    "fig-curves-depth",
-    "Validation accuracy after each epoch by number of convolutional layers: median and quartiles. "
-    "Grey: guessing. The scales differ.",
-    "One panel per data set with a curve for each number of layers",
-    data=drawn,
-)
+show_figure(figure, "fig-curves-depth", data=drawn)

@@ -13,6 +13,14 @@
 # between. The upper heap comes from BOHB; in random search alone it is not clear.**
 #
 # {numref}`fig-3` pools the validation accuracies of all {glue:text}`n:,d` CNNs on ten data sets.
+#
+# :::{caption} fig-3
+# :alt: Histogram of accuracy, most CNNs of random search at the low end and most of BOHB's at the
+#   high end
+#
+# Validation accuracy of all CNNs of all data sets, after each one's last epoch (the paper's Fig.
+# 3). Dotted lines: thirds.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -26,7 +34,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.patches import Patch
 from PIL import Image
 
@@ -61,21 +68,10 @@ def histogram(values):
 
 def draw(values, ax):
     """The sources on top of each other."""
-    sns.histplot(
-        values,
-        x="accuracy",
-        hue="source",
-        hue_order=SOURCES[::-1],  # the last one is drawn at the bottom
-        palette=COLOURS,
-        multiple="stack",
-        bins=edges,
-        alpha=1,
-        edgecolor="white",
-        linewidth=0.5,
-        legend=False,
-        ax=ax,
-    )
-    ax.set(xlim=(0, 1), xlabel="", ylabel="")
+    parts = [values.loc[values["source"] == source, "accuracy"] for source in SOURCES]
+    colours = list(COLOURS.values())
+    ax.hist(parts, edges, stacked=True, color=colours, edgecolor="white", linewidth=0.5)
+    ax.set(xlim=(0, 1))
 
 
 figure, ax = plt.subplots(figsize=(5.4, 3.6))
@@ -84,80 +80,64 @@ for edge in (1 / 3, 2 / 3):
     ax.axvline(edge, color="grey", linestyle=":")
 ax.set(xlabel="validation accuracy", ylabel="CNNs")
 figure.legend(handles=PATCHES, loc="outside upper center", ncols=2)
-show_figure(
-    figure,
-    "fig-3",
-    "Validation accuracy of all CNNs of all data sets, after each one's last epoch (the paper's "
-    "Fig. 3). Dotted lines: thirds.",
-    "Histogram of accuracy, most CNNs of random search at the low end and most of BOHB's at the "
-    "high end",
-    data=histogram(rows),
-)
+show_figure(figure, "fig-3", data=histogram(rows))
 
 # %%
 kinds = {"all": rows["accuracy"]}
 kinds |= {LABELS[source]: rows.loc[rows["source"] == source, "accuracy"] for source in SOURCES}
 kinds = {kind: values for kind, values in kinds.items() if len(values)}
-gaps = {kind: end_over_middle(values) for kind, values in kinds.items()}
+gaps = {kind: 100 * np.array(end_over_middle(values)) for kind, values in kinds.items()}
+gaps = pd.DataFrame(gaps, ["gap", "low", "high"], ["all", "random search", "BOHB"])
 share = dict(zip(("low", "middle", "high"), thirds(rows["accuracy"]), strict=True))
 median = rows.groupby("source")["accuracy"].median().reindex(list(SOURCES))
-none = (np.nan, np.nan, np.nan)
-of_random, of_bohb = gaps.get("random search", none), gaps.get("BOHB", none)
-claim("both ends are fuller than the middle, for all CNNs", gaps["all"][1] > 0)
-claim("both ends are fuller than the middle, for those of BOHB", of_bohb[1] > 0)
-claim("for those of random search this is not clear either way", of_random[1] < 0 < of_random[2])
+claim("both ends are fuller than the middle, for all CNNs", gaps["all"]["low"] > 0)
+claim("both ends are fuller than the middle, for those of BOHB", gaps["BOHB"]["low"] > 0)
+of_random = gaps["random search"]
+claim(
+    "for those of random search this is not clear either way",
+    of_random["low"] < 0 < of_random["high"],
+)
 claim("most CNNs are in the lowest third", share["low"] > 0.5)
 claim("the median of BOHB is above that of random search", median["bohb"] > median["random"])
-glue(
-    n=len(rows),
-    **share,
-    all_low=100 * gaps["all"][1],
-    all_high=100 * gaps["all"][2],
-    random_gap=100 * of_random[0],
-    random_low=100 * of_random[1],
-    random_high=100 * of_random[2],
-    bohb_gap=100 * of_bohb[0],
-    bohb_low=100 * of_bohb[1],
-    bohb_high=100 * of_bohb[2],
-    median_random=median["random"],
-    median_bohb=median["bohb"],
-)
+glue(n=len(rows), UNIFORM=UNIFORM, median=median, **share, **gaps)
 
 # %% [markdown] tags=["agreement-fig-3"]
 # **Agreement with the paper.** The paper describes two heaps and gives no numbers. Of all our CNNs
 # {glue:text}`low:.0%` are in the lowest third of accuracy, {glue:text}`middle:.0%` in the middle
 # and {glue:text}`high:.0%` in the highest. The smaller end exceeds the middle by
 # {glue:text}`all_low:.1f` to {glue:text}`all_high:.1f` points (95 % interval), and by
-# {glue:text}`bohb_low:.1f` to {glue:text}`bohb_high:.1f` points among BOHB's CNNs. Among random
-# search's the difference is not clear: {glue:text}`random_low:+.1f` to
-# {glue:text}`random_high:+.1f` points.
+# {glue:text}`BOHB_low:.1f` to {glue:text}`BOHB_high:.1f` points among BOHB's CNNs. Among random
+# search's the difference is not clear: {glue:text}`random_search_low:+.1f` to
+# {glue:text}`random_search_high:+.1f` points.
 
 # %% [markdown]
 # The median accuracy is {glue:text}`median_random:.2f` in random search and
 # {glue:text}`median_bohb:.2f` in BOHB. The paper expects this, for BOHB is there to fill the upper
 # end. {numref}`table-bimodal` has two more tests of bimodality. The intervals treat CNNs as
 # independent draws, which BOHB's are not.
+#
+# :::{caption} table-bimodal
+# Shares of the pooled CNNs in each third of accuracy, the maxima of a smoothed density (Gaussian
+# kernel of Silverman's width), and Sarle's coefficient of bimodality: {glue:text}`UNIFORM:.2f` for
+# a uniform distribution, and more for two modes, or for one with a long tail.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show tests of bimodality and their code"}
 described = [
-    {
-        "Source": kind,
-        "CNNs": len(values),
-        **dict(zip(("Low", "Middle", "High"), thirds(values), strict=True)),
-        "Modes": ", ".join(f"{x:.2f}" for x in modes(values)),
-        "Sarle": sarle(values),
-    }
+    (
+        kind,
+        len(values),
+        *thirds(values),
+        ", ".join(f"{x:.2f}" for x in modes(values)),
+        sarle(values),
+    )
     for kind, values in kinds.items()
 ]
-show_table(
-    pd.DataFrame(described),
-    "table-bimodal",
-    "Shares of the pooled CNNs in each third of accuracy, the maxima of a smoothed density "
-    "(Gaussian kernel of Silverman's width), and Sarle's coefficient of bimodality: "
-    f"{UNIFORM:.2f} for a uniform distribution, and more for two modes, or for one with a long "
-    "tail.",
-    dict.fromkeys(["Low", "Middle", "High"], ".1%") | {"Sarle": ".2f", "CNNs": ","},
+table = pd.DataFrame(
+    described, columns=["Source", "CNNs", "Low", "Middle", "High", "Modes", "Sarle"]
 )
+formats = {"CNNs": ",", "Sarle": ".2f"} | dict.fromkeys(("Low", "Middle", "High"), ".1%")
+show_table(table, "table-bimodal", formats)
 
 # %% [markdown]
 # ## How many CNNs
@@ -167,6 +147,12 @@ show_table(
 # chose {glue:text}`paper_share:.0%`. Every trained CNN counts, even if stopped early:
 # {glue:text}`stopped:.0%` of BOHB's have fewer than {glue:text}`most_epochs` epochs. The paper does
 # not say whether it counts such CNNs.
+#
+# :::{caption} fig-2
+# :alt: Bars of up to {glue:text}`most_models:,` CNNs per data set, with the paper's numbers
+#
+# Number of trained CNNs per data set, the paper's (its Fig. 2) and ours by source.
+# :::
 
 # %%
 counts = pd.crosstab(rows["dataset"], rows["source"])
@@ -182,17 +168,12 @@ ax.scatter(paper, ours["label"], zorder=3, label="the paper", **look("paper"))
 ax.invert_yaxis()
 ax.set_xlabel("trained CNNs")
 figure.legend(loc="outside upper center", ncols=2)
-show_figure(
-    figure,
-    "fig-2",
-    "Number of trained CNNs per data set, the paper's (its Fig. 2) and ours by source.",
-    f"Bars of up to {counts.sum(axis=1).max():,} CNNs per data set, with the paper's numbers",
-    data=counts.assign(paper=paper).reset_index(names="dataset"),
-)
+show_figure(figure, "fig-2", data=counts.assign(paper=paper).reset_index(names="dataset"))
 claim(
     "there are as many CNNs as in the paper, on every data set", (counts.sum(axis=1) == paper).all()
 )
 glue(
+    most_models=counts.sum(axis=1).max(),
     n_paper=paper.sum(),
     n_sets=(counts.sum(axis=1) == paper).sum(),
     random_share=counts["random"].sum() / len(rows),
@@ -211,6 +192,11 @@ glue(
 # {numref}`table-2` lists the ten collections; {numref}`fig-samples` shows ten images of each. Our
 # numbers are those of the published collections, and of torchvision's downloads. {doc}`audit` says
 # what follows from the differences.
+#
+# :::{caption} table-2
+# The ten collections, training and test parts together; side in pixels. Where the paper
+# {cite}`wang2024efficient` prints other numbers they stand beside ours, the different ones in bold.
+# :::
 
 # %%
 theirs = published.table(2).set_index("dataset").loc[ours.index]
@@ -223,14 +209,7 @@ for fact, heading in facts.items():
     if differs[fact].any():
         printed = theirs[fact].map("{:,}".format)
         table[f"{heading}, paper"] = printed.mask(differs[fact], "**" + printed + "**").to_numpy()
-show_table(
-    table,
-    "table-2",
-    "The ten collections, training and test parts together; side in pixels. Where the paper "
-    "{cite}`wang2024efficient` prints other numbers they stand beside ours, the different ones in "
-    "bold.",
-    formats={"Images": ","},
-)
+show_table(table, "table-2", {"Images": ","})
 different = {(fact, name) for fact in facts for name in ours.index[differs[fact]]}
 claim(
     "the paper differs in EuroSAT's images and SEMEION's channels, and in nothing else",
@@ -239,16 +218,27 @@ claim(
 glue(
     n_facts=differs.size,
     n_different=len(different),
-    eurosat=ours.loc["eurosat", "images"],
-    eurosat_paper=theirs.loc["eurosat", "images"],
-    semeion=ours.loc["semeion", "channels"],
-    semeion_paper=theirs.loc["semeion", "channels"],
+    images=ours["images"],
+    images_paper=theirs["images"],
+    channels=ours["channels"],
+    channels_paper=theirs["channels"],
 )
 
 # %% [markdown] tags=["agreement-table-2"]
 # **Agreement with the paper.** {glue:text}`n_different` of {glue:text}`n_facts` numbers differ.
-# EuroSAT has {glue:text}`eurosat:,d` images, not {glue:text}`eurosat_paper:,d`. SEMEION has
-# {glue:text}`semeion` channel, not {glue:text}`semeion_paper`.
+# EuroSAT has {glue:text}`images_eurosat:,d` images, not {glue:text}`images_paper_eurosat:,d`.
+# SEMEION has {glue:text}`channels_semeion` channel, not {glue:text}`channels_paper_semeion`.
+#
+# :::{caption} fig-samples
+# :alt: Ten rows of ten small images: photographs, handwritten digits and letters, clothes,
+#   satellite images and house numbers
+#
+# Ten images of each collection, of ten different classes, scaled to the same size. Sources:
+# CIFAR-10 and CIFAR-100 {cite}`krizhevsky2009learning`, MNIST {cite}`lecun1998gradient`, EMNIST
+# {cite}`cohen2017emnist`, Fashion-MNIST {cite}`xiao2017fashion`, EuroSAT {cite}`helber2019eurosat`,
+# Semeion {cite}`semeion1994`, STL10 {cite}`coates2011analysis`, SVHN {cite}`netzer2011reading`,
+# USPS {cite}`hull1994database`.
+# :::
 
 # %%
 SHEET = Path("data/samples.png")
@@ -282,18 +272,7 @@ for row, name in enumerate(ours.index):
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
     axes[row, 0].set_ylabel(ours["label"][name], rotation=0, ha="right", va="center")
-show_figure(
-    figure,
-    "fig-samples",
-    "Ten images of each collection, of ten different classes, scaled to the same size. Sources: "
-    "CIFAR-10 and CIFAR-100 {cite}`krizhevsky2009learning`, MNIST {cite}`lecun1998gradient`, "
-    "EMNIST {cite}`cohen2017emnist`, Fashion-MNIST {cite}`xiao2017fashion`, EuroSAT "
-    "{cite}`helber2019eurosat`, Semeion {cite}`semeion1994`, STL10 {cite}`coates2011analysis`, "
-    "SVHN {cite}`netzer2011reading`, USPS {cite}`hull1994database`.",
-    "Ten rows of ten small images: photographs, handwritten digits and letters, clothes, "
-    "satellite images and house numbers",
-    photographs=True,
-)
+show_figure(figure, "fig-samples", photographs=True)
 reduced = set(ours.index[ours["size"] > CELL])
 claim("only EuroSAT and STL10 are shown smaller than they are", reduced == {"eurosat", "stl10"})
 glue(cell=CELL)
@@ -308,6 +287,10 @@ glue(cell=CELL)
 # in {numref}`table-images`, in the collection's class proportions, split 8:2 into training and
 # validation images as in the paper (Section 4.4). Fewer images make more CNNs affordable, and
 # accuracies lower. {doc}`noise` shows how the number of images changes the order of configurations.
+#
+# :::{caption} table-images
+# Images per CNN. {doc}`card` has the times.
+# :::
 
 
 # %%
@@ -317,18 +300,15 @@ def span(values):
 
 of_each = rows.groupby("dataset", sort=False)
 most = (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
-show_table(
-    pd.DataFrame(
-        {
-            "Data set": ours["label"][present],
-            "Training images": of_each["images"].agg(span)[present],
-            "Validation images": of_each["val_images"].agg(span)[present],
-            "Share of the collection": (most / ours["images"])[present].map("{:.1%}".format),
-        }
-    ),
-    "table-images",
-    "Images per CNN. {doc}`card` has the times.",
+table = pd.DataFrame(
+    {
+        "Data set": ours["label"],
+        "Training images": of_each["images"].agg(span),
+        "Validation images": of_each["val_images"].agg(span),
+        "Share of the collection": (most / ours["images"]).map("{:.1%}".format),
+    }
 )
+show_table(table.loc[present], "table-images")
 # What is special about image files that stood in for downloads, by how their SHA-256 begins.
 SPECIAL = {"emnist": "7b8a23c06976", "svhn": "8b2d2dd2266b", "usps": "c19aaf77e108"}
 provenance = Path(trials).with_name("provenance.json")
@@ -356,6 +336,19 @@ claim("the image files of EMNIST, SVHN and USPS are those described", sums >= se
 # STL10, few CNNs come near the best. Many CNNs have learnt next to nothing: the learning rate is
 # drawn over five powers of ten, and a few epochs on few images cannot make up for one that is too
 # small.
+#
+# :::{caption} fig-3-datasets
+# :alt: Ten histograms of accuracy; the best accuracy goes from {glue:text}`best_least:.2f` to
+#   {glue:text}`best_most:.2f`
+#
+# Validation accuracy per data set; dotted: one over the number of classes. A constant answer can do
+# better where classes are unequal, as in SVHN. The scale of the counts differs.
+# :::
+#
+# :::{caption} table-accuracy
+# Accuracy per data set; the share of its CNNs in each third of the way from guessing to its best
+# CNN; and Sarle's coefficient of bimodality of its accuracies, by source.
+# :::
 
 # %%
 figure, axes = plt.subplots(5, 2, figsize=(5.4, 7.5), sharex=True)
@@ -371,34 +364,33 @@ figure.supylabel("CNNs", fontsize=11)
 figure.legend(handles=PATCHES, loc="outside upper center", ncols=2)
 best = of_each["accuracy"].max()[present]
 counted = {name: histogram(rows[rows["dataset"] == name]) for name in present}
-show_figure(
-    figure,
-    "fig-3-datasets",
-    "Validation accuracy per data set; dotted: one over the number of classes. A constant answer "
-    "can do better where classes are unequal, as in SVHN. The scale of the counts differs.",
-    f"Ten histograms of accuracy; the best accuracy goes from {best.min():.2f} to {best.max():.2f}",
-    data=pd.concat(counted, names=["dataset"]).reset_index("dataset"),
-)
+glue(best_least=best.min(), best_most=best.max())
+counted = pd.concat(counted, names=["dataset"]).reset_index("dataset")
+show_figure(figure, "fig-3-datasets", data=counted)
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table by data set and its code"}
 guessing = 1 / rows["dataset"].map(ours["classes"])
 rows["progress"] = (rows["accuracy"] - guessing) / (rows["dataset"].map(best) - guessing)
 described = []
 for name in present:
-    own = rows[rows["dataset"] == name]
-    line = {"Data set": ours["label"][name], "Median": own["accuracy"].median(), "Best": best[name]}
-    line |= dict(zip(("Low", "Middle", "High"), thirds(own["progress"]), strict=True))
     of_set = rows["dataset"] == name
-    line |= {f"Sarle, {kind}": sarle(values[of_set]) for kind, values in kinds.items()}
-    described.append(line)
-table = pd.DataFrame(described)
-show_table(
-    table,
-    "table-accuracy",
-    "Accuracy per data set; the share of its CNNs in each third of the way from guessing to its "
-    "best CNN; and Sarle's coefficient of bimodality of its accuracies, by source.",
-    formats=dict.fromkeys(table.columns[1:], ".2f"),
-)
+    own = rows[of_set]
+    of_kinds = [sarle(values[of_set]) for values in kinds.values()]
+    label = ours["label"][name]
+    described.append(
+        (label, own["accuracy"].median(), best[name], *thirds(own["progress"]), *of_kinds)
+    )
+columns = [
+    "Data set",
+    "Median",
+    "Best",
+    "Low",
+    "Middle",
+    "High",
+    *(f"Sarle, {kind}" for kind in kinds),
+]
+table = pd.DataFrame(described, columns=columns)
+show_table(table, "table-accuracy", dict.fromkeys(table.columns[1:], ".2f"))
 sparse = table["Middle"] < table[["Low", "High"]].min(axis=1)
 claim(
     "the middle third is the emptiest on all data sets but CIFAR-100, EuroSAT and STL10",
@@ -408,5 +400,5 @@ claim(
     "Sarle's coefficient is above that of a uniform distribution on every data set",
     (table["Sarle, all"] > UNIFORM).all(),
 )
-low, middle, high = thirds(rows["progress"])
-glue(n_sparse=sparse.sum(), scaled_low=low, scaled_middle=middle, scaled_high=high)
+scaled = pd.Series(thirds(rows["progress"]), ["low", "middle", "high"])
+glue(n_sparse=sparse.sum(), scaled=scaled)

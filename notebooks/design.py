@@ -18,6 +18,16 @@
 # only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-conditions` compares
 # the two draws on the same images, ranking each data set separately. CNNs on all images are still
 # being trained.
+#
+# :::{caption} fig-conditions
+# :alt: Dots with intervals: with lr on its logarithm lr is first by both methods, with lr uniform
+#   optimizer is
+#
+# Mean rank over the data sets, each ranked separately, with a 95 % interval over them. *log*,
+# *uniform*: how `lr` is drawn. *some*: at most 5,000 images; *all*: the whole collection. Upright
+# strokes: the paper's order (its Table 3), without `in_channel_num`, which is constant on a data
+# set.
+# :::
 
 # %% tags=["parameters"]
 log_reduced = "data/trials.parquet"  # `lr` on its logarithm, some images
@@ -55,9 +65,9 @@ FILES = {
     "uniform, all": linear_all,
 }
 METHODS = rankings.METHODS | {"nrrelieff_raw": "N-RReliefF, raw distance"}
-for path in (log_reduced, linear_reduced):
-    need(Path(path).is_file(), f"{path} is missing; `hia study` of its plan in studies/ trains it")
-tables = {name: load(path) for name, path in FILES.items() if Path(path).is_file()}
+tables = {
+    name: load(path) for name, path in FILES.items() if "some" in name or Path(path).is_file()
+}
 by_random_search = {name: rows[rows["source"] == "random"] for name, rows in tables.items()}
 # A recording under way has data sets of too few CNNs to have as many neighbours.
 by_random_search = {
@@ -80,13 +90,8 @@ def first(rows, counts):
 # configurations where these were random search's in both.
 counts = by_random_search["uniform, some"]["dataset"].value_counts()
 samples = by_random_search | {"log, some": first(by_random_search["log, some"], counts)}
-options = {
-    "n_neighbors": n_neighbors,
-    "sigma": sigma,
-    "n_trees": n_trees,
-    "min_samples_leaf": min_samples_leaf,
-    "random_state": random_state,
-}
+options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
+options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
 columns = rankings.varied(samples["uniform, some"])
 weights = {
     (name, method): rankings.by_dataset(rows, columns, method, **options)
@@ -122,20 +127,7 @@ for ax, method in zip(axes, rankings.METHODS, strict=True):
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
 axes[-1].set_xlabel("mean rank, 1 for the most important")
 drawn_ranks = pd.concat(means, names=["condition", "method", "hyperparameter"]).reset_index()
-show_figure(
-    figure,
-    "fig-conditions",
-    "Mean rank over the data sets, each ranked separately, with a 95 % interval over them. *log*, "
-    "*uniform*: how `lr` is drawn. *some*: at most 5,000 images; *all*: the whole collection. "
-    "Upright strokes: the paper's order (its Table 3), without `in_channel_num`, which is constant "
-    "on a data set.",
-    "Mean ranks by condition; "
-    + "; ".join(
-        f"first by {METHODS[method]}, {name}: {table.index[0]}"
-        for (name, method), table in means.items()
-    ),
-    data=drawn_ranks,
-)
+show_figure(figure, "fig-conditions", data=drawn_ranks)
 
 # %%
 CONDITIONS = list(samples)
@@ -145,10 +137,6 @@ def change(hyperparameter, method):
     """What a uniform draw of `lr` adds to a mean rank, with the interval over the data sets."""
     added = ranks["uniform, some", method] - ranks["log, some", method]
     return conditions.average(added[[hyperparameter]], random_state).loc[hyperparameter]
-
-
-def mean_rank(name, hyperparameter, method="nrrelieff"):
-    return means[name, method].loc[hyperparameter, "mean"]
 
 
 anova = {name: weights[name, "fanova"].mean() for name in CONDITIONS}
@@ -170,31 +158,34 @@ claim(
 )
 glue(
     n_each=len(samples["uniform, some"]),
-    lr_log=mean_rank("log, some", "lr"),
-    lr_uniform=mean_rank("uniform, some", "lr"),
-    anova_log=anova["log, some"]["lr"],
-    anova_uniform=anova["uniform, some"]["lr"],
-    layers_log=mean_rank("log, some", "num_conv_layers"),
-    layers_uniform=mean_rank("uniform, some", "num_conv_layers"),
-    layers_change=layers["mean"],
-    layers_low=layers["low"],
-    layers_high=layers["high"],
-    layers_log_anova=mean_rank("log, some", "num_conv_layers", "fanova"),
-    layers_uniform_anova=mean_rank("uniform, some", "num_conv_layers", "fanova"),
+    log=means["log, some", "nrrelieff"]["mean"],
+    uniform=means["uniform, some", "nrrelieff"]["mean"],
+    log_anova=means["log, some", "fanova"]["mean"],
+    uniform_anova=means["uniform, some", "fanova"]["mean"],
+    log_share=anova["log, some"],
+    uniform_share=anova["uniform, some"],
+    layers=layers,
 )
 
 # %% [markdown]
 # ## What the draw of the learning rate does
 #
-# By functional ANOVA, `lr` explains {glue:text}`anova_log:.0%` of the variance on an average data
-# set if drawn on a log scale, but only {glue:text}`anova_uniform:.0%` if drawn uniformly. Its mean
-# rank by N-RReliefF falls from {glue:text}`lr_log:.1f` to {glue:text}`lr_uniform:.1f`. That of
-# `num_conv_layers` rises from {glue:text}`layers_log:.1f` to {glue:text}`layers_uniform:.1f`
-# (change {glue:text}`layers_change:.1f`, 95 % interval {glue:text}`layers_low:.1f` to
-# {glue:text}`layers_high:.1f`), and by functional ANOVA from {glue:text}`layers_log_anova:.1f` to
-# {glue:text}`layers_uniform_anova:.1f`. How much it gains is not certain.
+# By functional ANOVA, `lr` explains {glue:text}`log_share_lr:.0%` of the variance on an average
+# data set if drawn on a log scale, but only {glue:text}`uniform_share_lr:.0%` if drawn uniformly.
+# Its mean rank by N-RReliefF falls from {glue:text}`log_lr:.1f` to {glue:text}`uniform_lr:.1f`.
+# That of `num_conv_layers` rises from {glue:text}`log_num_conv_layers:.1f` to
+# {glue:text}`uniform_num_conv_layers:.1f` (change {glue:text}`layers_mean:.1f`, 95 % interval
+# {glue:text}`layers_low:.1f` to {glue:text}`layers_high:.1f`), and by functional ANOVA from
+# {glue:text}`log_anova_num_conv_layers:.1f` to {glue:text}`uniform_anova_num_conv_layers:.1f`. How
+# much it gains is not certain.
 #
 # {numref}`table-findings` shows which of the paper's findings hold.
+#
+# :::{caption} table-findings
+# The paper's findings under each condition: the methods by which they hold, or the number itself.
+# From mean ranks over the data sets; the ICC is of pooled data sets, as in the paper. These are
+# fewer CNNs than on other pages ({numref}`table-conditions`), so numbers differ.
+# :::
 
 
 # %%
@@ -242,13 +233,7 @@ findings = {
     }
     for method, label in METHODS.items()
 }
-show_table(
-    pd.DataFrame(findings).T.rename_axis("The paper's finding").reset_index(),
-    "table-findings",
-    "The paper's findings under each condition: the methods by which they hold, or the number "
-    "itself. From mean ranks over the data sets; the ICC is of pooled data sets, as in the paper. "
-    "These are fewer CNNs than on other pages ({numref}`table-conditions`), so numbers differ.",
-)
+show_table(pd.DataFrame(findings).T.reset_index(names="The paper's finding"), "table-findings")
 claim(
     "the first five are the paper's by every method where `lr` is uniform",
     all(judged["uniform, some", method]["five"] for method in METHODS),
@@ -278,6 +263,13 @@ claim(
 # five does. {numref}`fig-response` shows what that changes. Over all five decades, accuracy mostly
 # depends on whether the rate is large enough to learn. Above $10^{-2}$ it is; there, accuracy
 # depends on whether training survives so large a rate, which is a matter of optimizer and depth.
+#
+# :::{caption} fig-response
+# :alt: Accuracy climbs with lr and falls again above 0.01 with Adam, the more so the deeper the CNN
+#
+# Mean validation accuracy by `lr`, optimizer and number of convolutional layers, over the CNNs of
+# both draws; every data set counts the same. Grey: where nine of ten uniform draws lie.
+# :::
 
 # %%
 edges = np.logspace(-6, -1, 11)
@@ -294,14 +286,7 @@ for ax, (optimizer, own) in zip(axes, response.groupby("optimizer"), strict=True
     ax.set(xscale="log", title=optimizer, ylabel="mean accuracy")
 axes[0].legend(title="convolutional layers", loc="upper left")
 axes[-1].set_xlabel("learning rate")
-show_figure(
-    figure,
-    "fig-response",
-    "Mean validation accuracy by `lr`, optimizer and number of convolutional layers, over the CNNs "
-    "of both draws; every data set counts the same. Grey: where nine of ten uniform draws lie.",
-    "Accuracy climbs with lr and falls again above 0.01 with Adam, the more so the deeper the CNN",
-    data=response,
-)
+show_figure(figure, "fig-response", data=response)
 
 # %%
 level = response.set_index(["optimizer", "num_conv_layers", "lr"])["accuracy"]
@@ -318,12 +303,8 @@ claim(
     "with SGD, one layer is far ahead of three at the largest rates",
     last["SGD"][1] > 1.5 * last["SGD"][3],
 )
-glue(
-    adam_top=top["Adam"][1],
-    adam_last=last["Adam"][1],
-    sgd_one=last["SGD"][1],
-    sgd_three=last["SGD"][3],
-)
+glue(adam_top=top["Adam"][1], adam_last=last["Adam"][1])
+glue(sgd_one=last["SGD"][1], sgd_three=last["SGD"][3])
 
 # %% [markdown]
 # With Adam and one layer, mean accuracy is {glue:text}`adam_top:.2f` at the best rates and
@@ -339,42 +320,39 @@ glue(
 #
 # The paper sees accuracies pile up at both ends, with few between (its Section 5.1 and Fig. 3). A
 # uniform draw moves CNNs from the lower heap to the upper one.
+#
+# :::{caption} table-heaps
+# Shares of CNNs by validation accuracy.
+# :::
 
 # %%
-groups = {"all data sets": list(FACTS), **{FACTS[name].label: [name] for name in ("mnist", "usps")}}
-shapes = pd.DataFrame(
-    [
-        {"CNNs of": label, "Condition": name}
-        | dict(conditions.heaps(rows.loc[rows["dataset"].isin(own), "accuracy"]))
-        for label, own in groups.items()
+of_sets = {"all data sets": list(FACTS), **{FACTS[x].label: [x] for x in ("mnist", "usps")}}
+shares_of = pd.DataFrame(
+    {
+        (label, name): conditions.heaps(rows.loc[rows["dataset"].isin(own), "accuracy"])
+        for label, own in of_sets.items()
         for name, rows in samples.items()
-    ]
-)
-share = shapes.set_index(["CNNs of", "Condition"])
+    }
+).T
+below = {name: shares_of.xs(name, level=1)["below"] for name in samples}
 claim(
     "a uniform draw moves CNNs from below to above",
-    (share.xs("uniform, some", level=1)["below"] < share.xs("log, some", level=1)["below"]).all(),
+    (below["uniform, some"] < below["log, some"]).all(),
 )
-show_table(
-    shapes.rename(
-        columns={
-            "below": f"Below {conditions.LOW}",
-            "between": "Between",
-            "above": f"Above {conditions.HIGH}",
-        }
-    ),
-    "table-heaps",
-    "Shares of CNNs by validation accuracy.",
-    formats=dict.fromkeys(
-        (f"Below {conditions.LOW}", "Between", f"Above {conditions.HIGH}"), ".0%"
-    ),
-)
+shares_of.columns = [f"Below {conditions.LOW}", "Between", f"Above {conditions.HIGH}"]
+table = shares_of.reset_index(names=["CNNs of", "Condition"])
+show_table(table, "table-heaps", dict.fromkeys(shares_of, ".0%"))
 
 # %% [markdown]
 # ## Each data set by itself
 #
 # {numref}`table-conditions-datasets` has the ranks of `num_conv_layers` and `lr` on every data set.
 # With so few CNNs per data set, single ranks are uncertain; {doc}`perdataset` uses more.
+#
+# :::{caption} table-conditions-datasets
+# Rank by N-RReliefF on each data set, 1 for the most important of {glue:text}`n_compared`
+# hyperparameters.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the ranks by data set and their code"}
 by_dataset = pd.DataFrame(
@@ -383,14 +361,10 @@ by_dataset = pd.DataFrame(
         for hyperparameter in ("num_conv_layers", "lr")
         for name in CONDITIONS
     }
-).rename(index=lambda name: FACTS[name].label)
-show_table(
-    by_dataset.rename_axis("Data set").reset_index(),
-    "table-conditions-datasets",
-    "Rank by N-RReliefF on each data set, 1 for the most important of "
-    f"{len(compared)} hyperparameters.",
-    formats=dict.fromkeys(by_dataset, ".3g"),
 )
+glue(n_compared=len(compared))
+table = by_dataset.rename(lambda name: FACTS[name].label).reset_index(names="Data set")
+show_table(table, "table-conditions-datasets", dict.fromkeys(by_dataset, ".3g"))
 
 # %% [markdown]
 # ## All data sets in one table
@@ -399,39 +373,44 @@ show_table(
 # `in_channel_num` has two values, which tell grey data sets from coloured ones, and so easy ones
 # from hard ones. Its weight measures that: by functional ANOVA it is among the first two. On a
 # single data set it is constant and cannot matter.
+#
+# :::{caption} table-pooled
+# Ranks of the hyperparameters where all data sets are pooled.
+# :::
 
 # %%
-all_columns = list(HYPERPARAMETERS)
 pooled = pd.DataFrame(
     {
-        (METHODS[method], name): pd.Series(
-            rankings.weigh(rows, all_columns, method, **options), all_columns
-        ).rank(ascending=False)
+        f"{METHODS[method]}, {name}": rankings.weigh(rows, list(HYPERPARAMETERS), method, **options)
         for method in rankings.METHODS
         for name, rows in samples.items()
-    }
-)
-pooled.columns = [f"{method}, {name}" for method, name in pooled.columns]
+    },
+    HYPERPARAMETERS,
+).rank(ascending=False)
 pooled.insert(0, "Table 3", published.table(3).set_index("hyperparameter")["rank"])
 pooled = pooled.sort_values("Table 3")
 claim(
     "pooled, `in_channel_num` is among the first two by functional ANOVA, with either draw",
     (pooled.loc["in_channel_num"].filter(like=METHODS["fanova"]) <= 2).all(),
 )
-show_table(
-    pooled.rename_axis("Hyperparameter").reset_index(),
-    "table-pooled",
-    "Ranks of the hyperparameters where all data sets are pooled.",
-    formats=dict.fromkeys(pooled, ".3g"),
-)
+table = pooled.reset_index(names="Hyperparameter")
+show_table(table, "table-pooled", dict.fromkeys(pooled, ".3g"))
 
 # %% [markdown]
 # ## What was trained
 #
 # All CNNs here come from random search, so only `lr` and the images differ between conditions. In
 # both draws trial *n* of a data set has the same seed and, except for `lr`, the same configuration.
-# {numref}`table-conditions` counts them; {numref}`table-images` says how much of each collection
-# they saw.
+# {numref}`table-conditions` counts them; {numref}`table-conditions-images` says how much of each
+# collection they saw.
+#
+# :::{caption} table-conditions
+# The CNNs of each condition, and the processor time of their training where it was measured.
+# :::
+#
+# :::{caption} table-conditions-images
+# Images of each data set, training and validation: of the whole collection, and used here.
+# :::
 
 # %%
 trained = pd.DataFrame(
@@ -445,35 +424,17 @@ trained = pd.DataFrame(
         for name, rows in samples.items()
     ]
 )
-show_table(
-    trained,
-    "table-conditions",
-    "The CNNs of each condition, and the processor time of their training where it was measured.",
-    formats={"CNNs": ",", "per data set": ",", "Core-hours": ".1f"},
-)
+formats = {"CNNs": ",", "per data set": ",", "Core-hours": ".1f"}
+show_table(trained, "table-conditions", formats)
 
 # %%
-images = (
-    pd.DataFrame(
-        {
-            name: (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
-            for name, rows in samples.items()
-        }
-    )
-    .T.groupby(lambda name: name.split(", ")[1], sort=False)
-    .max()
-    .T
-)
-collection = pd.Series({name: FACTS[name].images for name in NAMES})
-shares_used = images.loc[list(NAMES)].div(collection, axis=0)
-show_table(
-    pd.concat([collection.rename("Collection"), images, shares_used.add_suffix(", share")], axis=1)
-    .loc[list(NAMES)]
-    .rename(index=lambda name: FACTS[name].label)
-    .rename_axis("Data set")
-    .reset_index(),
-    "table-images",
-    "Images of each data set, training and validation: of the whole collection, and used here.",
-    formats=dict.fromkeys(["Collection", *images], ",")
-    | {f"{name}, share": ".0%" for name in images},
-)
+used = {
+    name: (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
+    for name, rows in samples.items()
+}
+images = pd.DataFrame(used).T.groupby(lambda name: name.split(", ")[1], sort=False).max().T
+images.insert(0, "Collection", pd.Series({name: FACTS[name].images for name in NAMES}))
+part = images.iloc[:, 1:].div(images["Collection"], axis=0).add_suffix(", share")
+formats = dict.fromkeys(images, ",") | dict.fromkeys(part, ".0%")
+table = images.join(part).loc[list(NAMES)].rename(lambda name: FACTS[name].label)
+show_table(table.reset_index(names="Data set"), "table-conditions-images", formats)

@@ -59,6 +59,17 @@ display({"text/html": explorer.markup(rows, curves, words)}, raw=True)
 #
 # {numref}`fig-explorer` shows all CNNs by learning rate and optimizer, {numref}`table-explorer` the
 # best on each data set. {doc}`card` offers the whole table.
+#
+# :::{caption} fig-explorer
+# :alt: A scatter plot for each of {glue:text}`n_names` data sets. Adam's good learning rates lie
+#   around a thousandth, SGD's above a hundredth.
+#
+# Accuracy and learning rate of every CNN, by data set; in brackets, how many CNNs.
+# :::
+#
+# :::{caption} table-explorer
+# Accuracies by data set, and the best CNN of each.
+# :::
 
 # %%
 across = min(2, len(names))
@@ -84,13 +95,8 @@ for optimizer, color in colors.items():
 figure.legend(loc="outside upper center", ncols=2)
 figure.supxlabel("lr", fontsize=10)
 figure.supylabel("accuracy", fontsize=10)
-show_figure(
-    figure,
-    "fig-explorer",
-    "Accuracy and learning rate of every CNN, by data set; in brackets, how many CNNs.",
-    alt=f"A scatter plot for each of {len(names)} data sets. Adam's good learning rates lie "
-    "around a thousandth, SGD's above a hundredth.",
-)
+glue(n_names=len(names))
+show_figure(figure, "fig-explorer")
 
 
 # %%
@@ -108,25 +114,13 @@ claim("SGD's best fifth of learning rates is above Adam's on every data set", (r
 
 best_rows = rows.loc[rows.groupby("dataset")["accuracy"].idxmax()].set_index("dataset")
 by_name = rows.groupby("dataset")
-summary = pd.DataFrame(
-    {
-        "CNNs": by_name.size(),
-        "Median": by_name["accuracy"].median(),
-        "Best": best_rows["accuracy"],
-        "Its lr": best_rows["lr"],
-        "optimizer": best_rows["optimizer"],
-        "layers": best_rows["num_conv_layers"],
-        "dropout": best_rows["dropout_rate"],
-        "epoch": best_rows["epoch"],
-    }
-).loc[names]
-show_table(
-    summary.reset_index(names="Data set").assign(**{"Data set": [f"`{name}`" for name in names]}),
-    "table-explorer",
-    "Accuracies by data set, and the best CNN of each.",
-    {"CNNs": ",", "Median": ".3f", "Best": ".3f", "Its lr": ".1e", "dropout": ".2f"},
-)
-
+summary = by_name["accuracy"].agg(["size", "median"])
+of_best = ["accuracy", "lr", "optimizer", "num_conv_layers", "dropout_rate", "epoch"]
+summary = summary.join(best_rows[of_best]).loc[names].rename("`{}`".format).reset_index()
+columns = ["CNNs", "Median", "Best", "Its lr", "optimizer", "layers", "dropout", "epoch"]
+summary.columns = ["Data set", *columns]
+formats = {"CNNs": ",", "Median": ".3f", "Best": ".3f", "Its lr": ".1e", "dropout": ".2f"}
+show_table(summary, "table-explorer", formats)
 # %% [markdown]
 # Over all data sets and optimizers, mean accuracy is highest, {glue:text}`top:.3f`, in the tenth of
 # the CNNs with an `lr` of {glue:text}`top_from:.2g` to {glue:text}`top_to:.2g`, and lowest,

@@ -16,6 +16,14 @@
 # layers only within CNNs of the same depth: two layers in its Table 6, three in its Table 7.
 # {numref}`fig-filters` does this in two ways, and repeats both on random halves of the CNNs to show
 # the effect of chance.
+#
+# :::{caption} fig-filters
+# :alt: Dots of W for each layer on random halves of the CNNs, which overlap between the layers, for
+#   each number of layers, with only the filters and with all hyperparameters in the distance
+#
+# W of each layer's number of filters, on all CNNs (large marks) and on {glue:text}`n_halves` random
+# halves of them, with half as many neighbours (dots).
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -98,15 +106,7 @@ def listed(key):
 
 
 drawn = pd.concat({key: listed(key) for key in whole}, names=["layers", "distance", "CNNs"])
-show_figure(
-    figure,
-    "fig-filters",
-    "W of each layer's number of filters, on all CNNs (large marks) and on "
-    f"{n_repeats} random halves of them, with half as many neighbours (dots).",
-    alt="Dots of W for each layer on random halves of the CNNs, which overlap between the layers, "
-    "for each number of layers, with only the filters and with all hyperparameters in the distance",
-    data=drawn.reset_index(),
-)
+show_figure(figure, "fig-filters", data=drawn.reset_index())
 
 # %% [markdown]
 # ## Two ways to weigh them
@@ -122,6 +122,16 @@ show_figure(
 # neighbour. Half as many neighbours lie about as near as in the whole. The scatter of the halves
 # around the whole approximates its standard error: *± W* in {numref}`table-6` and
 # {numref}`table-7`.
+#
+# :::{caption} table-6
+# The number of filters of each layer in CNNs of 2 convolutional layers: the paper's Table 6, and
+# ours from {glue:text}`n_2:,` CNNs. No share where no W is above 0.
+# :::
+#
+# :::{caption} table-7
+# The number of filters of each layer in CNNs of 3 convolutional layers: the paper's Table 7, and
+# ours from {glue:text}`n_3:,` CNNs. No share where no W is above 0.
+# :::
 
 
 # %%
@@ -132,8 +142,7 @@ def shares(weight):
 
 
 def show(layers, name):
-    number = name.removeprefix("table-")
-    paper = published.table(int(number)).set_index("hyperparameter")["weight"]
+    paper = published.table(int(name.removeprefix("table-"))).set_index("hyperparameter")["weight"]
     table = pd.DataFrame({"Number of filters": [f"layer {i + 1}" for i in range(layers)]})
     table["Paper"] = paper.to_numpy()
     for case, short in zip(CASES, ("filters", "all"), strict=True):
@@ -141,19 +150,13 @@ def show(layers, name):
         table[f"Ours ({short})"] = shares(weight).to_numpy()
         table[f"W ({short})"] = weight.to_numpy()
         table[f"± W ({short})"] = (((half - weight) ** 2).mean() ** 0.5).to_numpy()
-    show_table(
-        table,
-        name,
-        f"The number of filters of each layer in CNNs of {layers} convolutional layers: the "
-        f"paper's Table {number}, and ours from {len(of_depth[layers]):,} CNNs. No share where no "
-        "W is above 0.",
-        dict.fromkeys(table.columns[1:], ".4f")
-        | dict.fromkeys(table.columns[table.columns.str.startswith("W")], "+.4f"),
-    )
+    formats = {column: "+.4f" if column.startswith("W") else ".4f" for column in table.columns[1:]}
+    show_table(table, name, formats)
     return paper
 
 
 paper = {2: show(2, "table-6"), 3: show(3, "table-7")}
+glue(n={layers: len(some) for layers, some in of_depth.items()})
 
 
 # %%
@@ -180,7 +183,7 @@ claim(
 claim("the order of two layers is not the paper's", tau[2] < 1)
 claim("the order of three layers is not the paper's", tau[3] < 1)
 claim("fewer than half of the halves have the paper's order", max(like.values()) < n_repeats / 2)
-glue(tau_2=tau[2], tau_3=tau[3], like_2=like[2], like_3=like[3], n_halves=n_repeats)
+glue(tau=tau, like=like, n_halves=n_repeats)
 
 # %% [markdown] tags=["agreement-table-6"]
 # **Agreement with the paper.** With two layers, *filters only* gives no order, because no W is
@@ -201,6 +204,10 @@ glue(tau_2=tau[2], tau_3=tau[3], like_2=like[2], like_3=like[3], n_halves=n_repe
 # {glue:text}`n_differences` differences, one is clear only if it exceeds {glue:text}`needed:.1f`
 # standard errors; chance alone would produce such a difference in 5 of 100 cases. The largest here
 # is {glue:text}`largest:.1f` standard errors.
+#
+# :::{caption} table-filters-differences
+# Difference of W between neighbouring layers, and its standard error.
+# :::
 
 # %%
 differences = []
@@ -213,23 +220,13 @@ for (layers, case), (one, other) in product(whole, pairwise(FILTERS)):
     differences.append((f"{layers} layers, {case}", f"{one[-1]} - {other[-1]}", difference, error))
 table = pd.DataFrame(differences, columns=["CNNs", "Layers", "Difference of W", "±"])
 table["Standard errors"] = table["Difference of W"].abs() / table["±"]
-show_table(
-    table,
-    "table-filters-differences",
-    "Difference of W between neighbouring layers, and its standard error.",
-    {"Difference of W": "+.4f", "±": ".4f", "Standard errors": ".1f"},
-)
+formats = {"Difference of W": "+.4f", "±": ".4f", "Standard errors": ".1f"}
+show_table(table, "table-filters-differences", formats)
 # Bonferroni's correction, and Student's distribution, for the error is found from few halves.
 needed = t.isf(0.025 / len(table), n_repeats)
 claim("no difference between two layers is clear", (table["Standard errors"] < needed).all())
-glue(
-    n_differences=len(table),
-    needed=needed,
-    largest=table["Standard errors"].max(),
-    n_2=len(of_depth[2]),
-    n_3=len(of_depth[3]),
-    third=published.figure2()["models"].sum() / 3,
-)
+third = published.figure2()["models"].sum() / 3
+glue(n_differences=len(table), needed=needed, largest=table["Standard errors"].max(), third=third)
 
 # %% [markdown]
 # The errors treat the CNNs as independent draws. BOHB's are not, so the true errors may be larger.

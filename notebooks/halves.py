@@ -16,6 +16,12 @@
 # two random halves ({numref}`table-perdataset-halves`). If data sets did not differ, a half would
 # agree no better with its other half than with equally large halves of other data sets. This page
 # is an appendix to {doc}`perdataset`.
+#
+# :::{caption} table-perdataset-halves
+# Kendall's $\tau$ between the rankings of two halves: of the same data set, and of two different
+# ones; mean over {glue:text}`n_repeats` random divisions, and Student's interval over the data sets
+# for the difference.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -37,6 +43,7 @@ from scipy import stats
 from hia.datasets import FACTS
 from hia.trials import load, select
 from hia_book import rankings
+from hia_book.agreement import student
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table, use_style
 
@@ -84,29 +91,12 @@ compared = []
 for method, label in rankings.METHODS.items():
     for sample, by_method in halves_of.items():
         itself, others = by_method[method]
-        apart = itself - others
-        half = stats.t.ppf(0.975, len(apart) - 1) * stats.sem(apart)
-        compared.append(
-            {
-                "Method": label,
-                "CNNs of": sample,
-                "Own data set": itself.mean(),
-                "Other data sets": others.mean(),
-                "Difference": apart.mean(),
-                "95 % from": apart.mean() - half,
-                "to": apart.mean() + half,
-            }
-        )
-compared = pd.DataFrame(compared)
-show_table(
-    compared,
-    "table-perdataset-halves",
-    "Kendall's $\\tau$ between the rankings of two halves: of the same data set, and of two "
-    f"different ones; mean over {n_repeats} random divisions, and Student's interval over the data "
-    "sets for the difference.",
-    formats=dict.fromkeys(("Own data set", "Other data sets"), ".2f")
-    | dict.fromkeys(("Difference", "95 % from", "to"), "+.2f"),
-)
+        row = (label, sample, itself.mean(), others.mean(), *student(itself - others))
+        compared.append(row)
+columns = ["Method", "CNNs of", "Own data set", "Other data sets", "Difference", "95 % from", "to"]
+compared = pd.DataFrame(compared, columns=columns)
+formats = dict.fromkeys(columns[2:4], ".2f") | dict.fromkeys(columns[4:], "+.2f")
+show_table(compared, "table-perdataset-halves", formats)
 
 # %%
 main = compared[compared["CNNs of"] == MAIN].set_index("Method")
@@ -116,14 +106,12 @@ claim(
     "with BOHB's CNNs the difference is larger",
     compared.loc[compared["CNNs of"] == BESIDE, "Difference"].min() > main["Difference"].max(),
 )
-for key, label in (("relief", "N-RReliefF"), ("anova", "functional ANOVA")):
-    one = main.loc[label]
-    glue(**{f"own_{key}": one["Own data set"], f"others_{key}": one["Other data sets"]})
+glue(n_repeats=n_repeats, own=main["Own data set"], others=main["Other data sets"])
 
 # %% [markdown]
-# By N-RReliefF, the halves of a data set agree by a $\tau$ of {glue:text}`own_relief:.2f`, and
-# halves of different data sets by {glue:text}`others_relief:.2f`. By functional ANOVA it is
-# {glue:text}`own_anova:.2f` and {glue:text}`others_anova:.2f`.
+# By N-RReliefF, the halves of a data set agree by a $\tau$ of {glue:text}`own_N_RReliefF:.2f`, and
+# halves of different data sets by {glue:text}`others_N_RReliefF:.2f`. By functional ANOVA it is
+# {glue:text}`own_functional_ANOVA:.2f` and {glue:text}`others_functional_ANOVA:.2f`.
 #
 # With BOHB's CNNs the difference is larger, but this is no evidence: both halves of a data set then
 # share one run of BOHB, whose CNNs are alike.

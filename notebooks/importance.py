@@ -14,6 +14,14 @@
 # thirty give an order unlike the paper's, a twentieth of the CNNs one that is closer.**
 #
 # {numref}`fig-importance` shows the shares of importance by N-RReliefF, the paper's and ours.
+#
+# :::{caption} fig-importance
+# :alt: Dot plot of the share of each hyperparameter: the paper puts num_conv_layers first, ours put
+#   lr first
+#
+# Share of the importance, by the paper and by four computations of ours ({numref}`table-3`);
+# hyperparameters in the paper's order.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -77,15 +85,7 @@ axes.set_xlabel("share of the importance")
 axes.set_xlim(left=-0.015)
 axes.grid(axis="x")
 figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
-show_figure(
-    figure,
-    "fig-importance",
-    "Share of the importance, by the paper and by four computations of ours ({numref}`table-3`); "
-    "hyperparameters in the paper's order.",
-    alt="Dot plot of the share of each hyperparameter: the paper puts num_conv_layers first, ours "
-    "put lr first",
-    data=rankings.by_name(shares),
-)
+show_figure(figure, "fig-importance", data=rankings.by_name(shares))
 
 # %% [markdown]
 # ## Four ways to compute one definition
@@ -102,6 +102,11 @@ show_figure(
 #
 # A share is $\max(W, 0)$ divided by the sum of these over all hyperparameters. Ranks go by $W$, so
 # even a share of 0 has a rank.
+#
+# :::{caption} table-3
+# Importance by N-RReliefF: the paper's Table 3 and ours, from {glue:text}`models:,` CNNs,
+# {glue:text}`n_drawn:,` of them of random search.
+# :::
 
 # %%
 table3 = pd.DataFrame({"Paper": paper["weight"], "Rank": paper["rank"]})
@@ -109,13 +114,7 @@ printed = [name for name in ways if name != "Raw"]
 for name in printed:
     table3[name] = share[name]
     table3[f"{name}, rank"] = rank[name]
-show_table(
-    rankings.by_name(table3),
-    "table-3",
-    f"Importance by N-RReliefF: the paper's Table 3 and ours, from {len(rows):,} CNNs, "
-    f"{len(drawn):,} of them of random search.",
-    dict.fromkeys(["Paper", *printed], ".3f"),
-)
+show_table(rankings.by_name(table3), "table-3", dict.fromkeys(["Paper", *printed], ".3f"))
 
 # %%
 with_paper = {name: rank_agreement(paper["weight"], W[name]) for name in ways}
@@ -142,33 +141,28 @@ claim(
 glue(
     n_neighbors=n_neighbors,
     many=many,
-    rank_ours=rank.loc["num_conv_layers", "Ours"],
-    rank_random=rank.loc["num_conv_layers", "Random search"],
-    rank_many=rank.loc["num_conv_layers", "J = n/20"],
-    rank_raw=rank.loc["num_conv_layers", "Raw"],
+    n_drawn=len(drawn),
+    rank=rank.loc["num_conv_layers"],
     n_columns=len(columns),
     common=len(set(first["Ours"]) & set(paper["weight"].nlargest(5).index)),
     common_many=len(set(first["J = n/20"]) & set(paper["weight"].nlargest(5).index)),
 )
-for key, name in (("ours", "Ours"), ("random", "Random search"), ("many", "J = n/20")):
-    tau = with_paper[name]
-    glue(**{f"tau_{key}": tau.tau, f"low_{key}": tau.low, f"high_{key}": tau.high})
-glue(tau_raw=with_paper["Raw"].tau)
+glue(**with_paper)
 
 # %% [markdown] tags=["agreement-table-3"]
 # **Agreement with the paper.** The paper's ranking and ours of {glue:text}`n_columns`
-# hyperparameters have a Kendall's $\tau$ of {glue:text}`tau_ours:.2f` (95 % interval
-# {glue:text}`low_ours:.2f` to {glue:text}`high_ours:.2f`) with both searches and
-# {glue:text}`n_neighbors` neighbours, {glue:text}`tau_random:.2f` ({glue:text}`low_random:.2f` to
-# {glue:text}`high_random:.2f`) with random search alone, {glue:text}`tau_many:.2f`
-# ({glue:text}`low_many:z.2f` to {glue:text}`high_many:.2f`) with {glue:text}`many` neighbours, and
-# {glue:text}`tau_raw:.2f` with raw distances.
+# hyperparameters have a Kendall's $\tau$ of {glue:text}`Ours_tau:.2f` (95 % interval
+# {glue:text}`Ours_low:.2f` to {glue:text}`Ours_high:.2f`) with both searches and
+# {glue:text}`n_neighbors` neighbours, {glue:text}`Random_search_tau:.2f`
+# ({glue:text}`Random_search_low:.2f` to {glue:text}`Random_search_high:.2f`) with random search
+# alone, {glue:text}`J_n_20_tau:.2f` ({glue:text}`J_n_20_low:z.2f` to {glue:text}`J_n_20_high:.2f`)
+# with {glue:text}`many` neighbours, and {glue:text}`Raw_tau:.2f` with raw distances.
 
 # %% [markdown]
 # Of the paper's first five, {glue:text}`common` are in the first five of *Ours* and
 # {glue:text}`common_many` in those of *J = n/20*. The paper's first, `num_conv_layers`, ranks
-# {glue:text}`rank_ours` by *Ours*, {glue:text}`rank_random` by *Random search*,
-# {glue:text}`rank_many` by *J = n/20* and {glue:text}`rank_raw` by *Raw*.
+# {glue:text}`rank_Ours` by *Ours*, {glue:text}`rank_Random_search` by *Random search*,
+# {glue:text}`rank_J_n_20` by *J = n/20* and {glue:text}`rank_Raw` by *Raw*.
 #
 # **Why thirty neighbours see so little.** Two CNNs can differ slightly in `lr`, but a
 # hyperparameter with two values is either equal or as far apart as possible. Among thousands of
@@ -186,6 +180,11 @@ glue(tau_raw=with_paper["Raw"].tau)
 # the variance of its predictions among single hyperparameters, pairs and so on. A hyperparameter's
 # weight is its own part. {numref}`table-4` uses the authors' package `fanova`; columns with two or
 # three values enter as categories.
+#
+# :::{caption} table-4
+# Importance by functional ANOVA: the paper's Table 4, and ours by {glue:text}`maker`, the mean of
+# {glue:text}`n_trees` trees on {glue:text}`n_sampled:,` of {glue:text}`models:,` CNNs.
+# :::
 
 # %%
 FEW_VALUES = ("num_conv_layers", "optimizer", "stride", "in_channel_num", "padding", "kernel")
@@ -211,23 +210,19 @@ table4 = pd.DataFrame({"Paper": paper4["weight"], "Rank": paper4["rank"]})
 table4["Ours"] = anova["weight"]
 table4["SD of trees"] = anova["std"]
 table4["Ours, rank"] = anova["weight"].rank(ascending=False, method="min").astype(int)
+glue(maker=maker, n_trees=n_trees, n_sampled=len(sampled))
 show_table(
-    rankings.by_name(table4),
-    "table-4",
-    f"Importance by functional ANOVA: the paper's Table 4, and ours by {maker}, the mean of "
-    f"{n_trees} trees on {len(sampled):,} of {len(rows):,} CNNs.",
-    dict.fromkeys(("Paper", "Ours", "SD of trees"), ".3f"),
+    rankings.by_name(table4), "table-4", dict.fromkeys(("Paper", "Ours", "SD of trees"), ".3f")
 )
 tau4 = rank_agreement(paper4["weight"], anova["weight"].reindex(columns))
 claim("`lr` is first by functional ANOVA", anova["weight"].idxmax() == "lr")
 claim("functional ANOVA agrees with the paper's Table 4 better than by chance", tau4.low > 0)
-glue(tau_4=tau4.tau, low_4=tau4.low, high_4=tau4.high)
-glue(sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["weight"].sum())
+glue(anova=tau4, sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["weight"].sum())
 
 # %% [markdown] tags=["agreement-table-4"]
 # **Agreement with the paper.** The paper's ranking by functional ANOVA and ours have a Kendall's
-# $\tau$ of {glue:text}`tau_4:.2f` (95 % interval {glue:text}`low_4:.2f` to {glue:text}`high_4:.2f`)
-# over {glue:text}`n_columns` hyperparameters.
+# $\tau$ of {glue:text}`anova_tau:.2f` (95 % interval {glue:text}`anova_low:.2f` to
+# {glue:text}`anova_high:.2f`) over {glue:text}`n_columns` hyperparameters.
 
 # %% [markdown]
 # The paper's weights sum to {glue:text}`sum_paper:.3f`, more than parts of one variance can
@@ -241,6 +236,11 @@ glue(sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["weight"].sum(
 # Tunability measures what tuning it gains over a default, here Table 1's. HyperSHAP
 # {cite:p}`wever2026hypershap` takes the best of many random configurations and divides its gain
 # among the hyperparameters by Shapley values ({numref}`table-tunability`).
+#
+# :::{caption} table-tunability
+# What tuning each hyperparameter from Table 1's default is worth, in percentage points of accuracy
+# within a data set, with a 95 % interval over the trees of the forest, and $W$ of {eq}`eq-10`.
+# :::
 
 # %%
 tuned = [name for name in columns if name != "in_channel_num"]
@@ -254,23 +254,11 @@ game = explain(
     random_state=random_state,
 )
 gains = game.table.join(W[["Random search", "J = n/20"]]).sort_values("value", ascending=False)
-show_table(
-    rankings.by_name(
-        pd.DataFrame(
-            {
-                "Tunability": 100 * gains["value"],
-                "from": 100 * gains["low"],
-                "to": 100 * gains["high"],
-                "W, J = n/20": gains["J = n/20"],
-            }
-        )
-    ),
-    "table-tunability",
-    "What tuning each hyperparameter from Table 1's default is worth, in percentage points of "
-    "accuracy within a data set, with a 95 % interval over the trees of the forest, and $W$ of "
-    "{eq}`eq-10`.",
-    {"Tunability": ".1f", "from": ".1f", "to": ".1f", "W, J = n/20": "+.4f"},
-)
+table = 100 * gains[["value", "low", "high"]]
+table = table.set_axis(["Tunability", "from", "to"], axis=1).assign(W=gains["J = n/20"])
+table = rankings.by_name(table.rename(columns={"W": "W, J = n/20"}))
+formats = {"Tunability": ".1f", "from": ".1f", "to": ".1f", "W, J = n/20": "+.4f"}
+show_table(table, "table-tunability", formats)
 both = kendalltau(gains["value"], gains["J = n/20"]).statistic
 TUNABLE = ["lr", "epoch", "num_fc_units", "dropout_rate"]
 claim(
@@ -296,6 +284,16 @@ glue(tau_tunable=both, gain=100 * game.total)
 # every page, treats the hyperparameters as a sample of those that could be compared; it is wide
 # because there are few. The second, by bootstrap, says what other CNNs of random search would have
 # given.
+#
+# :::{caption} table-importance-agreement
+# Agreement of the rankings of {glue:text}`n_columns` hyperparameters, with both intervals. *In data
+# sets*: all data sets pooled, with each accuracy replaced by its rank within its data set.
+# :::
+#
+# :::{caption} table-importance-intervals
+# Shares that other CNNs of random search would have given, 95 % intervals by the bootstrap; those
+# of all others end below 0.001.
+# :::
 
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
@@ -323,32 +321,15 @@ for name in ("Random search", "J = n/20"):
     limits |= {f"{name}, from": low, f"{name}, to": high}
     taus = [kendalltau(paper["weight"], weights).statistic for weights in resampled]
     other_cnns[PAPER, f"ours, {name}"] = np.quantile(taus, [0.025, 0.975])
-show_table(
-    pd.DataFrame(
-        [
-            (
-                *(name.replace("ours, Ours", "ours") for name in pair),
-                *one[:3],
-                *other_cnns.get(pair, (np.nan,) * 2),
-            )
-            for pair, one in agreement.items()
-        ],
-        columns=["One", "Other", "τ", "95 % from", "to", "Other CNNs, from", "to "],
-    ),
-    "table-importance-agreement",
-    f"Agreement of the rankings of {len(columns)} hyperparameters, with both intervals. *In data "
-    "sets*: all data sets pooled, with each accuracy replaced by its rank within its data set.",
-    dict.fromkeys(("τ", "95 % from", "to", "Other CNNs, from", "to "), ".2f"),
-)
+headings = ["One", "Other", "τ", "95 % from", "to", "Other CNNs, from", "to "]
+table = [
+    (*pair, *one[:3], *other_cnns.get(pair, (np.nan, np.nan))) for pair, one in agreement.items()
+]
+table = pd.DataFrame(table, columns=headings).replace("ours, Ours", "ours")
+show_table(table, "table-importance-agreement", dict.fromkeys(headings[2:], ".2f"))
 shown = pd.DataFrame(limits, columns)
 shown = shown[(shown >= 0.001).any(axis=1)]
-show_table(
-    rankings.by_name(shown),
-    "table-importance-intervals",
-    "Shares that other CNNs of random search would have given, 95 % intervals by the bootstrap; "
-    "those of all others end below 0.001.",
-    dict.fromkeys(limits, ".3f"),
-)
+show_table(rankings.by_name(shown), "table-importance-intervals", dict.fromkeys(limits, ".3f"))
 claim("the paper's two methods agree", agreement[PAPER, PAPER4].low > 0)
 claim(
     "our two methods agree with many neighbours, and not clearly with thirty",
@@ -358,9 +339,9 @@ claim(
 )
 between = rows.groupby("dataset")["accuracy"].transform("mean").var() / rows["accuracy"].var()
 glue(
-    tau_papers=agreement[PAPER, PAPER4].tau,
-    tau_methods=agreement["ours, J = n/20", "ours, ANOVA"].tau,
-    tau_thirty=agreement["ours, Random search", "ours, ANOVA"].tau,
+    papers=agreement[PAPER, PAPER4],
+    methods=agreement["ours, J = n/20", "ours, ANOVA"],
+    thirty=agreement["ours, Random search", "ours, ANOVA"],
     models=len(rows),
     models_paper=published.figure2()["models"].sum(),
     images=int(rows["images"].median()),
@@ -370,9 +351,9 @@ glue(
 )
 
 # %% [markdown]
-# The paper's two methods agree with each other by {glue:text}`tau_papers:.2f`. Ours agree by
-# {glue:text}`tau_methods:.2f` with {glue:text}`many` neighbours, but only by
-# {glue:text}`tau_thirty:.2f` with {glue:text}`n_neighbors`.
+# The paper's two methods agree with each other by {glue:text}`papers_tau:.2f`. Ours agree by
+# {glue:text}`methods_tau:.2f` with {glue:text}`many` neighbours, but only by
+# {glue:text}`thirty_tau:.2f` with {glue:text}`n_neighbors`.
 #
 # ## Why ours may differ
 #

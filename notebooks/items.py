@@ -16,6 +16,14 @@
 # Figures and tables of the paper keep its numbers; the numbers of all others begin with S. This
 # page is made last, from the other pages as they were computed. Only the paper's captions are typed
 # in.
+#
+# :::{caption} table-items
+# The figures and tables of the paper, and how far ours agree with them.
+# :::
+#
+# :::{caption} table-items-equations
+# The algorithm and the equations of the paper.
+# :::
 
 # %% tags=["parameters"]
 folder = "book"  # of the executed pages, and of the table of contents
@@ -27,7 +35,6 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
-import yaml
 
 from hia_book.claims import claim, glue, glued, need, resolve
 from hia_book.figures import show_table, show_text, use_style
@@ -52,15 +59,6 @@ NAMED = re.compile(
 LABELLED = re.compile(r"^:label:\s+(\S+)", re.MULTILINE)
 
 
-def files(contents):
-    """The pages of a table of contents, in their order."""
-    if isinstance(contents, list):
-        return list(chain.from_iterable(map(files, contents)))
-    here = [contents[key] for key in ("root", "file") if key in contents]
-    below = (contents.get(key, []) for key in ("parts", "chapters", "sections"))
-    return [*here, *chain.from_iterable(map(files, below))]
-
-
 def agreements(notebook):
     """What a page says of each item's agreement with the paper, by the item's name."""
     values, said = glued(notebook), {}
@@ -69,7 +67,7 @@ def agreements(notebook):
             if tag.startswith("agreement-"):
                 text = resolve(" ".join(cell.source.split()), values)
                 name = tag.removeprefix("agreement-")
-                said[name] = text.removeprefix("**Agreement with the paper.** ")
+                said[name] = re.sub(r"^\*\*Agreement with the paper[^*]*\*\* ", "", text)
     return said
 
 
@@ -89,7 +87,7 @@ notebooks = {
     if path.stem != "items"
 }
 need(notebooks, f"there are no executed pages in {folder}; `make book` runs them")
-contents = files(yaml.safe_load(Path(folder, "_toc.yml").read_text(encoding="utf-8")))
+contents = re.findall(r"(?:root|file): (\S+)", Path(folder, "_toc.yml").read_text("utf-8"))
 outputs = {page: shown(notebook) for page, notebook in notebooks.items()}
 texts = {path.stem: path.read_text(encoding="utf-8") for path in Path(folder).glob("*.md")}
 texts |= {page: f"{prose(one)}\n{outputs[page]}" for page, one in notebooks.items()}
@@ -108,11 +106,7 @@ for name, caption in ITEMS.items():
     at = f"{{numref}}`{name}` in {{doc}}`{where[name]}`" if name in where else f"{name}, missing"
     state = compared.get(name, "Drawn anew; there is nothing in it to be computed.")
     rows.append((f"{at}: *{caption}*", state))
-show_table(
-    pd.DataFrame(rows, columns=["Item", "Agreement"]),
-    "table-items",
-    "The figures and tables of the paper, and how far ours agree with them.",
-)
+show_table(pd.DataFrame(rows, columns=["Item", "Agreement"]), "table-items")
 EQUATIONS = [
     "weight, by classes",
     "weight, by performance",
@@ -133,11 +127,7 @@ rows = [("{ref}`Algorithm 1 <algorithm-1>`", "N-RReliefF")]
 rows += [(f"Eq. {{eq}}`eq-{count}`", text) for count, text in enumerate(EQUATIONS, start=1)]
 labels = ["algorithm-1", *(f"eq-{count}" for count in range(1, len(rows)))]
 rows = [row for row, label in zip(rows, labels, strict=True) if label in where]
-show_table(
-    pd.DataFrame(rows, columns=["Item", "What it is"]),
-    "table-items-equations",
-    "The algorithm and the equations of the paper.",
-)
+show_table(pd.DataFrame(rows, columns=["Item", "What it is"]), "table-items-equations")
 claim("all figures and tables of the paper are in the book", set(ITEMS) <= set(where))
 claim("so are its algorithm and its equations", set(labels) <= set(where))
 glue(n_items=len(ITEMS), n_equations=len(EQUATIONS), n_compared=len(set(compared) & set(ITEMS)))
@@ -149,27 +139,22 @@ glue(n_items=len(ITEMS), n_equations=len(EQUATIONS), n_compared=len(set(compared
 # {glue:text}`n_tables` tables. Computing them took {glue:text}`seconds:.0f` s, not counting the
 # start of Python, from {glue:text}`begun` to {glue:text}`ended` UTC. The other
 # {glue:text}`n_others` pages are prose, reference, or this one.
+#
+# :::{caption} table-pages
+# The computed pages: figures and tables on each, the time that it took to run, and the recorded
+# tables behind it ({numref}`table-recordings`).
+# :::
 
 # %%
 states = {page: notebooks[page].metadata["hia"] for page in contents if page in notebooks}
-rows = [
-    {
-        "Page": f"{{doc}}`{page}`",
-        "Figures": sum(name.startswith("fig-") for name in NAMED.findall(outputs[page])),
-        "Tables": sum(name.startswith("table-") for name in NAMED.findall(outputs[page])),
-        "Seconds": state["seconds"],
-        "Data": ", ".join(Path(one["file"]).stem for one in state["recordings"]),
-    }
-    for page, state in states.items()
-]
-pages = pd.DataFrame(rows)
-show_table(
-    pages,
-    "table-pages",
-    "The computed pages: figures and tables on each, the time that it took to run, and the "
-    "recorded tables behind it ({numref}`table-recordings`).",
-    {"Seconds": ".1f"},
-)
+rows = []
+for page, state in states.items():
+    kinds = [name.split("-")[0] for name in NAMED.findall(outputs[page])]
+    data = ", ".join(Path(one["file"]).stem for one in state["recordings"])
+    row = (f"{{doc}}`{page}`", kinds.count("fig"), kinds.count("table"), state["seconds"], data)
+    rows.append(row)
+pages = pd.DataFrame(rows, columns=["Page", "Figures", "Tables", "Seconds", "Data"])
+show_table(pages, "table-pages", {"Seconds": ".1f"})
 made = sorted(state["made"].replace("T", " ")[:16] for state in states.values())
 glue(
     n_pages=len(pages),
@@ -186,36 +171,29 @@ glue(
 #
 # The pages read these recorded tables, with these versions of packages. `requirements.lock` has all
 # packages.
+#
+# :::{caption} table-recordings
+# The recorded tables that the pages read, and when they were recorded.
+# :::
+#
+# :::{caption} table-versions
+# Versions that the pages were computed with.
+# :::
 
 # %%
 recordings = {one["file"]: one for state in states.values() for one in state["recordings"]}
-rows = [
-    {
-        "Table": f"`{file}`",
-        "Rows": one["rows"],
-        "Recorded": " to ".join(
-            dict.fromkeys([one["first"] or "unknown", one["last"] or "unknown"])
-        ),
-        "Sessions": str(one["sessions"] or ""),
-    }
-    for file, one in sorted(recordings.items())
-]
-show_table(
-    pd.DataFrame(rows, columns=["Table", "Rows", "Recorded", "Sessions"]),
-    "table-recordings",
-    "The recorded tables that the pages read, and when they were recorded.",
-    {"Rows": ","},
-)
+rows = []
+for file, one in sorted(recordings.items()):
+    days = dict.fromkeys([one["first"] or "unknown", one["last"] or "unknown"])
+    rows.append((f"`{file}`", one["rows"], " to ".join(days), str(one["sessions"] or "")))
+table = pd.DataFrame(rows, columns=["Table", "Rows", "Recorded", "Sessions"])
+show_table(table, "table-recordings", {"Rows": ","})
 versions = [{"python": state["python"], **state["versions"]} for state in states.values()]
-of_package = {
-    f"`{package}`": "; ".join(sorted({one[package] for one in versions if package in one}))
+of_package = [
+    (f"`{package}`", "; ".join(sorted({one[package] for one in versions if package in one})))
     for package in dict.fromkeys(chain.from_iterable(versions))
-}
-show_table(
-    pd.DataFrame({"Package": of_package.keys(), "Version": of_package.values()}),
-    "table-versions",
-    "Versions that the pages were computed with.",
-)
+]
+show_table(pd.DataFrame(of_package, columns=["Package", "Version"]), "table-versions")
 
 # %% [markdown]
 # ## What is missing

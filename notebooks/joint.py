@@ -18,6 +18,15 @@
 # by functional ANOVA: the part of the variance that two hyperparameters explain together and
 # neither explains alone {cite:p}`hutter2014efficient`. {doc}`curves` shows the learning rates that
 # suit each optimizer.
+#
+# :::{caption} fig-pairs
+# :alt: A square of coloured cells: below the diagonal the column and row of lr stand out, above it
+#   the cell of lr with optimizer
+#
+# Two measures of the same pairs. Below the diagonal, blue: the paper's weight by {eq}`eq-11`, from
+# our shares. Above it, orange: the interaction by functional ANOVA, in percent of the variance of
+# the forest's predictions.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -38,7 +47,6 @@ random_state = 0  # seed of these and of the forest; at least 0
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LinearSegmentedColormap
 from scipy.stats import kendalltau
 
 from hia.ranking.fanova import FAnova
@@ -47,7 +55,7 @@ from hia.space import HYPERPARAMETERS
 from hia.trials import design, drawn_space, load, select
 from hia_book import published
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table, use_style
 
 use_style()
 rows = select(load(trials), datasets, sources)
@@ -80,39 +88,14 @@ def square(table):
     return pd.DataFrame(cells, columns, columns, dtype=float)
 
 
-def draw(ax, weights, color, form):
-    colors = LinearSegmentedColormap.from_list("half", [f"{color}00", f"{color}FF"])
-    low, high = np.nanmin(weights), np.nanmax(weights)
-    ax.imshow(weights, cmap=colors, vmin=low, vmax=high)
-    for (row, column), weight in np.ndenumerate(weights):
-        if np.isfinite(weight):
-            ink = "white" if weight - low > 0.7 * (high - low) else "black"
-            text = format(weight, form)
-            ax.text(column, row, text, ha="center", va="center", color=ink, fontsize=9.5)
-
-
 figure, ax = plt.subplots(figsize=(WIDTH, 5))
 below = np.tri(len(columns), k=-1, dtype=bool)
-draw(ax, square(pairs).where(below).to_numpy(), look("nrrelieff")["color"], ".2f")
-percent = 100 * square(interactions).where(below.T).to_numpy()
-draw(ax, percent, look("fanova")["color"], ".1f")
-ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
-ax.set_yticks(range(len(columns)), columns)
-ax.spines[:].set_visible(False)
-ax.tick_params(length=0)
+draw_cells(ax, square(pairs).where(below), look("nrrelieff")["color"], ".2f")
+draw_cells(ax, 100 * square(interactions).where(below.T), look("fanova")["color"], ".1f")
 weights = by_pair(pairs)
 both = interactions.rename(columns={"weight": "interaction"})
 both["eq_11"] = [weights[frozenset(pair)] for pair in both[["first", "second"]].to_numpy()]
-show_figure(
-    figure,
-    "fig-pairs",
-    "Two measures of the same pairs. Below the diagonal, blue: the paper's weight by {eq}`eq-11`, "
-    "from our shares. Above it, orange: the interaction by functional ANOVA, in percent of the "
-    "variance of the forest's predictions.",
-    alt="A square of coloured cells: below the diagonal the column and row of lr stand out, above "
-    "it the cell of lr with optimizer",
-    data=both,
-)
+show_figure(figure, "fig-pairs", data=both)
 
 # %%
 top_pairs = [{row.first, row.second} for row in interactions.head(3).itertuples()]
@@ -128,9 +111,8 @@ claim("the orders of pairs by Eq. 11 and by interaction agree in part", 0.2 < ta
 glue(
     n_pairs=len(pairs),
     n_columns=len(columns),
-    first=interactions["weight"][0],
-    second=interactions["weight"][1],
-    third=interactions["weight"][2],
+    **dict(zip(("first", "second", "third"), interactions["weight"], strict=False)),
+    n_rows=len(rows),
     together=interactions["weight"].sum(),
     alone=forest.importances_.sum(),
     leaf=min_samples_leaf,
@@ -165,6 +147,11 @@ glue(
 #
 # {numref}`table-5` lists the paper's pairs and ours. All of the paper's contain `num_conv_layers`,
 # the first in its Table 3; all of ours contain `lr`, the first in our ranking.
+#
+# :::{caption} table-5
+# The pairs of the largest weight: the paper's Table 5 as printed, and ours from
+# {glue:text}`n_rows:,` CNNs.
+# :::
 
 
 # %%
@@ -181,13 +168,7 @@ lists = {
 }
 table5 = pd.DataFrame({name: pd.Series(values) for name, values in lists.items()})
 table5.insert(0, "Rank", table5.index + 1)
-show_table(
-    table5,
-    "table-5",
-    "The pairs of the largest weight: the paper's Table 5 as printed, and ours from "
-    f"{len(rows):,} CNNs.",
-    {"Weight": ".3f", "Our weight": ".3f"},
-)
+show_table(table5, "table-5", {"Weight": ".3f", "Our weight": ".3f"})
 
 # %%
 from_table3 = by_pair(joint_importance(published.table(3).set_index("hyperparameter")["weight"]))

@@ -25,6 +25,18 @@
 #
 # The same configuration with the same seed gives the same accuracy, to the last bit, on the same
 # kind of processor.
+#
+# :::{caption} fig-live
+# :alt: Learning curves of a few CNNs on handwritten digits, by optimizer.
+#
+# Validation accuracy after every epoch of the CNNs in {numref}`table-live`. Thicker lines are
+# deeper networks. If the learning rate is too small for the optimizer, a few epochs often get no
+# further than guessing, which is why every random search over this space has so many poor networks.
+# :::
+#
+# :::{caption} table-live
+# CNNs trained while this page was built, best first.
+# :::
 
 # %% tags=["parameters"]
 n_models = 20  # random configurations to train; at least 2
@@ -58,19 +70,13 @@ figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
 for optimizer, colour, style in zip(
     ("SGD", "Adam"), shades("optimizer", 2)[::-1], ("--", "-"), strict=True
 ):
+    marks = {"color": colour, "linestyle": style, "marker": "o", "markersize": 3}
     for config, result in zip(configs, results, strict=True):
         if config["optimizer"] == optimizer:
             epochs = range(1, len(result.accuracy_per_epoch) + 1)
-            axes.plot(
-                epochs,
-                result.accuracy_per_epoch,
-                color=colour,
-                linestyle=style,
-                marker="o",
-                markersize=3,
-                linewidth=0.6 + 0.6 * config["num_conv_layers"],
-            )
-    axes.plot([], [], color=colour, linestyle=style, marker="o", markersize=3, label=optimizer)
+            width = 0.6 + 0.6 * config["num_conv_layers"]
+            axes.plot(epochs, result.accuracy_per_epoch, lw=width, **marks)
+    axes.plot([], [], label=optimizer, **marks)
 axes.axhline(0.1, color="0.5", linewidth=0.8)
 axes.annotate("guessing", (10, 0.1), ha="right", va="bottom", color="0.35")
 axes.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1), xlim=(0.8, 10.2))
@@ -82,42 +88,16 @@ curves = [
     for number, (config, result) in enumerate(zip(configs, results, strict=True), start=1)
     for epoch, accuracy in enumerate(result.accuracy_per_epoch, start=1)
 ]
-show_figure(
-    figure,
-    name="fig-live",
-    caption="Validation accuracy after every epoch of the CNNs in {numref}`table-live`. Thicker "
-    "lines are deeper networks. If the learning rate is too small for the optimizer, a few epochs "
-    "often get no further than guessing, which is why every random search over this space has so "
-    "many poor networks.",
-    alt="Learning curves of a few CNNs on handwritten digits, by optimizer.",
-    data=pd.DataFrame(curves),
-)
+show_figure(figure, "fig-live", data=pd.DataFrame(curves))
 
 # %%
-table = pd.DataFrame(
-    [
-        {
-            "accuracy": result.accuracy,
-            "layers": config["num_conv_layers"],
-            "lr": config["lr"],
-            "dropout": config["dropout_rate"],
-            "optimizer": config["optimizer"],
-            "epochs": config["epoch"],
-            "parameters": result.parameters,
-            "seconds": result.seconds,
-        }
-        for config, result in zip(configs, results, strict=True)
-    ]
-).sort_values("accuracy", ascending=False)
-show_table(
-    table,
-    name="table-live",
-    caption="CNNs trained while this page was built, best first.",
-    formats={
-        "lr": ".1e",
-        "dropout": ".2f",
-        "parameters": ",",
-        "seconds": ".2f",
-        "accuracy": ".3f",
-    },
+table = pd.DataFrame(configs).assign(
+    accuracy=accuracies,
+    parameters=[result.parameters for result in results],
+    seconds=[result.seconds for result in results],
 )
+names = {"num_conv_layers": "layers", "dropout_rate": "dropout", "epoch": "epochs"}
+table = table.sort_values("accuracy", ascending=False).rename(columns=names)
+columns = ["accuracy", "layers", "lr", "dropout", "optimizer", "epochs", "parameters", "seconds"]
+formats = {"accuracy": ".3f", "lr": ".1e", "dropout": ".2f", "parameters": ",", "seconds": ".2f"}
+show_table(table[columns], "table-live", formats)

@@ -304,6 +304,10 @@
 #
 # Five invented configurations have two hyperparameters, a number and a category. Every row is
 # sampled once, as everywhere in this book.
+#
+# :::{caption} table-example-rows
+# Five configurations and their accuracies (invented).
+# :::
 
 # %% tags=["parameters"]
 n_neighbors = 2  # J, neighbours of each configuration; 1 to 4
@@ -325,16 +329,15 @@ rows = pd.DataFrame(
     },
     index=pd.RangeIndex(1, 6, name="m"),
 )
-show_table(
-    rows.reset_index(),
-    "table-example-rows",
-    "Five configurations and their accuracies (invented).",
-    {"log10 lr": ".1f", "accuracy": ".2f"},
-)
+show_table(rows.reset_index(), "table-example-rows", {"log10 lr": ".1f", "accuracy": ".2f"})
 
 # %% [markdown]
 # **Differences and distances.** The number is divided by its range; the category differs by 0 or 1.
 # {numref}`table-example-distances` has the Euclidean distances. A row is not its own neighbour.
+#
+# :::{caption} table-example-distances
+# Distances between configurations.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the distances and their code"}
 lr, optimizer, p = (rows[name].to_numpy() for name in rows)
@@ -348,16 +351,15 @@ np.fill_diagonal(distance, np.nan)
 
 matrix = pd.DataFrame(distance, columns=[f"to {m}" for m in rows.index])
 matrix.insert(0, "m", rows.index)
-show_table(
-    matrix,
-    "table-example-distances",
-    "Distances between configurations.",
-    dict.fromkeys(matrix.columns[1:], ".3f"),
-)
+show_table(matrix, "table-example-distances", dict.fromkeys(matrix.columns[1:], ".3f"))
 
 # %% [markdown]
 # **Neighbours and their influence.** Each line of {numref}`table-example-neighbours` is one
 # neighbour of one configuration, with its rank, its influence, and their differences.
+#
+# :::{caption} table-example-neighbours
+# The {glue:text}`n_neighbors` nearest neighbours of each configuration.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the neighbours and their code"}
 m = np.repeat(np.arange(len(rows)), n_neighbors)
@@ -377,17 +379,17 @@ terms = pd.DataFrame(
         "diff optimizer": diff["optimizer"][m, nearest],
     }
 )
-show_table(
-    terms,
-    "table-example-neighbours",
-    f"The {n_neighbors} nearest neighbours of each configuration.",
-    dict.fromkeys(terms.columns[3:], ".3f"),
-)
+glue(n_neighbors=n_neighbors)
+show_table(terms, "table-example-neighbours", dict.fromkeys(terms.columns[3:], ".3f"))
 
 # %% [markdown]
 # **Sums and weights.** Equations {eq}`eq-12` to {eq}`eq-14` are summed over all lines and divided
 # by the number of configurations; {eq}`eq-10` follows. The last column of
 # {numref}`table-example-weights` is from `hia.relief.NRReliefF` on the same rows.
+#
+# :::{caption} table-example-weights
+# The sums, and each weight: by hand, in its other form, and by the package.
+# :::
 
 # %% tags=["show-input"]
 n_p = (terms["diff p"] * terms["d"]).sum() / len(rows)
@@ -408,12 +410,7 @@ for name in diff:
 weights = pd.DataFrame(by_hand)
 relief = NRReliefF(n_neighbors=n_neighbors, sigma=sigma).fit(rows[list(diff)], p)
 weights["W of hia.relief"] = relief.weights_
-show_table(
-    weights,
-    "table-example-weights",
-    "The sums, and each weight: by hand, in its other form, and by the package.",
-    dict.fromkeys(weights.columns[1:], ".6f"),
-)
+show_table(weights, "table-example-weights", dict.fromkeys(weights.columns[1:], ".6f"))
 
 # %% tags=["show-input"]
 need((weights["W"] > 0).any(), "no weight is above 0, so there are no shares")

@@ -17,6 +17,14 @@
 # random trials from functions whose hyperparameters have known importances, and asks every method
 # for its ranking ({numref}`fig-when`). One of the functions is a forest fitted to the recorded
 # trainings. The last section counts how many real trainings a ranking costs.
+#
+# :::{caption} fig-when
+# :alt: Two panels with a line for each method. The lines of functional ANOVA rise to nearly 1; that
+#   of N-RReliefF with 30 neighbours rises and falls again.
+#
+# Agreement with the true order of the hyperparameters against the number of trials, means over
+# {glue:text}`n_surfaces` surfaces. Lines end where a method takes too long on one of them.
+# :::
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded tables: truth.parquet, surfaces.parquet and cost.parquet
@@ -31,12 +39,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from hia_book import cost, mixed, truth
+from hia_book import cost, mixed, recording, truth
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table, use_style
 
 use_style()
 COMPARED = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
@@ -48,9 +55,6 @@ LOOKS |= {name: look(name) | {"color": "0.6", "linewidth": 0.9} for name in OTHE
 LOOKS["nrrelieff_growing"] |= {"linestyle": "--", "mfc": "white"}
 LOOKS[cost.SCREEN] = look("screening") | {"markersize": 9}
 KINDS = {"main": "alone", "total": "in all"}
-for name, what in (("truth", "truth"), ("surfaces", "truth"), ("mixed", "mixed"), ("cost", "cost")):
-    path, command = Path(folder, f"{name}.parquet"), f"python studies/record_truth.py {what}"
-    need(path.is_file(), f"{path} is missing; `{command}` makes it")
 fits, true = truth.load(Path(folder))
 measured = fits[fits["state"] == truth.MEASURED]
 draws = measured.groupby(["surface", "method", "trials"]).size()
@@ -86,15 +90,7 @@ for ax, (kind, words) in zip(axes, KINDS.items(), strict=True):
 figure.supylabel("agreement with the truth", fontsize=11)
 figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 drawn = [overall[f"tau_{kind}"].assign(order=words) for kind, words in KINDS.items()]
-show_figure(
-    figure,
-    "fig-when",
-    "Agreement with the true order of the hyperparameters against the number of trials, means over "
-    f"{len(order)} surfaces. Lines end where a method takes too long on one of them.",
-    "Two panels with a line for each method. The lines of functional ANOVA rise to nearly 1; that "
-    "of N-RReliefF with 30 neighbours rises and falls again.",
-    data=pd.concat(drawn).reset_index(),
-)
+show_figure(figure, "fig-when", data=pd.concat(drawn).reset_index())
 
 # %% [markdown]
 # ## What is true
@@ -117,36 +113,29 @@ show_figure(
 # - *copy*: as additive, and a twelfth without influence has the value of `lr` in four of five
 #   trials;
 # - *study*: a forest fitted to the recorded trainings.
+#
+# :::{caption} table-surfaces
+# The surfaces: sums of the true shares, and numbers of hyperparameters without effect. The first
+# sum is 1 where nothing interacts; the second counts an interaction for each that takes part.
+# :::
+#
+# :::{caption} table-study-truth
+# What is true of the forest: shares of the variance of its predictions over Table 1's space, with
+# standard errors.
+# :::
 
 # %%
-show_table(
-    pd.DataFrame(
-        {
-            "Surface": order,
-            "Alone, sum": [by_surface[name]["main"].sum() for name in order],
-            "In all, sum": [by_surface[name]["total"].sum() for name in order],
-            "No effect alone": [(by_surface[name]["main"] == 0).sum() for name in order],
-            "None at all": [(by_surface[name]["total"] == 0).sum() for name in order],
-        }
-    ),
-    "table-surfaces",
-    "The surfaces: sums of the true shares, and numbers of hyperparameters without effect. The "
-    "first sum is 1 where nothing interacts; the second counts an interaction for each that takes "
-    "part.",
-    {"Alone, sum": ".2f", "In all, sum": ".2f"},
-)
+sums = {name: by_surface[name][["main", "total"]].sum() for name in order}
+none = {name: (by_surface[name][["main", "total"]] == 0).sum() for name in order}
+table = pd.concat([pd.DataFrame(sums).T, pd.DataFrame(none).T], axis=1).reset_index()
+table.columns = ["Surface", "Alone, sum", "In all, sum", "No effect alone", "None at all"]
+show_table(table, "table-surfaces", {"Alone, sum": ".2f", "In all, sum": ".2f"})
 need("study" in by_surface, f"{folder}/surfaces.parquet has no surface of the study")
 study = by_surface["study"].sort_values("total", ascending=False)
 shares = study[["main", "main_error", "total", "total_error"]]
 shares = shares.set_axis(["Alone", "±", "In all", "± "], axis=1)
-shares.insert(0, "Hyperparameter", [f"`{name}`" for name in study.index])
-show_table(
-    shares,
-    "table-study-truth",
-    "What is true of the forest: shares of the variance of its predictions over Table 1's space, "
-    "with standard errors.",
-    dict.fromkeys(shares.columns[1:], ".4f"),
-)
+shares = shares.rename("`{}`".format).reset_index(names="Hyperparameter")
+show_table(shares, "table-study-truth", dict.fromkeys(shares.columns[1:], ".4f"))
 gaps = -study["total"].diff().iloc[1:]
 error = np.hypot(study["total_error"], study["total_error"].shift()).iloc[1:]
 claim("`lr` matters most in the forest", study.index[0] == "lr")
@@ -166,6 +155,18 @@ glue(lr_total=study["total"].iloc[0], lr_main=study["main"].iloc[0], all_main=st
 # an unrelated one. All methods get the same trials, with the options used throughout the book.
 # N-RReliefF takes part twice, with the paper's 30 neighbours and with $J$ = n/20, a twentieth of
 # the trials. Up to 600 trials the two are the same.
+#
+# :::{caption} table-truth
+# Agreement with the true order alone and in all, means over the surfaces, by the number of trials;
+# and the share of the true first {glue:text}`top` alone that are among the method's first
+# {glue:text}`top`, with {glue:text}`most_trials:,` trials. Empty: not measured on all surfaces.
+# :::
+#
+# :::{caption} table-when
+# The method of the highest mean agreement over the surfaces, by the order asked for and the number
+# of trials, each drawn so often from every surface; and by how much the others are behind it on the
+# same draws, with the standard error over the surfaces. *Clearly*: with 95 % confidence.
+# :::
 
 # %%
 summary = {"Method": pd.Series(LABELS)[present]}
@@ -173,14 +174,7 @@ for kind, words in KINDS.items():
     summary |= {f"{n:,} {words}": overall[f"tau_{kind}"].loc[n] for n in numbers}
 summary[f"First {truth.TOP}"] = overall["top_main"].loc[numbers[-1]]
 summary = pd.DataFrame(summary).loc[present]
-show_table(
-    summary,
-    "table-truth",
-    "Agreement with the true order alone and in all, means over the surfaces, by the number of "
-    f"trials; and the share of the true first {truth.TOP} alone that are among the method's first "
-    f"{truth.TOP}, with {numbers[-1]:,} trials. Empty: not measured on all surfaces.",
-    dict.fromkeys(summary.columns[1:], ".2f"),
-)
+show_table(summary, "table-truth", dict.fromkeys(summary.columns[1:], ".2f"))
 
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show by how much, and the code"}
@@ -210,15 +204,7 @@ for kind, words in KINDS.items():
         row = (words, n, most, f"{LABELS[tau.idxmax()]} ({tau.max():.2f})", close, clear)
         rows += [row] if n in numbers else []
 columns = ["Order", "Trials", "Draws", "Nearest", "Not told apart from it", "Clearly behind it"]
-show_table(
-    pd.DataFrame(rows, columns=columns),
-    "table-when",
-    "The method of the highest mean agreement over the surfaces, by the order asked for and the "
-    "number of trials, each drawn so often from every surface; and by how much the others are "
-    "behind it on the same draws, with the standard error over the surfaces. *Clearly*: with 95 % "
-    "confidence.",
-    {"Trials": ","},
-)
+show_table(pd.DataFrame(rows, columns=columns), "table-when", {"Trials": ","})
 nearest = pd.DataFrame(nearest, columns=["kind", "trials", "method"])
 wins = nearest["method"].eq("fanova").groupby(nearest["kind"]).sum()
 many = nearest[nearest["trials"] >= 1000]
@@ -226,7 +212,7 @@ implementations = ["fanova", "optuna_fanova", "fanova_package"]
 of_fanova = many["method"].isin(implementations).all()
 claim("functional ANOVA, ours or another, is nearest from 1,000 trials on", of_fanova)
 claim("the nearest is never told apart from all others", not any(told))
-glue(wins_main=wins["main"], wins_total=wins["total"], n_sizes=len(sizes))
+glue(top=truth.TOP, most_trials=numbers[-1], wins=wins, n_sizes=len(sizes))
 
 # %% [markdown]
 # Our functional ANOVA is nearest at {glue:text}`wins_main` of {glue:text}`n_sizes` numbers of
@@ -235,35 +221,33 @@ glue(wins_main=wins["main"], wins_total=wins["total"], n_sizes=len(sizes))
 # functional ANOVA too. The *study* surface is a forest, like the models inside all methods but
 # N-RReliefF and PED-ANOVA, which makes it easier for them than the real world is.
 # {numref}`fig-truth-main` and {numref}`fig-truth-total` show each surface.
+#
+# :::{caption} fig-truth-main
+# :alt: Coloured cells with numbers, a row for each method and a column for each surface
+#
+# Agreement with the true order alone on each surface with {glue:text}`common:,` trials, means of
+# {glue:text}`common_draws` draws. The CSV has all numbers of trials.
+# :::
+#
+# :::{caption} fig-truth-total
+# :alt: Coloured cells with numbers, a row for each method and a column for each surface
+#
+# Agreement with the true order in all on each surface with {glue:text}`common:,` trials, means of
+# {glue:text}`common_draws` draws. The CSV has all numbers of trials.
+# :::
 
 # %%
 # The largest number of trials with which most methods were measured.
 counts = overall["tau_main"].count(axis=1)
 common = counts.index[counts == counts.max()].max()
-BLUE = look("nrrelieff")["color"]
-BLUES = LinearSegmentedColormap.from_list("blues", [f"{BLUE}00", f"{BLUE}FF"])
-for kind, words in KINDS.items():
+for kind in KINDS:
     tau = each[f"tau_{kind}"]
-    cells = tau.xs(common, level="trials").loc[order, present].T
+    cells = tau.xs(common, level="trials").loc[order, present].T.rename(LABELS)
     figure, ax = plt.subplots(figsize=(WIDTH, 3))
-    ax.imshow(cells, cmap=BLUES, vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(cells):
-        if np.isfinite(value):
-            ink = "white" if value > 0.7 else "black"
-            place = {"ha": "center", "va": "center", "fontsize": 9.5, "color": ink}
-            ax.text(column, row, f"{value:.2f}", **place)
-    ax.set_xticks(range(len(order)), order, rotation=40, ha="right")
-    ax.set_yticks(range(len(present)), [LABELS[name] for name in present], fontsize=9.5)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    show_figure(
-        figure,
-        {"main": "fig-truth-main", "total": "fig-truth-total"}[kind],
-        f"Agreement with the true order {words} on each surface with {common:,} trials, means of "
-        f"{draws.xs(common, level='trials').max()} draws. The CSV has all numbers of trials.",
-        "Coloured cells with numbers, a row for each method and a column for each surface",
-        data=tau[present].reset_index(),
-    )
+    draw_cells(ax, cells, look("nrrelieff")["color"], ".2f", low=0, high=1)
+    name = {"main": "fig-truth-main", "total": "fig-truth-total"}[kind]
+    show_figure(figure, name, data=tau[present].reset_index())
+glue(common=common, common_draws=draws.xs(common, level="trials").max())
 
 # %% [markdown]
 # ### More trials, and a worse ranking
@@ -302,6 +286,12 @@ glue(
 # Some of the paper's trials come from BOHB, which chooses them near those that went well. Here
 # Optuna's TPE, the part of BOHB that chooses, searches the surfaces for large values, and its
 # trials are mixed with random ones ({numref}`table-mixed`).
+#
+# :::{caption} table-mixed
+# Agreement with the true order alone, of so many trials: all of random search;
+# {glue:text}`share_random:.0%` of them; and these with {glue:text}`share_bohb:.0%` chosen by TPE.
+# *Lost*: what the chosen trials take from the agreement, with the standard error over the surfaces.
+# :::
 
 # %%
 chosen = mixed.load(Path(folder))
@@ -312,31 +302,18 @@ taus = taus.groupby(["trials", "method", "surface"]).mean()
 means = taus.groupby(["trials", "method"]).mean()
 lost = (taus["part"] - taus["mixed"]).dropna().groupby(["trials", "method"])
 lost = {key: truth.mean_over(own) for key, own in lost}
-table = pd.DataFrame(
-    {
-        "Trials": means.index.get_level_values("trials"),
-        "Method": [LABELS[method] for _, method in means.index],
-        "Random": means["random"].to_numpy(),
-        "Random, part": means["part"].to_numpy(),
-        "Mixed": means["mixed"].to_numpy(),
-        "Lost": [str(lost[key]) for key in means.index],
-    }
-)
-show_table(
-    table,
-    "table-mixed",
-    f"Agreement with the true order alone, of so many trials: all of random search; "
-    f"{1 - mixed.SHARE:.0%} of them; and these with {mixed.SHARE:.0%} chosen by TPE. *Lost*: what "
-    "the chosen trials take from the agreement, with the standard error over the surfaces.",
-    {"Trials": ","} | dict.fromkeys(("Random", "Random, part", "Mixed"), ".2f"),
-)
+table = means[["random", "part", "mixed"]].assign(lost=[str(lost[key]) for key in means.index])
+table = table.rename(LABELS, level="method").reset_index()
+table.columns = ["Trials", "Method", "Random", "Random, part", "Mixed", "Lost"]
+formats = {"Trials": ","} | dict.fromkeys(table.columns[2:5], ".2f")
+show_table(table, "table-mixed", formats)
 most = chosen["trials"].max()
 worse = {method for trials, method in lost if trials == most and lost[trials, method].clear}
 claim(
     "chosen trials make PED-ANOVA and N-RReliefF with n/20 neighbours clearly worse, no other",
     worse == {"ped_anova", "nrrelieff_growing"},
 )
-glue(n_mixed=most)
+glue(n_mixed=most, share_random=1 - mixed.SHARE, share_bohb=mixed.SHARE)
 for method in mixed.METHODS:
     before, after = taus.loc[(most, method, "study"), ["part", "mixed"]]
     glue(**{f"{method}_before": before, f"{method}_after": after})
@@ -357,6 +334,12 @@ for method in mixed.METHODS:
 # surface *interactions* it comes nearest to the order in all ({glue:text}`together_growing:.2f`;
 # functional ANOVA {glue:text}`together_fanova:.2f`). A copy has no influence and belongs at the
 # end: it fools forward selection least and N-RReliefF most. Noise costs forward selection most.
+#
+# :::{caption} table-hard
+# With {glue:text}`common:,` trials: the mean rank of `stride` and `kernel` on the surface
+# *interactions*, where they matter together only; the rank of the copy of `lr` on the surface
+# *copy*; and the agreement that is lost when half of the variance is noise.
+# :::
 
 
 # %%
@@ -380,14 +363,8 @@ hard = pd.DataFrame(
 ).loc[[name for name in present if np.isfinite(tau.loc["additive", name])]]
 truly = (places["interactions"][pair].mean(), places["copy"]["lr_copy"], np.nan)
 rows = pd.concat([pd.DataFrame([truly], ["*the truth*"], hard.columns), hard.rename(LABELS)])
-show_table(
-    rows.reset_index(names="Method"),
-    "table-hard",
-    f"With {common:,} trials: the mean rank of `stride` and `kernel` on the surface "
-    "*interactions*, where they matter together only; the rank of the copy of `lr` on the surface "
-    "*copy*; and the agreement that is lost when half of the variance is noise.",
-    {"Only together: rank": ".1f", "Copy: rank": ".1f", "Lost by noise": ".2f"},
-)
+formats = {"Only together: rank": ".1f", "Copy: rank": ".1f", "Lost by noise": ".2f"}
+show_table(rows.reset_index(names="Method"), "table-hard", formats)
 together = each["tau_total"].loc[("interactions", common)]
 growing = "nrrelieff_growing"
 claim("J = n/20 sees most of what works together", hard.iloc[:, 0].idxmin() == growing)
@@ -399,6 +376,18 @@ glue(together_growing=together[growing], together_fanova=together["fanova"])
 
 # %% [markdown]
 # ## What it takes to compute
+#
+# :::{caption} fig-truth-seconds
+# :alt: A line for each method. N-RReliefF is fastest, forward selection and Optuna's functional
+#   ANOVA are slowest.
+#
+# Time for one ranking, without intervals, median over the surfaces. A method that takes longer than
+# {glue:text}`limit:g` s is not asked with more trials.
+# :::
+#
+# :::{caption} table-truth-seconds
+# Seconds of processor time for one ranking, by the number of trials.
+# :::
 
 # %%
 note = json.loads(Path(folder, "truth.json").read_text("utf-8"))
@@ -412,15 +401,7 @@ ax.text(sizes[0], note["limit"] * 1.1, "limit", fontsize=9.5, color="0.4")
 ax.set_xlabel("trials")
 ax.set_ylabel("seconds of processor time")
 figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-show_figure(
-    figure,
-    "fig-truth-seconds",
-    "Time for one ranking, without intervals, median over the surfaces. A method that takes longer "
-    f"than {note['limit']:g} s is not asked with more trials.",
-    "A line for each method. N-RReliefF is fastest, forward selection and Optuna's functional "
-    "ANOVA are slowest.",
-    data=seconds.reset_index(),
-)
+show_figure(figure, "fig-truth-seconds", data=seconds.reset_index())
 
 
 def cell(name, n):
@@ -435,13 +416,9 @@ def cell(name, n):
 
 named = [name for name in LOOKS if name in set(fits["method"])]
 rows = {f"{n:,}": [cell(name, n) for name in named] for n in shown}
-show_table(
-    pd.DataFrame({"Method": [LABELS[name] for name in named]} | rows),
-    "table-truth-seconds",
-    "Seconds of processor time for one ranking, by the number of trials.",
-)
+show_table(pd.DataFrame({"Method": [LABELS[name] for name in named]} | rows), "table-truth-seconds")
 claim("nothing is left to be measured", not (fits["state"] == truth.MISSING).any())
-glue(processor=note["processor"])
+glue(processor=note["processor"], limit=note["limit"])
 
 # %% [markdown]
 # These times were recorded on {glue:text}`processor`. `python studies/record_truth.py --again`
@@ -454,13 +431,25 @@ glue(processor=note["processor"])
 # ranking of all of them (*own*), and with one *reference*: the mean rank by functional ANOVA,
 # PED-ANOVA and N-RReliefF with $J$ = n/20 on all. `in_channel_num` is left out, because it is
 # constant on a data set.
+#
+# :::{caption} fig-cost
+# :alt: Four panels of agreement against trainings, a line for each of five methods; most lines rise
+#   slowly, and PED-ANOVA and functional ANOVA are highest
+#
+# Agreement of rankings of real trainings with the method's own of all trainings, and with the
+# reference, against the trainings spent: medians over random parts and {glue:text}`n_scopes` data
+# sets. For the screen: 12 for one half of the design, 24 for both, 36 and 72 for these with three
+# seeds.
+# :::
+#
+# :::{caption} table-cost
+# The fewest trainings from which on the median agreement is at least {glue:text}`enough:g`. Empty
+# where a twentieth of the trainings is no more than 30 neighbours, the same as N-RReliefF.
+# :::
 
 # %%
-spent = truth.read(
-    Path(folder, "cost.parquet"),
-    ["scope", "method", "trainings", "repeat", "whole", "tau_own", "tau_reference"],
-    "cost",
-)
+recorded = ["scope", "method", "trainings", "repeat", "whole", "tau_own", "tau_reference"]
+spent = recording.read(Path(folder, "cost.parquet"), recorded, "record_truth.py cost")
 # Data sets differ in how many trainings there are in all: only the screen has as many of each.
 pooled = spent["scope"] == cost.POOLED
 single = spent[~pooled & (~spent["whole"] | (spent["method"] == cost.SCREEN))]
@@ -495,17 +484,7 @@ figure.supylabel("agreement", fontsize=11)
 marks = [ax.get_legend_handles_labels() for ax in axes.flat]
 legend = {text: mark for some in marks for mark, text in zip(*some, strict=True)}
 figure.legend(legend.values(), legend, loc="outside lower center", ncols=2)
-show_figure(
-    figure,
-    "fig-cost",
-    "Agreement of rankings of real trainings with the method's own of all trainings, and with the "
-    f"reference, against the trainings spent: medians over random parts and "
-    f"{single['scope'].nunique()} data sets. For the screen: 12 for one half of the design, 24 for "
-    "both, 36 and 72 for these with three seeds.",
-    "Four panels of agreement against trainings, a line for each of five methods; most lines rise "
-    "slowly, and PED-ANOVA and functional ANOVA are highest",
-    data=pd.concat(drawn).reset_index(drop=True),
-)
+show_figure(figure, "fig-cost", data=pd.concat(drawn).reset_index(drop=True))
 
 
 def trainings(part, against, name):
@@ -524,16 +503,12 @@ for title, part in parts.items():
     for against in AGAINST:
         heading = f"{title.capitalize()}, {against}"
         table[heading] = [trainings(part, against, name) for name in named]
-show_table(
-    pd.DataFrame(table),
-    "table-cost",
-    f"The fewest trainings from which on the median agreement is at least {enough:g}. Empty where "
-    "a twentieth of the trainings is no more than 30 neighbours, the same as N-RReliefF.",
-)
+show_table(pd.DataFrame(table), "table-cost")
 tau = single.groupby(["method", "trainings"])["tau_reference"].median()
 screen, fanova = tau[cost.SCREEN], tau["fanova"]
 claim("no method refused a ranking", (spent["problem"] == "").all())
 claim("the fewest random trainings do as well as the screen", fanova.iloc[0] >= screen.max())
+glue(enough=enough, n_scopes=single["scope"].nunique())
 glue(fewest=fanova.index[0], screen_12=screen[12], screen_24=screen[24], screen_72=screen[72])
 
 # %% [markdown]

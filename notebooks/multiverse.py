@@ -17,6 +17,15 @@
 # combination of the options in {numref}`table-multiverse-choices`: a *multiverse* of
 # {glue:text}`n_universes:,d` *universes* {cite:p}`steegen2016increasing`. The paper's text allows
 # {glue:text}`n_allowed` of them.
+#
+# :::{caption} fig-multiverse
+# :alt: Two tables of coloured cells. Above, the ranks of every hyperparameter are spread over most
+#   places; below, the columns of distance, search and data sets stand out.
+#
+# {glue:text}`n_universes:,` ways to compute one ranking. Above: how often a hyperparameter has each
+# rank; boxes mark the paper's. If no choice mattered, every row would have one filled cell. Below:
+# how many places a rank moves, on average, when one choice changes and all others stay.
+# :::
 
 # %% tags=["parameters"]
 universes = "data/multiverse.parquet"  # recorded weights, one row per computation
@@ -34,7 +43,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LinearSegmentedColormap
 
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
@@ -42,18 +50,15 @@ from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, drawn_space, load
 from hia_book import multiverse, published
 from hia_book.claims import claim, glue, need
-from hia_book.figures import look, show_figure, show_table, use_style
+from hia_book.figures import draw_cells, look, show_figure, show_table, use_style
 
 use_style()
-note = Path(universes).with_suffix(".json")
-for path in (Path(universes), note):
-    need(path.is_file(), f"{path} is missing; `python studies/record_multiverse.py` makes it")
+weights = multiverse.load(universes)
 rows = load(trials)
 random = rows[rows["source"] == "random"]
 need(len(random) > NRReliefF().n_neighbors, f"{trials} has too few CNNs of random search")
 paper = published.table(3).set_index("hyperparameter")["rank"].sort_values()
 names = list(paper.index)
-weights = multiverse.load(universes)
 choices, ranks = multiverse.ranked(weights)
 ranks, allowed = ranks[names], multiverse.allowed(choices)
 need(allowed.any(), f"the paper's text rules out every universe of {universes}")
@@ -62,48 +67,22 @@ label = {name: multiverse.CHOICES[name].label for name in moves}
 
 # %%
 BLUE = look("nrrelieff")["color"]
-BLUES = LinearSegmentedColormap.from_list("blues", [f"{BLUE}00", f"{BLUE}FF"])
-
-
-def draw(ax, values, form, top, least=0.0):
-    """A table of coloured cells, the numbers from `least` on written in them."""
-    ax.imshow(values, cmap=BLUES, vmin=0, vmax=top, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        if value >= least:
-            ink = "white" if value > 0.75 * top else "black"
-            place = {"ha": "center", "va": "center", "fontsize": 9.5, "color": ink}
-            ax.text(column, row, format(value, form), **place)
-    ax.set_yticks(range(len(values)), values.index)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-
-
 places = range(1, len(names) + 1)
 # A rank between two places, of ten stretched over eleven or of a tie, counts in part for both.
 held = pd.DataFrame({place: (1 - (ranks - place).abs()).clip(lower=0).mean() for place in places})
 figure, (upper, lower) = plt.subplots(2, figsize=(5.4, 7.4), height_ratios=[11, 10])
-draw(upper, 100 * held, ".0f", top=100 * max(0.5, held.max(axis=None)), least=0.5)
+most = 100 * max(0.5, held.max(axis=None))
+draw_cells(upper, 100 * held, BLUE, ".0f", low=0, high=most, least=0.5)
 for row, rank in enumerate(paper):
     box = plt.Rectangle((rank - 1.46, row - 0.46), 0.92, 0.92, fill=False, lw=1.8)
     upper.add_patch(box)
-upper.set_xticks(range(len(names)), places)
+upper.set_xticks(range(len(names)), places, rotation=0, ha="center")
 upper.set_xlabel("rank")
 upper.set_title("share of the universes, %")
-draw(lower, moves, ".1f", top=moves.max(axis=None))
-lower.set_xticks(range(len(label)), label.values(), rotation=40, ha="right")
+draw_cells(lower, moves.rename(columns=label), BLUE, ".1f", low=0)
 lower.set_title("places moved by one choice")
 drawn = held.add_prefix("share_rank_").join(moves.add_prefix("moved_by_"))
-show_figure(
-    figure,
-    "fig-multiverse",
-    f"{len(choices):,} ways to compute one ranking. Above: how often a hyperparameter has each "
-    "rank; boxes mark the paper's. If no choice mattered, every row would have one filled cell. "
-    "Below: how many places a rank moves, on average, when one choice changes and all others "
-    "stay.",
-    "Two tables of coloured cells. Above, the ranks of every hyperparameter are spread over most "
-    "places; below, the columns of distance, search and data sets stand out.",
-    data=drawn.reset_index(names="hyperparameter"),
-)
+show_figure(figure, "fig-multiverse", data=drawn.reset_index(names="hyperparameter"))
 
 
 def places_apart(ranks):
@@ -124,16 +103,14 @@ claim("every hyperparameter has several ranks", (ranks.max() > ranks.min()).all(
 claim("`num_conv_layers` has the most stable rank", ranks.std().idxmin() == "num_conv_layers")
 claim("`in_channel_num` has the least stable rank", ranks.std().idxmax() == "in_channel_num")
 claim("choices move the ranking more than chance does", between > 1.25 * chance)
-of_universes = json.loads(note.read_text(encoding="utf-8"))["fingerprint"]
-claim("the universes are of these CNNs", of_universes == multiverse.fingerprint(rows))
+note = json.loads(Path(universes).with_suffix(".json").read_text(encoding="utf-8"))
+claim("the universes are of these CNNs", note["fingerprint"] == multiverse.fingerprint(rows))
 ends = ranks.quantile([0.05, 0.95])
 glue(
     n_universes=len(choices),
     n_allowed=allowed.sum(),
-    steady_low=ends["num_conv_layers"].iloc[0],
-    steady_high=ends["num_conv_layers"].iloc[1],
-    loose_low=ends["in_channel_num"].iloc[0],
-    loose_high=ends["in_channel_num"].iloc[1],
+    steady=ends["num_conv_layers"].set_axis(["low", "high"]),
+    loose=ends["in_channel_num"].set_axis(["low", "high"]),
     between=between,
     unrelated=(len(names) ** 2 - 1) / (3 * len(names)),
     chance=chance,
@@ -159,6 +136,11 @@ glue(
 # the CNNs and the distance, but not whether values are scaled first, nor $\sigma$, nor how weights
 # become shares. *Alone* is the share of a rank's variance that a choice explains by itself, which
 # is exact because every combination occurs once.
+#
+# :::{caption} table-multiverse-choices
+# The choices: options, what the paper says, how many places a change moves a rank, and the share of
+# a rank's variance that each explains alone (means over the hyperparameters).
+# :::
 
 # %%
 shares = multiverse.variance_shares(choices, ranks)
@@ -180,13 +162,8 @@ described = pd.DataFrame(
         "Alone": {name: shares[name].mean() for name in label},
     }
 ).loc[list(label)]
-show_table(
-    described.sort_values("Moves", ascending=False),
-    "table-multiverse-choices",
-    "The choices: options, what the paper says, how many places a change moves a rank, and the "
-    "share of a rank's variance that each explains alone (means over the hyperparameters).",
-    formats={"Moves": ".2f", "Alone": ".1%"},
-)
+table = described.sort_values("Moves", ascending=False)
+show_table(table, "table-multiverse-choices", {"Moves": ".2f", "Alone": ".1%"})
 strongest = shares[list(label)].idxmax(axis=1)
 by_distance = shares["distance"][strongest == "distance"]
 claim("the distance moves ranks most", described["Moves"].idxmax() == "distance")
@@ -204,18 +181,17 @@ claim("the first rank and the scale of accuracy hardly move a rank", (idle < 0.1
 glue(
     least=by_distance.min(),
     most=by_distance.max(),
-    of_lr=shares["source"]["lr"],
-    of_epoch=shares["source"]["epoch"],
+    source=shares["source"],
     together=shares["together"].mean(),
     negative=(weights[names] < 0).any(axis=1).mean(),
 )
 
 # %% [markdown]
-# The search explains most of the variance of the ranks of `lr` ({glue:text}`of_lr:.0%`) and `epoch`
-# ({glue:text}`of_epoch:.0%`). For all others the distance does, from {glue:text}`least:.0%` for
-# `num_conv_layers` to {glue:text}`most:.0%` for `in_channel_num`. Combinations of choices explain
-# {glue:text}`together:.0%` on average: the effect of one choice depends on the others. The first
-# rank and the scale of accuracy hardly matter.
+# The search explains most of the variance of the ranks of `lr` ({glue:text}`source_lr:.0%`) and
+# `epoch` ({glue:text}`source_epoch:.0%`). For all others the distance does, from
+# {glue:text}`least:.0%` for `num_conv_layers` to {glue:text}`most:.0%` for `in_channel_num`.
+# Combinations of choices explain {glue:text}`together:.0%` on average: the effect of one choice
+# depends on the others. The first rank and the scale of accuracy hardly matter.
 #
 # Most ways of turning W into shares keep the order. Ranking by |W| does not, because some W are
 # below 0 in {glue:text}`negative:.0%` of the universes.
@@ -228,6 +204,12 @@ glue(
 # with another. {glue:text}`n_never` never hold. One of these, that `num_conv_layers` is first,
 # holds in {glue:text}`leads:.1%` of all universes. Findings overlap, so do not count them as
 # independent.
+#
+# :::{caption} table-multiverse-findings
+# Share of the universes in which the paper's findings hold: of the {glue:text}`n_allowed:,` that
+# the text allows, and of all {glue:text}`n_universes:,`. For those allowed: the verdict, and the
+# choice whose options differ most in how often a finding holds.
+# :::
 
 # %%
 KINDS = {
@@ -260,14 +242,7 @@ table = pd.DataFrame(
         "Depends most on": [depends(verdict) for verdict in permitted],
     }
 )
-show_table(
-    table,
-    "table-multiverse-findings",
-    f"Share of the universes in which the paper's findings hold: of the {allowed.sum():,} that the "
-    f"text allows, and of all {len(choices):,}. For those allowed: the verdict, and the choice "
-    "whose options differ most in how often a finding holds.",
-    formats={"Allowed by the text": ".1%", "All": ".1%"},
-)
+show_table(table, "table-multiverse-findings", {"Allowed by the text": ".1%", "All": ".1%"})
 made = [verdict.choice for verdict in permitted if verdict.kind == "one choice"]
 claim("no finding survives every choice", all(verdict.share < 1 for verdict in permitted))
 claim("what one choice makes, the distance makes", set(made) == {"distance"})
@@ -287,13 +262,9 @@ glue(
     n_made=len(made),
     n_never=sum(verdict.share == 0 for verdict in permitted),
     leads=everywhere[0].share,
-    tau_median=tau.median(),
-    tau_low=tau.min(),
-    tau_high=tau.max(),
-    tau_allowed_low=tau[allowed].min(),
-    tau_allowed_high=tau[allowed].max(),
-    tau_letter_low=tau[to_the_letter].min(),
-    tau_letter_high=tau[to_the_letter].max(),
+    tau=tau.agg(["median", "min", "max"]),
+    tau_allowed=tau[allowed].agg(["min", "max"]),
+    tau_letter=tau[to_the_letter].agg(["min", "max"]),
     near_each=(nearest["scope"] == "each").mean(),
     near_sigma=(nearest["sigma"] == "5").mean(),
     n_of_random=of_random.sum(),
@@ -302,10 +273,10 @@ glue(
 
 # %% [markdown]
 # Kendall's $\tau$ with the paper's whole ranking is {glue:text}`tau_median:.2f` in the median
-# universe, {glue:text}`tau_low:.2f` in the worst and {glue:text}`tau_high:.2f` in the best. In
-# universes that the text allows it is {glue:text}`tau_allowed_low:.2f` to
-# {glue:text}`tau_allowed_high:.2f`; in those that take it literally,
-# {glue:text}`tau_letter_low:.2f` to {glue:text}`tau_letter_high:.2f`, depending on $\sigma$.
+# universe, {glue:text}`tau_min:.2f` in the worst and {glue:text}`tau_max:.2f` in the best. In
+# universes that the text allows it is {glue:text}`tau_allowed_min:.2f` to
+# {glue:text}`tau_allowed_max:.2f`; in those that take it literally,
+# {glue:text}`tau_letter_min:.2f` to {glue:text}`tau_letter_max:.2f`, depending on $\sigma$.
 #
 # The hundredth of universes nearest to the paper all use random search alone;
 # {glue:text}`near_each:.0%` of them rank each data set separately, and {glue:text}`near_sigma:.0%`
@@ -323,6 +294,12 @@ glue(
 # hyperparameter itself, scaled to [0, 1]. The normalised distance then ranks it first, as it
 # should. The raw distance leaves it near the end: it cannot see these two, whether they matter or
 # not.
+#
+# :::{caption} table-multiverse-planted
+# W and rank among {glue:text}`n_varying`, with the accuracy as it is and with the hyperparameter
+# planted in it. *Explains*: the share of the target's variance that a straight line in the
+# hyperparameter explains.
+# :::
 
 # %%
 varying = [name for name in HYPERPARAMETERS if (rows[name] != rows[name].iloc[0]).any()]
@@ -357,14 +334,8 @@ for name in planted:
             tests.append((name, kind, explains, distance, W[name], rank(W, name)))
 columns = ["Hyperparameter", "Target", "Explains", "Distance", "W", "Rank"]
 tests = pd.DataFrame(tests, columns=columns)
-show_table(
-    tests.assign(Hyperparameter="`" + tests["Hyperparameter"] + "`"),
-    "table-multiverse-planted",
-    f"W and rank among {len(varying)}, with the accuracy as it is and with the hyperparameter "
-    "planted in it. *Explains*: the share of the target's variance that a straight line in the "
-    "hyperparameter explains.",
-    formats={"Explains": ".1%", "W": "+.4f"},
-)
+table = tests.assign(Hyperparameter="`" + tests["Hyperparameter"] + "`")
+show_table(table, "table-multiverse-planted", {"Explains": ".1%", "W": "+.4f"})
 of_planted = tests[tests["Target"] == "planted"].set_index("Distance")["Rank"]
 claim("the normalised distance ranks what is planted first", (of_planted["normalised"] == 1).all())
 claim("the raw distance leaves it in the lower half", (of_planted["raw"] > len(names) / 2).all())
@@ -374,6 +345,11 @@ claim("the raw distance leaves it in the lower half", (of_planted["raw"] > len(n
 # {numref}`table-multiverse-units` makes one hyperparameter at a time {glue:text}`stretch:g` times
 # larger. By size, all {glue:text}`n_stretched` weights fall to the last two places, even that of
 # `lr`, which was the largest.
+#
+# :::{caption} table-multiverse-units
+# W with all hyperparameters from 0 to 1, and after writing this one, alone, from 0 to
+# {glue:text}`stretch:g`. *Place by size*: of |W| among {glue:text}`n_varying`.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show W in another unit, and the code"}
 numbers = [name for name in numbers if pd.api.types.is_numeric_dtype(X["normalised"][name])]
@@ -386,13 +362,7 @@ for name in numbers:
     units.append((f"`{name}`", before[name], places[0], after[name], places[1]))
 columns = ["Hyperparameter", "W", "Place by size", "W, other unit", "Place by size, other unit"]
 units = pd.DataFrame(units, columns=columns)
-show_table(
-    units,
-    "table-multiverse-units",
-    "W with all hyperparameters from 0 to 1, and after writing this one, alone, from 0 to "
-    f"{stretch:g}. *Place by size*: of |W| among {len(varying)}.",
-    formats={"W": "+.4f", "W, other unit": "+.2g"},
-)
+show_table(units, "table-multiverse-units", {"W": "+.4f", "W, other unit": "+.2g"})
 forest = FAnova(random_state=random_state, min_samples_leaf=3, space=drawn_space(rows))
 of_forest = pd.Series(forest.fit(rows[varying], accuracy).importances_, varying)
 raw = choices["distance"] == "raw Euclidean"
@@ -403,26 +373,23 @@ claim("`lr` has the largest weight before", before[numbers].abs().idxmax() == "l
 low = [rank(of_forest, name) > len(varying) / 2 for name in last]
 claim("functional ANOVA has both in the lower half of its ranking", all(low))
 glue(planted_part=planted_part, stretch=stretch, n_stretched=len(units), n_varying=len(varying))
-for short, name in zip(("units", "batch"), last, strict=True):
-    glue(
-        **{
-            f"{short}_share": of_forest[name],
-            f"{short}_rank": rank(of_forest, name),
-            f"{short}_raw": ranks[name][raw].median(),
-            f"{short}_other": ranks[name][~raw].median(),
-        }
-    )
+glue(
+    share=of_forest[last],
+    rank={name: rank(of_forest, name) for name in last},
+    raw=ranks.loc[raw, last].median(),
+    other=ranks.loc[~raw, last].median(),
+)
 
 # %% [markdown]
 # **A method without distance.** Functional ANOVA has no neighbours, so units cannot mislead it. It
-# gives `num_fc_units` {glue:text}`units_share:.2%` of the variance and `batch_size`
-# {glue:text}`batch_share:.2%`, ranks {glue:text}`units_rank` and {glue:text}`batch_rank` of
-# {glue:text}`n_varying`.
+# gives `num_fc_units` {glue:text}`share_num_fc_units:.2%` of the variance and `batch_size`
+# {glue:text}`share_batch_size:.2%`, ranks {glue:text}`rank_num_fc_units` and
+# {glue:text}`rank_batch_size` of {glue:text}`n_varying`.
 #
 # So the paper may be right that both matter little, but its computation, taken literally, could not
 # have shown otherwise. In universes with the raw distance their median ranks are
-# {glue:text}`units_raw:.0f` and {glue:text}`batch_raw:.0f`; in the others they are
-# {glue:text}`units_other:.0f` and {glue:text}`batch_other:.0f`.
+# {glue:text}`raw_num_fc_units:.0f` and {glue:text}`raw_batch_size:.0f`; in the others they are
+# {glue:text}`other_num_fc_units:.0f` and {glue:text}`other_batch_size:.0f`.
 #
 # ## What this cannot say
 #

@@ -16,6 +16,15 @@
 # {numref}`fig-pays-rankings` follows random searches that tune the first {glue:text}`compared`
 # hyperparameters of a ranking and leave the rest at a default. *Regret* is how far the best
 # accuracy so far falls short of the best known.
+#
+# :::{caption} fig-pays-rankings
+# :alt: Two panels of falling lines: with Table 1's default that of everything falls far below the
+#   others, with the learned default all are close together
+#
+# Regret of random search that tunes the first {glue:text}`compared` of each ranking, mean over
+# {glue:text}`n_sets` data sets; band: 95 % interval of tuning everything. N-RReliefF with J = n/20
+# has the same first three as functional ANOVA, and so the same line.
+# :::
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded searches: tuning.parquet and tuning.json
@@ -34,12 +43,10 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import look, shades, show_figure, show_table, use_style
 
 use_style()
-table = Path(folder) / "tuning.parquet"
-need(table.is_file(), f"{table} is missing; `python studies/record_tuning.py` makes it")
-results = tuning.complete(tuning.load(table))
+results = tuning.complete(tuning.load(Path(folder) / "tuning.parquet"))
 notes = json.loads((Path(folder) / "tuning.json").read_text(encoding="utf-8"))
 datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
-need(datasets, f"{table}: on no data set are all searches recorded")
+need(datasets, f"{folder}: on no data set are all searches recorded")
 numbers = [n for n in shown if n in tuning.CHECKPOINTS["random"]]
 need(numbers, f"shown={shown}: none of {', '.join(map(str, tuning.CHECKPOINTS['random']))}")
 at = sorted(numbers)[len(numbers) // 2]
@@ -59,16 +66,7 @@ lines = [
     ((name, compared), {"label": label, **STYLES[name]}) for name, label in tuning.RANKINGS.items()
 ]
 figure, drawn = regret.draw(results, [*lines, EVERYTHING], SETTINGS, TITLES)
-show_figure(
-    figure,
-    "fig-pays-rankings",
-    f"Regret of random search that tunes the first {compared} of each ranking, mean over "
-    f"{len(datasets)} data sets; band: 95 % interval of tuning everything. N-RReliefF with J = "
-    "n/20 has the same first three as functional ANOVA, and so the same line.",
-    "Two panels of falling lines: with Table 1's default that of everything falls far below the "
-    "others, with the learned default all are close together",
-    data=drawn,
-)
+show_figure(figure, "fig-pays-rankings", data=drawn)
 
 # %% [markdown]
 # ## How it is tried
@@ -97,6 +95,18 @@ show_figure(
 # regret minus the regret of tuning everything with as many trials: above 0, tuning everything was
 # better. *Ahead from* is the number of trials from which tuning everything stays ahead; *clearly*,
 # with its whole 95 % interval.
+#
+# :::{caption} fig-pays-first
+# :alt: Two panels of falling lines: the fewer are tuned, the higher they end
+#
+# Regret of random search that tunes the first $k$ of N-RReliefF's ranking, and of tuning
+# everything; means over the data sets.
+# :::
+#
+# :::{caption} table-pays-answer
+# Loss of random search that tunes the first of N-RReliefF's ranking instead of everything, in
+# percentage points of accuracy, with the 95 % interval at {glue:text}`at` trials.
+# :::
 
 # %%
 firsts = [
@@ -107,22 +117,9 @@ firsts = [
 ]
 ranked = {"color": "0.4", "linestyle": "--", "label": f"all {RANKED[1]}, not the filters"}
 figure, drawn = regret.draw(results, [*firsts, (RANKED, ranked), EVERYTHING], SETTINGS, TITLES)
-show_figure(
-    figure,
-    "fig-pays-first",
-    "Regret of random search that tunes the first $k$ of N-RReliefF's ranking, and of tuning "
-    "everything; means over the data sets.",
-    "Two panels of falling lines: the fewer are tuned, the higher they end",
-    data=drawn,
-)
+show_figure(figure, "fig-pays-first", data=drawn)
 table = regret.answers(results, SETTINGS, numbers, at)
-show_table(
-    table,
-    "table-pays-answer",
-    "Loss of random search that tunes the first of N-RReliefF's ranking instead of everything, "
-    f"in percentage points of accuracy, with the 95 % interval at {at} trials.",
-    dict.fromkeys([f"{n} trials" for n in numbers], "+.1f"),
-)
+show_table(table, "table-pays-answer", dict.fromkeys([f"{n} trials" for n in numbers], "+.1f"))
 
 # %%
 curves = {
@@ -161,15 +158,15 @@ glue(
     start=100 * start["table1"],
     start_learned=100 * start["learned"],
     end=100 * end,
+    loss_table1=curves["table1", compared].at(at).points,
 )
-loss, low, high = curves["table1", compared].at(at)
-glue(loss_table1=100 * loss, low_table1=100 * low, high_table1=100 * high)
 
 # %% [markdown]
 # **With Table 1's default**, tuning everything is clearly ahead of the first {glue:text}`compared`
 # from {glue:text}`clearly` trials on. After {glue:text}`at` trials these lose
-# {glue:text}`loss_table1:.1f` points of accuracy (95 % interval {glue:text}`low_table1:.1f` to
-# {glue:text}`high_table1:.1f`). No smaller search is ever ahead by a point.
+# {glue:text}`loss_table1_mean:.1f` points of accuracy (95 % interval
+# {glue:text}`loss_table1_low:.1f` to {glue:text}`loss_table1_high:.1f`). No smaller search is ever
+# ahead by a point.
 #
 # **With the learned default**, it is clearly ahead only from {glue:text}`clearly_learned` trials
 # on, and the first {glue:text}`most` are better by up to {glue:text}`gain_most:.1f` points.
@@ -187,10 +184,16 @@ glue(loss_table1=100 * loss, low_table1=100 * low, high_table1=100 * high)
 #
 # With Table 1's default the paper's ranking loses least, {glue:text}`loss_paper:.1f` points, if it
 # loses anything at all. Functional ANOVA's and that of $J$ = n/20 lose
-# {glue:text}`loss_fanova:.1f`, and N-RReliefF's loses {glue:text}`loss_thirty:.1f`, no less than a
-# random order ({numref}`table-pays-rankings`). N-RReliefF's fails because it is pooled, with thirty
-# neighbours ({doc}`searches`). On single data sets N-RReliefF has the paper's first three
+# {glue:text}`loss_fanova:.1f`, and N-RReliefF's loses {glue:text}`loss_nrrelieff:.1f`, no less than
+# a random order ({numref}`table-pays-rankings`). N-RReliefF's fails because it is pooled, with
+# thirty neighbours ({doc}`searches`). On single data sets N-RReliefF has the paper's first three
 # ({doc}`intro`), and they would lose what the paper's lose.
+#
+# :::{caption} table-pays-rankings
+# Loss of tuning the first {glue:text}`compared` instead of everything after {glue:text}`at` trials
+# of random search, by ranking and by default; percentage points. *Clearly*: from how many trials
+# on, as in {numref}`table-pays-answer`.
+# :::
 
 # %%
 rows = {"Ranking": list(tuning.RANKINGS.values())}
@@ -208,14 +211,7 @@ for default, label in tuning.DEFAULTS.items():
         str(regret.wins_from(one, surely=True) or "never") for one in of_rankings
     ]
     signed[heading] = "+.1f"
-show_table(
-    pd.DataFrame(rows),
-    "table-pays-rankings",
-    f"Loss of tuning the first {compared} instead of everything after {at} trials of random "
-    "search, by ranking and by default; percentage points. *Clearly*: from how many trials on, as "
-    "in {numref}`table-pays-answer`.",
-    signed,
-)
+show_table(pd.DataFrame(rows), "table-pays-rankings", signed)
 
 
 def behind(default, name, ranking="nrrelieff"):
@@ -237,23 +233,21 @@ claim(
     "with Table 1's default N-RReliefF's ranking is not clearly better than a random order",
     behind("table1", "random")[1] < 0,
 )
-claim("with the learned default the reversed ranking is better", turned[2] < 0)
+claim("with the learned default the reversed ranking is better", turned.high < 0)
 claim(
     "with the learned default no ranking but N-RReliefF's loses a sizeable part",
     max(lost["learned", name][0] for name in tuning.RANKINGS if name != "nrrelieff") < sizeable,
 )
 glue(
-    loss_paper=100 * lost["table1", "paper"][0],
-    loss_fanova=100 * lost["table1", "fanova"][0],
-    loss_thirty=100 * lost["table1", "nrrelieff"][0],
-    turned=-100 * turned[0],
-    low_turned=-100 * turned[2],
-    high_turned=-100 * turned[1],
+    loss={name: 100 * lost["table1", name].mean for name in tuning.RANKINGS},
+    turned=-100 * turned.mean,
+    low_turned=-100 * turned.high,
+    high_turned=-100 * turned.low,
+    n_sets=len(datasets),
 )
-glue(random_order=100 * lost["table1", "random"][0], n_sets=len(datasets))
 
 # %% [markdown]
-# A random order loses {glue:text}`random_order:.1f`. With the learned default, all rankings come
+# A random order loses {glue:text}`loss_random:.1f`. With the learned default, all rankings come
 # within about a point of tuning everything, and N-RReliefF's misleads: its reverse is better by
 # {glue:text}`turned:.1f` points ({glue:text}`low_turned:.1f` to {glue:text}`high_turned:.1f`),
 # because this default already has good values of what is important. Importance is what a

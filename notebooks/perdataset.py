@@ -14,6 +14,13 @@
 #
 # The paper pools ten data sets and prints one ranking, but anyone who tunes a CNN has one data set.
 # {numref}`fig-perdataset` ranks the hyperparameters on each data set separately.
+#
+# :::{caption} fig-perdataset
+# :alt: Two tables of ranks; the row of lr is 1 throughout in both
+#
+# Rank of each hyperparameter on each data set, 1 for the most important, from the CNNs of
+# {glue:text}`MAIN`. If all rankings were the same, every row would have one colour.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -33,7 +40,6 @@ from itertools import combinations
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LinearSegmentedColormap
 from scipy import stats
 
 from hia.datasets import FACTS
@@ -41,7 +47,7 @@ from hia.trials import load, select
 from hia_book import rankings
 from hia_book.agreement import friedman, kendalls_w, mantel, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import look, show_figure, show_table, use_style
+from hia_book.figures import draw_cells, look, show_figure, show_table, use_style
 
 use_style()
 METHODS = rankings.METHODS
@@ -71,34 +77,13 @@ ranks = {method: table.rank(axis=1, ascending=False) for method, table in weight
 order = list(ranks["nrrelieff"].mean().sort_values().index)
 
 
-def heat(ax, table, color):
-    """Ranks (hyperparameters, data sets) in coloured cells, the first in the strongest colour."""
-    strength = LinearSegmentedColormap.from_list("ranks", [f"{color}FF", f"{color}00"])
-    ax.imshow(table, cmap=strength, vmin=1, vmax=len(table), aspect="auto")
-    for (row, column), rank in np.ndenumerate(table.to_numpy()):
-        ink = "white" if rank < 1 + 0.33 * (len(table) - 1) else "black"
-        text = f"{rank:.3g}"
-        ax.text(column, row, text, ha="center", va="center", fontsize=9.5, color=ink)
-    ax.set_yticks(range(len(table)), table.index)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-
-
 figure, axes = plt.subplots(2, figsize=(5.4, 6.4), sharex=True)
 for ax, method in zip(axes, METHODS, strict=True):
-    heat(ax, ranks[method][order].T, look(method)["color"])
+    table = ranks[method][order].T.set_axis(labels, axis=1)
+    draw_cells(ax, table, look(method)["color"], ".3g", low=len(order), high=1)
     ax.set_title(METHODS[method])
-axes[-1].set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-show_figure(
-    figure,
-    "fig-perdataset",
-    "Rank of each hyperparameter on each data set, 1 for the most important, from the CNNs of "
-    f"{MAIN}. If all rankings were the same, every row would have one colour.",
-    "Two tables of ranks; the row of lr is 1 throughout in both",
-    data=pd.concat([table.assign(method=method) for method, table in ranks.items()])
-    .rename_axis("dataset")
-    .reset_index(),
-)
+drawn = pd.concat([table.assign(method=method) for method, table in ranks.items()])
+show_figure(figure, "fig-perdataset", data=drawn.reset_index(names="dataset"))
 
 # %% [markdown]
 # The rankings use the {glue:text}`n_cnns:,d` CNNs of random search, {glue:text}`fewest:,d` to
@@ -109,10 +94,17 @@ show_figure(
 # ## Do they agree?
 #
 # Kendall's W is 1 if all data sets have the same ranking, and near 0 if the rankings are unrelated.
-# It is {glue:text}`w_relief:.2f` by N-RReliefF (95 % interval {glue:text}`low_relief:.2f` to
-# {glue:text}`high_relief:.2f`) and {glue:text}`w_anova:.2f` by functional ANOVA
-# ({glue:text}`low_anova:.2f` to {glue:text}`high_anova:.2f`). On a single data set, the two methods
-# agree by a Kendall's $\tau$ of {glue:text}`tau_methods:.2f` on average.
+# It is {glue:text}`nrrelieff_w:.2f` by N-RReliefF (95 % interval {glue:text}`nrrelieff_low:.2f` to
+# {glue:text}`nrrelieff_high:.2f`) and {glue:text}`fanova_w:.2f` by functional ANOVA
+# ({glue:text}`fanova_low:.2f` to {glue:text}`fanova_high:.2f`). On a single data set, the two
+# methods agree by a Kendall's $\tau$ of {glue:text}`tau_methods:.2f` on average.
+#
+# :::{caption} table-perdataset-agreement
+# Agreement of the rankings of {glue:text}`n_columns` hyperparameters on {glue:text}`n_sets` data
+# sets: Kendall's W with a bootstrap interval over the data sets, the mean Spearman correlation
+# between two of them, Friedman's test, and how many pairs of hyperparameters differ by the critical
+# difference or more.
+# :::
 
 # %%
 concordance = {
@@ -131,39 +123,32 @@ def told_apart(test):
     return sum(abs(a - b) >= test.critical_difference for a, b in means)
 
 
+n_pairs = len(columns) * (len(columns) - 1) // 2
+table = [
+    (METHODS[method], sample, *concordance[sample][method][:4], test.p, told_apart(test), n_pairs)
+    for method in METHODS
+    for sample in samples
+    for test in [tested[sample][method]]
+]
+numbers = ["Kendall's W", "95 % from", "to", "Mean correlation"]
+headings = ["Method", "CNNs of", *numbers, "Friedman's p", "Told apart", "Pairs"]
+table = pd.DataFrame(table, columns=headings)
 show_table(
-    pd.DataFrame(
-        [
-            {
-                "Method": METHODS[method],
-                "CNNs of": sample,
-                "Kendall's W": w.w,
-                "95 % from": w.low,
-                "to": w.high,
-                "Mean correlation": w.correlation,
-                "Friedman's p": tested[sample][method].p,
-                "Told apart": told_apart(tested[sample][method]),
-                "Pairs": len(columns) * (len(columns) - 1) // 2,
-            }
-            for method in METHODS
-            for sample in samples
-            for w in [concordance[sample][method]]
-        ]
-    ),
-    "table-perdataset-agreement",
-    f"Agreement of the rankings of {len(columns)} hyperparameters on {len(present)} data sets: "
-    "Kendall's W with a bootstrap interval over the data sets, the mean Spearman correlation "
-    "between two of them, Friedman's test, and how many pairs of hyperparameters differ by the "
-    "critical difference or more.",
-    formats=dict.fromkeys(("Kendall's W", "95 % from", "to", "Mean correlation"), ".2f")
-    | {"Friedman's p": ".2g"},
+    table, "table-perdataset-agreement", dict.fromkeys(numbers, ".2f") | {"Friedman's p": ".2g"}
 )
 
 # %% [markdown]
 # Friedman's test rules out that all mean ranks are the same. Nemenyi's critical difference then
 # says which hyperparameters can be told apart {cite:p}`demsar2006statistical`: `lr` from
-# {glue:text}`behind_relief` of the other {glue:text}`others` by N-RReliefF, and from
-# {glue:text}`behind_anova` by functional ANOVA ({numref}`fig-critical-difference`).
+# {glue:text}`behind_nrrelieff` of the other {glue:text}`others` by N-RReliefF, and from
+# {glue:text}`behind_fanova` by functional ANOVA ({numref}`fig-critical-difference`).
+#
+# :::{caption} fig-critical-difference
+# :alt: Two lines of ranks: lr is at 1 in both, far ahead of stride, kernel, batch_size and padding
+#
+# Mean ranks over {glue:text}`n_sets` data sets, the most important on the left. Hyperparameters
+# under the same bar cannot be told apart at the level of {glue:text}`alpha:g`.
+# :::
 
 
 # %%
@@ -199,16 +184,8 @@ figure, axes = plt.subplots(2, figsize=(5.4, 5.4))
 for ax, method in zip(axes, METHODS, strict=True):
     diagram(ax, tested[MAIN][method], look(method)["color"])
     ax.set_title(METHODS[method], loc="left")
-show_figure(
-    figure,
-    "fig-critical-difference",
-    f"Mean ranks over {len(present)} data sets, the most important on the left. Hyperparameters "
-    f"under the same bar cannot be told apart at the level of {alpha:g}.",
-    "Two lines of ranks: lr is at 1 in both, far ahead of stride, kernel, batch_size and padding",
-    data=pd.DataFrame({METHODS[m]: test.mean_ranks for m, test in tested[MAIN].items()})
-    .rename_axis("hyperparameter")
-    .reset_index(),
-)
+drawn = pd.DataFrame({METHODS[m]: test.mean_ranks for m, test in tested[MAIN].items()})
+show_figure(figure, "fig-critical-difference", data=drawn.reset_index(names="hyperparameter"))
 
 # %%
 behind = {
@@ -230,14 +207,13 @@ glue(
     n_cnns=len(rows),
     fewest=rows.groupby("dataset").size().min(),
     largest=rows.groupby("dataset").size().max(),
-    behind_relief=behind["nrrelieff"],
-    behind_anova=behind["fanova"],
+    behind=behind,
     others=len(columns) - 1,
     tau_methods=np.mean(by_method),
+    MAIN=MAIN,
+    n_columns=len(columns),
+    **concordance[MAIN],
 )
-for key, method in (("relief", "nrrelieff"), ("anova", "fanova")):
-    one = concordance[MAIN][method]
-    glue(**{f"w_{key}": one.w, f"low_{key}": one.low, f"high_{key}": one.high})
 
 # %% [markdown]
 # ## Do the data sets differ, or is it noise?
@@ -253,42 +229,32 @@ for key, method in (("relief", "nrrelieff"), ("anova", "fanova")):
 # {cite:p}`mantel1967detection` correlates, over all pairs of data sets, the difference in the
 # property with the distance between the rankings ($1 - \tau$), and permutes the data sets. Size and
 # classes are on a log scale ({numref}`table-perdataset-properties`).
+#
+# :::{caption} table-perdataset-properties
+# Do data sets that differ in a property differ in their ranking? Correlation over pairs of data
+# sets, and Mantel's test.
+# :::
 
 # %%
 need(len(present) > 3, "for the properties of data sets four different ones are needed")
 facts = pd.DataFrame(
-    {
-        "channels": [FACTS[name].channels for name in present],
-        "size": [np.log2(FACTS[name].size) for name in present],
-        "classes": [np.log10(FACTS[name].classes) for name in present],
-    },
+    [(FACTS[x].channels, np.log2(FACTS[x].size), np.log10(FACTS[x].classes)) for x in present],
     index=present,
+    columns=["channels", "size", "classes"],
 ).astype(float)
 facts = facts.loc[:, (facts != facts.iloc[0]).any()]
 need(len(facts.columns), "these data sets are alike in channels, size and number of classes")
-properties = pd.DataFrame(
-    [
-        {
-            "Property": name,
-            "Method": METHODS[method],
-            "CNNs of": sample,
-            **mantel(
-                1 - weights_of[sample][method].T.corr(method="kendall").to_numpy(),
-                np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2)),
-            )._asdict(),
-        }
-        for method in METHODS
-        for name in facts
-        for sample in samples
-    ]
-).rename(columns={"correlation": "Correlation", "p": "p, one-sided"})
-show_table(
-    properties,
-    "table-perdataset-properties",
-    "Do data sets that differ in a property differ in their ranking? Correlation over pairs of "
-    "data sets, and Mantel's test.",
-    formats={"Correlation": "+.2f", "p, one-sided": ".3f"},
-)
+rows_of_test = []
+for method in METHODS:
+    for name in facts:
+        for sample in samples:
+            distances = 1 - weights_of[sample][method].T.corr(method="kendall").to_numpy()
+            apart = np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2))
+            rows_of_test.append((name, METHODS[method], sample, *mantel(distances, apart)))
+headings = ["Property", "Method", "CNNs of", "Correlation", "p, one-sided"]
+properties = pd.DataFrame(rows_of_test, columns=headings)
+formats = {"Correlation": "+.2f", "p, one-sided": ".3f"}
+show_table(properties, "table-perdataset-properties", formats)
 single = pd.DataFrame(
     [
         (METHODS[method], name, fact, *stats.kendalltau(table[name], facts[fact]))
@@ -316,8 +282,7 @@ claim(
 glue(
     n_tests=len(own),
     n_single=len(single),
-    tau_single=strongest["tau"],
-    p_single=strongest["p"],
+    strongest=strongest[["tau", "p"]],
     n_sets=len(present),
     alpha=alpha,
 )
@@ -329,9 +294,9 @@ glue(
 #
 # **Single hyperparameters.** None of {glue:text}`n_single` correlations between a weight and a
 # property is significant at a false discovery rate of {glue:text}`alpha:.0%`. The strongest is that
-# of `epoch` with size by functional ANOVA ($\tau$ = {glue:text}`tau_single:+.2f`, p =
-# {glue:text}`p_single:.3f` before correction). With {glue:text}`n_sets` data sets, and properties
-# that go together, real effects may go unseen.
+# of `epoch` with size by functional ANOVA ($\tau$ = {glue:text}`strongest_tau:+.2f`, p =
+# {glue:text}`strongest_p:.3f` before correction). With {glue:text}`n_sets` data sets, and
+# properties that go together, real effects may go unseen.
 #
 # The paper ranks the number of channels like any other hyperparameter. In its pool it stands for
 # the data set, as {doc}`channels` shows.

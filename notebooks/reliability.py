@@ -17,6 +17,15 @@
 # agree, as an intraclass correlation (ICC; its Section 5.2 and Fig. 4). An ICC compares the spread
 # between hyperparameters with the spread between lists; 1 is perfect agreement. {numref}`fig-4`
 # repeats this, and adds lists that have no CNN in common.
+#
+# :::{caption} fig-4
+# :alt: Dots of {glue:text}`n_paper` hyperparameters' shares; their standard deviation is
+#   {glue:text}`spread_subsets:.3f` on average over the subsets, {glue:text}`spread_parts:.3f` over
+#   the parts and {glue:text}`spread_draws:.3f` over those of random search
+#
+# Share of each hyperparameter, one mark per list (the paper's Fig. 4 shows such marks without
+# printing their values). Hollow: the paper's shares on all its CNNs.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -106,16 +115,7 @@ axes[-1].set_xlabel("share of the importance")
 axes[0].legend(loc="lower right")
 spread = {which: shares(table).std().mean() for which, table in lists.items()}
 drawn = pd.concat({which: shares(table) for which, table in lists.items()}, names=["lists", "list"])
-show_figure(
-    figure,
-    "fig-4",
-    "Share of each hyperparameter, one mark per list (the paper's Fig. 4 shows such marks without "
-    "printing their values). Hollow: the paper's shares on all its CNNs.",
-    f"Dots of {len(paper)} hyperparameters' shares; their standard deviation is "
-    f"{spread['subsets']:.3f} on average over the subsets, {spread['parts']:.3f} over the parts "
-    f"and {spread['draws']:.3f} over those of random search",
-    data=drawn.reset_index().assign(list=lambda table: table["list"] + 1),
-)
+show_figure(figure, "fig-4", data=drawn.reset_index().assign(list=lambda table: table["list"] + 1))
 
 # %%
 forms = {
@@ -155,19 +155,15 @@ claim("two subsets share more than half of their CNNs", 0.5 < overlap < 1)
 glue(
     printed=printed,
     overlap=overlap,
-    icc_subsets=reported["Share, subsets"]["icc"],
-    icc_parts=reported["Share, parts"]["icc"],
-    icc_draws=reported["Share, draws"]["icc"],
-    low=reported["Share, draws"]["low"],
-    high=reported["Share, draws"]["high"],
+    icc={which: reported[f"Share, {which}"]["icc"] for which in lists},
+    draws=reported["Share, draws"],
     mean_draws=forms["Share, draws"].loc["ICC(A,k)", "icc"],
-    rest_subsets=rest["subsets"],
-    rest_draws=rest["draws"],
-    tau_subsets=tau["subsets"],
-    tau_parts=tau["parts"],
-    tau_draws=tau["draws"],
+    rest=rest,
+    tau=tau,
+    spread=spread,
+    title=TITLES,
+    n_paper=len(paper),
     between=shares(lists["subsets"]).mean().std(),
-    within=spread["subsets"],
     n_subsets=n_subsets,
     n_parts=n_parts,
     n_draws=n_draws,
@@ -179,14 +175,15 @@ glue(
 # {glue:text}`icc_subsets:.4f`; the paper's is {glue:text}`printed`. Two subsets share
 # {glue:text}`overlap:.0%` of their CNNs. Over {glue:text}`n_parts` parts that share none it is
 # {glue:text}`icc_parts:.4f`, and over {glue:text}`n_draws` such parts of random search's CNNs
-# {glue:text}`icc_draws:.4f` (95 % interval {glue:text}`low:.4f` to {glue:text}`high:.4f`).
+# {glue:text}`icc_draws:.4f` (95 % interval {glue:text}`draws_low:.4f` to
+# {glue:text}`draws_high:.4f`).
 
 # %% [markdown]
 # ## Why the number is so high
 #
 # **The weights differ widely.** The mean shares have a standard deviation of
-# {glue:text}`between:.3f` between hyperparameters, and {glue:text}`within:.3f` between subsets.
-# `lr` and `epoch` have the largest. Without them the subsets still have an ICC of
+# {glue:text}`between:.3f` between hyperparameters, and {glue:text}`spread_subsets:.3f` between
+# subsets. `lr` and `epoch` have the largest. Without them the subsets still have an ICC of
 # {glue:text}`rest_subsets:.4f`, but the parts of random search only {glue:text}`rest_draws:.2f`.
 #
 # **The subsets overlap.** Lists from mostly the same CNNs agree for that reason alone; parts that
@@ -214,25 +211,20 @@ glue(
 # never applied, all subsets would be the same and their ICC 1. It applies in {glue:text}`binding`
 # of {glue:text}`n_intervals` intervals, and a subset has {glue:text}`n_subset:,d` CNNs
 # ({numref}`table-intervals`).
+#
+# :::{caption} table-intervals
+# CNNs per interval of accuracy, and how many of them each subset takes: at most {glue:text}`cap`.
+# :::
 
 # %%
 in_all = np.bincount(intervals(accuracy, n_intervals), minlength=n_intervals)
 edges = np.linspace(0, 1, n_intervals + 1)
-show_table(
-    pd.DataFrame(
-        {
-            "Accuracy from": edges[:-1],
-            "to": edges[1:],
-            "CNNs": in_all,
-            "In a subset": np.minimum(in_all, cap),
-        }
-    ),
-    "table-intervals",
-    f"CNNs per interval of accuracy, and how many of them each subset takes: at most {cap}.",
-    formats={"CNNs": ",", "In a subset": ",", "Accuracy from": ".3g", "to": ".3g"},
-)
+table = {"Accuracy from": edges[:-1], "to": edges[1:], "CNNs": in_all}
+table = pd.DataFrame(table | {"In a subset": np.minimum(in_all, cap)})
+formats = {"CNNs": ",", "In a subset": ",", "Accuracy from": ".3g", "to": ".3g"}
+show_table(table, "table-intervals", formats)
 claim("the subsets are not all the same", len(subsets[0]) < n)
-glue(binding=(in_all > cap).sum(), n_intervals=n_intervals, n_subset=len(subsets[0]))
+glue(cap=cap, binding=(in_all > cap).sum(), n_intervals=n_intervals, n_subset=len(subsets[0]))
 
 # %% [markdown]
 # ## Parts that share nothing
@@ -249,14 +241,14 @@ glue(binding=(in_all > cap).sum(), n_intervals=n_intervals, n_subset=len(subsets
 # higher overall than another, and the first three forms hardly differ. The last three describe the
 # mean list and are larger by construction: {glue:text}`mean_draws:.3f` over the parts of random
 # search.
+#
+# :::{caption} table-icc
+# Intraclass correlations by pingouin {cite}`vallat2018pingouin`, of shares and of $W$, over
+# {glue:text}`title_subsets` (*subsets*), {glue:text}`title_parts` (*parts*), and
+# {glue:text}`title_draws` (*draws*). The paper prints {glue:text}`printed`.
+# :::
 
 # %%
 estimates = pd.DataFrame({name: table["icc"] for name, table in forms.items()})
-show_table(
-    estimates.rename_axis("Form").reset_index(),
-    "table-icc",
-    "Intraclass correlations by pingouin {cite}`vallat2018pingouin`, of shares and of $W$, over "
-    f"{TITLES['subsets']} (*subsets*), {TITLES['parts']} (*parts*), and {TITLES['draws']} "
-    f"(*draws*). The paper prints {printed}.",
-    formats=dict.fromkeys(estimates.columns, ".4f"),
-)
+table = estimates.reset_index(names="Form")
+show_table(table, "table-icc", dict.fromkeys(estimates.columns, ".4f"))

@@ -17,6 +17,15 @@
 # {cite:p}`plackett1946design` picks a few configurations to train; the differences between their
 # accuracies measure importance. {numref}`fig-pb-effects` has the result for the paper's eleven
 # hyperparameters.
+#
+# :::{caption} fig-pb-effects
+# :alt: Dots on a line for each hyperparameter; those of lr lie far to the right, those of optimizer
+#   and num_conv_layers far to the left, all others near 0
+#
+# Effects of {glue:text}`n_runs` runs with {glue:text}`n_replicates` seeds each, the most important
+# first. Dots: {glue:text}`n_sets` data sets. Stars: their means, with 95 % intervals for other data
+# sets.
+# :::
 
 # %% tags=["parameters"]
 screening = "data/screening.parquet"  # the trainings of the design, one row each
@@ -29,7 +38,6 @@ random_state = 0  # seed of the forests, and of what N-RReliefF draws; at least 
 
 # %%
 from itertools import combinations
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,14 +55,12 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
 
 use_style()
-made = "`hia study studies/screening.csv` trains the design, `hia export` writes it"
-need(Path(screening).is_file(), f"{screening} is missing; {made}")
+table = records.load("screening", screening)
 ELEVEN = list(HYPERPARAMETERS)
 TEN = [name for name in ELEVEN if name in SAMPLED]  # what a study of one data set can rank
 folded = pd.DataFrame(qim.design(len(ELEVEN)), columns=ELEVEN)
 half = len(folded) // 2
 study = select(load(trials), datasets, sources)
-table = records.load("screening", screening)
 table = table[table["dataset"].isin(study["dataset"])]
 replicates = sorted(table["replicate"].unique())
 runs = table.groupby("dataset")["run"].transform("size")
@@ -96,14 +102,7 @@ ax.set_yticks(heights, ranks.index)
 ax.set_xlabel("accuracy at + less accuracy at −")
 ax.grid(axis="x")
 show_figure(
-    figure,
-    "fig-pb-effects",
-    f"Effects of {len(folded)} runs with {len(replicates)} seeds each, the most important "
-    f"first. Dots: {len(names)} data sets. Stars: their means, with 95 % intervals for other data "
-    "sets.",
-    "Dots on a line for each hyperparameter; those of lr lie far to the right, those of optimizer "
-    "and num_conv_layers far to the left, all others near 0",
-    data=effects.reset_index().melt("hyperparameter", value_name="effect"),
+    figure, "fig-pb-effects", data=effects.reset_index().melt("hyperparameter", value_name="effect")
 )
 firsts = ranks[names].idxmin().value_counts()
 between = [rank_agreement(ranks[one], ranks[other]) for one, other in combinations(names, 2)]
@@ -131,6 +130,7 @@ glue(
     n_pairs=plain.shape[1],
     weight=plain.abs().max(axis=None),
     n_runs=len(folded),
+    n_replicates=len(replicates),
 )
 
 # %% [markdown]
@@ -139,27 +139,20 @@ glue(
 # one layer beats three by {glue:text}`layers:.3f`. The rankings of two data sets agree by a
 # Kendall's $\tau$ of {glue:text}`between:.2f` on average. {numref}`table-pb-effects` has all
 # effects.
+#
+# :::{caption} table-pb-effects
+# Mean effects over the data sets with 95 % intervals for other data sets. On each data set the
+# sizes of the effects are ranked: the sum of these ranks, the best and the worst, and the rank by
+# the sum.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table of effects and its code"}
-show_table(
-    pd.DataFrame(
-        {
-            "Hyperparameter": [f"`{name}`" for name in ranks.index],
-            "Effect": middle.to_numpy(),
-            "from": overall["low"].to_numpy(),
-            "to": overall["high"].to_numpy(),
-            "p": overall["p"].to_numpy(),
-            "Sum": ranks["rank_sum"].to_numpy(),
-            "Ranks": [f"{min(row):g} to {max(row):g}" for row in ranks[names].to_numpy()],
-            "Rank": ranks["rank"].to_numpy(),
-        }
-    ),
-    "table-pb-effects",
-    "Mean effects over the data sets with 95 % intervals for other data sets. On each data set the "
-    "sizes of the effects are ranked: the sum of these ranks, the best and the worst, and the rank "
-    "by the sum.",
-    {"Effect": "+.3f", "from": "+.3f", "to": "+.3f", "p": ".2g", "Sum": "g", "Rank": "g"},
-)
+of_effects = overall[["effect", "low", "high", "p"]].join(ranks[["rank_sum", "rank"]])
+of_effects.insert(5, "ranks", [f"{min(row):g} to {max(row):g}" for row in ranks[names].to_numpy()])
+of_effects.columns = ["Effect", "from", "to", "p", "Sum", "Ranks", "Rank"]
+formats = {"Effect": "+.3f", "from": "+.3f", "to": "+.3f", "p": ".2g", "Sum": "g", "Rank": "g"}
+of_effects = of_effects.rename(index="`{}`".format).reset_index(names="Hyperparameter")
+show_table(of_effects, "table-pb-effects", formats)
 
 # %% [markdown]
 # ## The design
@@ -174,30 +167,30 @@ show_table(
 # several data sets, and Caffe. We chose the rest: levels, fold-over, the hyperparameters of Table
 # 3, three seeds, 16 filters in every layer, the size of the effect as importance, and ranks summed
 # over data sets. So this tests QIM's idea and reproduces none of its numbers.
+#
+# :::{caption} table-pb-design
+# The first {glue:text}`half` runs, a column each. Runs {glue:text}`half_next` to
+# {glue:text}`n_runs`: + for − and − for +.
+# :::
+#
+# :::{caption} table-pb-levels
+# The two levels: quartiles of what random search draws from Table 1; for whole numbers and choices,
+# the outermost values that at least a quarter of the draws reach.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the design, the levels and their code"}
+glue(half_next=half + 1)
 signs = folded.iloc[:half].map(lambda sign: "+" if sign > 0 else "−").T
 signs.columns = [str(run) for run in range(1, half + 1)]
-show_table(
-    signs.set_axis([f"`{name}`" for name in signs.index]).reset_index(names="Hyperparameter"),
-    "table-pb-design",
-    f"The first {half} runs, a column each. Runs {half + 1} to {2 * half}: + for − and − for +.",
-)
-
-
-def written(level):
-    return f"{level:.3g}" if isinstance(level, float) else str(level)
-
+signs = signs.rename(index="`{}`".format).reset_index(names="Hyperparameter")
+show_table(signs, "table-pb-design")
 
 at = qim.levels()
-levels = at.rename(columns={"drawn": "Random search draws"})
-levels = levels.assign(**{"−": at["low"].map(written), "+": at["high"].map(written)})
-levels.insert(0, "Hyperparameter", [f"`{name}`" for name in at.index])
+levels = at[["drawn", "low", "high"]].rename(index="`{}`".format).reset_index()
+for column in ("low", "high"):
+    levels[column] = [f"{x:.3g}" if isinstance(x, float) else str(x) for x in levels[column]]
 show_table(
-    levels[["Hyperparameter", "Random search draws", "−", "+"]],
-    "table-pb-levels",
-    "The two levels: quartiles of what random search draws from Table 1; for whole numbers and "
-    "choices, the outermost values that at least a quarter of the draws reach.",
+    levels.set_axis(["Hyperparameter", "Random search draws", "−", "+"], axis=1), "table-pb-levels"
 )
 
 # %% [markdown]
@@ -206,6 +199,13 @@ show_table(
 # In {glue:text}`half` runs, {glue:text}`mixed` of the {glue:text}`n_pairs` two-way interactions
 # distort each effect, with a weight of {glue:text}`weight:.2f` each. In all {glue:text}`n_runs`
 # none does; only interactions of three remain. {numref}`fig-pb-fold` shows the difference.
+#
+# :::{caption} fig-pb-fold
+# :alt: Three marks on a line for each hyperparameter. The halves differ most in num_fc_units, whose
+#   two effects lie on different sides of 0
+#
+# Effects from each half of the design and from both.
+# :::
 
 # %%
 first_half = table["run"] < half
@@ -227,14 +227,7 @@ ax.set_yticks(heights, of_parts.index)
 ax.set_xlabel("effect on the accuracy, mean over the data sets")
 ax.grid(axis="x")
 figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
-show_figure(
-    figure,
-    "fig-pb-fold",
-    "Effects from each half of the design and from both.",
-    "Three marks on a line for each hyperparameter. The halves differ most in num_fc_units, whose "
-    "two effects lie on different sides of 0",
-    data=of_parts.reset_index(names="hyperparameter"),
-)
+show_figure(figure, "fig-pb-fold", data=of_parts.reset_index(names="hyperparameter"))
 gap = (parts["first half"] - parts["second half"]) / 2  # what the interactions of two add
 by_seeds = screened["se"].groupby("dataset", sort=False).first()[names]
 ratio = np.sqrt((gap**2).mean()) / by_seeds
@@ -247,18 +240,13 @@ claim(
 )
 claim("the halves differ most in `num_fc_units`", apart.idxmax() == "num_fc_units")
 claim("interactions move effects more than seeds do", ratio.min() > 1 and ratio.median() > 2)
-units = of_parts.loc["num_fc_units"]
 glue(
     gap=np.sqrt((gap**2).to_numpy().mean()),
     by_seeds=by_seeds.mean(),
     ratio_low=ratio.min(),
     ratio_high=ratio.max(),
-    units_first=units["first half"],
-    units_second=units["second half"],
-    units_both=units["both"],
-    halves=halves.tau,
-    halves_low=halves.low,
-    halves_high=halves.high,
+    units=of_parts.loc["num_fc_units"],
+    halves=halves,
 )
 
 # %% [markdown]
@@ -266,10 +254,10 @@ glue(
 # {glue:text}`by_seeds:.3f`; on single data sets the ratio is {glue:text}`ratio_low:.1f` to
 # {glue:text}`ratio_high:.1f`. So more seeds could not replace the second half.
 #
-# The halves differ most in `num_fc_units`: {glue:text}`units_first:+.3f` in the first,
-# {glue:text}`units_second:+.3f` in the second, {glue:text}`units_both:+.3f` in both.
+# The halves differ most in `num_fc_units`: {glue:text}`units_first_half:+.3f` in the first,
+# {glue:text}`units_second_half:+.3f` in the second, {glue:text}`units_both:+.3f` in both.
 # `in_channel_num` and `kernel` change sign too. The rankings of the halves agree by a $\tau$ of
-# {glue:text}`halves:.2f` (95 % interval {glue:text}`halves_low:.2f` to
+# {glue:text}`halves_tau:.2f` (95 % interval {glue:text}`halves_low:.2f` to
 # {glue:text}`halves_high:.2f`).
 #
 # ## Which effects stand out
@@ -277,6 +265,12 @@ glue(
 # An effect can be tested against the noise of seeds, or against interactions: the contrasts of the
 # design that belong to no single hyperparameter. The second test is harder
 # ({numref}`table-pb-errors`).
+#
+# :::{caption} table-pb-errors
+# Standard errors of an effect by the seeds and by the interactions; how many of
+# {glue:text}`n_ELEVEN` effects have a p-value below {glue:text}`level:g` against each; and
+# Kendall's $\tau$ of the rankings from two single seeds.
+# :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the errors by data set and their code"}
 contrasts = qim.screen(table, "contrasts")
@@ -298,12 +292,10 @@ errors = pd.DataFrame(
         "τ, seeds": same,
     }
 ).loc[names]
+glue(n_ELEVEN=len(ELEVEN), level=level)
 show_table(
     errors,
     "table-pb-errors",
-    f"Standard errors of an effect by the seeds and by the interactions; how many of "
-    f"{len(ELEVEN)} effects have a p-value below {level:g} against each; and Kendall's $\\tau$ of "
-    "the rankings from two single seeds.",
     {"Error, seeds": ".4f", "Error, interactions": ".4f", "τ, seeds": ".2f"},
 )
 sets_clear = clear["interactions"].sum(axis=1)
@@ -335,6 +327,13 @@ glue(
 # The study has many more configurations, at all values. Its forests also predict a *step*, the
 # difference between the two levels: what a screen would find without noise and without interactions
 # of three.
+#
+# :::{caption} table-pb-agreement
+# Kendall's $\tau$ of rankings of {glue:text}`n_TEN` hyperparameters, with 95 % intervals for other
+# hyperparameters: on one data set, typically, and of the mean ranks over the data sets. N-RReliefF
+# with the paper's 30 neighbours and with a twentieth of the CNNs. Last: two random halves of the
+# study.
+# :::
 
 # %%
 of_study = {name: rows for name, rows in study.groupby("dataset") if name in names}
@@ -363,60 +362,39 @@ forests = {name: fitted(rows) for name, rows in of_study.items()}
 one_half = {name: fitted(rows[side[name]]) for name, rows in of_study.items()}
 other_half = {name: fitted(rows[~side[name]]) for name, rows in of_study.items()}
 on_levels = {
-    name: {
-        column: forest.marginal(column, list(at.loc[column, ["low", "high"]]))["mean"]
-        for column in TEN
-    }
+    name: pd.DataFrame(
+        {one: list(forest.marginal(one, list(at.loc[one, ["low", "high"]]))["mean"]) for one in TEN}
+    )
     for name, forest in forests.items()
 }
-steps = pd.DataFrame(
-    {
-        name: {column: ends[1] - ends[0] for column, ends in on_levels[name].items()}
-        for name in names
-    }
-)
+steps = pd.DataFrame({name: on_levels[name].loc[1] - on_levels[name].loc[0] for name in names})
 scores = {
     "screen": effects.loc[TEN].abs(),
     "fANOVA": by_fanova(forests),
     "N-RReliefF": by_relief("nrrelieff"),
     "N-RReliefF, n/20": by_relief("nrrelieff_growing"),
     "forest's steps": steps.abs(),
-    "one half": by_fanova(one_half),
+    "fANOVA, one half": by_fanova(one_half),
     "the other half": by_fanova(other_half),
 }
-pairs = {
-    f"{one} – {other}": (one, other)
-    for one, other in (
-        ("screen", "fANOVA"),
-        ("screen", "N-RReliefF"),
-        ("screen", "N-RReliefF, n/20"),
-        ("screen", "forest's steps"),
-        ("forest's steps", "fANOVA"),
-        ("fANOVA", "N-RReliefF, n/20"),
-    )
-}
-pairs["fANOVA, one half – the other half"] = ("one half", "the other half")
+pairs = [
+    ("screen", "fANOVA"),
+    ("screen", "N-RReliefF"),
+    ("screen", "N-RReliefF, n/20"),
+    ("screen", "forest's steps"),
+    ("forest's steps", "fANOVA"),
+    ("fANOVA", "N-RReliefF, n/20"),
+    ("fANOVA, one half", "the other half"),
+]
 mean_rank = {title: one.rank(ascending=False).mean(axis=1) for title, one in scores.items()}
-compared = pd.DataFrame(
-    [
-        (
-            title,
-            *typical(scores[one], scores[other])[:3],
-            *rank_agreement(mean_rank[one], mean_rank[other])[:3],
-        )
-        for title, (one, other) in pairs.items()
-    ],
-    columns=["Rankings", "One data set, τ", "from", "to", "Mean ranks, τ", "from ", "to "],
-)
-show_table(
-    compared,
-    "table-pb-agreement",
-    f"Kendall's $\\tau$ of rankings of {len(TEN)} hyperparameters, with 95 % intervals for other "
-    "hyperparameters: on one data set, typically, and of the mean ranks over the data sets. "
-    "N-RReliefF with the paper's 30 neighbours and with a twentieth of the CNNs. Last: two random "
-    "halves of the study.",
-    dict.fromkeys(compared.columns[1:], ".2f"),
-)
+of_means = {pair: rank_agreement(*(mean_rank[one] for one in pair)) for pair in pairs}
+rows = [
+    (" – ".join(pair), *typical(*(scores[one] for one in pair))[:3], *of_means[pair][:3])
+    for pair in pairs
+]
+columns = ["Rankings", "One data set, τ", "from", "to", "Mean ranks, τ", "from ", "to "]
+compared = pd.DataFrame(rows, columns=columns)
+show_table(compared, "table-pb-agreement", dict.fromkeys(columns[1:], ".2f"))
 compared = compared.set_index("Rankings")
 single = compared["One data set, τ"]
 of_screen = effects.loc[TEN]
@@ -428,9 +406,9 @@ first_three = set(mean_rank["fANOVA"].nsmallest(3).index)
 claim("functional ANOVA on the study has the same first three", first_three == set(ranks.index[:3]))
 claim(
     "screen and functional ANOVA do not agree on the whole order",
-    compared.loc["screen – fANOVA", "Mean ranks, τ"] < 0.8,
+    of_means["screen", "fANOVA"].tau < 0.8,
 )
-claim("they agree better than unrelated rankings do", compared.loc["screen – fANOVA", "from "] > 0)
+claim("they agree better than unrelated rankings do", of_means["screen", "fANOVA"].low > 0)
 claim(
     "the few configurations cost more agreement than the two levels do",
     single["screen – forest's steps"] < single["forest's steps – fANOVA"],
@@ -441,37 +419,38 @@ claim(
     list(means.index[means["screen"] * means["forest"] < 0]) == ["num_fc_units"],
 )
 glue(
-    **{
-        f"tau_{short}": compared.loc["screen – fANOVA", column]
-        for short, column in (("means", "Mean ranks, τ"), ("low", "from "), ("high", "to "))
-    },
-    tau_relief=compared.loc["screen – N-RReliefF, n/20", "Mean ranks, τ"],
-    tau_single=single["screen – fANOVA"],
-    tau_methods=single["fANOVA – N-RReliefF, n/20"],
-    tau_halves=single["fANOVA, one half – the other half"],
-    tau_levels=single["forest's steps – fANOVA"],
-    tau_corners=single["screen – forest's steps"],
+    n_TEN=len(TEN),
+    means=of_means["screen", "fANOVA"],
+    tau_relief=of_means["screen", "N-RReliefF, n/20"].tau,
+    single=single,
     n_cnns=np.median([len(rows) for rows in of_study.values()]),
     agree=agree.sum(axis=None),
     n_effects=agree.size,
     n_large=large.sum(axis=None),
-    units_screen=means.loc["num_fc_units", "screen"],
-    units_forest=means.loc["num_fc_units", "forest"],
+    units_mean=means.loc["num_fc_units"],
     correlation=np.corrcoef(x, y)[0, 1],
     slope=np.polyfit(x, y, 1)[0],
 )
 
 # %% [markdown]
 # The screen's mean ranks agree with those of functional ANOVA on {glue:text}`n_cnns:,.0f` CNNs per
-# data set by a $\tau$ of {glue:text}`tau_means:.2f` (95 % interval {glue:text}`tau_low:.2f` to
-# {glue:text}`tau_high:.2f`), and with those of N-RReliefF by {glue:text}`tau_relief:.2f`. On a
-# single data set, screen and functional ANOVA agree by {glue:text}`tau_single:.2f`: little less
-# than two methods on the study ({glue:text}`tau_methods:.2f`), but less than two halves of the
-# study ({glue:text}`tau_halves:.2f`).
+# data set by a $\tau$ of {glue:text}`means_tau:.2f` (95 % interval {glue:text}`means_low:.2f` to
+# {glue:text}`means_high:.2f`), and with those of N-RReliefF by {glue:text}`tau_relief:.2f`. On a
+# single data set, screen and functional ANOVA agree by {glue:text}`single_screen_fANOVA:.2f`:
+# little less than two methods on the study ({glue:text}`single_fANOVA_N_RReliefF_n_20:.2f`), but
+# less than two halves of the study ({glue:text}`single_fANOVA_one_half_the_other_half:.2f`).
 #
 # Having few configurations costs more than having two levels: the ranking by the forest's steps
-# agrees by {glue:text}`tau_levels:.2f` with that by its shares, and by {glue:text}`tau_corners:.2f`
-# with the screen's.
+# agrees by {glue:text}`single_forest_s_steps_fANOVA:.2f` with that by its shares, and by
+# {glue:text}`single_screen_forest_s_steps:.2f` with the screen's.
+#
+# :::{caption} fig-pb-forest
+# :alt: Scatter plot with the marks near the diagonal: lr at the top right, optimizer and
+#   num_conv_layers at the bottom left, all others near the middle
+#
+# Effects of the screen against the forest's steps. Each mark is a hyperparameter on a data set;
+# dotted: equal.
+# :::
 
 # %%
 figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
@@ -489,41 +468,42 @@ ax.set_ylabel("the screen's effect")
 ax.grid()
 ax.legend(loc="upper left")
 marks = [(n, data, steps.loc[n, data], of_screen.loc[n, data]) for n in TEN for data in names]
-show_figure(
-    figure,
-    "fig-pb-forest",
-    "Effects of the screen against the forest's steps. Each mark is a hyperparameter on a data "
-    "set; dotted: equal.",
-    "Scatter plot with the marks near the diagonal: lr at the top right, optimizer and "
-    "num_conv_layers at the bottom left, all others near the middle",
-    data=pd.DataFrame(marks, columns=["hyperparameter", "dataset", "forest", "screen"]),
-)
+marks = pd.DataFrame(marks, columns=["hyperparameter", "dataset", "forest", "screen"])
+show_figure(figure, "fig-pb-forest", data=marks)
 
 # %% [markdown]
 # Screen and forest agree in sign in {glue:text}`agree` of {glue:text}`n_effects` cases, and in all
 # {glue:text}`n_large` whose effect exceeds two standard errors by the interactions. Of the means
-# only that of `num_fc_units` differs in sign ({glue:text}`units_screen:+.3f` by the screen,
-# {glue:text}`units_forest:+.3f` by the forest). The correlation is {glue:text}`correlation:.2f`.
-# The screen's effects are {glue:text}`slope:.1f` times as large: a forest shrinks its predictions
-# towards the mean, and the screen compares corners of the space.
+# only that of `num_fc_units` differs in sign ({glue:text}`units_mean_screen:+.3f` by the screen,
+# {glue:text}`units_mean_forest:+.3f` by the forest). The correlation is
+# {glue:text}`correlation:.2f`. The screen's effects are {glue:text}`slope:.1f` times as large: a
+# forest shrinks its predictions towards the mean, and the screen compares corners of the space.
 #
 # ## What two levels do not see
 #
 # An effect is the slope of a line through two points. {numref}`fig-pb-curves` shows these lines on
 # the study's curves.
+#
+# :::{caption} fig-pb-curves
+# :alt: A panel for each hyperparameter with more than two values; lr has its best value between the
+#   two levels, all others at an end of the curve or beyond the levels
+#
+# Marginal curves of the study's forests, and the screen's two points: means over the data sets. The
+# slope between the points is the screen's; their height is set by the curve.
+# :::
 
 # %%
 of_values = {
-    column: {
-        name: forest.marginal(column).set_index("value")["mean"] for name, forest in forests.items()
-    }
-    for column in TEN
+    one: pd.DataFrame(
+        {name: of.marginal(one).set_index("value")["mean"] for name, of in forests.items()}
+    )
+    for one in TEN
 }
-CURVED = [column for column in TEN if len(of_values[column][names[0]]) > 2]
+CURVED = [column for column in TEN if len(of_values[column]) > 2]
 figure, axes = plt.subplots(-(-len(CURVED) // 3), 3, figsize=(WIDTH, 3.8), sharey=True)
 drawn, best, inside = [], {}, {}
 for name, ax in zip(CURVED, axes.flat, strict=False):
-    curves = pd.DataFrame(of_values[name])
+    curves = of_values[name]
     curve = (curves - curves.mean()).mean(axis=1)
     curve.index = curve.index.astype(float)
     ends = at.loc[name, ["low", "high"]].astype(float)
@@ -541,15 +521,7 @@ for name, ax in zip(CURVED, axes.flat, strict=False):
     inside[name] = abs(steps.loc[name].mean()) / np.ptp(curve)
 figure.supylabel("accuracy, from its mean", fontsize=11)
 figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-show_figure(
-    figure,
-    "fig-pb-curves",
-    "Marginal curves of the study's forests, and the screen's two points: means over the data "
-    "sets. The slope between the points is the screen's; their height is set by the curve.",
-    "A panel for each hyperparameter with more than two values; lr has its best value between the "
-    "two levels, all others at an end of the curve or beyond the levels",
-    data=pd.concat(drawn, ignore_index=True),
-)
+show_figure(figure, "fig-pb-curves", data=pd.concat(drawn, ignore_index=True))
 inside = pd.Series(inside)
 between_levels = [n for n in CURVED if at.loc[n, "low"] < best[n] < at.loc[n, "high"]]
 claim("the best value lies between the levels for `lr` alone", between_levels == ["lr"])
@@ -562,6 +534,11 @@ glue(least=inside.min(), most=inside.max())
 # does not look.
 #
 # ## What it costs
+#
+# :::{caption} table-pb-cost
+# Trainings, hours on one core, and the typical agreement on one data set with functional ANOVA on
+# the study (the mean over either half of the runs, and over every seed).
+# :::
 
 # %%
 by_seed = [table[table["replicate"] == one] for one in replicates]
@@ -579,22 +556,17 @@ def with_fanova(part):
 
 
 rows = [
-    (title, parts[0], np.mean([with_fanova(part) for part in parts]))
-    for title, parts in plans.items()
+    (title, part[0], np.mean([with_fanova(one) for one in part])) for title, part in plans.items()
 ]
 rows.append(("The study", pd.concat(of_study.values()), np.nan))
-costs = pd.DataFrame(
-    [
-        (title, len(part) / len(names), len(part), part["seconds"].sum() / 3600, tau)
-        for title, part, tau in rows
-    ],
-    columns=["What", "Each data set", "Trainings", "Hours", "τ with fANOVA"],
-)
+rows = [
+    (title, len(x) / len(names), len(x), x["seconds"].sum() / 3600, tau) for title, x, tau in rows
+]
+columns = ["What", "Each data set", "Trainings", "Hours", "τ with fANOVA"]
+costs = pd.DataFrame(rows, columns=columns)
 show_table(
     costs,
     "table-pb-cost",
-    "Trainings, hours on one core, and the typical agreement on one data set with functional ANOVA "
-    "on the study (the mean over either half of the runs, and over every seed).",
     {"Each data set": ",.0f", "Trainings": ",", "Hours": ".2f", "τ with fANOVA": ".2f"},
 )
 hours, taus = costs["Hours"], costs["τ with fANOVA"]

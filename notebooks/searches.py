@@ -15,6 +15,16 @@
 #
 # {numref}`fig-pays-tpe` shows the searches by TPE. This page is an appendix to {doc}`pays`, which
 # says how the searches are made.
+#
+# :::{caption} fig-pays-tpe
+# :alt: Falling lines; that of everything falls furthest
+#
+# As the first panel of {numref}`fig-pays-first`, by TPE, on {glue:text}`n_tpe` data sets.
+# :::
+#
+# :::{caption} table-pays-tpe
+# As {numref}`table-pays-answer`, by TPE, with the 95 % interval at {glue:text}`last` trials.
+# :::
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded searches: tuning.parquet and tuning.json
@@ -35,14 +45,12 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import shades, show_figure, show_table, use_style
 
 use_style()
-table = Path(folder) / "tuning.parquet"
-need(table.is_file(), f"{table} is missing; `python studies/record_tuning.py` makes it")
-results = tuning.complete(tuning.load(table))
+results = tuning.complete(tuning.load(Path(folder) / "tuning.parquet"))
 notes = json.loads((Path(folder) / "tuning.json").read_text(encoding="utf-8"))
 datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
 by_tpe = results[results["search"] == "tpe"]
-need(datasets, f"{table}: on no data set are all searches recorded")
-need(len(by_tpe), f"{table}: on no data set are all searches by TPE recorded")
+need(datasets, f"{folder}: on no data set are all searches recorded")
+need(len(by_tpe), f"{folder}: on no data set are all searches by TPE recorded")
 numbers = [n for n in shown if n in tuning.CHECKPOINTS["random"]]
 need(numbers, f"shown={shown}: none of {', '.join(map(str, tuning.CHECKPOINTS['random']))}")
 at = sorted(numbers)[len(numbers) // 2]
@@ -60,22 +68,11 @@ ranked = {"color": "0.4", "linestyle": "--", "label": f"all {RANKED[1]}, not the
 lines += [(RANKED, ranked), (ALL, {"color": "#009E73", "linewidth": 2.6, "label": "everything"})]
 TPE = [("table1", "tpe")]
 figure, drawn = regret.draw(results, lines, TPE, ["TPE, the rest at Table 1's default"])
-show_figure(
-    figure,
-    "fig-pays-tpe",
-    "As the first panel of {numref}`fig-pays-first`, by TPE, on "
-    f"{by_tpe['dataset'].nunique()} data sets.",
-    "Falling lines; that of everything falls furthest",
-    data=drawn,
-)
+show_figure(figure, "fig-pays-tpe", data=drawn)
 last = tuning.CHECKPOINTS["tpe"][-1]
 of_tpe = [n for n in dict.fromkeys((*shown, last)) if n in tuning.CHECKPOINTS["tpe"]]
-show_table(
-    regret.answers(results, TPE, of_tpe, last),
-    "table-pays-tpe",
-    f"As {{numref}}`table-pays-answer`, by TPE, with the 95 % interval at {last} trials.",
-    dict.fromkeys([f"{n} trials" for n in of_tpe], "+.1f"),
-)
+table = regret.answers(results, TPE, of_tpe, last)
+show_table(table, "table-pays-tpe", dict.fromkeys([f"{n} trials" for n in of_tpe], "+.1f"))
 same = results[results["dataset"].isin(set(by_tpe["dataset"]) & set(datasets))]
 whole = {
     search: regret.regrets(same, "table1", search, *ALL).at(last)[0] for search in tuning.SEARCHES
@@ -96,7 +93,12 @@ claim(
         for k in tuning.TOP
     ),
 )
-glue(last=last, tpe=100 * whole["tpe"], random=100 * whole["random"])
+glue(
+    n_tpe=by_tpe["dataset"].nunique(),
+    last=last,
+    tpe=100 * whole["tpe"],
+    random=100 * whole["random"],
+)
 
 # %% [markdown]
 # TPE {cite:p}`bergstra2011algorithms,akiba2019optuna` proposes trials by the results so far. It may
@@ -112,6 +114,11 @@ glue(last=last, tpe=100 * whole["tpe"], random=100 * whole["random"])
 # and with a twentieth of the CNNs. Two controls are not in the table: *random* orders, a new one in
 # each repetition, and N-RReliefF's order *reversed*. Only tuning everything tunes the numbers of
 # filters, because the paper ranks them separately; filters of absent layers are not tuned.
+#
+# :::{caption} table-pays-space
+# Rank among the {glue:text}`n_ranked` on the other data sets, mean over which one is left out; and
+# the defaults.
+# :::
 
 # %%
 positions = {
@@ -137,20 +144,12 @@ def common(values):
 LABELS = {name: tuning.RANKINGS[name] for name in tuning.COMPUTED} | {"paper": "Paper"}
 order = positions["nrrelieff"].mean(axis=1).sort_values(kind="stable").index
 names = [*order, *space.FILTERS]
-ranks = {
-    label: positions[key].mean(axis=1).reindex(names).to_numpy() for key, label in LABELS.items()
-}
-fixed = [table1[name] if isinstance(table1[name], str) else f"{table1[name]:g}" for name in names]
-show_table(
-    pd.DataFrame(
-        {"Hyperparameter": [f"`{name}`" for name in names], **ranks}
-        | {"Table 1's default": fixed, "Learned default": [common(learned[x]) for x in names]}
-    ),
-    "table-pays-space",
-    f"Rank among the {RANKED[1]} on the other data sets, mean over which one is left out; and the "
-    "defaults.",
-    dict.fromkeys([LABELS[name] for name in tuning.COMPUTED], ".1f") | {"Paper": ".0f"},
-)
+table = pd.DataFrame({label: positions[key].mean(axis=1) for key, label in LABELS.items()})
+table = table.reindex(names).rename("`{}`".format).reset_index(names="Hyperparameter")
+table["Table 1's default"] = [x if isinstance(x, str) else f"{x:g}" for x in map(table1.get, names)]
+table["Learned default"] = [common(learned[name]) for name in names]
+formats = dict.fromkeys([LABELS[name] for name in tuning.COMPUTED], ".1f") | {"Paper": ".0f"}
+show_table(table, "table-pays-space", formats)
 
 # %% [markdown]
 # ## How good the forests are
@@ -159,54 +158,44 @@ show_table(
 # because they must also predict where searches end. {numref}`table-pays-surrogates` says how well
 # each predicts trainings that it has not seen. Its last column but one matters most: how well is
 # the order known in the best quarter, where every search ends?
+#
+# :::{caption} table-pays-surrogates
+# Cross-validated quality of the forest of each data set: share of the variance explained, of all
+# CNNs and of those of random search only, Spearman's rank correlation over all CNNs and over the
+# quarter predicted best, and mean absolute error of the accuracy.
+# :::
 
 # %%
 quality = pd.DataFrame(notes["surrogates"]).T.loc[datasets]
-show_table(
-    pd.DataFrame(
-        {
-            "Data set": [FACTS[name].label for name in datasets],
-            "CNNs": quality["rows"].astype(int).to_numpy(),
-            "R²": quality["r2"].to_numpy(),
-            "of random search": quality["random"].to_numpy(),
-            "Rank correlation": quality["spearman"].to_numpy(),
-            "of the best quarter": quality["top"].to_numpy(),
-            "Mean error": quality["error"].to_numpy(),
-        }
-    ),
-    "table-pays-surrogates",
-    "Cross-validated quality of the forest of each data set: share of the variance explained, of "
-    "all CNNs and of those of random search only, Spearman's rank correlation over all CNNs and "
-    "over the quarter predicted best, and mean absolute error of the accuracy.",
-    dict.fromkeys(["R²", "of random search", "Rank correlation", "of the best quarter"], ".2f")
-    | {"Mean error": ".3f"},
-)
+table = quality[["rows", "r2", "random", "spearman", "top", "error"]].astype({"rows": int})
+table.insert(0, "Data set", [FACTS[name].label for name in datasets])
+of_each = ["R²", "of random search", "Rank correlation", "of the best quarter"]
+table.columns = ["Data set", "CNNs", *of_each, "Mean error"]
+show_table(table, "table-pays-surrogates", dict.fromkeys(of_each, ".2f") | {"Mean error": ".3f"})
 middle = quality.median()
 claim(
     "the forests are a fair picture, at the top as well",
     middle["random"] >= 0.7 and middle["top"] >= 0.5,
 )
 glue(
-    r2=middle["r2"],
-    r2_random=middle["random"],
-    spearman=middle["spearman"],
-    top=middle["top"],
+    median=middle,
     n_rows=int(quality["rows"].sum()),
     n_sets=len(datasets),
-    repetitions=notes["repetitions"]["random"],
-    repetitions_tpe=notes["repetitions"]["tpe"],
+    repetitions=notes["repetitions"],
+    n_ranked=RANKED[1],
+    compared=compared,
 )
 
 # %% [markdown]
-# The median R² is {glue:text}`r2:.2f`, but {glue:text}`r2_random:.2f` on random search's CNNs
-# alone: BOHB's are like each other, so the forest has nearly seen those left out. The median rank
-# correlation is {glue:text}`spearman:.2f` over all and {glue:text}`top:.2f` over the best quarter,
-# a fair picture of the data sets. But a forest is smoother than real CNNs, and single lucky
-# configurations can be peaks.
+# The median R² is {glue:text}`median_r2:.2f`, but {glue:text}`median_random:.2f` on random search's
+# CNNs alone: BOHB's are like each other, so the forest has nearly seen those left out. The median
+# rank correlation is {glue:text}`median_spearman:.2f` over all and {glue:text}`median_top:.2f` over
+# the best quarter, a fair picture of the data sets. But a forest is smoother than real CNNs, and
+# single lucky configurations can be peaks.
 #
 # The searches were recorded on {glue:text}`n_sets` data sets with {glue:text}`n_rows:,d` CNNs, with
-# {glue:text}`repetitions` repetitions of random search and {glue:text}`repetitions_tpe` of TPE.
-# `python studies/record_tuning.py` records them again.
+# {glue:text}`repetitions_random` repetitions of random search and {glue:text}`repetitions_tpe` of
+# TPE. `python studies/record_tuning.py` records them again.
 #
 # ## What fixing the wrong ones costs
 #
@@ -214,6 +203,12 @@ glue(
 # this makes inevitable: the best known accuracy minus the best found by tuning only these, first at
 # random and then one hyperparameter at a time. With either default, tuning the last
 # {glue:text}`compared` of N-RReliefF's ranking instead of the first loses nothing.
+#
+# :::{caption} table-pays-wrong
+# What cannot be reached with the rest fixed, percentage points of accuracy, means over the data
+# sets, with 95 % intervals. With all {glue:text}`n_ranked` tuned it is {glue:text}`left_table1:.1f`
+# with Table 1's default and {glue:text}`left_learned:.1f` with the learned default.
+# :::
 
 # %%
 rows = []
@@ -228,15 +223,8 @@ for default in tuning.DEFAULTS:
         rows.append(row)
 floors = pd.DataFrame(rows)
 left = {default: regret.unreachable(results, default, *RANKED)[0] for default in tuning.DEFAULTS}
-show_table(
-    floors,
-    "table-pays-wrong",
-    "What cannot be reached with the rest fixed, percentage points of accuracy, means over the "
-    f"data sets, with 95 % intervals. With all {RANKED[1]} tuned it is "
-    f"{100 * left['table1']:.1f} with Table 1's default and {100 * left['learned']:.1f} with the "
-    "learned default.",
-    dict.fromkeys([f"{k} tuned" for k in tuning.TOP], ".1f"),
-)
+glue(left={default: 100 * value for default, value in left.items()})
+show_table(floors, "table-pays-wrong", dict.fromkeys([f"{k} tuned" for k in tuning.TOP], ".1f"))
 floor = floors.set_index(["Default", "Ranking"])[f"{compared} tuned"]
 claim(
     "fixing the first few instead of the last is no loss",
@@ -245,7 +233,6 @@ claim(
         for short in tuning.SHORT.values()
     ),
 )
-glue(compared=compared)
 
 # %% [markdown]
 # ## And if `epoch` is tuned like the others?
@@ -255,11 +242,17 @@ glue(compared=compared)
 # seems natural, but mixes two questions: what is tuned, and how long the CNNs train.
 #
 # With Table 1's default the loss grows from {glue:text}`fixed_table1:.1f` to
-# {glue:text}`free_table1:.1f` points. The difference, {glue:text}`more_table1:.1f`
-# ({glue:text}`low_table1:.1f` to {glue:text}`high_table1:.1f`), comes from the length of training,
-# not from the choice. With the learned default, which has 10 epochs anyway, the loss falls by
-# {glue:text}`less_learned:.1f`. No ranking mostly has `epoch` among its first
+# {glue:text}`free_table1:.1f` points. The difference, {glue:text}`more_table1_mean:.1f`
+# ({glue:text}`more_table1_low:.1f` to {glue:text}`more_table1_high:.1f`), comes from the length of
+# training, not from the choice. With the learned default, which has 10 epochs anyway, the loss
+# falls by {glue:text}`less_learned:.1f`. No ranking mostly has `epoch` among its first
 # {glue:text}`compared`, so only the searches over everything train longer.
+#
+# :::{caption} table-pays-epoch
+# Loss of tuning the first {glue:text}`compared` against tuning everything, after {glue:text}`at`
+# trials of random search, in percentage points: with {glue:text}`longest` epochs for all, and with
+# `epoch` tuned like the others. *With epoch*: share of the latter searches that tune it.
+# :::
 
 # %%
 
@@ -292,29 +285,23 @@ for default in tuning.DEFAULTS:
             row |= {heading: 100 * mean, f"95 %{again}": regret.span(low, high)}
         rows.append(row)
 table = pd.DataFrame(rows)
-show_table(
-    table,
-    "table-pays-epoch",
-    f"Loss of tuning the first {compared} against tuning everything, after {at} trials of random "
-    f"search, in percentage points: with {longest} epochs for all, and with `epoch` tuned like the "
-    "others. *With epoch*: share of the latter searches that tune it.",
-    {"With epoch": ".0%", f"{longest} for all": "+.1f", "tuned": "+.1f"},
-)
+formats = {"With epoch": ".0%", f"{longest} for all": "+.1f", "tuned": "+.1f"}
+show_table(table, "table-pays-epoch", formats)
 more = {
     default: regret.by_training(results, default, "random", "nrrelieff", compared).at(at)
     for default in tuning.DEFAULTS
 }
 of_thirty = table[table["Ranking"] == tuning.RANKINGS["nrrelieff"]].set_index("Default")
-claim("with Table 1's default the difference is the length of training", more["table1"][1] > 0)
-claim("with the learned default the loss falls", more["learned"][2] < 0)
+claim("with Table 1's default the difference is the length of training", more["table1"].low > 0)
+claim("with the learned default the loss falls", more["learned"].high < 0)
 claim("`epoch` is mostly among the first in no ranking", max(shares.values()) <= 0.5)
 glue(
     fixed_table1=of_thirty.loc["paper's", f"{longest} for all"],
     free_table1=of_thirty.loc["paper's", "tuned"],
-    more_table1=100 * more["table1"][0],
-    low_table1=100 * more["table1"][1],
-    high_table1=100 * more["table1"][2],
-    less_learned=-100 * more["learned"][0],
+    more_table1=more["table1"].points,
+    at=at,
+    longest=longest,
+    less_learned=-more["learned"].points.mean,
 )
 
 # %% [markdown]
@@ -323,6 +310,11 @@ glue(
 # Tuning the first {glue:text}`most` of N-RReliefF is ahead of tuning everything on
 # {glue:text}`ahead_table1` of {glue:text}`n_sets` data sets with Table 1's default, and on
 # {glue:text}`ahead_learned` with the learned one.
+#
+# :::{caption} table-pays-datasets
+# Regret after {glue:text}`at` trials of random search, percentage points of accuracy, by the
+# default of what is not tuned. *First {glue:text}`most`* are those of N-RReliefF on the other nine.
+# :::
 
 # %%
 columns = {"Data set": [FACTS[name].label for name in datasets]}
@@ -335,11 +327,5 @@ for default, short in (("table1", "Table 1"), ("learned", "learned")):
     columns[f"{short}: first {most}"] = 100 * part[:, place]
     ahead[f"ahead_{default}"] = int((part[:, place] < everything[:, place]).sum())
 table = pd.DataFrame(columns)
-show_table(
-    table,
-    "table-pays-datasets",
-    f"Regret after {at} trials of random search, percentage points of accuracy, by the default of "
-    f"what is not tuned. *First {most}* are those of N-RReliefF on the other nine.",
-    dict.fromkeys(table.columns[1:], ".1f"),
-)
+show_table(table, "table-pays-datasets", dict.fromkeys(table.columns[1:], ".1f"))
 glue(most=most, **ahead)

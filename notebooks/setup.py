@@ -15,6 +15,14 @@
 #
 # {numref}`fig-1` shows the steps. Training is slow, so its results come with the code; all later
 # steps run while the book is built. {doc}`data` describes the images.
+#
+# :::{caption} fig-1
+# :alt: Data sets, then random search and BOHB, then trained CNNs, then the table of trials, then
+#   N-RReliefF with three results and the ICC, and functional ANOVA beside it
+#
+# From data sets to importance (the paper's Fig. 1, redrawn). Blue: training; orange: results;
+# green: checks.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -39,7 +47,7 @@ from hia import cnn
 from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
 from hia.trials import load
-from hia_book import published
+from hia_book import published, table1
 from hia_book.claims import claim, glue
 from hia_book.figures import WIDTH, show_figure, show_table, use_style
 
@@ -93,14 +101,7 @@ for x in (19, 51):
 arrow(35, training, 35, record)
 arrow(35, record, 28, method)
 arrow(35, record, 63, method)
-show_figure(
-    figure,
-    "fig-1",
-    "From data sets to importance (the paper's Fig. 1, redrawn). Blue: training; orange: results; "
-    "green: checks.",
-    "Data sets, then random search and BOHB, then trained CNNs, then the table of trials, then "
-    "N-RReliefF with three results and the ICC, and functional ANOVA beside it",
-)
+show_figure(figure, "fig-1")
 
 # %% [markdown]
 # ## What is varied
@@ -110,16 +111,14 @@ show_figure(
 # log scale, as is usual for so wide a range; the paper does not say how it draws it. A layer's
 # number of filters exists only if the layer does, so {doc}`filters` compares CNNs of the same
 # depth.
+#
+# :::{caption} table-1
+# The configuration space, ours and as printed {cite}`wang2024efficient`: eleven hyperparameters and
+# the numbers of filters. Ranges include both ends.
+# :::
 
 
 # %%
-def values(name):
-    row = SPACE[name]
-    if row.choices:
-        return ", ".join(map(str, row.choices))
-    return f"{row.low:g} to {row.high:g}" + (", log scale" if row.log else "")
-
-
 def outside(name, value):
     """Whether the paper's default is not in its own range."""
     try:
@@ -140,23 +139,17 @@ def as_printed(name):
 
 paper = published.table(1).set_index("hyperparameter")
 strange = [name for name in SPACE if outside(name, paper["default"][name])]
-show_table(
-    pd.DataFrame(
-        {
-            "Hyperparameter": [f"`{name}`" for name in SPACE],
-            "Printed as": paper["label"][list(SPACE)],
-            "Drawn from": [f"{row.kind}: {values(name)}" for name, row in SPACE.items()],
-            "Printed space": paper["space"][list(SPACE)],
-            "Printed default": [
-                f"**{value}**" if name in strange else value
-                for name, value in paper["default"][list(SPACE)].items()
-            ],
-        }
-    ),
-    "table-1",
-    "The configuration space, ours and as printed {cite}`wang2024efficient`: eleven "
-    "hyperparameters and the numbers of filters. Ranges include both ends.",
+table = pd.DataFrame(
+    {
+        "Hyperparameter": [f"`{name}`" for name in SPACE],
+        "Printed as": paper["label"][list(SPACE)],
+        "Drawn from": [f"{row.kind}: {table1.allowed(name)}" for name, row in SPACE.items()],
+        "Printed space": paper["space"][list(SPACE)],
+        "Printed default": paper["default"][list(SPACE)],
+    }
 )
+table.loc[strange, "Printed default"] = "**" + table["Printed default"] + "**"
+show_table(table, "table-1")
 claim("all our spaces are as printed", all(map(as_printed, SPACE)))
 claim("the default of `in_channel_num` is outside its own space", strange == ["in_channel_num"])
 own = rows[rows["source"] == "bohb"]
@@ -176,21 +169,24 @@ glue(n_cnns=len(rows), n_spaces=len(SPACE), full=full, stopped=len(stopped) / ma
 # follow dropout, a fully connected layer with ReLU, dropout again, and a fully connected layer with
 # one output per class; softmax turns these into probabilities (the paper's Section 4.3). All blocks
 # share kernel, stride and padding; both dropouts share the rate.
+#
+# :::{caption} fig-network
+# :alt: Feature maps: {glue:text}`sizes`; then vectors of {glue:text}`inputs`,
+#   {glue:text}`num_fc_units` and {glue:text}`n_classes`
+#
+# The network for {glue:text}`dataset_label` with kernel {glue:text}`kernel`, stride
+# {glue:text}`stride`, padding {glue:text}`padding` and dropout {glue:text}`dropout_rate:g` in
+# {glue:text}`num_conv_layers` block(s): {glue:text}`parameters:,` parameters,
+# {glue:text}`mflops:.2f` million floating-point operations for one image. Below each stack of maps:
+# their side in pixels, and their number.
+# :::
 
 # %%
 facts = FACTS[dataset]
-config = validate(
-    {name: SPACE[name].default for name in SAMPLED}
-    | {
-        "num_conv_layers": num_conv_layers,
-        "kernel": kernel,
-        "stride": stride,
-        "padding": padding,
-        "dropout_rate": dropout_rate,
-        "num_fc_units": num_fc_units,
-    }
-    | dict(zip(FILTERS, num_filters, strict=True))
-)
+config = {name: SPACE[name].default for name in SAMPLED}
+config |= {"num_conv_layers": num_conv_layers, "kernel": kernel, "stride": stride}
+config |= {"padding": padding, "dropout_rate": dropout_rate, "num_fc_units": num_fc_units}
+config = validate(config | dict(zip(FILTERS, num_filters, strict=True)))
 blocks = cnn.blocks(config, facts.channels, facts.size)
 last = blocks[-1]
 # Sides and numbers of all maps, and what makes the next from each.
@@ -218,11 +214,8 @@ for x, (side, count) in enumerate(maps):
     for layer in range(depth):
         shift = 0.05 * ((depth - 1) / 2 - layer)
         corner = (x - length / 2 + shift, middle - length / 2 + shift)
-        ax.add_patch(
-            Rectangle(
-                corner, length, length, facecolor=BLUE if x else GREY, edgecolor="0.3", lw=0.8
-            )
-        )
+        style = {"facecolor": BLUE if x else GREY, "edgecolor": "0.3", "lw": 0.8}
+        ax.add_patch(Rectangle(corner, length, length, **style))
     ax.text(x, 0.25, f"{side}×{side}\n× {count}", ha="center", va="top", fontsize=9.5)
 for x, count in enumerate(vectors, start=len(maps)):
     length = 0.62 * np.clip(np.log2(count) / np.log2(max(vectors)), 0.1, 1)
@@ -236,17 +229,21 @@ for x, step in enumerate(steps):
 network = cnn.CNN(config, facts.channels, facts.size, facts.classes)
 parameters = sum(tensor.numel() for tensor in network.parameters())
 sizes = ", ".join(f"{count} of {side}×{side}" for side, count in maps)
-show_figure(
-    figure,
-    "fig-network",
-    f"The network for {facts.label} with kernel {kernel}, stride {stride}, padding {padding} and "
-    f"dropout {dropout_rate:g} in {num_conv_layers} block{'s' * (num_conv_layers > 1)}: "
-    f"{parameters:,} parameters, "
-    f"{cnn.flops(config, facts.channels, facts.size, facts.classes) / 1e6:.2f} million "
-    "floating-point operations for one image. Below each stack of maps: their side in pixels, and "
-    "their number.",
-    f"Feature maps: {sizes}; then vectors of {inputs}, {num_fc_units} and {facts.classes}",
+glue(
+    dataset_label=facts.label,
+    kernel=kernel,
+    stride=stride,
+    padding=padding,
+    dropout_rate=dropout_rate,
+    num_conv_layers=num_conv_layers,
+    parameters=parameters,
+    mflops=cnn.flops(config, facts.channels, facts.size, facts.classes) / 1000000.0,
+    sizes=sizes,
+    inputs=inputs,
+    num_fc_units=num_fc_units,
+    n_classes=facts.classes,
 )
+show_figure(figure, "fig-network")
 
 # %% [markdown]
 # ## What the paper leaves open
@@ -278,6 +275,12 @@ show_figure(
 # side, in at most {glue:text}`most_shrunk:.0%` of configurations ({numref}`table-shrink`), and
 # change little there: the last maps have one pixel either way. {doc}`audit` counts the networks
 # that could not be built without them.
+#
+# :::{caption} table-shrink
+# Share of {glue:text}`n_configurations:,` random configurations in which a map is filled up to the
+# kernel's size, and in which this or a map of one pixel occurs; the latter also of the recorded
+# CNNs.
+# :::
 
 # %%
 rng = np.random.default_rng(random_state)
@@ -294,24 +297,11 @@ counted = []
 for size in sorted({FACTS[name].size for name in NAMES}):
     filled = [any(b.fill for b in cnn.blocks(config, 1, size)) for config in configurations]
     either = [cnn.shrinks(config, 1, size) for config in configurations]
-    counted.append(
-        {
-            "Side, pixels": size,
-            "Data sets": ", ".join(FACTS[name].label for name in NAMES if FACTS[name].size == size),
-            "Filled up": np.mean(filled),
-            "Either rule": np.mean(either),
-            "Either rule, recorded": share_of_recorded(size),
-        }
-    )
-table = pd.DataFrame(counted)
-show_table(
-    table,
-    "table-shrink",
-    f"Share of {n_configurations:,} random configurations in which a map is filled up to the "
-    "kernel's size, and in which this or a map of one pixel occurs; the latter also of the "
-    "recorded CNNs.",
-    formats=dict.fromkeys(table.columns[2:], ".1%"),
-)
+    sets = ", ".join(FACTS[name].label for name in NAMES if FACTS[name].size == size)
+    counted.append((size, sets, np.mean(filled), np.mean(either), share_of_recorded(size)))
+columns = ["Side, pixels", "Data sets", "Filled up", "Either rule", "Either rule, recorded"]
+table = pd.DataFrame(counted, columns=columns)
+show_table(table, "table-shrink", dict.fromkeys(columns[2:], ".1%"))
 affected = table[table["Either rule"] > 0]
 claim("the rules do not matter above 64 pixels", affected["Side, pixels"].max() == 64)
-glue(most_shrunk=affected["Either rule"].max())
+glue(n_configurations=n_configurations, most_shrunk=affected["Either rule"].max())

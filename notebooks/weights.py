@@ -15,6 +15,12 @@
 #
 # {numref}`table-neighbours` shows how often neighbours differ. {doc}`importance` has the weights
 # themselves, computed in the four ways that are named here.
+#
+# :::{caption} table-neighbours
+# How often trials differ in the hyperparameters of two or three values: any two of them, and a
+# trial and its nearest neighbours, by the distance of *Random search*, over {glue:text}`n_asked:,`
+# trials.
+# :::
 
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
@@ -41,15 +47,12 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table, use_style
 
 use_style()
+fits, _ = truth.load(Path("data"))
 rows = load(trials)
 ways = rankings.ways(rows, n_neighbors, sigma)
 X, X_drawn = ways["Ours"].X, ways["Random search"].X
 drawn, columns = rows.loc[X_drawn.index], list(X)
 need(n_neighbors < len(drawn) < len(rows), f"{trials} needs CNNs of both searches")
-need(
-    Path("data/truth.parquet").is_file(),
-    "data/truth.parquet is missing; `python studies/record_truth.py` makes it",
-)
 many = ways["J = n/20"].relief.n_neighbors
 W = pd.DataFrame({name: way.weights() for name, way in ways.items()})
 
@@ -80,17 +83,9 @@ differ = pd.DataFrame(
 )
 shown = pd.DataFrame({"Values": drawn[few].nunique(), "Any two trials": any_two})
 shown = shown.join(differ.rename(columns="Nearest {:,}".format)).loc[few]
-show_table(
-    rankings.by_name(shown),
-    "table-neighbours",
-    "How often trials differ in the hyperparameters of two or three values: any two of them, and a "
-    f"trial and its nearest neighbours, by the distance of *Random search*, over {len(asked):,} "
-    "trials.",
-    dict.fromkeys(shown.columns[1:], ".1%"),
-)
+show_table(rankings.by_name(shown), "table-neighbours", dict.fromkeys(shown.columns[1:], ".1%"))
 
 # %%
-fits, _ = truth.load(Path("data"))
 tau = truth.over_surfaces(fits, "tau_main")
 fixed, grown = tau["nrrelieff"].dropna(), tau["nrrelieff_growing"].dropna()
 most, peak = fixed.index.max(), fixed.idxmax()
@@ -103,9 +98,12 @@ claim(
 claim("more trials make thirty neighbours worse", fixed[peak] - fixed[most] > 0.05)
 claim("with many trials a growing number is nearer to the truth", grown[most] > fixed[most])
 glue(
+    n_asked=len(asked),
     n_few=len(few),
     frequent=frequent[n_neighbors],
     frequent_many=frequent[many],
+    n_permutations=n_permutations,
+    n_columns=len(columns),
     n_neighbors=n_neighbors,
     many=many,
     peak=peak,
@@ -136,6 +134,13 @@ glue(
 # differ in it are alike in those. Permuting its values shows the weight that chance gives. Since
 # permuted values would also change the neighbours, this test chooses them by the other
 # hyperparameters ({numref}`table-importance-w`).
+#
+# :::{caption} table-importance-w
+# The weights $W$ of {eq}`eq-10` behind the shares, from -1 to 1, and a test on the CNNs of random
+# search with {glue:text}`n_neighbors` neighbours that the other hyperparameters find: the weight,
+# how often {glue:text}`n_permutations:,` permutations reach it ($p$), and the same with Holm's
+# correction for {glue:text}`n_columns` tests.
+# :::
 
 # %%
 way = ways["Random search"]
@@ -146,16 +151,8 @@ adjusted = (steps * np.arange(len(steps), 0, -1)).cummax().clip(upper=1).reindex
 shown = W.rename(columns="W, {}".format).assign(
     **{"By the others' neighbours": test["weight"], "p": test["p_value"], "p, Holm": adjusted}
 )
-show_table(
-    rankings.by_name(shown),
-    "table-importance-w",
-    "The weights $W$ of {eq}`eq-10` behind the shares, from -1 to 1, and a test on the CNNs of "
-    f"random search with {n_neighbors} neighbours that the other hyperparameters find: the weight, "
-    f"how often {n_permutations:,} permutations reach it ($p$), and the same with Holm's "
-    f"correction for {len(columns)} tests.",
-    dict.fromkeys([name for name in shown if not name.startswith("p")], "+.4f")
-    | dict.fromkeys(("p", "p, Holm"), ".3f"),
-)
+formats = dict.fromkeys(shown.columns[:-2], "+.4f") | dict.fromkeys(("p", "p, Holm"), ".3f")
+show_table(rankings.by_name(shown), "table-importance-w", formats)
 claim(
     "all weights but that of `num_fc_units` are told from chance",
     list(adjusted.index[adjusted > 0.05]) == ["num_fc_units"],
@@ -174,8 +171,8 @@ claim(
 # Of the {glue:text}`n_neighbors` nearest neighbours of a BOHB CNN, {glue:text}`same_run:.0%` come
 # from the same run of BOHB; of random neighbours it would be {glue:text}`expected:.0%`. Without
 # BOHB's CNNs, $W$ falls most for `epoch`, `num_fc_units` and `dropout_rate`; that of `epoch` falls
-# from {glue:text}`epoch_ours:.4f` to {glue:text}`epoch_random:.4f`. {numref}`table-mixed` shows
-# what such trials do to a ranking when the truth is known.
+# from {glue:text}`epoch_Ours:.4f` to {glue:text}`epoch_Random_search:.4f`. {numref}`table-mixed`
+# shows what such trials do to a ranking when the truth is known.
 
 # %%
 chosen = np.flatnonzero(rows["source"] != "random")
@@ -212,11 +209,9 @@ def explained(table):
 glue(
     same_run=same_run,
     expected=np.mean([np.mean(run_of == one) for one in run_of[chosen]]),
-    epoch_ours=W.loc["epoch", "Ours"],
-    epoch_random=W.loc["epoch", "Random search"],
     part_large=part[large].sum(),
-    units_ours=W.loc["num_fc_units", "Ours"],
-    units_raw=W.loc["num_fc_units", "Raw"],
+    epoch=W.loc["epoch"],
+    units=W.loc["num_fc_units"],
     explained=explained(rows),
     explained_drawn=explained(drawn),
 )
@@ -227,7 +222,7 @@ glue(
 # On raw values, columns with large numbers decide who is a neighbour. `num_fc_units` and
 # `batch_size` make up {glue:text}`part_large:.2%` of the mean squared raw distance between two of
 # our CNNs. So neighbours hardly differ in these two, and their weights vanish: `num_fc_units` has
-# {glue:text}`units_raw:.4f`, but {glue:text}`units_ours:.4f` in *Ours*. Their low ranks in the
+# {glue:text}`units_Raw:.4f`, but {glue:text}`units_Ours:.4f` in *Ours*. Their low ranks in the
 # paper do not show that they are unimportant; {doc}`multiverse` tests whether they are.
 #
 # ## Without the data sets
@@ -236,6 +231,12 @@ glue(
 # {numref}`table-importance-within` replaces each accuracy by its rank within the data set, from 0
 # to 1. By functional ANOVA, `in_channel_num` explains {glue:text}`before:.1%` of the accuracy but
 # {glue:text}`after:.1%` of this rank: it only explains which data set a CNN was trained on.
+#
+# :::{caption} table-importance-within
+# Weights by the accuracy and by its rank in the data set, of {glue:text}`n_drawn:,` CNNs of random
+# search: $W$ with {glue:text}`n_neighbors` neighbours, and `hia.ranking.fanova`, whose leaves have
+# three CNNs at least.
+# :::
 
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
@@ -244,18 +245,11 @@ shown["W, in data sets"] = way.relief.fit(way.X, place).weights_
 for words, performance in (("ANOVA", drawn["accuracy"]), ("ANOVA, in data sets", place)):
     forest = FAnova(n_trees, min_samples_leaf=3, random_state=random_state, space=drawn_space(rows))
     shown[words] = forest.fit(design(drawn, columns, log=False), performance).importances_
-show_table(
-    rankings.by_name(shown),
-    "table-importance-within",
-    f"Weights by the accuracy and by its rank in the data set, of {len(drawn):,} CNNs of random "
-    f"search: $W$ with {n_neighbors} neighbours, and `hia.ranking.fanova`, whose leaves have three "
-    "CNNs at least.",
-    dict.fromkeys(("W", "W, in data sets"), "+.4f")
-    | dict.fromkeys(("ANOVA", "ANOVA, in data sets"), ".4f"),
-)
+formats = {name: ".4f" if "ANOVA" in name else "+.4f" for name in shown}
+show_table(rankings.by_name(shown), "table-importance-within", formats)
 before, after = shown.loc["in_channel_num", ["ANOVA", "ANOVA, in data sets"]]
 claim("what `in_channel_num` explains is the data set", after < before / 2)
-glue(before=before, after=after)
+glue(before=before, after=after, n_drawn=len(drawn))
 
 # %% [markdown]
 # ## How good the forests are

@@ -11,13 +11,11 @@ Whether several data sets rank alike is asked by Kendall's W and by the procedur
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pingouin
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -27,6 +25,27 @@ REPORTED = "ICC(A,1)"
 _ROUNDING = 1e-12  # correlations that differ by less are equal
 
 
+class Estimate(NamedTuple):
+    """A mean or a share, with the limits of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def points(self) -> "Estimate":
+        """The same of accuracies in percentage points."""
+        return Estimate(*(100 * one for one in self))
+
+
+def student(values: ArrayLike) -> Estimate:
+    """The mean of a sample (n,) with Student's 95 % interval."""
+    sample = np.asarray(values, dtype=float)
+    mean = float(sample.mean())
+    half = float(stats.sem(sample) * stats.t.ppf(0.975, len(sample) - 1))
+    return Estimate(mean, mean - half, mean + half)
+
+
 class RankAgreement(NamedTuple):
     """Kendall's tau-b of two rankings, the limits of its 95 % interval, and how many items."""
 
@@ -34,10 +53,6 @@ class RankAgreement(NamedTuple):
     low: float
     high: float
     items: int
-
-    def __str__(self) -> str:
-        # z: no -0.00.
-        return f"{self.tau:z.2f} (95 % interval {self.low:z.2f} to {self.high:z.2f})"
 
 
 def intervals(y: ArrayLike, n_intervals: int = 10) -> NDArray[np.intp]:
@@ -117,8 +132,16 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
             "weight": in_unit(values)[0].ravel(),
         }
     )
-    with _quiet_pingouin():
-        table = pingouin.intraclass_corr(long, "hyperparameter", "subset", "weight")
+    import pingouin  # takes seconds
+
+    rounding = pingouin.options.pop("round.column.CI95", None)
+    try:
+        with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+            # Its deprecated call of pandas; and the division by no residual, seen to below.
+            warnings.filterwarnings("ignore", "The inplace keyword", module="pingouin")
+            table = pingouin.intraclass_corr(long, "hyperparameter", "subset", "weight")
+    finally:
+        pingouin.options["round.column.CI95"] = rounding
     limits = np.array(table["CI95"].tolist())
     result = pd.DataFrame(
         {"form": table["Type"], "icc": table["ICC"], "low": limits[:, 0], "high": limits[:, 1]}
@@ -202,9 +225,6 @@ class Concordance(NamedTuple):
     correlation: float
     lists: int
     items: int
-
-    def __str__(self) -> str:
-        return f"{self.w:.2f} (95 % interval {self.low:.2f} to {self.high:.2f})"
 
 
 def kendalls_w(
@@ -385,21 +405,3 @@ def _interval(tau: float, variance: float) -> tuple[float, float]:
     c = stats.norm.ppf(0.975) ** 2 * variance
     half = np.sqrt(c * (1 + c - tau**2))
     return float((tau - half) / (1 + c)), float(min((tau + half) / (1 + c), 1.0))
-
-
-@contextmanager
-def _quiet_pingouin() -> Iterator[None]:
-    """Without its deprecated call of pandas, the division by a residual of 0 that `icc` sees to,
-    and the rounding of intervals to two decimals."""
-    rounding = pingouin.options.pop("round.column.CI95", None)
-    try:
-        with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-            warnings.filterwarnings(
-                "ignore",
-                message="The inplace keyword",
-                category=pd.errors.Pandas4Warning,
-                module="pingouin",
-            )
-            yield
-    finally:
-        pingouin.options["round.column.CI95"] = rounding

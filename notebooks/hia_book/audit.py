@@ -13,9 +13,8 @@ Nothing here needs our own CNNs. What follows from the answers is the page's to 
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ import pandas as pd
 from scipy import stats
 
 from hia import space
-from hia_book import published
+from hia_book import published, table1
 from hia_book.agreement import rank_agreement
 
 AGREES, DIFFERS, NOT_SHOWN, NOT_SAID = "agrees", "differs", "not shown", "not said"
@@ -44,9 +43,6 @@ CLAIMS = {
 
 # Of weights printed to six digits, half a unit of the last.
 ROUNDING = 0.5e-6
-# The paper's CNNs have a pooling layer after each convolution; its window is not given. This is the
-# usual one, and what `hia.cnn` has.
-_POOL = 2
 
 
 @dataclass(frozen=True)
@@ -100,12 +96,8 @@ def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
 
     facts: of the data sets, as `hia.datasets.table2` returns them.
     """
-    by_name, answers = facts.set_index("name"), []
-    for where, about, otherwise, bears, compare in _CHECKS:
-        printed, found, right = compare(paper, by_name)
-        status = AGREES if right else otherwise
-        answers.append(Check(where, about, str(printed), str(found), status, bears))
-    return answers
+    by_name = facts.set_index("name")
+    return [check for section in _SECTIONS for check in section(paper, by_name)]
 
 
 # --- what the notebooks share --------------------------------------------------------------------
@@ -179,114 +171,57 @@ def shuffled_icc(
     return float(((between - error) / spread).mean())
 
 
-def raw_distance_parts(names: Sequence[str] = space.HYPERPARAMETERS) -> pd.Series:
-    """Parts of the mean squared distance of Section 3.1 between two random configurations.
-
-    That distance is Euclidean over the values as they are. Configurations are uniform over Table
-    1's space, as `hia.space` reads it; a category counts 1 where two differ. The share of each
-    hyperparameter, largest first.
-    """
-    parts = pd.Series({name: _mean_square(space.SPACE[name]) for name in names})
-    return (parts / parts.sum()).sort_values(ascending=False)
-
-
-def _mean_square(row: space.Hyperparameter) -> float:
-    """Of the difference between two random values."""
-    if row.kind == "categorical":
-        return 1 - 1 / len(row.choices or ())
-    low, high = row.bounds
-    if row.choices is not None or row.kind == "integer":
-        return 2 * float(
-            np.var([float(one) for one in row.choices or range(int(low), int(high) + 1)])
-        )
-    if row.log:
-        width = math.log(high / low)
-        mean, square = (high - low) / width, (high**2 - low**2) / (2 * width)
-        return 2 * (square - mean**2)
-    return (high - low) ** 2 / 6
-
-
-def runs_out(size: int, layers: int, kernel: int, stride: int, padding: int) -> bool:
-    """Whether a map becomes smaller than the kernel or the pooling window, on images of this side,
-    where the text is followed to the letter: every convolution is followed by a pooling layer."""
-    for _ in range(layers):
-        if size + 2 * padding < kernel:
-            return True
-        size = (size + 2 * padding - kernel) // stride + 1
-        if size < _POOL:
-            return True
-        size //= _POOL
-    return False
-
-
-def structures(sizes: Mapping[str, int]) -> pd.DataFrame:
-    """How many of Table 1's structures run out of pixels, per data set.
-
-    sizes: data set -> side of its images. Columns `dataset`, `size`, `structures` (combinations of
-    layers, kernel, stride and padding) and `impossible`.
-    """
-    names = ("num_conv_layers", "kernel", "stride", "padding")
-    bounds = [space.SPACE[name].bounds for name in names]
-    every = list(product(*(range(int(low), int(high) + 1) for low, high in bounds)))
-    rows = [
-        (name, size, len(every), sum(runs_out(size, *one) for one in every))
-        for name, size in sizes.items()
-    ]
-    return pd.DataFrame(rows, columns=["dataset", "size", "structures", "impossible"])
-
-
 # --- the checks ----------------------------------------------------------------------------------
 
-# What is printed, what it should be, and whether that is the same. Of the paper, and of the data
-# sets by name.
-_Answer = tuple[object, object, bool]
-_Compare = Callable[[Paper, pd.DataFrame], _Answer]
-_CHECKS: list[tuple[str, str, str, tuple[str, ...], _Compare]] = []
 _SAME = "the same"
+_RANKS_OF_3 = ("three", "five", "last")
 
 
 def _check(
-    where: str, about: str, otherwise: str = DIFFERS, bears: tuple[str, ...] = ()
-) -> Callable[[_Compare], _Compare]:
-    """Adds a function to the checks. otherwise: the status where it is not right."""
+    where: str,
+    about: str,
+    printed: object,
+    found: object,
+    right: bool,
+    otherwise: str = DIFFERS,
+    bears: tuple[str, ...] = (),
+) -> Check:
+    """right: whether what is printed is right. otherwise: the status where it is not."""
+    return Check(where, about, str(printed), str(found), AGREES if right else otherwise, bears)
 
-    def add(compare: _Compare) -> _Compare:
-        _CHECKS.append((where, about, otherwise, bears, compare))
-        return compare
 
-    return add
-
-
-@_check("Eq. 10", "both lines are the same number")
-def _lines_of_equation10(paper: Paper, facts: pd.DataFrame) -> _Answer:
+def _of_the_text(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+    """Equations and Algorithm 1, and Table 1."""
     both, theta, p = np.random.default_rng(0).uniform(0.05, 0.95, (3, 1000))
     given = both / theta  # P(diff p | diff theta), by Eq. 9
     first = given * theta / p - (1 - given) * theta / (1 - p)
     second = both / p - (theta - both) / (1 - p)
     gap = float(np.abs(first - second).max())
-    return "equal", f"largest difference at 1,000 random points {gap:.0e}", gap < 1e-9
+    found = f"largest difference at 1,000 random points {gap:.0e}"
+    yield _check("Eq. 10", "both lines are the same number", "equal", found, gap < 1e-9)
 
-
-@_check("Algorithm 1, Section 5.3", "a letter stands for one thing")
-def _letters(paper: Paper, facts: pd.DataFrame) -> _Answer:
     one, other = (paper.claims[f"{name}_symbol"] for name in ("neighbors", "hyperparameters"))
+    claimed = int(paper.claims["hyperparameters"])
     printed = (
-        f"{one} = {paper.numbers['neighbors']:g} neighbours; "
-        f"{other} = {paper.claims['hyperparameters']} hyperparameters"
+        f"{one} = {paper.numbers['neighbors']:g} neighbours; {other} = {claimed} hyperparameters"
     )
-    return printed, "two letters are needed" if one == other else "two letters", one != other
+    found = "two letters are needed" if one == other else "two letters"
+    where = "Algorithm 1, Section 5.3"
+    yield _check(where, "a letter stands for one thing", printed, found, one != other)
 
-
-@_check("Table 1", "defaults are inside their spaces")
-def _defaults(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    outside = [
-        row
-        for row in paper.tables[1].to_dict("records")
-        if not _inside(row["space"], row["default"])
-    ]
+    rows = paper.tables[1].to_dict("records")
+    outside = [row for row in rows if not _inside(row["space"], row["default"])]
     printed = "; ".join(f"`{row['hyperparameter']}`: {row['default']}" for row in outside)
     spaces = "; ".join(f"space {row['space']}" for row in outside)
-    return printed or "all defaults", spaces or "all inside", not outside
+    about = "defaults are inside their spaces"
+    yield _check("Table 1", about, printed or "all defaults", spaces or "all inside", not outside)
+
+    ranked = set(paper.tables[3]["hyperparameter"])
+    searched = set(paper.tables[1]["hyperparameter"]) - set(space.FILTERS)
+    about = "the hyperparameters varied, without filters, are those ranked"
+    found = f"{len(searched)} in Table 1, {len(ranked)} in Table 3"
+    right = searched == ranked and len(ranked) == claimed
+    yield _check("Table 1, Table 3", about, f"{claimed} in the text", found, right)
 
 
 def _inside(allowed: str, default: str) -> bool:
@@ -298,196 +233,156 @@ def _inside(allowed: str, default: str) -> bool:
     return default in entries
 
 
-@_check("Table 1, Table 3", "the hyperparameters varied, without filters, are those ranked")
-def _ranked(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    ranked = set(paper.tables[3]["hyperparameter"])
-    searched = set(paper.tables[1]["hyperparameter"]) - set(space.FILTERS)
-    claimed = int(paper.claims["hyperparameters"])
-    found = f"{len(searched)} in Table 1, {len(ranked)} in Table 3"
-    return f"{claimed} in the text", found, searched == ranked and len(ranked) == claimed
-
-
-def _printed_facts(paper: Paper, facts: pd.DataFrame) -> pd.DataFrame:
-    """Table 2 by data set, in the order of the facts; `size` as a number."""
-    once = paper.tables[2].drop_duplicates("dataset")
-    printed = once.set_index("dataset").reindex(facts.index)
-    return printed.assign(size=printed["size"].str.split("*").str[0].astype(int))
-
-
-def _check_column(column: str, about: str) -> None:
-    @_check("Table 2", f"{about} are those of the published collections")
-    def compare(paper: Paper, facts: pd.DataFrame) -> _Answer:
-        printed, true = _printed_facts(paper, facts)[column], facts[column]
-        other = facts.index[printed != true]
-        given, right = (
+def _of_the_collections(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+    """Table 2 and what is trained on it."""
+    once = paper.tables[2].drop_duplicates("dataset").set_index("dataset").reindex(facts.index)
+    once["size"] = once["size"].str.split("*").str[0].astype(int)
+    counted = {"images": "numbers of images", "classes": "numbers of classes"}
+    counted |= {"channels": "numbers of channels", "size": "sides of the images"}
+    for column, what in counted.items():
+        other = facts.index[once[column] != facts[column]]
+        given, true = (
             _listed(f"{facts['label'][name]} {values[name]:,}" for name in other)
-            for values in (printed, true)
+            for values in (once[column], facts[column])
         )
-        return given or f"all {len(facts)}", right or _SAME, other.empty
+        about = f"{what} are those of the published collections"
+        yield _check("Table 2", about, given or f"all {len(facts)}", true or _SAME, other.empty)
 
+    claimed = int(paper.claims["colour_datasets"])
+    in_table, really = (int((table["channels"] == 3).sum()) for table in (once, facts))
+    numbers, right = f"{claimed} in the text, {in_table} in Table 2", claimed == in_table == really
+    yield _check(
+        "Table 2, Section 4.4", "collections in colour", numbers, f"{really} really", right
+    )
 
-_check_column("images", "numbers of images")
-_check_column("classes", "numbers of classes")
-_check_column("channels", "numbers of channels")
-_check_column("size", "sides of the images")
-
-
-@_check("Table 2, Section 4.4", "collections in colour")
-def _colour(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    printed = int((_printed_facts(paper, facts)["channels"] == 3).sum())
-    claimed, true = int(paper.claims["colour_datasets"]), int((facts["channels"] == 3).sum())
-    numbers = f"{claimed} in the text, {printed} in Table 2"
-    return numbers, f"{true} really", claimed == printed == true
-
-
-@_check("Table 2, Table 3", "`in_channel_num` varies within a data set", NOT_SHOWN, ("channels",))
-def _channels(paper: Paper, facts: pd.DataFrame) -> _Answer:
     counts = paper.tables[2].groupby("dataset")["channels"].nunique()
     several = int((counts > 1).sum())
     rank = paper.tables[3].set_index("hyperparameter")["rank"]["in_channel_num"]
-    numbers = f"{several} of {len(counts)} data sets have more than one number of channels"
-    return f"rank {rank} of {len(paper.tables[3])}", numbers, several > 0
+    printed = f"rank {rank} of {len(paper.tables[3])}"
+    found = f"{several} of {len(counts)} data sets have more than one number of channels"
+    where, about = "Table 2, Table 3", "`in_channel_num` varies within a data set"
+    yield _check(where, about, printed, found, several > 0, NOT_SHOWN, ("channels",))
 
-
-@_check("Table 1, Section 4.3", "every structure can be built on every data set", NOT_SAID)
-def _buildable(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    counts = structures({str(name): int(size) for name, size in facts["size"].items()})
-    affected = counts[counts["impossible"] > 0]
+    built = table1.structures({str(name): int(size) for name, size in facts["size"].items()})
+    affected = built[built["impossible"] > 0]
     numbers = "; ".join(
         f"{rows['impossible'].iloc[0]} run out of pixels on {size} a side "
         f"({len(rows)} of the data sets)"
         for size, rows in affected.groupby("size")
     )
-    printed = f"{counts['structures'].iloc[0]} combinations of layers, kernel, stride, padding"
-    return printed, numbers or "all can", affected.empty
+    printed = f"{built['structures'].iloc[0]} combinations of layers, kernel, stride, padding"
+    where, about = "Table 1, Section 4.3", "every structure can be built on every data set"
+    yield _check(where, about, printed, numbers or "all can", affected.empty, NOT_SAID)
 
 
-@_check("Fig. 2, Abstract", "number of CNNs")
-def _cnns(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    total, over = int(paper.figure2["models"].sum()), int(paper.claims["models_over"])
-    return f"over {over:,}", f"{total:,} in Fig. 2", total > over
+def _of_the_models(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+    """Fig. 2."""
+    drawn, models = paper.figure2["dataset"], paper.figure2["models"]
+    listed = paper.tables[2]["dataset"]
+    total, over = int(models.sum()), int(paper.claims["models_over"])
+    found = f"{total:,} in Fig. 2"
+    yield _check("Fig. 2, Abstract", "number of CNNs", f"over {over:,}", found, total > over)
 
-
-@_check("Fig. 2, Section 5.1", "every data set has more CNNs than stated")
-def _cnns_of_each(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    models, stated = paper.figure2["models"], int(paper.claims["instances_over"])
+    stated = int(paper.claims["instances_over"])
     few = int((models <= stated).sum())
-    numbers = f"{few} of {len(models)} have" if few else "at least"
-    return f'"surpassed the threshold of {stated:,}"', f"{numbers} {models.min():,}", few == 0
+    found = f"{f'{few} of {len(models)} have' if few else 'at least'} {models.min():,}"
+    printed = f'"surpassed the threshold of {stated:,}"'
+    about = "every data set has more CNNs than stated"
+    yield _check("Fig. 2, Section 5.1", about, printed, found, few == 0)
 
-
-@_check("Fig. 2, Table 2", "the same data sets, as many as the text says")
-def _same_datasets(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    drawn, listed = paper.figure2["dataset"], paper.tables[2]["dataset"]
     right = set(drawn) == set(listed) and len(drawn) == int(paper.claims["datasets"])
-    numbers = f"{len(drawn)} in Fig. 2, {len(listed)} in Table 2"
-    return paper.claims["datasets"], numbers, right
+    found = f"{len(drawn)} in Fig. 2, {len(listed)} in Table 2"
+    about = "the same data sets, as many as the text says"
+    yield _check("Fig. 2, Table 2", about, paper.claims["datasets"], found, right)
 
-
-@_check("Fig. 2, Section 4.1", "a share of 70% by random search is a whole number of CNNs")
-def _random_share(paper: Paper, facts: pd.DataFrame) -> _Answer:
     share = paper.numbers["random_share"]
-    counts = share * paper.figure2["models"]
-    whole = np.isclose(counts, counts.round(), rtol=1e-9, atol=0)
-    return f"{share:.0%}", f"whole on {whole.sum()} of {len(whole)} data sets", bool(whole.all())
+    whole = np.isclose(share * models, (share * models).round(), rtol=1e-9, atol=0)
+    found = f"whole on {whole.sum()} of {len(whole)} data sets"
+    about = "a share of 70% by random search is a whole number of CNNs"
+    yield _check("Fig. 2, Section 4.1", about, f"{share:.0%}", found, bool(whole.all()))
 
 
-@_check("Section 4.1, Section 5.2", "the ICC lies in the range that is said to confirm robustness")
-def _icc_range(paper: Paper, facts: pd.DataFrame) -> _Answer:
+def _of_the_icc(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+    """Reliability, and what it says of Table 3."""
     low, high = float(paper.claims["icc_from"]), float(paper.claims["icc_to"])
-    icc = paper.numbers["icc"]
-    return f"{icc:g}", f"{low:g} to {high:g}", low <= icc <= high
-
-
-@_check(
-    "Section 5.2", "an ICC as high needs an agreement about all ranks", NOT_SHOWN, ("reliable",)
-)
-def _icc_of_all_ranks(paper: Paper, facts: pd.DataFrame) -> _Answer:
     icc, weights = paper.numbers["icc"], paper.weights(3)
+    about = "the ICC lies in the range that is said to confirm robustness"
+    where = "Section 4.1, Section 5.2"
+    yield _check(where, about, f"{icc:g}", f"{low:g} to {high:g}", low <= icc <= high)
+
+    found = f"no random order of any part of the ranks gives {icc:g}"
+    right = True
     for kept in range(len(weights) - 1):
         shuffled = shuffled_icc(weights, kept, int(paper.numbers["subsets"]))
         if shuffled >= icc:
             rest = f"the other {len(weights) - kept} are in random order"
-            return f"{icc:g}", f"{shuffled:.4f} if only the first {kept} agree and {rest}", False
-    return f"{icc:g}", f"no random order of any part of the ranks gives {icc:g}", True
+            found, right = f"{shuffled:.4f} if only the first {kept} agree and {rest}", False
+            break
+    about = "an ICC as high needs an agreement about all ranks"
+    yield _check("Section 5.2", about, f"{icc:g}", found, right, NOT_SHOWN, ("reliable",))
 
-
-@_check("Section 5.2, Table 3", "rank 5 and rank 6 can be told apart", NOT_SHOWN, ("five",))
-def _after_five(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    weights, gaps, sd, needed = _gaps(paper)
+    weights = weights.sort_values(ascending=False)
+    gaps = pd.Series(-np.diff(weights), index=range(1, len(weights)))
+    needed = _needed(paper)
     clear = gaps.index[gaps > needed]
     names, (fifth, sixth) = weights.index[4:6], weights.iloc[4:6]
     printed = f"`{names[0]}` {fifth:.6f}, `{names[1]}` {sixth:.6f}: {gaps[5]:.6f} apart"
     found = (
-        f"an ICC of {paper.numbers['icc']:g} leaves a standard deviation of {sd:.4f}; gaps above "
-        f"{needed:.3f} are clear: " + (f"after rank {_listed(clear)}" if len(clear) else "none")
+        f"an ICC of {icc:g} leaves a standard deviation of {implied_sd(weights, icc):.4f}; gaps "
+        f"above {needed:.3f} are clear: "
+        + (f"after rank {_listed(clear)}" if len(clear) else "none")
     )
-    return printed, found, 5 in clear
+    where, about = "Section 5.2, Table 3", "rank 5 and rank 6 can be told apart"
+    yield _check(where, about, printed, found, 5 in clear, NOT_SHOWN, ("five",))
 
-
-@_check(
-    "Section 5.2, Table 3",
-    "ranks 1 to 3 can be told apart from each other and from the rest",
-    NOT_SHOWN,
-    ("three",),
-)
-def _first_three(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    _, gaps, _, needed = _gaps(paper)
     least = gaps[:3].min()
-    return f"smallest gap {least:.6f}", f"gaps above {needed:.3f} are clear", least > needed
+    about = "ranks 1 to 3 can be told apart from each other and from the rest"
+    printed, found = f"smallest gap {least:.6f}", f"gaps above {needed:.3f} are clear"
+    yield _check(where, about, printed, found, least > needed, NOT_SHOWN, ("three",))
 
 
-def _gaps(paper: Paper) -> tuple[pd.Series, pd.Series, float, float]:
-    """Weights of Table 3 in their order, the gaps after each rank, by rank, the standard deviation
-    that the ICC leaves, and the gap that is clear."""
+def _needed(paper: Paper) -> float:
+    """The gap between two weights that is clear by the ICC."""
     weights = paper.weights(3).sort_values(ascending=False)
-    sd = implied_sd(weights, paper.numbers["icc"])
-    gaps = pd.Series(-np.diff(weights), index=range(1, len(weights)))
-    return weights, gaps, sd, told_apart(weights, sd)
+    return told_apart(weights, implied_sd(weights, paper.numbers["icc"]))
 
 
-def _check_sum(number: int, bears: tuple[str, ...]) -> None:
-    @_check(f"Table {number}", "shares sum to 1", bears=bears)
-    def compare(paper: Paper, facts: pd.DataFrame) -> _Answer:
-        weights = paper.weights(number)
-        right = abs(weights.sum() - 1) <= ROUNDING * len(weights)
-        return f"sum {weights.sum():.6f}", f"1, to the rounding of {len(weights)} numbers", right
+def _sum(paper: Paper, number: int, bears: tuple[str, ...]) -> Check:
+    weights = paper.weights(number)
+    right = abs(weights.sum() - 1) <= ROUNDING * len(weights)
+    found = f"1, to the rounding of {len(weights)} numbers"
+    where, printed = f"Table {number}", f"sum {weights.sum():.6f}"
+    return _check(where, "shares sum to 1", printed, found, right, DIFFERS, bears)
 
 
-def _check_ranks(number: int, bears: tuple[str, ...]) -> None:
-    @_check(f"Table {number}", "ranks follow the weights", bears=bears)
-    def compare(paper: Paper, facts: pd.DataFrame) -> _Answer:
-        table = paper.tables[number].set_index("hyperparameter")
-        places = table["weight"].rank(ascending=False)
-        wrong = table.index[table["rank"] != places]
-        printed = _listed(f"`{name}` rank {table['rank'][name]}" for name in wrong)
-        right = _listed(f"`{name}` {places[name]:g}" for name in wrong)
-        return printed or f"ranks 1 to {len(table)}", right or _SAME, wrong.empty
+def _ranks(paper: Paper, number: int, bears: tuple[str, ...]) -> Check:
+    table = paper.tables[number].set_index("hyperparameter")
+    places = table["weight"].rank(ascending=False)
+    wrong = table.index[table["rank"] != places]
+    printed = _listed(f"`{name}` rank {table['rank'][name]}" for name in wrong)
+    right = _listed(f"`{name}` {places[name]:g}" for name in wrong) or _SAME
+    printed = printed or f"ranks 1 to {len(table)}"
+    where, about = f"Table {number}", "ranks follow the weights"
+    return _check(where, about, printed, right, wrong.empty, DIFFERS, bears)
 
 
-_check_sum(3, ("three", "five", "last"))
-_check_ranks(3, ("three", "five", "last"))
+def _of_the_rankings(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+    """Tables 3 and 4."""
+    yield _sum(paper, 3, _RANKS_OF_3)
+    yield _ranks(paper, 3, _RANKS_OF_3)
 
-
-@_check(
-    "Abstract, Section 5.3, Table 3",
-    "the hyperparameters named first and last in the text",
-    bears=("three", "five", "last"),
-)
-def _named(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    order = list(paper.weights(3).sort_values(ascending=False).index)
+    weights = paper.weights(3)
+    order = list(weights.sort_values(ascending=False).index)
     three, five, last = (paper.named(claim) for claim in ("top_three", "top_five", "last_two"))
     first, end = order[: len(five)], order[-len(last) :]
     right = first == five and order[: len(three)] == three and set(end) == set(last)
     printed, found = (
         f"first {_listed(a)}; last {_listed(b)}" for a, b in ((five, last), (first, end))
     )
-    return printed, found, right
+    where = "Abstract, Section 5.3, Table 3"
+    about = "the hyperparameters named first and last in the text"
+    yield _check(where, about, printed, found, right, DIFFERS, _RANKS_OF_3)
 
-
-@_check("Eq. 10, Table 3", "the weights are those of Eq. 10", NOT_SAID)
-def _normalised(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    weights = paper.weights(3)
     total, least = weights.sum(), weights.min()
     shares = abs(total - 1) <= ROUNDING * len(weights) and least >= 0
     printed = f"{len(weights)} weights, the smallest {least:.6f}, that sum to {total:.6f}"
@@ -495,128 +390,95 @@ def _normalised(paper: Paper, facts: pd.DataFrame) -> _Answer:
         "Eq. 10 gives weights from -1 to 1 of any sum, and near 0 on both sides where a "
         "hyperparameter has no influence"
     )
-    return printed, found, not shares
+    about = "the weights are those of Eq. 10"
+    yield _check("Eq. 10, Table 3", about, printed, found, not shares, NOT_SAID)
 
-
-@_check(
-    "Section 3.1, Table 3",
-    "the last ranks are found, not made by the distance",
-    NOT_SHOWN,
-    ("last",),
-)
-def _last_by_distance(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    last, parts = paper.named("last_two"), raw_distance_parts(list(paper.weights(3).index))
+    parts = table1.raw_distance_parts(list(weights.index))
     large = float(parts[last].sum())
     found = f"they are {large:.2%} of the mean squared distance over raw values"
-    return f"{_listed(last)} have minimal impact", found, large <= len(last) / len(parts)
+    where, about = "Section 3.1, Table 3", "the last ranks are found, not made by the distance"
+    right = large <= len(last) / len(parts)
+    yield _check(
+        where, about, f"{_listed(last)} have minimal impact", found, right, NOT_SHOWN, ("last",)
+    )
 
-
-@_check("Table 4", "main effects of a functional ANOVA", bears=("second",))
-def _main_effects(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    weights = paper.weights(4)
+    effects = paper.weights(4)
+    about = "main effects of a functional ANOVA"
     found = "at most 1: they are parts of one variance that do not overlap"
-    right = weights.sum() <= 1 + ROUNDING * len(weights)
-    return f"sum {weights.sum():.6f}", found, right
+    right = effects.sum() <= 1 + ROUNDING * len(effects)
+    yield _check("Table 4", about, f"sum {effects.sum():.6f}", found, right, DIFFERS, ("second",))
 
+    yield _ranks(paper, 4, ("second",))
 
-_check_ranks(4, ("second",))
-
-
-@_check("Section 5.3, Table 4", "both methods give the same ranking", bears=("second",))
-def _same_ranking(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    weights = paper.weights(3)
-    tau = rank_agreement(weights, paper.weights(4)).tau
+    tau = rank_agreement(weights, effects).tau
     pairs = len(weights) * (len(weights) - 1) // 2
     against = round(pairs * (1 - tau) / 2)
     found = (
         f"by the printed weights {against} of {pairs} pairs are the other way round "
         f"(Kendall's τ {tau:.3f})"
     )
-    return "the same ranking", found, against == 0
+    where, about = "Section 5.3, Table 4", "both methods give the same ranking"
+    yield _check(where, about, "the same ranking", found, against == 0, DIFFERS, ("second",))
 
 
-@_check("Table 5, Eq. 11", "the weights are Eq. 11 on Table 3", bears=("pairs",))
-def _pair_weights(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    matched = labels(paper.tables[5], paper.weights(3))["found_weight"].notna()
+def _of_the_pairs(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+    """Table 5."""
+    weights = paper.weights(3)
+    labelled = labels(paper.tables[5], weights)
+    matched, first = labelled["found_weight"].notna(), labelled.iloc[0]
+    where, about = "Table 5, Eq. 11", "the weights are Eq. 11 on Table 3"
     found = f"{matched.sum()} are, to one unit of the sixth digit"
-    return f"{len(matched)} weights", found, bool(matched.all())
+    printed, right = f"{len(matched)} weights", bool(matched.all())
+    yield _check(where, about, printed, found, right, DIFFERS, ("pairs",))
 
-
-@_check("Table 5, Eq. 11", "the labels are those of the pairs with these weights", bears=("pairs",))
-def _pair_labels(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    found = labels(paper.tables[5], paper.weights(3))
-    first, wrong = found.iloc[0], int((~found["right"]).sum())
-    numbers = f"{wrong} of {len(found)} belong to another pair"
+    wrong = int((~labelled["right"]).sum())
+    found = f"{wrong} of {len(labelled)} belong to another pair"
     if not first["right"] and isinstance(first["found_first"], str):
         pair = _pair(first["found_first"], first["found_second"])
-        numbers += f"; {first['weight']:.6f} is {pair}"
-    return f"{_pair(first['first'], first['second'])} first", numbers, wrong == 0
+        found += f"; {first['weight']:.6f} is {pair}"
+    about = "the labels are those of the pairs with these weights"
+    printed = f"{_pair(first['first'], first['second'])} first"
+    yield _check(where, about, printed, found, wrong == 0, DIFFERS, ("pairs",))
 
-
-@_check(
-    "Section 5.4, Table 5",
-    "the pairs say something about `num_conv_layers` that Table 3 does not",
-    NOT_SHOWN,
-    ("pairs",),
-)
-def _pairs_say_more(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    weights = paper.weights(3)
     computed, leader = equation11(weights), str(weights.idxmax())
     own = (computed["first"] == leader) | (computed["second"] == leader)
-    forced = computed["weight"][own].min() > computed["weight"][~own].max()
-    found = (
-        f"all {own.sum()} pairs with `{leader}` come before all others, by Table 3 alone"
-        if forced
-        else "which pairs come first follows from sums of Table 3"
-    )
-    matched = labels(paper.tables[5], weights)["found_weight"].notna()
-    return "further proves the pivotal role", found, not matched.all()
+    found = "which pairs come first follows from sums of Table 3"
+    if computed["weight"][own].min() > computed["weight"][~own].max():
+        found = f"all {own.sum()} pairs with `{leader}` come before all others, by Table 3 alone"
+    where, printed = "Section 5.4, Table 5", "further proves the pivotal role"
+    about = "the pairs say something about `num_conv_layers` that Table 3 does not"
+    yield _check(where, about, printed, found, not right, NOT_SHOWN, ("pairs",))
 
-
-@_check("Algorithm 1, Table 5", "the loops make the pairs that are shown")
-def _loops(paper: Paper, facts: pd.DataFrame) -> _Answer:
-    weights, largest = paper.weights(3), paper.tables[5]["weight"].max()
+    n, largest = len(weights), paper.tables[5]["weight"].max()
     itself = math.exp(2 * weights.max() - weights.sum())
-    n = len(weights)
     found = (
-        f"both loops begin at 1: `{weights.idxmax()}` with itself would have {itself:.6f}, and "
-        f"each pair would be there twice ({n**2} instead of {n * (n - 1) // 2})"
+        f"both loops begin at 1: `{leader}` with itself would have {itself:.6f}, and each pair "
+        f"would be there twice ({n**2} instead of {n * (n - 1) // 2})"
     )
-    return f"largest {largest:.6f}", found, largest >= itself - 2 * ROUNDING
+    about, right = "the loops make the pairs that are shown", largest >= itself - 2 * ROUNDING
+    yield _check("Algorithm 1, Table 5", about, f"largest {largest:.6f}", found, right)
 
-
-@_check("Section 5.4, Table 5", "number of pairs shown")
-def _pairs_shown(paper: Paper, facts: pd.DataFrame) -> _Answer:
     printed, shown = paper.claims["pairs_listed"], len(paper.tables[5])
-    return printed, shown, shown == int(printed)
+    yield _check(where, "number of pairs shown", printed, shown, shown == int(printed))
 
 
-def _check_filters(number: int, claim: str, layers: int) -> None:
-    _check_sum(number, ("filters",))
-    _check_ranks(number, ("filters",))
+def _of_the_filters(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+    """Tables 6 and 7."""
+    bears = ("filters",)
+    for number, claim, layers in ((6, "filters_of_two", 2), (7, "filters_of_three", 3)):
+        yield _sum(paper, number, bears)
+        yield _ranks(paper, number, bears)
 
-    @_check(f"Section 5.5, Table {number}", "numbers in the text", bears=("filters",))
-    def numbers(paper: Paper, facts: pd.DataFrame) -> _Answer:
-        said = [float(text) for text in paper.named(claim)]
-        weights = paper.weights(number).tolist()
+        said, weights = [float(text) for text in paper.named(claim)], paper.weights(number)
         printed, found = (_listed(f"{x:.6f}" for x in values) for values in (said, weights))
-        return printed, found, said == weights
+        where, right = f"Section 5.5, Table {number}", said == weights.tolist()
+        yield _check(where, "numbers in the text", printed, found, right, DIFFERS, bears)
 
-    @_check(
-        f"Section 5.5, Table {number}",
-        f"layers 1 to {layers} can be told apart, each from the next",
-        NOT_SHOWN,
-        ("filters",),
-    )
-    def apart(paper: Paper, facts: pd.DataFrame) -> _Answer:
-        least = (-np.diff(paper.weights(number))).min()
-        *_, needed = _gaps(paper)
+        least, needed = (-np.diff(weights)).min(), _needed(paper)
+        about = f"layers 1 to {layers} can be told apart, each from the next"
+        printed = f"smallest gap {least:.6f}"
         found = f"gaps above {needed:.3f} are clear by the ICC of {paper.numbers['icc']:g}"
-        return f"smallest gap {least:.6f}", found, bool(least > needed)
-
-
-_check_filters(6, "filters_of_two", 2)
-_check_filters(7, "filters_of_three", 3)
+        yield _check(where, about, printed, found, bool(least > needed), NOT_SHOWN, bears)
 
 
 def _pair(first: str, second: str) -> str:
@@ -625,3 +487,9 @@ def _pair(first: str, second: str) -> str:
 
 def _listed(items: Iterable[object]) -> str:
     return ", ".join(map(str, items))
+
+
+_SECTIONS = (
+    *(_of_the_text, _of_the_collections, _of_the_models, _of_the_icc),
+    *(_of_the_rankings, _of_the_pairs, _of_the_filters),
+)

@@ -3,7 +3,15 @@
 A number in the prose is glued by the cell that computes it, `glue(tau=tau)`, and stands in Markdown
 as {glue:text}`tau:.2f`. A finding that a sentence states is a claim beside the computation. In the
 book's own run a claim that does not hold fails the build; in a rerun with other parameters the page
-begins with a list of those that no longer hold. `book/run_notebooks.py` sees to both.
+begins with a list of those that no longer hold. Captions are prose too: Markdown of the form
+
+    :::{caption} fig-pairs
+    :alt: what a reader who cannot see the figure should know
+
+    Weights of {glue:text}`n_pairs` pairs.
+    :::
+
+is set below the figure of this name, or above the table. `book/run_notebooks.py` sees to all.
 """
 
 import ast
@@ -13,10 +21,16 @@ from typing import Any
 
 import myst_nb
 import numpy as np
+import pandas as pd
 from IPython.display import display
 from nbformat import NotebookNode
 
+_CAPTION = re.compile(
+    r"^:::\{caption\} (\S+)\n(?::alt: (.*?)\n\n)?(.*?)\n:::\n*", re.MULTILINE | re.DOTALL
+)
 _GLUED = re.compile(r"\{glue:text\}`(\w+)(?::([^`]+))?`")
+# What `hia_book.figures` leaves where a caption goes.
+_PLACE = re.compile(r"\{(caption|alt) ([\w-]+)\}")
 
 
 class PageError(Exception):
@@ -37,11 +51,17 @@ def claim(text: str, holds: Any) -> None:
 def glue(**values: Any) -> None:
     """Glues numbers and words for the page's prose, by their names.
 
-    NumPy's scalars become Python's, which `{glue:text}` can format.
+    NumPy's scalars become Python's, which `{glue:text}` can format. Of a named tuple, a mapping or
+    a Series every part is glued by the name and its own: `lr=agreement` as `lr_tau`, `lr_low` ...
     """
     for name, value in values.items():
-        plain = value.item() if isinstance(value, np.generic) else value
-        myst_nb.glue(name, plain, display=False)
+        if hasattr(value, "_asdict"):
+            value = value._asdict()
+        if isinstance(value, (Mapping, pd.Series)):
+            glue(**{re.sub(r"\W+", "_", f"{name}_{part}"): one for part, one in value.items()})
+        else:
+            plain = value.item() if isinstance(value, np.generic) else value
+            myst_nb.glue(name, plain, display=False)
 
 
 def need(holds: Any, message: str) -> None:
@@ -75,3 +95,29 @@ def resolve(markdown: str, values: Mapping[str, Any]) -> str:
         return format(values[role[1]], role[2] or "")
 
     return _GLUED.sub(value, markdown)
+
+
+def write_captions(notebook: NotebookNode) -> None:
+    """Moves the captions of an executed notebook from its Markdown to the figures and tables.
+
+    Raises PageError for a figure or table without a caption, and a caption with a value that no
+    cell has glued.
+    """
+    values, captions = glued(notebook), {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for name, alt, text in _CAPTION.findall(cell.source):
+                captions["alt", name], captions["caption", name] = alt, text
+            cell.source = _CAPTION.sub("", cell.source).strip()
+    notebook.cells = [cell for cell in notebook.cells if cell.source or cell.cell_type == "code"]
+
+    def write(place: re.Match[str]) -> str:
+        try:
+            return " ".join(resolve(captions[place[1], place[2]], values).split())
+        except KeyError as error:
+            raise PageError(f"{place[2]}: its caption lacks {error}") from None
+
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        for kind in ("text/html", "text/markdown"):
+            if kind in output.get("data", {}):
+                output["data"][kind] = _PLACE.sub(write, output["data"][kind])

@@ -1,7 +1,8 @@
 """Numbered figures and tables of the book, from a notebook's cell, in one visual language.
 
 In Jupyter both are shown as they are; in the book they become a numbered, captioned figure or
-table that prose can refer to. Nothing is written beside the notebook. Captions are MyST Markdown.
+table that prose can refer to. Nothing is written beside the notebook. A caption stands in the
+page's Markdown, `:::{caption} fig-3`, and `hia_book.claims.write_captions` puts it in its place.
 
 Names number: `fig-3` and `table-5` are those of the paper, and carry its numbers; all others are
 numbered S1, S2, ... in the book's order (`book/_ext/hia_numbers.py`).
@@ -14,16 +15,19 @@ import base64
 import html
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from IPython.display import display
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from hia.datasets import FACTS
 from hia.space import FILTERS, HYPERPARAMETERS
 
 # Inches. Shrunk to a phone's width, letters of a figure this wide are still ten pixels high. Wider
@@ -151,23 +155,65 @@ def shades(name: str, n: int) -> list[str]:
     ]
 
 
+def dataset_panels(
+    names: Sequence[str], xlabel: str, **options: Any
+) -> tuple[Figure, dict[str, Axes]]:
+    """One panel of validation accuracies for each data set, two in a row; grey: guessing.
+
+    options: of `plt.subplots`. Returns the figure, and the axes by data set.
+    """
+    height = -(-len(names) // 2)
+    size = (WIDTH, 1.6 * height + 0.5)
+    figure, axes = plt.subplots(height, 2, figsize=size, squeeze=False, **options)
+    for ax in axes.flat[len(names) :]:
+        ax.set_visible(False)
+    for name, ax in zip(names, axes.flat, strict=False):
+        ax.set_title(FACTS[name].label, loc="left")
+        ax.axhline(1 / FACTS[name].classes, color="grey", linewidth=0.8, zorder=0)
+    figure.supxlabel(xlabel, fontsize=11)
+    figure.supylabel("validation accuracy", fontsize=11)
+    return figure, dict(zip(names, axes.flat, strict=False))
+
+
+def draw_cells(
+    ax: Axes,
+    table: pd.DataFrame,
+    color: str,
+    form: str,
+    low: float | None = None,
+    high: float | None = None,
+    least: float = -np.inf,
+) -> None:
+    """A table of numbers as cells of one colour, each with its number; what is missing stays empty.
+
+    form: format specification. low, high: numbers of the clear and of the full colour, by default
+    the smallest and the largest. least: smaller numbers are not written.
+    """
+    values = table.to_numpy(dtype=float)
+    clear = np.nanmin(values) if low is None else low
+    full = np.nanmax(values) if high is None else high
+    strength = (values - clear) / (full - clear)
+    colors = LinearSegmentedColormap.from_list("one", [f"{color}00", f"{color}FF"])
+    ax.imshow(strength, cmap=colors, vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if value >= least:
+            ink = "white" if strength[row, column] > 0.7 else "black"
+            text = format(value, form)
+            ax.text(column, row, text, ha="center", va="center", fontsize=9.5, color=ink)
+    ax.set_xticks(range(table.shape[1]), table.columns, rotation=45, ha="right")
+    ax.set_yticks(range(len(table)), table.index)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
 def show_figure(
-    figure: Figure,
-    name: str,
-    caption: str,
-    alt: str,
-    data: pd.DataFrame | None = None,
-    photographs: bool = False,
+    figure: Figure, name: str, data: pd.DataFrame | None = None, photographs: bool = False
 ) -> None:
     """Shows a figure, to be referred to as {numref}`name`, and closes it.
 
-    alt: what a reader who cannot see the figure should know, on one line.
     data: what is drawn, one row per mark and without the index, offered as a CSV to download with
     six significant digits. photographs: there are images in it, whose colours stay as they are.
-    Raises ValueError for an `alt` of several lines.
     """
-    if "\n" in alt:
-        raise ValueError(f"{name}: alt must be one line, not {alt!r}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     wide = figure.get_figwidth() > PHONE_WIDTH
@@ -175,18 +221,16 @@ def show_figure(
     source = f"data:image/svg+xml;base64,{_base64(buffer.getvalue())}"
     # "dark-light" keeps the theme from dimming it.
     kind = f"dark-light hia-{'photographs' if photographs else 'drawing'}"
-    options = [f":name: {name}", f":alt: {alt}", f":class: {kind}"]
+    options = [f":name: {name}", f":alt: {{alt {name}}}", f":class: {kind}"]
     if wide:
         options.append(":figclass: hia-wide")
     below = _ENLARGE if data is None else f"{_csv(name, data, digits='%.6g')} {_ENLARGE}"
-    body = "\n\n".join(["\n".join(options), caption, below])
-    image = f'<img src="{source}" alt="{html.escape(alt)}" style="background: white"/>'
+    body = "\n\n".join(["\n".join(options), f"{{caption {name}}}", below])
+    image = f'<img src="{source}" alt="{{alt {name}}}" style="background: white"/>'
     _display(image, f"~~~{{figure}} {source}\n{body}\n~~~")
 
 
-def show_table(
-    table: pd.DataFrame, name: str, caption: str, formats: Mapping[str, str] | None = None
-) -> None:
+def show_table(table: pd.DataFrame, name: str, formats: Mapping[str, str] | None = None) -> None:
     """Shows a table without its index, to be referred to as {numref}`name`, with a CSV to download.
 
     Texts are MyST Markdown. formats: format specification per column, such as {"weight": ".6f"};
@@ -204,7 +248,9 @@ def show_table(
     body = "\n".join(
         f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows
     )
-    markdown = f"~~~{{table}} {caption}\n:name: {name}\n\n{body}\n~~~\n\n{_csv(name, table)}\n"
+    markdown = (
+        f"~~~{{table}} {{caption {name}}}\n:name: {name}\n\n{body}\n~~~\n\n{_csv(name, table)}\n"
+    )
     _display(cells.to_html(index=False), markdown)
 
 

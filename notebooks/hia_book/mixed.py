@@ -21,7 +21,7 @@ import pandas as pd
 from optuna.exceptions import ExperimentalWarning
 
 from hia.space import to_distribution
-from hia_book import truth
+from hia_book import recording, truth
 from hia_book.surfaces import TARGET, Surface
 
 # Part of the trials that the search chooses (Wang et al. 2024, Section 4.1), and trials of a run.
@@ -104,6 +104,6 @@ def _run(surface: Surface, trials: int, seed: tuple[int, int]) -> pd.DataFrame:
 
 
 def load(folder: Path) -> pd.DataFrame:
-    """The recorded rows, mixed.parquet. Raises as `hia_book.truth.read` does."""
+    """The recorded rows, mixed.parquet. Raises as `hia_book.recording.read` does."""
     columns = ["surface", "trials", "repeat", "table", "method", "tau_main", "tau_total"]
-    return truth.read(folder / "mixed.parquet", columns, "mixed")
+    return recording.read(folder / "mixed.parquet", columns, "record_truth.py mixed")

@@ -34,9 +34,8 @@ import numpy as np
 import pandas as pd
 
 from hia import space
-from hia.files import read_parquet
 from hia.trials import design
-from hia_book import published
+from hia_book import published, recording
 from hia_book.agreement import balanced_subsamples
 from hia_book.profile import profile
 
@@ -208,17 +207,11 @@ def pack(table: pd.DataFrame) -> pd.DataFrame:
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
     """The recorded universes, as `collect` returns them, W to five decimals.
 
-    Raises FileNotFoundError with the command that makes the table, and ValueError naming the file
-    and the column that is missing or the universe that is there twice or not at all.
+    Raises as `hia_book.recording.read`, and ValueError naming the file and the universe that is
+    there twice or not at all.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: there is no such table; python studies/record_multiverse.py makes it"
-        )
-    table = read_parquet(path)
-    if missing := [name for name in (*RECORDED, *NAMES) if name not in table]:
-        raise ValueError(f"{path}: column {missing[0]!r} is missing")
+    table = recording.read(path, (*RECORDED, *NAMES), "record_multiverse.py")
     table[NAMES] = table[NAMES].astype("float64") / 10**DECIMALS
     try:
         for name in RECORDED:

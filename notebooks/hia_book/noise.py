@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit, logit
 
-from hia_book.agreement import RankAgreement, rank_agreement, typical_agreement
+from hia_book.agreement import Estimate, RankAgreement, rank_agreement, student, typical_agreement
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,6 @@ class Components:
         return self.seed / (self.seed + self.configuration)
 
 
-class SeedShare(NamedTuple):
-    """Share of the seed in the variance within data sets, and the limits of its 95 % interval."""
-
-    share: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.share:.1%} (95 % interval {self.low:.1%} to {self.high:.1%})"
-
-
 def components(replicates: pd.DataFrame) -> Components:
     """The variance components of trainings that were repeated with other seeds.
 
@@ -64,7 +53,7 @@ def components(replicates: pd.DataFrame) -> Components:
     return _components([_Group.of(name, rows) for name, rows in replicates.groupby("dataset")])
 
 
-def seed_share(replicates: pd.DataFrame) -> SeedShare:
+def seed_share(replicates: pd.DataFrame) -> Estimate:
     """The seed's share in the variance within data sets, with a 95 % interval.
 
     replicates: as for `components`. The interval leaves out one configuration at a time (jackknife,
@@ -77,19 +66,19 @@ def seed_share(replicates: pd.DataFrame) -> SeedShare:
     groups = [_Group.of(name, rows) for name, rows in replicates.groupby("dataset")]
     share = _components(groups).share
     if share in (0, 1):
-        return SeedShare(share, share, share)
+        return Estimate(share, share, share)
     variance = 0.0
     for index, group in enumerate(groups):
         others = groups[:index] + groups[index + 1 :]
         left_out = np.array([_components([*others, part]).share for part in group.parts()])
         if np.isin(left_out, (0, 1)).any():
-            return SeedShare(share, 0.0, 1.0)
+            return Estimate(share, 0.0, 1.0)
         n = len(left_out)
         variance += (n - 1) * float(np.var(logit(left_out)))
     freedom = sum(len(group.means) for group in groups) - len(groups)
     half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
     low, high = (float(expit(logit(share) + step)) for step in (-half, half))
-    return SeedShare(share, low, high)
+    return Estimate(share, low, high)
 
 
 def between_seeds(replicates: pd.DataFrame) -> dict[str, RankAgreement]:
@@ -173,18 +162,7 @@ def with_other_seeds(lists: pd.DataFrame, replicates: pd.DataFrame) -> pd.DataFr
     return pd.DataFrame.from_dict(found, orient="index", columns=list(lists))
 
 
-class Difference(NamedTuple):
-    """The mean of paired differences, and the limits of Student's 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f})"
-
-
-def beyond_seed(taus: pd.DataFrame) -> Difference:
+def beyond_seed(taus: pd.DataFrame) -> Estimate:
     """What a change does to the order of configurations beyond what another seed does.
 
     taus: as `with_other_seeds` returns them, of two columns: with the change, and without it.
@@ -197,9 +175,7 @@ def beyond_seed(taus: pd.DataFrame) -> Difference:
     """
     if len(taus) < 2:
         raise ValueError(f"{len(taus)} data set(s): an interval needs two at least")
-    apart = (taus.iloc[:, 0] - taus.iloc[:, 1]).to_numpy(dtype=float)
-    mean, half = float(apart.mean()), float(stats.sem(apart) * stats.t.ppf(0.975, len(apart) - 1))
-    return Difference(mean, mean - half, mean + half)
+    return student(taus.iloc[:, 0] - taus.iloc[:, 1])
 
 
 def winner_loss(scaling: pd.DataFrame, fraction: float) -> pd.Series:

@@ -18,7 +18,7 @@ from joblib import Memory, Parallel, delayed
 from tqdm import tqdm
 
 from hia import trials
-from hia.files import write_json
+from hia.files import read_parquet, write_json
 
 # Versions that decide what a ranking computes.
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "optuna")
@@ -67,6 +67,19 @@ def compute(
         cached.clear(warn=False)
     results = Parallel(options.jobs, return_as="generator")(delayed(cached)(*one) for one in calls)
     return iter(tqdm(results, desc=function.__name__, total=total))
+
+
+def read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
+    """A recorded table that has at least these columns.
+
+    Raises FileNotFoundError with the command that makes it, ValueError naming file and column.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; `python studies/{command}` makes it")
+    table = read_parquet(path)
+    if missing := [name for name in columns if name not in table]:
+        raise ValueError(f"{path}: column {missing[0]!r} is missing")
+    return table
 
 
 def save(table: pd.DataFrame, path: Path, **content: Any) -> None:

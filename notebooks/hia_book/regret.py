@@ -12,8 +12,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from hia_book import tuning
+from hia_book.agreement import Estimate
 from hia_book.figures import WIDTH
-from hia_book.tuning import Floats
+from hia_book.surrogates import Floats
 
 _RESAMPLES = 2000
 
@@ -32,12 +33,12 @@ class Curve:
     low: Floats
     high: Floats
 
-    def at(self, trials: int) -> tuple[float, float, float]:
+    def at(self, trials: int) -> Estimate:
         """Mean and limits at a number of trials. Raises ValueError where it was not looked at."""
         place = np.flatnonzero(self.trials == trials)
         if not len(place):
             raise ValueError(f"trials={trials} is none of {', '.join(map(str, self.trials))}")
-        return tuple(float(values[place[0]]) for values in (self.mean, self.low, self.high))  # type: ignore[return-value]
+        return Estimate(*(float(one[place[0]]) for one in (self.mean, self.low, self.high)))
 
 
 def by_dataset(
@@ -133,7 +134,7 @@ def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
 
 def unreachable(
     results: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = tuning.LONGEST
-) -> tuple[float, float, float]:
+) -> Estimate:
     """What is missing to the best known however long one tunes, mean over data sets and interval.
 
     As `regrets`; of `ceiling`.

@@ -20,13 +20,10 @@ Jia, D., Wang, R., Xu, C., Yu, Z.: QIM: Quantifying hyperparameter importance fo
 Plackett, R. L., Burman, J. P.: The design of optimum multifactorial experiments. Biometrika 33
     (1946) 305-325.
 Paley, R. E. A. C.: On orthogonal matrices. J. Math. Phys. 12 (1933) 311-320.
-Williamson, J.: Hadamard's determinant theorem and the sum of four squares. Duke Math. J. 11 (1944)
-    65-81. Of order 92: Baumert, L., Golomb, S. W., Hall, M., Bull. AMS 68 (1962) 237-238.
 """
 
 import itertools
 import math
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -42,26 +39,14 @@ CONFIDENCE = 0.95  # of the intervals
 _ROUNDING = 1e-14  # sums and means are this near, relative to the largest number
 _DECIMALS = 12  # effects that are the same to so many, relative to the largest, share a rank
 
-# n -> first halves of the first rows of four symmetric circulant matrices of order n with
-# A² + B² + C² + D² = 4n I, for orders 4n that neither Paley's construction nor doubling reaches.
-_WILLIAMSON = {
-    7: ("+++-", "+++-", "++-+", "+-+-"),
-    9: ("++++-", "++-+-", "++-+-", "+---+"),
-    13: ("++++-+-", "++---+-", "++---+-", "+---+-+"),
-    19: ("++++++---+", "+++---+--+", "++---+-+-+", "+-+--+--+-"),
-    23: ("++---+---+-+", "+-++-++--+++", "+++---++-+-+", "+++-+++-+---"),
-    25: ("++++++---+-+-", "+++-+--+++--+", "++-+--++-+-++", "+-+++--+--+++"),
-}
-
 # --- the design ----------------------------------------------------------------------------------
 
 
 def design(n_factors: int, fold_over: bool = True) -> NDArray[np.int8]:
     """A Plackett-Burman design: (runs, n_factors), +1 for the high and -1 for the low level.
 
-    Without fold-over it has as many runs as the smallest Hadamard matrix known here that is larger
-    than `n_factors`: 12 for 8 to 11 factors. Up to 111 factors that is the next multiple of 4,
-    which is the smallest design there can be; beyond, some orders are left out.
+    Without fold-over it has as many runs as the smallest Hadamard matrix that `hadamard` makes and
+    that is larger than `n_factors`: 12 for 8 to 11 factors.
     fold_over: the same runs follow with all levels exchanged, which frees main effects of
     two-factor interactions.
 
@@ -78,19 +63,17 @@ def design(n_factors: int, fold_over: bool = True) -> NDArray[np.int8]:
 
 @cache
 def hadamard(order: int) -> NDArray[np.int8] | None:
-    """A Hadamard matrix of this order whose first column is all +1; None where none is known here.
+    """A Hadamard matrix of this order whose first column is all +1; None where none is made here.
 
     order: 2 or a multiple of 4. Where Paley's first construction gives one it is taken: without
-    its first column it is the cyclic design that Plackett and Burman printed. (pyDOE3's 12 runs are
-    these with signs and columns reversed; it has none for 28, 36, 44 and most larger orders.)
+    its first column it is the cyclic design that Plackett and Burman printed. Else the matrix of
+    half the order is doubled (Sylvester's construction).
     """
     if order == 2:
         return np.array([[1, 1], [1, -1]], dtype=np.int8)
     q = order - 1
     if all(q % factor for factor in range(2, math.isqrt(q) + 1)):
         return _paley(q)
-    if order // 4 in _WILLIAMSON:
-        return _williamson(_WILLIAMSON[order // 4])
     if order % 8 == 0 and (half := hadamard(order // 2)) is not None:
         return np.block([[half, half], [half, -half]])
     return None
@@ -102,18 +85,6 @@ def _paley(q: int) -> NDArray[np.int8]:
     characters[np.arange(q) ** 2 % q] = 1  # and 1 for 0, on the diagonal
     body = np.vstack([linalg.circulant(characters).T, np.full(q, -1, dtype=np.int8)])
     return np.hstack([np.ones((q + 1, 1), dtype=np.int8), body])
-
-
-def _williamson(halves: Sequence[str]) -> NDArray[np.int8]:
-    """Williamson's array of four symmetric circulants, rows with the sign that makes them begin
-    with +1."""
-    a, b, c, d = (
-        linalg.circulant([1 if sign == "+" else -1 for sign in half + half[:0:-1]])
-        for half in halves
-    )
-    matrix = np.block([[a, b, c, d], [-b, a, -d, c], [-c, d, a, -b], [-d, -c, b, a]])
-    signs: NDArray[np.int8] = (matrix * matrix[:, :1]).astype(np.int8)
-    return signs
 
 
 # --- levels --------------------------------------------------------------------------------------

@@ -23,10 +23,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from hia import space
-from hia.files import read_parquet
 from hia.ranking import methods
 from hia.space import Hyperparameter
-from hia_book import surfaces
+from hia_book import recording, surfaces
 from hia_book.surfaces import TARGET, Floats, Surface
 
 # Number of trials -> draws. Few trials differ most between draws.
@@ -241,11 +240,12 @@ def assess(row: Row, truth: pd.DataFrame) -> Row:
 def load(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The recorded fits and the truths they are compared with, truth.parquet and surfaces.parquet.
 
-    Raises FileNotFoundError with the command that makes them, ValueError naming the file and the
-    column that is missing, and where a surface of the fits has no truth.
+    Raises as `hia_book.recording.read`, and ValueError where a surface of the fits has no truth.
     """
-    fits = read(folder / "truth.parquet", ["surface", "method", "trials", "seconds", "state"])
-    true = read(folder / "surfaces.parquet", ["surface", "hyperparameter", "main", "total"])
+    of_fits = ["surface", "method", "trials", "seconds", "state"]
+    fits = recording.read(folder / "truth.parquet", of_fits, "record_truth.py")
+    of_truths = ["surface", "hyperparameter", "main", "total"]
+    true = recording.read(folder / "surfaces.parquet", of_truths, "record_truth.py")
     if unknown := sorted(set(fits["surface"]) - set(true["surface"])):
         raise ValueError(f"{folder / 'surfaces.parquet'}: has no surface {unknown[0]!r}")
     return fits, true
@@ -282,18 +282,6 @@ def mean_over(of_surfaces: pd.Series) -> Mean:
     n, mean = len(of_surfaces), float(of_surfaces.mean())
     error = float(of_surfaces.std()) / n**0.5
     return Mean(mean, error, bool(n > 1 and mean > stats.t.isf(0.025, n - 1) * error))
-
-
-def read(path: Path, columns: Sequence[str], command: str = "truth") -> pd.DataFrame:
-    """A recorded table that has at least these columns; the errors of `load`."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: there is no such table; python studies/record_truth.py {command} makes it"
-        )
-    table = read_parquet(path)
-    if missing := [name for name in columns if name not in table]:
-        raise ValueError(f"{path}: column {missing[0]!r} is missing")
-    return table
 
 
 def all_surfaces(trials: pd.DataFrame) -> dict[str, Surface]:

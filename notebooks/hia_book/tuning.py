@@ -29,22 +29,24 @@ import joblib
 import numpy as np
 import optuna
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import spearmanr
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.metrics import r2_score
-from sklearn.model_selection import KFold, cross_val_predict
 
 from hia import space
-from hia.files import read_parquet
-from hia_book.surfaces import values_at
+from hia_book import recording
+from hia_book.surrogates import (
+    NAMES,
+    PLACE,
+    Bools,
+    Floats,
+    Surrogate,
+    decode,
+    draw,
+    mask,
+    table1_default,
+)
 from hia_book.truth import CONTENDERS
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 Row = dict[str, Any]
 
-NAMES = space.SAMPLED
 USED = ["dataset", "source", *space.SPACE, "accuracy"]  # of the trials
 RANKED = tuple(name for name in space.HYPERPARAMETERS if name in NAMES)
 TOP = (1, 2, 3, 5)
@@ -70,10 +72,6 @@ CHECKPOINTS = {
 REPETITIONS = {"random": 200, "tpe": 4}
 _BY_TPE = (LONGEST, "table1")  # its epochs and default
 
-# Of a surrogate. Leaves of one trial would repeat each trial's noise.
-_TREES = 64
-_LEAF = 2
-_FOLDS = 5
 # Configurations among which the learned default is looked for.
 _CANDIDATES = 10_000
 # Of `ceiling`: random configurations, the best of which are improved, and values tried of one
@@ -82,9 +80,6 @@ _POINTS, _STARTS, _VALUES = 2048, 6, 41
 # Random orders whose ceilings are looked for.
 _ORDERS = 5
 _SINGLE = 1e-6  # accuracies in single precision differ by less from what they were
-
-_PLACE = {name: place for place, name in enumerate(NAMES)}
-_FILTERS = [_PLACE[name] for name in space.FILTERS]
 
 
 def tunable(epochs: str = LONGEST) -> tuple[str, ...]:
@@ -102,128 +97,12 @@ def everything(epochs: str = LONGEST, *, filters: bool = True) -> tuple[str, int
     return ALL, len(tunable(epochs) if filters else ranked(epochs))
 
 
-# --- configurations ------------------------------------------------------------------------------
-
-
-def encode(table: pd.DataFrame) -> Floats:
-    """Configurations as numbers (n, 13), in the order of `NAMES`.
-
-    lr as its base-10 logarithm, the optimizer as its place among the choices, filters of layers
-    that do not exist as 0.
-    """
-    encoded = np.empty((len(table), len(NAMES)))
-    for place, name in enumerate(NAMES):
-        row = space.SPACE[name]
-        if row.kind == "categorical":
-            encoded[:, place] = pd.Index(row.choices or ()).get_indexer(pd.Index(table[name]))
-        else:
-            numbers = table[name].astype("float64").to_numpy(na_value=np.nan)
-            encoded[:, place] = np.log10(numbers) if row.log else numbers
-    return without_absent(encoded)
-
-
-def without_absent(X: Floats) -> Floats:
-    """X (n, 13) with 0 for the filters of layers that do not exist."""
-    X = X.copy()
-    layers = X[:, _PLACE["num_conv_layers"]]
-    for layer, place in enumerate(_FILTERS, start=1):
-        X[layers < layer, place] = 0.0
-    return X
-
-
-def draw(n: int, rng: np.random.Generator) -> Floats:
-    """Random configurations (n, 13), encoded. All numbers of filters are drawn: `without_absent`
-    takes those of layers that do not exist out."""
-    drawn = pd.DataFrame({name: values_at(space.SPACE[name], rng.random(n)) for name in NAMES})
-    layers = drawn["num_conv_layers"]
-    encoded = encode(drawn.assign(num_conv_layers=len(space.FILTERS)))
-    encoded[:, _PLACE["num_conv_layers"]] = layers
-    return encoded
-
-
-def decode(x: Floats) -> dict[str, Any]:
-    """A configuration (13,) as a reader writes it."""
-    config: dict[str, Any] = {}
-    for name, value in zip(NAMES, x, strict=True):
-        row = space.SPACE[name]
-        if row.kind == "categorical":
-            config[name] = (row.choices or ())[int(value)]
-        elif row.kind == "integer":
-            config[name] = round(value)
-        else:
-            config[name] = float(10**value if row.log else value)
-    return config
-
-
-def table1_default() -> Floats:
-    """Table 1's default (13,), encoded, with all numbers of filters."""
-    config = pd.DataFrame([{name: space.SPACE[name].default for name in NAMES}])
-    encoded = encode(config.assign(num_conv_layers=len(space.FILTERS)))[0]
-    encoded[_PLACE["num_conv_layers"]] = config["num_conv_layers"].item()
-    return np.asarray(encoded)
-
-
 def trained(X: Floats, epochs: str) -> Floats:
     """Configurations (..., 13) with the epochs of an arm: with the most, or as they are."""
     X = X.copy()
     if epochs == LONGEST:
-        X[..., _PLACE["epoch"]] = space.SPACE["epoch"].bounds[1]
+        X[..., PLACE["epoch"]] = space.SPACE["epoch"].bounds[1]
     return X
-
-
-def mask(names: Sequence[str]) -> Bools:
-    """(13,): which hyperparameters are tuned. Raises ValueError for one that cannot be."""
-    for name in names:
-        if name not in _PLACE:
-            raise ValueError(f"{name!r} cannot be tuned; {', '.join(NAMES)} can")
-    return np.isin(NAMES, list(names))
-
-
-# --- surrogates ----------------------------------------------------------------------------------
-
-
-class Surrogate:
-    """The accuracy of any configuration on one data set, by extremely randomised trees.
-
-    rows: the trials of one data set, as `hia.trials.load` returns them.
-    """
-
-    def __init__(self, rows: pd.DataFrame) -> None:
-        self._forest = _forest().fit(encode(rows), rows["accuracy"])
-
-    def __call__(self, X: Floats) -> Floats:
-        """Accuracies (n,) of encoded configurations (n, 13)."""
-        # Tree by tree: what the forest does around that takes longer than a few rows do.
-        rows = without_absent(X).astype(np.float32)
-        return np.asarray(
-            np.mean([tree.tree_.predict(rows)[:, 0] for tree in self._forest.estimators_], axis=0)
-        )
-
-
-def quality(rows: pd.DataFrame) -> dict[str, float]:
-    """How well the surrogate of a data set predicts trials that it has not seen.
-
-    By 5-fold cross-validation: `r2`, `random` (the same of random search's trials only: BOHB's are
-    like each other, so that what is left out has nearly been seen), `spearman` (rank correlation of
-    all trials), `top` (the same of the quarter that is predicted best, which is where searches go)
-    and `error`, the mean absolute error.
-    """
-    y = rows["accuracy"].to_numpy()
-    folds = KFold(_FOLDS, shuffle=True, random_state=0)
-    predicted = cross_val_predict(_forest(), encode(rows), y, cv=folds)
-    top = predicted >= np.quantile(predicted, 0.75)
-    drawn = (rows["source"] == "random").to_numpy()
-    return {
-        "r2": float(r2_score(y, predicted)),
-        "random": float(r2_score(y[drawn], predicted[drawn])),
-        "spearman": float(spearmanr(y, predicted).statistic),
-        "top": float(spearmanr(y[top], predicted[top]).statistic),
-        "error": float(np.abs(y - predicted).mean()),
-    }
-
-
-def _forest() -> ExtraTreesRegressor:
-    return ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, random_state=0)
 
 
 def learned_defaults(
@@ -328,7 +207,7 @@ def _suggest(trial: optuna.Trial, tuned: Bools, default: Floats) -> Floats:
     for place, name in enumerate(NAMES):  # num_conv_layers comes before the filters
         row = space.SPACE[name]
         layer = space.FILTERS.index(name) + 1 if name in space.FILTERS else 0
-        if not tuned[place] or layer > x[_PLACE["num_conv_layers"]]:
+        if not tuned[place] or layer > x[PLACE["num_conv_layers"]]:
             continue
         if row.choices is not None:
             value = trial.suggest_categorical(name, row.choices)
@@ -524,17 +403,11 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def load(path: Path) -> pd.DataFrame:
-    """The recorded searches. Raises FileNotFoundError with the command that makes them, ValueError
-    naming the column that is missing, or the first row at fault."""
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: there is no such table; python studies/record_tuning.py makes it"
-        )
-    table = read_parquet(path)
+    """The recorded searches. Raises as `hia_book.recording.read`, and ValueError naming the first
+    row at fault."""
     expected = ["dataset", "epochs", "default", "search", "ranking", "k", "tuned", "trials"]
     expected += ["mean", "error", "found", "ceiling", "best"]
-    if missing := [name for name in expected if name not in table]:
-        raise ValueError(f"{path}: column {missing[0]!r} is missing")
+    table = recording.read(path, expected, "record_tuning.py")
     for number, row in enumerate(table.to_dict("records")):
         if not len(row["trials"]) == len(row["mean"]) == len(row["error"]):
             raise ValueError(f"{path}: row {number} has means of other numbers than its trials")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from hia import cnn, datasets, relief, space
-from hia_book import agreement, audit
+from hia_book import agreement, audit, table1
 from hia_book.audit import AGREES, DIFFERS, NOT_SAID, NOT_SHOWN, Check, Paper
 
 FOLDER = Path(__file__).parents[2] / "data" / "published"
@@ -259,7 +259,7 @@ def test_parts_of_the_raw_distance_by_drawing() -> None:
             for name in names
         }
     )
-    parts = audit.raw_distance_parts(names)
+    parts = table1.raw_distance_parts(names)
     assert parts.is_monotonic_decreasing
     assert parts.sum() == pytest.approx(1)
     np.testing.assert_allclose(parts, (squared / squared.sum())[parts.index], rtol=0.1)
@@ -267,7 +267,7 @@ def test_parts_of_the_raw_distance_by_drawing() -> None:
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 64, 96])
 def test_running_out_of_pixels_as_the_network_does(size: int) -> None:
-    table = audit.structures({"one": size})
+    table = table1.structures({"one": size})
     rows = [
         {"num_conv_layers": layers, "kernel": kernel, "stride": stride, "padding": padding}
         | dict.fromkeys(space.FILTERS, 4)

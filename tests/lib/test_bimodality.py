@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hia_book.bimodality import UNIFORM, end_over_middle, modes, sarle, thirds
+from hia_book.bimodality import UNIFORM, end_over_middle, modes, sarle
 
 QUANTILES = (np.arange(20_000) + 0.5) / 20_000
 NORMAL = stats.norm.ppf(QUANTILES)
@@ -51,10 +51,6 @@ def test_modes_at_the_ends_are_found() -> None:
     low, high = modes(values)
     assert low < 0.1
     assert high > 0.9
-
-
-def test_thirds() -> None:
-    assert thirds([0, 0.1, 0.4, 1.0, 1.2]).tolist() == pytest.approx([0.4, 0.2, 0.4])
 
 
 def test_ends_are_held_against_the_middle_with_an_interval() -> None:

@@ -1,8 +1,10 @@
 """What a page claims and glues, as a notebook's outputs have it."""
 
+import re
+
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from hia_book import claims
 
@@ -40,3 +42,31 @@ def test_what_cannot_be_done_is_said() -> None:
     claims.need(True, "not said")
     with pytest.raises(claims.PageError, match="two data sets are needed"):
         claims.need(False, "two data sets are needed")
+
+
+def test_captions_stand_in_the_prose_and_are_moved_with_their_numbers(outputs: list) -> None:
+    claims.glue(n=np.int64(1200))
+    shown = {
+        "text/markdown": "~~~{figure} x\n:name: fig-x\n:alt: {alt fig-x}\n\n{caption fig-x}\n~~~"
+    }
+    outputs.append(new_output("display_data", shown))
+    captions = (
+        ":::{caption} fig-x\n:alt: a line\n  of {glue:text}`n`\n\n{glue:text}`n:,`\nCNNs.\n:::\n"
+    )
+    cells = [new_markdown_cell(f"Before.\n\n{captions}"), new_markdown_cell(captions)]
+    notebook = new_notebook(cells=[*cells, new_code_cell("", outputs=outputs)])
+    claims.write_captions(notebook)
+    assert [cell.source for cell in notebook.cells] == ["Before.", ""]
+    moved = notebook.cells[1].outputs[1]["data"]["text/markdown"]
+    assert moved == "~~~{figure} x\n:name: fig-x\n:alt: a line of 1200\n\n1,200 CNNs.\n~~~"
+
+
+@pytest.mark.parametrize(
+    ("caption", "lacks"),
+    [("", "('caption', 'table-x')"), (":::{caption} table-x\n{glue:text}`m`\n:::", "'m'")],
+)
+def test_a_caption_that_lacks_something_is_said(caption: str, lacks: str) -> None:
+    shown = new_output("display_data", {"text/markdown": "~~~{table} {caption table-x}"})
+    notebook = new_notebook(cells=[new_markdown_cell(caption), new_code_cell("", outputs=[shown])])
+    with pytest.raises(claims.PageError, match=f"table-x: its caption lacks {re.escape(lacks)}"):
+        claims.write_captions(notebook)

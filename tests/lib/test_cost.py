@@ -49,11 +49,6 @@ def ranking(scope: str, method: str, trainings: int, scores, repeat: int = 0) ->
     return {**vars(Job(scope, method, trainings, repeat)), "scores": scores, "problem": ""}
 
 
-def test_compared_is_what_is_drawn() -> None:
-    assert len(COMPARED) == 10
-    assert "in_channel_num" not in COMPARED
-
-
 def test_jobs_take_half_at_most_and_the_whole_once() -> None:
     jobs = cost.jobs(recorded(60), sizes=(25, 40), pooled_sizes=(50, 60, 70), repeats=2)
     parts = {(job.scope, job.trainings, job.repeat) for job in jobs}
@@ -62,10 +57,6 @@ def test_jobs_take_half_at_most_and_the_whole_once() -> None:
     assert ("mnist", 60, 0) in parts
     assert ("mnist", 60, 1) not in parts
     assert len(jobs) == len(parts) * len(cost.SAMPLED)
-
-
-def test_one_data_set_is_not_pooled() -> None:
-    assert list(cost.scopes(recorded(30, ("mnist",)))) == ["mnist"]
 
 
 @pytest.mark.parametrize("method", cost.SAMPLED)
@@ -112,10 +103,6 @@ def test_parts_of_the_screen() -> None:
     assert COMPARED[int(np.argmax(whole))] == "lr"
 
 
-def test_the_screen_of_one_data_set_is_not_pooled() -> None:
-    assert {row["scope"] for row in cost.screens(screened(("mnist",)))} == {"mnist"}
-
-
 # --- agreement -----------------------------------------------------------------------------------
 
 
@@ -131,11 +118,6 @@ def test_the_table_compares_with_the_whole_and_with_the_reference() -> None:
     assert found.loc[(SCREEN, 12, 0), ["tau_own", "tau_reference"]].tolist() == [-1, 1]
     assert found.loc[found["whole"], "tau_own"].eq(1).all()
     assert found["whole"].sum() == len(cost.SAMPLED) + 1
-
-
-def test_without_the_whole_there_is_nothing_to_agree_with() -> None:
-    found = cost.table([ranking("mnist", "fanova", 20, list(range(10)))], recorded(40, ("mnist",)))
-    assert found[["tau_own", "tau_reference"]].isna().all(axis=None)
 
 
 def test_the_reference_is_the_mean_rank() -> None:

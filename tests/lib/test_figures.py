@@ -16,7 +16,7 @@ from hia import datasets, space
 from hia.ranking import methods
 from hia.trials import SOURCES
 from hia_book import figures
-from hia_book.figures import look, shades, show_figure, show_table, show_text
+from hia_book.figures import look, shades, show_figure, show_table
 
 TABLE = pd.DataFrame({"name": ["a|b", "c"], "x": [1 / 3, np.nan], "n": [1000, 2]})
 
@@ -47,11 +47,11 @@ def drawn(width: float) -> plt.Figure:
 
 def test_figure_with_its_data(shown: list) -> None:
     with mpl.rc_context(figures.STYLE):
-        show_figure(drawn(5), "fig-x", "A caption.", "a line", TABLE)
+        show_figure(drawn(5), "fig-x", TABLE)
     markdown = shown[0][0]["text/markdown"]
     first, *lines = markdown.splitlines()
     assert first.startswith("~~~{figure} data:image/svg+xml;base64,")
-    assert lines[:3] == [":name: fig-x", ":alt: a line", ":class: dark-light hia-drawing"]
+    assert lines[:3] == [":name: fig-x", ":alt: {alt fig-x}", ":class: dark-light hia-drawing"]
     assert 'download="fig-x.csv"' in markdown
     assert csv(markdown)["x"][0] == 0.333333
     svg = base64.b64decode(first.split("base64,")[1]).decode()
@@ -59,39 +59,28 @@ def test_figure_with_its_data(shown: list) -> None:
     assert not plt.get_fignums()
 
 
-def test_figure_without_data_has_no_link(shown: list) -> None:
-    show_figure(drawn(5), "fig-x", "A caption.", "a line")
-    assert "csv" not in shown[0][0]["text/markdown"]
-
-
 def test_every_figure_can_be_enlarged_in_the_book_only(shown: list) -> None:
-    show_figure(drawn(5), "fig-x", "A caption.", "a line", TABLE)
-    show_figure(drawn(5), "fig-y", "A caption.", "a line")
+    show_figure(drawn(5), "fig-x", TABLE)
+    show_figure(drawn(5), "fig-y")
     for bundle, _ in shown:
         assert bundle["text/markdown"].count('<input type="checkbox"/> Enlarge</label>') == 1
         assert "Enlarge" not in bundle["text/html"]
 
 
 def test_wide_figures_and_photographs_are_marked(shown: list) -> None:
-    show_figure(drawn(9), "fig-x", "A caption.", "a line", photographs=True)
+    show_figure(drawn(9), "fig-x", photographs=True)
     markdown = shown[0][0]["text/markdown"]
     assert ":figclass: hia-wide\n" in markdown
     assert ":class: dark-light hia-photographs\n" in markdown
 
 
-def test_alt_is_one_line(shown: list) -> None:
-    with pytest.raises(ValueError, match="fig-x: alt must be one line"):
-        show_figure(drawn(5), "fig-x", "A caption.", "two\nlines")
-    plt.close("all")
-
-
 def test_table_with_formats_and_every_digit_in_its_csv(shown: list) -> None:
-    show_table(TABLE, "table-x", "A caption.", {"n": ","})
+    show_table(TABLE, "table-x", {"n": ","})
     markdown = shown[0][0]["text/markdown"]
     assert "| a&#124;b | 0.3333 | 1,000 |\n| c |  | 2 |" in markdown
     pd.testing.assert_frame_equal(csv(markdown), TABLE)
     with pytest.raises(ValueError, match="no column 'm'; the table has name, x, n"):
-        show_table(TABLE, "table-x", "A caption.", {"m": ","})
+        show_table(TABLE, "table-x", {"m": ","})
 
 
 def test_columns_of_numbers_are_aligned_and_zero_has_no_sign(shown: list) -> None:
@@ -104,16 +93,11 @@ def test_columns_of_numbers_are_aligned_and_zero_has_no_sign(shown: list) -> Non
             "W": [-0.00004, 0.00006],
         }
     )
-    show_table(table, "table-x", "A caption.", {"W": "+.4f"})
+    show_table(table, "table-x", {"W": "+.4f"})
     markdown = shown[0][0]["text/markdown"]
     assert "| --: | --: | --: | :-- | --: |\n" in markdown
     assert "| **1,234** | 8.3% | 1 to 2 | 3 | 0.0000 |\n" in markdown
     assert "| -5.6 |  | 0.3 (-0.1 to +0.7) | 3 or 4 | +0.0001 |" in markdown
-
-
-def test_a_text_is_markdown_in_the_book(shown: list) -> None:
-    show_text("Plain.")
-    assert shown[0][0] == {"text/html": "Plain.", "text/markdown": "Plain."}
 
 
 def test_everything_that_recurs_has_a_look() -> None:

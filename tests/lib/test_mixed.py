@@ -82,8 +82,3 @@ def test_a_method_that_refuses_agrees_with_nothing(monkeypatch: pytest.MonkeyPat
     assert set(rows.loc[refused, "problem"]) == {"not these"}
     assert (rows.loc[refused, ["tau_main", "tau_total"]] == 0).all(axis=None)
     assert (rows.loc[~refused, "problem"] == "").all()
-
-
-def test_what_is_missing_is_said_with_the_command(tmp_path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"record_truth\.py mixed"):
-        mixed.load(tmp_path)

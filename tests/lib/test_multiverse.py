@@ -121,12 +121,6 @@ def test_j_in_proportion_to_the_rows() -> None:
     np.testing.assert_allclose(found, fit.weights_, atol=1e-9)
 
 
-def test_too_few_rows_are_named() -> None:
-    table = trials()
-    with pytest.raises(ValueError, match="balance=nothing, scope=pooled: fewer than 10"):
-        weigh(table[table["source"] == "random"], source="BOHB")
-
-
 # the recorded table ---------------------------------------------------------------------------
 
 
@@ -182,12 +176,6 @@ def test_the_size_of_a_weight_below_0_ranks_it_the_other_way(made: pd.DataFrame)
     assert (by_w.to_numpy()[range(len(made)), [NAMES.index(n) for n in lowest]] == 11).all()
     size = made[NAMES].abs().idxmax(axis=1)
     assert (by_size.to_numpy()[range(len(made)), [NAMES.index(n) for n in size]] == 1).all()
-
-
-def test_what_the_text_rules_out_is_not_allowed() -> None:
-    choices = pd.DataFrame({"distance": ["Euclidean", "Manhattan"] * 2, "sigma": ["5", "20"] * 2})
-    choices["source"] = ["both", "both", "random", "BOHB"]
-    assert multiverse.allowed(choices).tolist() == [True, False, False, False]
 
 
 def factorial() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -257,13 +245,6 @@ def test_findings_hold_for_the_paper_s_ranking_and_not_for_its_opposite() -> Non
     assert holding(PAPER).index.is_unique
     ten = PAPER.drop("in_channel_num").rank().reindex(PAPER.index)
     assert holding(ten).all()  # without the rank of one the others count
-
-
-def test_findings_are_about_the_hyperparameters_they_name() -> None:
-    """With the first and the last exchanged."""
-    held = holding(PAPER.replace({1: 11, 11: 1}))
-    named = held.index.str.contains("`num_conv_layers`|`batch_size`")
-    assert (held != named).all()
 
 
 @pytest.mark.parametrize(

@@ -62,14 +62,6 @@ def test_the_profile_of_three_rows_by_hand():
     assert found.target_range == 0.8
 
 
-@pytest.mark.parametrize("n_neighbors", [0, 6])
-def test_it_has_so_many_neighbours_and_no_more(n_neighbors):
-    rng = np.random.default_rng(0)
-    found = profile(spread(rng), rng.random(90), 5)
-    with pytest.raises(ValueError, match=f"n_neighbors={n_neighbors}: the profile has 5"):
-        found.weights(n_neighbors)
-
-
 def test_a_profile_has_200_neighbours_and_its_weights_are_of_30():
     rng = np.random.default_rng(3)
     X = rng.random((210, 2))

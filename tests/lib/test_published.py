@@ -44,18 +44,6 @@ def test_table_1_is_the_space() -> None:
         assert type(hyperparameter.default)(row.default) == hyperparameter.default
 
 
-def test_table_2_and_figure_2_have_the_same_data_sets() -> None:
-    assert set(table(2)["dataset"]) == set(published.figure2(FOLDER)["dataset"])
-    assert (table(2)["channels"] == 3).sum() == 6
-    assert published.figure2(FOLDER)["models"].sum() == 11_150
-
-
-def test_values() -> None:
-    assert published.value("icc", FOLDER) == 0.9889
-    with pytest.raises(ValueError, match="no published value 'ic'; there are: icc, subsets"):
-        published.value("ic", FOLDER)
-
-
 def test_a_table_that_does_not_exist(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Tables 1 to 7, no Table 8"):
         published.table(8)

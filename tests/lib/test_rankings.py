@@ -74,11 +74,6 @@ def test_the_ways_are_those_that_they_say(rows: pd.DataFrame) -> None:
     np.testing.assert_array_equal(ways["Random search"].weights(), ours.weights_)
 
 
-def test_without_random_search_all_trials_are_drawn(rows: pd.DataFrame) -> None:
-    ways = rankings.ways(rows.assign(source="bohb"), 4, sigma=2.0)
-    assert len(ways["Random search"].X) == len(rows)
-
-
 def test_how_pages_name_things() -> None:
     assert rankings.searched(["bohb"]) == "BOHB"
     assert (

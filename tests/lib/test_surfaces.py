@@ -50,17 +50,6 @@ def test_places_and_values_belong_together(column: space.Hyperparameter) -> None
         assert (back[0], back[-1]) == (0, 1)
 
 
-def test_a_logarithmic_interval_is_even_in_the_logarithm() -> None:
-    column = space.Hyperparameter("lr", "float", 1e-6, 1e-2, log=True)
-    np.testing.assert_allclose(values_at(column, np.array([0.0, 0.25, 0.5])), [1e-6, 1e-5, 1e-4])
-
-
-def test_whole_numbers_on_a_logarithm_are_refused() -> None:
-    column = space.Hyperparameter("width", "integer", 1, 100, log=True)
-    with pytest.raises(ValueError, match="width: whole numbers on a logarithmic scale"):
-        values_at(column, np.array([0.5]))
-
-
 # --- the truth of sums of products ---------------------------------------------------------------
 
 
@@ -142,14 +131,6 @@ def test_totals_against_random_points(name: str) -> None:
     true = surface.truth()["total"]
     assert variance.mean() == pytest.approx(1, abs=0.05)
     np.testing.assert_allclose(totals.mean(axis=0), true, atol=0.03)
-
-
-@pytest.mark.parametrize("name", MADE)
-def test_which_three_matter_most_is_never_in_doubt(name: str) -> None:
-    found = MADE[name].truth()
-    for which in ("main", "total"):
-        third, fourth = found[which].nlargest(4).iloc[2:]
-        assert third > fourth
 
 
 def test_stated_shares() -> None:

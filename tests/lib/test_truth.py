@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,19 +53,7 @@ def test_recall_by_hand() -> None:
         recall([1, 2, 3, 4], [3, 2, 1, 1])
 
 
-def test_lengths_have_to_match() -> None:
-    with pytest.raises(ValueError, match=r"scores of shape \(2,\) for a truth of shape \(3,\)"):
-        agreement([1, 2], [1, 2, 3])
-
-
 # --- the fits ------------------------------------------------------------------------------------
-
-
-def test_jobs_begin_with_few_trials() -> None:
-    jobs = truth.jobs(["additive", "noise"], ["fanova", "nrrelieff"], {200: 1, 50: 2})
-    assert [job.trials for job in jobs] == [50] * 8 + [200] * 4
-    assert len(set(jobs)) == len(jobs) == 12
-    assert jobs[:2] == [Job("additive", name, 50, 0) for name in ("fanova", "nrrelieff")]
 
 
 def test_draws_differ_and_can_be_had_again() -> None:
@@ -142,21 +128,6 @@ def test_the_table_says_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> No
     measured = found[found["state"] == truth.MEASURED]
     assert measured["tau_main"].notna().all()
     assert found.drop(measured.index)["tau_main"].isna().all()
-
-
-def test_load_says_what_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="truth makes it"):
-        truth.load(tmp_path)
-    names = ["surface", "method", "trials", "seconds", "state"]
-    fits = pd.DataFrame({name: ["a"] for name in names})
-    fits.to_parquet(tmp_path / "truth.parquet")
-    pd.DataFrame({"surface": ["b"]}).to_parquet(tmp_path / "surfaces.parquet")
-    with pytest.raises(ValueError, match=r"surfaces.parquet: column 'hyperparameter' is missing"):
-        truth.load(tmp_path)
-    names = ["surface", "hyperparameter", "main", "total"]
-    pd.DataFrame({name: ["b"] for name in names}).to_parquet(tmp_path / "surfaces.parquet")
-    with pytest.raises(ValueError, match="has no surface 'a'"):
-        truth.load(tmp_path)
 
 
 def test_means_are_over_all_surfaces_or_none():

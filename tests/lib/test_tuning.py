@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from hia import space
-from hia_book import regret, tuning
-from hia_book.tuning import ALL, EPOCHS, LONGEST, NAMES, RANKED, TUNED, Job
+from hia_book import regret, surrogates, tuning
+from hia_book.surrogates import NAMES
+from hia_book.tuning import ALL, EPOCHS, LONGEST, RANKED, TUNED, Job
 
 PAPER = list(space.HYPERPARAMETERS)
 RNG = np.random.default_rng
@@ -39,8 +40,8 @@ def experiment(trials: pd.DataFrame) -> tuning.Experiment:
 
 
 @pytest.fixture(scope="module")
-def surrogate() -> tuning.Surrogate:
-    return tuning.Surrogate(made(200, 0))
+def surrogate() -> surrogates.Surrogate:
+    return surrogates.Surrogate(made(200, 0))
 
 
 class Flat:
@@ -60,32 +61,25 @@ class Flat:
 
 def test_filters_that_do_not_exist_are_0() -> None:
     rows = made(200, 0)
-    X = tuning.encode(rows)
+    X = surrogates.encode(rows)
     assert X.shape == (200, 13)
     for layer, name in enumerate(space.FILTERS, start=1):
         values = X[:, NAMES.index(name)]
         assert ((values > 0) == (rows["num_conv_layers"] >= layer)).all()
     np.testing.assert_allclose(10 ** X[:, NAMES.index("lr")], rows["lr"])
-    drawn = tuning.draw(500, RNG(0))
+    drawn = surrogates.draw(500, RNG(0))
     assert (drawn[:, [NAMES.index(name) for name in space.FILTERS]] >= 4).all()
-    assert (tuning.without_absent(drawn) == 0).sum() > 100
+    assert (surrogates.without_absent(drawn) == 0).sum() > 100
     assert not (drawn == 0)[:, [NAMES.index(name) for name in space.FILTERS]].any()
 
 
 def test_random_configurations_are_of_table_1() -> None:
-    for x in tuning.draw(300, RNG(0)):
-        config = tuning.decode(x)
+    for x in surrogates.draw(300, RNG(0)):
+        config = surrogates.decode(x)
         assert config["lr"] == pytest.approx(min(max(config["lr"], 1e-6), 1e-1))
         config["lr"] = min(max(config["lr"], 1e-6), 1e-1)  # rounding of the logarithm
         kept = space.validate(config)
         assert len(kept) == 10 + config["num_conv_layers"]
-
-
-def test_the_default_is_table_1s() -> None:
-    config = tuning.decode(tuning.table1_default())
-    expected = {name: space.SPACE[name].default for name in NAMES}
-    assert config.pop("lr") == pytest.approx(expected.pop("lr"))
-    assert config == expected
 
 
 def test_epoch_is_tuned_in_one_arm_only() -> None:
@@ -94,7 +88,7 @@ def test_epoch_is_tuned_in_one_arm_only() -> None:
     assert set(NAMES) - set(tuning.tunable()) == set(RANKED) - set(tuning.ranked()) == {"epoch"}
     assert tuning.everything() == (ALL, 12)
     assert tuning.everything(TUNED, filters=False) == (ALL, 10)
-    X = tuning.draw(50, RNG(0))
+    X = surrogates.draw(50, RNG(0))
     longest = tuning.trained(X, LONGEST)
     place = NAMES.index("epoch")
     assert (longest[:, place] == space.SPACE["epoch"].high).all()
@@ -107,9 +101,9 @@ def test_epoch_is_tuned_in_one_arm_only() -> None:
 # --- surrogates ----------------------------------------------------------------------------------
 
 
-def test_the_surrogate_predicts(surrogate: tuning.Surrogate) -> None:
+def test_the_surrogate_predicts(surrogate: surrogates.Surrogate) -> None:
     new = made(200, 1)
-    X = tuning.encode(new)
+    X = surrogates.encode(new)
     assert np.corrcoef(surrogate(X), new["accuracy"])[0, 1] > 0.9
     np.testing.assert_allclose(surrogate(X), surrogate._forest.predict(X))
     other = X.copy()
@@ -119,25 +113,27 @@ def test_the_surrogate_predicts(surrogate: tuning.Surrogate) -> None:
 
 def test_quality_is_of_trials_not_seen() -> None:
     rows = made(200, 0)
-    found = tuning.quality(rows)
+    found = surrogates.quality(rows)
     assert found["r2"] == found["random"] > 0.7
     assert found["spearman"] > 0.8
     assert 0 < found["error"] < 0.1
     twice = pd.concat([rows, rows.assign(source="bohb")])  # seen all but itself
-    assert tuning.quality(twice)["r2"] > found["r2"]
+    assert surrogates.quality(twice)["r2"] > found["r2"]
     rough = pd.concat([rows, made(100, 1).assign(source="bohb", accuracy=0.1)])
-    assert tuning.quality(rough)["random"] != tuning.quality(rough)["r2"]
+    assert surrogates.quality(rough)["random"] != surrogates.quality(rough)["r2"]
     shuffled = rows.assign(accuracy=RNG(0).permutation(rows["accuracy"]))
-    assert tuning.quality(shuffled)["r2"] < 0.2
+    assert surrogates.quality(shuffled)["r2"] < 0.2
 
 
 def test_the_learned_default_is_that_of_the_others() -> None:
     """Two data sets want a large learning rate, one a small one: it learns from the others."""
     parts = {"a": made(300, 0, 1e-2), "b": made(300, 1, 1e-2), "c": made(300, 2, 1e-5)}
-    found = tuning.learned_defaults({name: tuning.Surrogate(rows) for name, rows in parts.items()})
-    assert tuning.decode(found["c"])["lr"] == pytest.approx(1e-2, rel=0.7)
-    assert tuning.decode(found["c"])["optimizer"] == "Adam"
-    assert tuning.decode(found["c"])["epoch"] == space.SPACE["epoch"].high
+    found = tuning.learned_defaults(
+        {name: surrogates.Surrogate(rows) for name, rows in parts.items()}
+    )
+    assert surrogates.decode(found["c"])["lr"] == pytest.approx(1e-2, rel=0.7)
+    assert surrogates.decode(found["c"])["optimizer"] == "Adam"
+    assert surrogates.decode(found["c"])["epoch"] == space.SPACE["epoch"].high
 
 
 # --- rankings ------------------------------------------------------------------------------------
@@ -177,8 +173,8 @@ def test_the_left_out_data_set_has_no_say(trials: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("search", [tuning.random_search, tuning.tpe])
 def test_what_is_not_tuned_stays_at_the_default(search) -> None:
-    flat, default = Flat("epoch"), tuning.table1_default()
-    free = np.array([tuning.mask(["epoch", "lr"]), tuning.mask(["epoch", "num_filters_3"])])
+    flat, default = Flat("epoch"), surrogates.table1_default()
+    free = np.array([surrogates.mask(["epoch", "lr"]), surrogates.mask(["epoch", "num_filters_3"])])
     best = search(flat, free, default, 30, RNG(0))
     assert best.shape == (2, 30)
     assert (best[:, 0] == space.SPACE["epoch"].default).all()
@@ -196,8 +192,8 @@ def test_what_is_not_tuned_stays_at_the_default(search) -> None:
 
 def test_tpe_asks_for_filters_that_exist() -> None:
     flat = Flat("num_conv_layers")
-    free = np.array([tuning.mask(NAMES)])
-    tuning.tpe(flat, free, tuning.table1_default(), 40, RNG(0))
+    free = np.array([surrogates.mask(NAMES)])
+    tuning.tpe(flat, free, surrogates.table1_default(), 40, RNG(0))
     asked = np.concatenate(flat.asked)
     deep = asked[:, NAMES.index("num_conv_layers")] == 3
     third = asked[:, NAMES.index("num_filters_3")]
@@ -205,30 +201,18 @@ def test_tpe_asks_for_filters_that_exist() -> None:
     assert (third[~deep] == space.SPACE["num_filters_3"].default).all()
     assert len(set(third[deep])) > 3
     for x in asked:
-        config = tuning.decode(x)
+        config = surrogates.decode(x)
         space.validate({**config, "lr": min(max(config["lr"], 1e-6), 1e-1)})
 
 
 def test_the_ceiling_of_a_known_function() -> None:
-    default = tuning.table1_default()
-    assert tuning.ceiling(Flat("epoch"), tuning.mask(["epoch"]), default, RNG(0)) == 10
-    assert tuning.ceiling(Flat("epoch"), tuning.mask(["lr"]), default, RNG(0)) == 2
-    assert tuning.ceiling(Flat("lr"), tuning.mask(NAMES), default, RNG(0)) == pytest.approx(-1)
+    default = surrogates.table1_default()
+    assert tuning.ceiling(Flat("epoch"), surrogates.mask(["epoch"]), default, RNG(0)) == 10
+    assert tuning.ceiling(Flat("epoch"), surrogates.mask(["lr"]), default, RNG(0)) == 2
+    assert tuning.ceiling(Flat("lr"), surrogates.mask(NAMES), default, RNG(0)) == pytest.approx(-1)
 
 
 # --- the experiment ------------------------------------------------------------------------------
-
-
-def test_jobs() -> None:
-    found = tuning.jobs(["a", "b"])
-    assert len(set(found)) == len(found)
-    assert {job.search for job in found if job.default == "learned"} == {"random"}
-    assert not [job for job in found if job.search == "tpe" and job.ranking == "random"]
-    for epochs, counts in ((LONGEST, {9, 12}), (TUNED, {10, 13})):
-        own = [job for job in found if job.epochs == epochs]
-        assert {job.k for job in own if job.ranking == ALL} == counts
-    assert {job.epochs for job in found if job.search == "tpe"} == {LONGEST}
-    assert len(tuning.jobs(["a"], ["random"])) == 2 * 2 * (6 * 4 + 2)
 
 
 def test_what_a_job_tunes(experiment: tuning.Experiment) -> None:
@@ -280,7 +264,7 @@ def test_measuring(experiment: tuning.Experiment) -> None:
     for epochs in EPOCHS:
         own = one[one["epochs"] == epochs]
         start = [mean[0] for mean in own["mean"]]
-        default = tuning.trained(tuning.table1_default(), epochs)
+        default = tuning.trained(surrogates.table1_default(), epochs)
         assert start == pytest.approx([experiment.surrogates["set0"](default[None])[0]] * len(own))
         assert len(set(own["best"])) == 1
         again = measure(Job("set0", epochs, "table1", "random", "nrrelieff", 1))
@@ -296,11 +280,6 @@ def test_measuring(experiment: tuning.Experiment) -> None:
     assert lost.at(20)[1] > 0
     assert regret.wins_from(lost) is not None
     assert regret.unreachable(found, "table1", "reversed", 1)[0] > 0.05
-
-
-def test_one_data_set_cannot_be_left_out(trials: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"trials of 1 data set\(s\)"):
-        tuning.Experiment(trials[trials["dataset"] == "set0"], PAPER)
 
 
 # --- what it says --------------------------------------------------------------------------------
@@ -410,7 +389,7 @@ def test_only_complete_data_sets_count() -> None:
 
 def test_load_says_what_is_wrong(tmp_path: Path, few: pd.DataFrame) -> None:
     path = tmp_path / "tuning.parquet"
-    with pytest.raises(FileNotFoundError, match=r"record_tuning\.py makes it"):
+    with pytest.raises(FileNotFoundError, match=r"record_tuning\.py` makes it"):
         tuning.load(path)
     few.to_parquet(path)
     assert len(tuning.load(path)) == 4

@@ -31,6 +31,16 @@ HEADER = """\
 # {cite:p}`hutter2014efficient`.
 #
 # ## Counting
+#
+# :::{caption} fig-line
+# :alt: a rising line
+#
+# A line, `x|y` and $x^2$.
+# :::
+#
+# :::{caption} table-squares
+# Thirds of `n`, up to {glue:text}`largest:.1f`.
+# :::
 
 # %% tags=["parameters"]
 upper: int = 3  # how far to count; 1 to 9
@@ -57,9 +67,9 @@ numbers = list(range(upper))
 figure, axes = plt.subplots()
 axes.plot(numbers)
 squares = pd.DataFrame({"n": numbers, "n | m": [n / 3 for n in numbers]})
-show_figure(figure, "fig-line", "A line, `x|y` and $x^2$.", "a rising line", squares)
-show_table(squares, "table-squares", "Thirds of `n`.", {"n | m": ".2f"})
-glue(total=sum(numbers), mean=pd.Series(numbers).mean())
+show_figure(figure, "fig-line", squares)
+show_table(squares, "table-squares", {"n | m": ".2f"})
+glue(largest=max(numbers), total=sum(numbers), mean=pd.Series(numbers).mean())
 claim("the sum is three", sum(numbers) == 3)
 claim("there is a number", len(numbers) > 0)
 """
@@ -211,6 +221,7 @@ def test_rerun_leaves_the_books_copy_alone(
     assert "Changed: upper=5 (the book: 3), names=[../x, y] (the book: [a])." in text
     assert "These claims do not hold here: the sum is three (Counting)" in text
     assert "there is a number (Counting)" not in text
+    assert "Thirds of n, up to 4.0." in text
     assert "5 ['../x', 'y']" in page  # printed by the first cell
     assert "0.33" in page  # in the table, as formatted
     assert 'download="table-squares.csv"' in page

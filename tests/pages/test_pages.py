@@ -94,11 +94,11 @@ def test_a_page_of_other_parameters(name: str, tmp_path: Path) -> None:
         ("items", "failed: there are no executed pages in book; `make book`"),
         ("methods", "failed: data/truth.parquet is missing; `python studies/record_truth"),
         ("multiverse", "failed: data/multiverse.parquet is missing; `python studies/record_mul"),
-        ("noise", "replicates.parquet is missing; `hia study studies/repl"),
-        ("screening", "failed: data/screening.parquet is missing; `hia study studies/screening"),
+        ("noise", "replicates.parquet: there is no such table; `hia study studies/repl"),
+        ("screening", "failed: data/screening.parquet: there is no .*`hia study studies/screening"),
         ("pays", "tuning.parquet is missing; `python studies/record_tuning"),
         ("searches", "tuning.parquet is missing; `python studies/record_tuning"),
-        ("channels", "screening.parquet is missing; `hia study studies/screening"),
+        ("channels", "screening.parquet: there is no such table; `hia study studies/screening"),
     ],
 )
 def test_a_page_without_a_recording_says_how_to_make_it(

@@ -1,0 +1,78 @@
+"""What follows from the paper's space of configurations (Table 1), as `hia.space` reads it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from hia import space
+
+# The paper's CNNs have a pooling layer after each convolution; its window is not given. This is the
+# usual one, and what `hia.cnn` has.
+_POOL = 2
+
+
+def allowed(name: str) -> str:
+    """The values of a hyperparameter, in words."""
+    row = space.SPACE[name]
+    if row.choices is not None:
+        return ", ".join(map(str, row.choices))
+    return f"{row.low:g} to {row.high:g}" + (", log scale" if row.log else "")
+
+
+def raw_distance_parts(names: Sequence[str] = space.HYPERPARAMETERS) -> pd.Series:
+    """Parts of the mean squared distance of Section 3.1 between two random configurations.
+
+    That distance is Euclidean over the values as they are. Configurations are uniform over Table
+    1's space, as `hia.space` reads it; a category counts 1 where two differ. The share of each
+    hyperparameter, largest first.
+    """
+    parts = pd.Series({name: _mean_square(space.SPACE[name]) for name in names})
+    return (parts / parts.sum()).sort_values(ascending=False)
+
+
+def _mean_square(row: space.Hyperparameter) -> float:
+    """Of the difference between two random values."""
+    if row.kind == "categorical":
+        return 1 - 1 / len(row.choices or ())
+    low, high = row.bounds
+    if row.choices is not None or row.kind == "integer":
+        return 2 * float(
+            np.var([float(one) for one in row.choices or range(int(low), int(high) + 1)])
+        )
+    if row.log:
+        width = math.log(high / low)
+        mean, square = (high - low) / width, (high**2 - low**2) / (2 * width)
+        return 2 * (square - mean**2)
+    return (high - low) ** 2 / 6
+
+
+def runs_out(size: int, layers: int, kernel: int, stride: int, padding: int) -> bool:
+    """Whether a map becomes smaller than the kernel or the pooling window, on images of this side,
+    where the text is followed to the letter: every convolution is followed by a pooling layer."""
+    for _ in range(layers):
+        if size + 2 * padding < kernel:
+            return True
+        size = (size + 2 * padding - kernel) // stride + 1
+        if size < _POOL:
+            return True
+        size //= _POOL
+    return False
+
+
+def structures(sizes: Mapping[str, int]) -> pd.DataFrame:
+    """How many of Table 1's structures run out of pixels, per data set.
+
+    sizes: data set -> side of its images. Columns `dataset`, `size`, `structures` (combinations of
+    layers, kernel, stride and padding) and `impossible`.
+    """
+    names = ("num_conv_layers", "kernel", "stride", "padding")
+    bounds = [space.SPACE[name].bounds for name in names]
+    every = list(product(*(range(int(low), int(high) + 1) for low, high in bounds)))
+    rows = [
+        (name, size, len(every), sum(runs_out(size, *one) for one in every))
+        for name, size in sizes.items()
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "size", "structures", "impossible"])
