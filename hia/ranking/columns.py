@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from scipy.stats import mannwhitneyu, rankdata
+from scipy.stats import mannwhitneyu
 
 from hia.inputs import Floats, check_digits
 from hia.ranking import exports
@@ -27,8 +26,16 @@ _RATIO = 100.0
 # different, in this part of the rows or more.
 _CATEGORIES = 500
 _DIFFERENT = 0.9
-# Rank correlation from which on two columns say the same.
-_SAME = 0.99
+# Rank correlation from which on two columns say the same, and from which on one of them is a
+# result, if its name may be one.
+_SAME, _RESULT = 0.99, 0.8
+# Numbers that are times: seconds from 2000 to 2040 since 1970, or parts of them.
+_TIMES = (946_684_800, 2_208_988_800)
+# Days of a year that is written with four digits: 64-32-16 are layers.
+_DATE = r"((19|20)\d\d[-/.][01]?\d[-/.][0-3]?\d|[0-3]?\d[-/.][0-3]?\d[-/.](19|20)\d\d)(?!\d)"
+# What begins with a number; of a column that has few such ends, or is none but for its form.
+_WITH_UNIT = r"['$€£<>~]?\s*[+-]?\d[\d.,]*(?:[eEdD][+-]?\d+)?\s*(\D{0,6})"
+_UNITS = 3
 # A hyperparameter that a trial does not have, where that is taken for a choice.
 _BLANK = "(blank)"
 
@@ -48,9 +55,10 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
       of this study: these columns are its hyperparameters.
     - Where a tool has marked the hyperparameters by a prefix, such as `params_`, they are these.
     - Else left out are the target, columns whose name is one of bookkeeping or of a result, and
-      columns without values or of anything else than numbers, text and true/false; text that is
-      different in nine of ten rows or has more than 500 different values; whole numbers that
-      count the rows or, nearly always different, grow or fall with them.
+      columns without values or of anything else than numbers, text and true/false; dates; text
+      that is different in nine of ten rows or has more than 500 different values; numbers, nearly
+      always different, that count the rows, grow or fall with them or are times since 1970; what
+      may be a result by its name, as `best_val`, and goes with the target.
     - Text and true/false are categories, and numbers are numbers, integers where all are whole.
     - Numbers with at most 10 different values, each there 5 times on average, can have no others.
     - The scale is logarithmic where all values are above 0, the largest is at least 100 times the
@@ -58,7 +66,8 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
       numbers (largest distance between their distribution and the uniform one).
 
     A column with one value only is a hyperparameter nevertheless. Raises ValueError for an infinite
-    value, text among many numbers, and for a name that is there twice or is no text.
+    value, text among many numbers or numbers with units, and for a name that is there twice or is
+    no text.
     """
     names = [name for name in table.columns if name != target]
     for name in names:
@@ -76,7 +85,12 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
     reason = f"the hyperparameters are {prefix}..."
     kinds: dict[str, Hyperparameter | str] = dict.fromkeys(names, reason)
     for name in chosen:
-        kinds[name] = _infer(name, _column(table, name), by_name=not marked)
+        kinds[name] = kind = _infer(name, _column(table, name), by_name=not marked)
+        doubtful = not marked and exports.may_be_result(name) and target in table
+        if doubtful and isinstance(kind, Hyperparameter) and kind.kind != "categorical":
+            y = pd.to_numeric(_column(table, str(target)), errors="coerce")
+            if _agree(_finite(name, table[name]), y, _RESULT):
+                kinds[name] = f"a result, by the name, that goes with {target}"
     return Inferred(
         [kind for kind in kinds.values() if isinstance(kind, Hyperparameter)],
         {name: reason for name, reason in kinds.items() if isinstance(reason, str)},
@@ -205,7 +219,7 @@ def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) 
         elif (
             column.kind != "categorical"
             and different > _LEVELS
-            and _agree(_as_numbers(name, values)[given], y[given])
+            and _agree(_as_numbers(name, values), pd.Series(y, values.index))
         ):
             lines.append(f"{name} goes with {target} almost exactly. If it is a result, --drop it.")
     return lines
@@ -261,13 +275,23 @@ def _infer(
     different = values.nunique()
     nearly_all = different >= max(_LEVELS, _DIFFERENT * len(values))
     if pd.api.types.is_string_dtype(values):
+        if values.str.match(_DATE).all():
+            return "dates"
         numbers = pd.to_numeric(values, errors="coerce").notna()
-        if different > _LEVELS and numbers.mean() > 0.5:
+        if different > _LEVELS and 0.5 < numbers.mean() < 1:
             raise ValueError(
                 f"column {name!r} has {values[~numbers].iloc[0]!r} among its numbers: correct it, "
                 "or leave the column out"
             )
         if nearly_all:
+            units = values.str.strip().str.extract(rf"^{_WITH_UNIT}$")[0]
+            if units.notna().all() and units.nunique() <= _UNITS:
+                if by_name and exports.is_result(name):
+                    return "a result, by the name"
+                raise ValueError(
+                    f"column {name!r} has {values.iloc[0]!r} where a number could be: write "
+                    "numbers alone, or leave the column out"
+                )
             return "text, different in nearly every row"
         if different > _CATEGORIES and not named:
             return f"text with more than {_CATEGORIES} different values"
@@ -277,10 +301,14 @@ def _infer(
     numbers = _finite(name, values)
     # Above 2^53 float64 has no other numbers than whole ones.
     whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) <= 2**53
+    if nearly_all and not named:
+        parts = [10.0**power for power in (0, 3, 6, 9)]
+        if any(numbers.between(_TIMES[0] * part, _TIMES[1] * part).all() for part in parts):
+            return "times, counted from 1970"
     if whole and nearly_all and not named:
         if different == len(values) == np.ptp(numbers) + 1:
             return "whole numbers that count the rows"
-        if len(values) >= _LEVELS and _agree(numbers, np.arange(len(numbers))):
+        if len(values) >= _LEVELS and _agree(numbers, pd.Series(range(len(values)), values.index)):
             return "whole numbers that grow or fall with the rows"
     return _of_kind(name, values, "integer" if whole else "float", "inferred")
 
@@ -302,10 +330,13 @@ def _of_kind(name: str, values: pd.Series, kind: str, origin: str = "declared") 
     return Hyperparameter(name, kind, numbers[0], numbers[-1], choices, log, origin=origin)
 
 
-def _agree(a: ArrayLike, b: ArrayLike) -> bool:
-    """Whether two columns without missing values put the rows in nearly the same order, or in
-    nearly the contrary."""
-    return bool(abs(np.corrcoef(rankdata(a), rankdata(b))[0, 1]) >= _SAME)
+def _agree(a: pd.Series, b: pd.Series, limit: float = _SAME) -> bool:
+    """Whether two columns put the rows that have both in nearly the same order, or in nearly the
+    contrary."""
+    both = pd.DataFrame({"a": a, "b": b}).dropna()
+    if (both.nunique() < 2).any():
+        return False
+    return bool(abs(both["a"].corr(both["b"], method="spearman")) >= limit)
 
 
 def _looks_logarithmic(numbers: Floats) -> bool:

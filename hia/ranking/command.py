@@ -6,6 +6,7 @@ can be overridden.
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -116,6 +117,8 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"{source.name}: {error}") from None
     except ImportError as error:
         raise RuntimeError(str(error)) from None
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:  # from here on no half file is left
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     prefix = options.out or f"{source.stem or 'trials'}-importance"
     with whole(f"{prefix}.csv") as table:
         report.to_frame(rankings).to_csv(table, index=False)

@@ -23,10 +23,14 @@ _PREFIXES = (
 # Columns that say when, where and how a trial ran. Of a path such as summary._step, the last part.
 _BOOKKEEPING = re.compile(
     r"((trial|run|task|job|experiment|config|study|sweep)[ _]?)?(id|uuid|name|number|tag)|trial|run"
-    r"|tid|uid|state|status|created|started|finished|updated|duration|elapsed|date|time|timestamp"
-    r"|datetime\w*|\w*[ _]?runtime|(start|end)[ _]?time|time_(total|this|since)\w*|_\w+"
-    r"|pid|host|hostname|node_ip|user|tags?|notes|sweep|job ?type|logdir|artifact_uri|unnamed: \d+"
-    r"|training_iteration|(iterations|timesteps|episodes)_(since|total)\w*|seconds|index|attempt",
+    r"|tid|uid|state|status|created|started|finished|ended|updated|duration|elapsed|date|time"
+    r"|timestamp|datetime\w*|\w*[ _]?runtime|(start|end)[ _]?time|time_(total|this|since)\w*|_\w+"
+    r"|(\w+[ _])?p?pid|host|hostname|node_ip|user|agent|machine|worker|server|group"
+    r"|gpu[ _]?(id|name|type|model|count)|gpu|(git[ _]?)?(commit|branch|sha|hash)|git"
+    r"|tags?|notes?|comments?|remarks?|sweep|job ?type|logdir|artifact_uri|unnamed: \d+"
+    r"|(best|last|stopped)[ _]?(epoch|step|iteration)|(epoch|step|iteration)s?[ _]?(stopped|done)"
+    r"|training_iteration|(iterations|timesteps|episodes)_(since|total)\w*|seconds|index|attempt"
+    r"|failed|crashed|pruned|success|succeeded|completed?|done|exit[ _]?code",
     re.IGNORECASE,
 )
 _GROUPS = re.compile(
@@ -36,16 +40,24 @@ _GROUPS = re.compile(
 # Last words of the names of results; of losses, a small one is good. (A cost can be an SVM's.)
 _LOSS = re.compile(
     r"loss|err(or)?|r?mse|mae|mape|perplexity|ppl|nll|logloss|[wc]er|regret|time|latency|duration"
-    r"|runtime|seconds|deviance|brier"
+    r"|runtime|seconds|minutes|hours|deviance|brier|flops|macs"
 )
 _GAIN = re.compile(
     r"acc(uracy)?|au(ro|pr)?c|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
+)
+# Of results where the numbers say so too.
+_PART = re.compile(
+    "train(ing)?|val(id|idation)?|test|eval|dev|holdout|cv|oof|precision|sensitivity|specificity"
 )
 _WHICH = re.compile("m?s|secs?|macro|micro|weighted|mean|avg|std|min|max|best|final|last")
 _COMPLETE = re.compile("completed?|finished|succe(ss|eded)|ok|terminated|done")
 _INCOMPLETE = re.compile(
     "running|waiting|fail(ed|ure)?|pruned|killed|crash(ed)?|error(ed)?|scheduled|pending|queued|new"
     "|timeout|mem(ory)?out|abort(ed)?|stopped|preempt(ed|ing)|cancell?ed|invalid|paused"
+)
+# Columns of true and false, and what says that a trial is not complete.
+_FLAGS = dict.fromkeys(("failed", "crashed", "pruned"), True) | dict.fromkeys(
+    ("success", "succeeded", "complete", "completed", "finished", "done"), False
 )
 # SMAC's numbers for how a trial ended.
 _SMAC = ("running", "success", "crashed", "timeout", "memoryout")
@@ -76,6 +88,11 @@ def is_result(name: str) -> bool:
     return any(map(bool, (_GROUPS.match(name), _LOSS.fullmatch(word), _GAIN.fullmatch(word))))
 
 
+def may_be_result(name: str) -> bool:
+    """Whether a column of numbers of this name is a result if it goes with one."""
+    return bool(_PART.fullmatch(_last_word(name)))
+
+
 def is_loss(name: str) -> bool:
     """Whether a result of this name is good where it is small."""
     word = _last_word(name)
@@ -91,18 +108,29 @@ def _last_word(name: str) -> str:
 
 
 def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
-    """The trials that are complete by a column that is called state or status, and how many of
-    the others are what."""
+    """The trials that are complete, and how many of the others are what.
+
+    By a column that is called state or status, and has a known one, where every other than
+    complete or missing counts as incomplete; and by columns of true and false such as failed.
+    """
     others: Counter[str] = Counter()
     for name in table:
-        if re.split(r"[./]", str(name))[-1].strip().lower() not in ("state", "status"):
+        word = re.split(r"[./]", str(name))[-1].strip().lower()
+        if word not in ("state", "status", *_FLAGS):
             continue
-        states = table[name].astype(str).str.rpartition(".")[2].str.strip().str.lower()
+        states = table[name].astype(str).str.split(".").str[-1].str.strip().str.lower()
         states = states.where(table[name].notna(), "complete")
-        incomplete = states.str.fullmatch(_INCOMPLETE)
-        if (incomplete | states.str.fullmatch(_COMPLETE)).all():
-            others += Counter(states[incomplete])
-            table = table[~incomplete]
+        if word not in _FLAGS:
+            complete = states.str.fullmatch(_COMPLETE)
+            known = complete | states.str.fullmatch(_INCOMPLETE)
+            complete |= not known.any()
+        elif set(states) == {"true", "false"}:
+            complete = states != str(_FLAGS[word]).lower()
+            states[:] = word if _FLAGS[word] else f"not {word}"
+        else:
+            continue
+        others += Counter(states[~complete])
+        table = table[complete]
     return table, others
 
 

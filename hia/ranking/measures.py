@@ -26,6 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold, cross_val_score
 
+from hia.certainty import adjusted_p_values, p_values
 from hia.inputs import Floats, in_unit
 from hia.neighbours import Ints
 from hia.ranking import fanova_package
@@ -43,6 +44,8 @@ _PART, _NEIGHBORS, _SIGMA = 20, 30, 20
 # So many pairs of a configuration and its neighbour are enough: fewer configurations are sampled.
 # And so many trials, where all are each other's neighbours.
 _PAIRS, _ALL_PAIRS = 1_000_000, 1_000
+# Permutations, at most, each of which measures all.
+_PERMUTATIONS = 99
 # Neighbours that differ in a column this much less than any two do are too few to weigh it.
 _HARDLY = 0.1
 # Trees of the forest whose out-of-bag R² is told, and trials it sees at most.
@@ -84,11 +87,13 @@ class Trials:
 
 
 Options = dict[str, Any]
-Settle = Callable[[Trials, int, Options], tuple[Trials, Options]]
+# What all that follows gets, and the scores where they are known by then.
+Settled = tuple[Trials, Options, Floats | None]
+Settle = Callable[[Trials, int, Options], Settled]
 
 
-def _keep(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
-    return trials, options
+def _keep(trials: Trials, seed: int, options: Options) -> Settled:
+    return trials, options, None
 
 
 @dataclass(frozen=True)
@@ -96,13 +101,13 @@ class Method:
     """An importance method.
 
     label: its name for people. score: what its raw scores are. source: where it is from. measure:
-    (trials, seed, **options) -> scores (K,). settle: (trials, seed, options) -> the trials and the
-    options of all that follows. resample: with a count as well, scores of so many
-    resamples (count, K); without it, resamples are measured one by one. p_values: with a count as
-    well, of so many permutations, columns `p_value` and `p_adjusted` of K rows. pairs: what pairs
-    do together, columns `first`, `second`, `weight`. most: a score can be. has_forest: whether it
-    is only as good as a forest. asks_direction: whether it asks what is good. max_rows: used at
-    most, drawn at random. max_bootstrap: resamples, at most. max_columns: hyperparameters, at most.
+    (trials, seed, **options) -> scores (K,). settle: (trials, seed, options) -> `Settled`.
+    resample: with a count as well, scores of so many resamples (count, K); without it, resamples
+    are measured one by one. p_values: with a count as well, of so many permutations, columns
+    `p_value` and `p_adjusted` of K rows; null: what they are against. pairs: what pairs do
+    together, columns `first`, `second`, `weight`. most: a score can be. has_forest: whether it is
+    only as good as a forest. asks_direction: whether it asks what is good. max_rows: used at most,
+    drawn at random. max_bootstrap: resamples, at most. max_columns: hyperparameters, at most.
     available: whether what it needs is installed.
     """
 
@@ -113,11 +118,12 @@ class Method:
     settle: Settle = _keep
     resample: Measure | None = None
     p_values: Callable[..., pd.DataFrame] | None = None
+    null: str = ""
     pairs: Callable[..., pd.DataFrame] | None = None
     most: float = 1.0
     has_forest: bool = False
     asks_direction: bool = False
-    max_rows: int | None = None
+    max_rows: int = 20_000
     max_bootstrap: int | None = None
     max_columns: int | None = None
     available: Callable[[], bool] = lambda: True
@@ -149,7 +155,7 @@ def _relief(trials: Trials, options: dict[str, Any]) -> NRReliefF:
     return NRReliefF(**({"target_scale": target_scale, "categorical": categorical} | options))
 
 
-def _settle_relief(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
+def _settle_relief(trials: Trials, seed: int, options: Options) -> Settled:
     """Neighbours by the number of configurations, unless n_neighbors is given, and sigma with them.
 
     Where the nearest hardly ever differ in a hyperparameter, such as a switch on which others
@@ -160,19 +166,20 @@ def _settle_relief(trials: Trials, seed: int, options: Options) -> tuple[Trials,
     own = {"n_neighbors": min(neighbors, n - 1), "random_state": seed % 2**32}
     own["sigma"] = neighbors * _SIGMA / _NEIGHBORS
     if "n_neighbors" in options:
-        return trials, own | options
+        return trials, own | options, None
     if n * neighbors > _PAIRS:
         own["n_iterations"] = _PAIRS // neighbors
     settled = own | options
-    columns = (model := _relief(trials, settled)).read(trials.scaled(), trials.y).columns
+    model = _relief(trials, settled).fit(trials.scaled(), trials.y)
+    columns = model.read(trials.scaled(), trials.y).columns
     usual = np.array([column.mean_diff() for column in columns])
-    hardly = model.fit(trials.scaled(), trials.y).mean_diffs_ < _HARDLY * usual
+    hardly = model.mean_diffs_ < _HARDLY * usual
     if len(columns) == 1 or not hardly.any():
         told = f"{settled['n_neighbors']:,} neighbours, sigma {settled['sigma']:.3g}, by the number"
         sampled = settled.get("n_iterations")
         of = f"; of {sampled:,} of them, drawn at random" if sampled else ""
         warnings.warn(f"{told} of trials{of}", stacklevel=2)
-        return trials, settled
+        return trials, settled, _weights(model, trials)
     names = np.array(list(trials.columns))
     drawn = np.random.default_rng(seed).permutation(len(trials.y))[:_ALL_PAIRS]
     trials = trials.take(np.sort(drawn)).varying()
@@ -184,11 +191,25 @@ def _settle_relief(trials: Trials, seed: int, options: Options) -> tuple[Trials,
     )
     n = len(np.unique(trials.configuration))
     settled = own | {"n_neighbors": n - 1, "weighting": "uniform", "n_iterations": None} | options
-    return trials, settled
+    return trials, settled, None
 
 
 def _resample_relief(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
     return _relief(trials, options).bootstrap(trials.scaled(), trials.y, count, seed)
+
+
+def _test_by_target(
+    measure: Measure, trials: Trials, seed: int, count: int, **options: Any
+) -> pd.DataFrame:
+    """Against what configurations score whose targets are permuted."""
+    random = np.random.default_rng(seed)
+    first = np.unique(trials.configuration, return_index=True)[1]
+    scores = [measure(trials, seed, **options)]
+    for _ in range(min(count, _PERMUTATIONS)):
+        X = trials.X.iloc[random.permutation(first)[trials.configuration]].reset_index(drop=True)
+        scores.append(measure(replace(trials, X=X), seed, **options))
+    weights = np.array(scores)
+    return pd.DataFrame({"p_value": p_values(weights), "p_adjusted": adjusted_p_values(weights)})
 
 
 def _test_relief(trials: Trials, seed: int, count: int, **options: Any) -> pd.DataFrame:
@@ -198,7 +219,10 @@ def _test_relief(trials: Trials, seed: int, count: int, **options: Any) -> pd.Da
 
 def _nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
     """options: of `NRReliefF`."""
-    model = _relief(trials, options).fit(trials.scaled(), trials.y)
+    return _weights(_relief(trials, options).fit(trials.scaled(), trials.y), trials)
+
+
+def _weights(model: NRReliefF, trials: Trials) -> Floats:
     if never := [n for n, d in zip(trials.columns, model.mean_diffs_, strict=True) if d == 0]:
         warnings.warn(
             f"no neighbour differs in {', '.join(never)}: 0 by construction, whatever p is; "
@@ -325,6 +349,9 @@ def _through(evaluator: Callable[..., BaseImportanceEvaluator]) -> Measure:
     return measure
 
 
+_PED_ANOVA = _through(lambda seed, **options: PedAnovaImportanceEvaluator(**options))
+
+
 def _with_choices(trials: Trials) -> pd.DataFrame:
     """X with the categories themselves."""
     categories = {
@@ -335,7 +362,7 @@ def _with_choices(trials: Trials) -> pd.DataFrame:
     return trials.X.assign(**categories)
 
 
-def _settle_game(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
+def _settle_game(trials: Trials, seed: int, options: Options) -> Settled:
     """Raises ValueError for a category that no trial has: a resample may lack it, the table not."""
     X = _with_choices(trials)
     for given in ("default", "configuration"):
@@ -345,10 +372,10 @@ def _settle_game(trials: Trials, seed: int, options: Options) -> tuple[Trials, O
                 continue
             if value in (column.choices or ()) and value not in set(X[name]):
                 raise ValueError(f"{given}: no trial has {name} = {value!r}")
-    return trials, options
+    return trials, options, None
 
 
-def _settle_ablation(trials: Trials, seed: int, options: Options) -> tuple[Trials, Options]:
+def _settle_ablation(trials: Trials, seed: int, options: Options) -> Settled:
     """What is not given of the configuration is the best trial's."""
     best = int(np.argmax(trials.y if trials.maximize else -trials.y))
     configuration = _with_choices(trials).iloc[best].to_dict()
@@ -409,6 +436,8 @@ METHODS: dict[str, Method] = {
         _settle_relief,
         _resample_relief,
         _test_relief,
+        "of a hyperparameter without influence, by neighbours in the others; wrong where its "
+        "values followed from results or from other hyperparameters",
         _join_shares,
         max_rows=10_000,
     ),
@@ -424,7 +453,9 @@ METHODS: dict[str, Method] = {
         "PED-ANOVA (Optuna)",
         "Pearson divergence of the best tenth of the trials from all, times 0.01",
         "Watanabe, Bansal and Hutter 2023",
-        _through(lambda seed, **options: PedAnovaImportanceEvaluator(**options)),
+        _PED_ANOVA,
+        p_values=partial(_test_by_target, _PED_ANOVA),
+        null="of permuted targets",
         most=np.inf,
         asks_direction=True,
     ),

@@ -9,15 +9,17 @@
   methods suppose. (A default value would tell them which trials do not have it.) Distances and
   differences of N-RReliefF are those of the drawn values.
 - A column with one value only has importance 0; no method is asked.
-- Slow methods get a random part of the rows, of a stated size.
+- Of many rows a random part is used, of a stated size.
 - Trials of one configuration, with several seeds, are drawn, permuted and put into folds together.
 - Intervals are for what the method gives on other tables of so many trials. They are percentiles of
   the method on configurations drawn with replacement, moved so that their median is what all give
   (a forest finds less in fewer different rows), and no further than a score can be. Shares and
   ranks are those of the moved scores: a share reaches 0 where its score does. Of N-RReliefF see
-  `NRReliefF.bootstrap`.
+  `NRReliefF.bootstrap`. On surfaces of known truth, 95 % intervals of N-RReliefF hold it in 93 to
+  99 of 100 cases, those of fANOVA from 20 resamples in 79 to 91.
 - Nothing is distinguishable from chance where no p-value, adjusted for their number, is at most
-  .05, or where a method's forest has an out-of-bag R² of 0 or less; the first note says so.
+  .05 (N-RReliefF and PED-ANOVA, with permutations), or where a method's forest has an out-of-bag
+  R² of 0 or less; the first note says so.
 """
 
 import time
@@ -34,13 +36,15 @@ from tqdm import tqdm
 from hia.inputs import Floats, number_configurations
 from hia.neighbours import Ints
 from hia.ranking import measures
-from hia.ranking.columns import describe, read, read_target
+from hia.ranking.columns import describe, read, read_target, with_blanks
 from hia.ranking.measures import Method, Trials
 from hia.relief import shares
 from hia.space import Hyperparameter
 
 METHODS = measures.METHODS
-MISSING = ("draw", "drop")
+MISSING = ("draw", "drop", "level")
+# Values of hyperparameters that are used at most, but of not fewer trials.
+_CELLS, _TRIALS = 5_000_000, 1_000
 # Fewer trials than this say nothing about anything.
 MIN_TRIALS = 10
 # Hyperparameters whose pairs are assessed, at most.
@@ -104,29 +108,29 @@ def rank(
     intervals; slow methods take fewer. n_permutations: for p-values, where the method has them.
     level: of the intervals, between 0 and 1. maximize: whether large values of the target are good,
     which PED-ANOVA, tunability and ablation ask. missing: "draw" a value for hyperparameters that a
-    trial does not have, or "drop" the trial. max_rows: instead of the method's own. progress: tell
-    on standard error how long resamples still take. options: of the method; without n_neighbors,
+    trial does not have, "drop" the trial, or take the blank for a choice, a "level"
+    (`hia.ranking.columns.with_blanks`). max_rows: instead of the method's own. progress: tell on
+    standard error how long resamples still take. options: of the method; without n_neighbors,
     N-RReliefF takes as many as suit the number of trials.
 
     Raises ValueError for a table or columns that do not fit each other, a wrong option, too few
     trials, a target that is the same in all of them, and what the method cannot do.
     """
     chosen = _method(method)
-    _check_options(n_bootstrap, n_permutations, level, missing)
-    described = describe(table, target, columns).columns
-    names = [column.name for column in described]
+    _check_options(n_bootstrap, n_permutations, level)
     notes: list[str] = []
-    trials = _read(table, target, described, missing, random_state, maximize, notes)
-    trials = _at_most(trials, max_rows or chosen.max_rows, random_state, notes)
-    varying = _varying(trials, names)
+    names, varying = _prepare(
+        chosen, table, target, columns, missing, random_state, maximize, notes, max_rows
+    )
     if chosen.asks_direction:
         notes.append(f"what is good: a {'large' if maximize else 'small'} {target}")
 
     started = time.perf_counter()
     _check_names(options, names)
     with _noted(notes):
-        varying, options = chosen.settle(varying, random_state, options)
-        scores = chosen.measure(varying, random_state, **options)
+        varying, options, scores = chosen.settle(varying, random_state, options)
+        if scores is None:
+            scores = chosen.measure(varying, random_state, **options)
     measured = time.perf_counter()
     count = _count(chosen, n_bootstrap, len(varying.y))
     resamples = _resample(chosen, varying, random_state, count, options, progress)
@@ -134,7 +138,8 @@ def rank(
     weighed = _tabulate(list(varying.columns), scores, resamples, level, chosen.most)
     weighed = weighed.assign(p_value=np.nan, p_adjusted=np.nan)
     if n_permutations and chosen.p_values is not None:
-        p_values = chosen.p_values(varying, random_state, n_permutations, **options)
+        with _noted([]):
+            p_values = chosen.p_values(varying, random_state, n_permutations, **options)
         weighed[["p_value", "p_adjusted"]] = p_values[["p_value", "p_adjusted"]].to_numpy()
     r2 = measures.explained(varying, random_state) if chosen.has_forest else np.nan
     if n_permutations >= _PERMUTATIONS and (weighed["p_adjusted"] > _CHANCE).all():
@@ -185,18 +190,15 @@ def pairs(
     if chosen.pairs is None:
         able = ", ".join(name for name, one in METHODS.items() if one.pairs is not None)
         raise ValueError(f"{method} knows no pairs; {able} do")
-    described = describe(table, target, columns).columns
-    names = [column.name for column in described]
+    names, varying = _prepare(chosen, table, target, columns, missing, random_state, maximize, [])
     if len(names) > _PAIRED:
         raise ValueError(
             f"interactions of {len(names):,} hyperparameters are too many pairs: "
             f"name at most {_PAIRED}"
         )
-    trials = _read(table, target, described, missing, random_state, maximize, [])
-    varying = _varying(_at_most(trials, chosen.max_rows, random_state, []), names)
     _check_names(options, names)
     with _noted([]):
-        varying, options = chosen.settle(varying, random_state, options)
+        varying, options, _ = chosen.settle(varying, random_state, options)
         return chosen.pairs(varying, random_state, **options)
 
 
@@ -206,11 +208,30 @@ def _method(name: str) -> Method:
     return METHODS[name]
 
 
-def _varying(trials: Trials, names: Sequence[str]) -> Trials:
-    varying = trials.varying()
+def _prepare(
+    method: Method,
+    table: pd.DataFrame,
+    target: str,
+    columns: Sequence[Hyperparameter | str] | None,
+    missing: str,
+    random_state: int,
+    maximize: bool,
+    notes: list[str],
+    max_rows: int | None = None,
+) -> tuple[list[str], Trials]:
+    """The names of the hyperparameters, and the trials that are used with those that vary."""
+    if missing not in MISSING:
+        raise ValueError(f"missing={missing!r} is not one of {', '.join(MISSING)}")
+    described = describe(table, target, columns).columns
+    if missing == "level":
+        table, described = with_blanks(table, described)
+    trials = _read(table, target, described, missing == "drop", random_state, maximize, notes)
+    names = [column.name for column in described]
+    limit = max_rows or min(method.max_rows, max(_TRIALS, _CELLS // len(names)))
+    varying = _at_most(trials, limit, random_state, notes).varying()
     if not varying.columns:
         raise ValueError(f"all of {', '.join(names)} have one value only: there is nothing to rank")
-    return varying
+    return names, varying
 
 
 def _check_names(options: dict[str, Any], names: Sequence[str]) -> None:
@@ -235,21 +256,19 @@ def _count(method: Method, asked: int, n_rows: int) -> int:
     return count if method.resample else min(count, max(_RESAMPLES, _ROWS // n_rows))
 
 
-def _check_options(n_bootstrap: int, n_permutations: int, level: float, missing: str) -> None:
+def _check_options(n_bootstrap: int, n_permutations: int, level: float) -> None:
     for option, value in (("n_bootstrap", n_bootstrap), ("n_permutations", n_permutations)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
             raise ValueError(f"{option}={value!r} is not a whole number of at least 0")
     if not 0 < level < 1:
         raise ValueError(f"level={level!r} is not between 0 and 1")
-    if missing not in MISSING:
-        raise ValueError(f"missing={missing!r} is not one of {', '.join(MISSING)}")
 
 
 def _read(
     table: pd.DataFrame,
     target: str,
     columns: Sequence[Hyperparameter],
-    missing: str,
+    drop: bool,
     random_state: int,
     maximize: bool,
     notes: list[str],
@@ -261,7 +280,7 @@ def _read(
     usable = np.isfinite(y)
     if not usable.all():
         notes.append(f"{np.count_nonzero(~usable):,} trials without {target} are left out")
-    if missing == "drop":
+    if drop:
         complete = X.notna().all(axis=1).to_numpy()
         if not complete[usable].all():
             dropped = np.count_nonzero(usable & ~complete)
@@ -310,9 +329,9 @@ def _drawn(
     return pd.DataFrame(filled)
 
 
-def _at_most(trials: Trials, limit: int | None, random_state: int, notes: list[str]) -> Trials:
+def _at_most(trials: Trials, limit: int, random_state: int, notes: list[str]) -> Trials:
     n = len(trials.y)
-    if limit is None or n <= limit:
+    if n <= limit:
         return trials
     rows = np.random.default_rng(random_state).choice(n, limit, replace=False)
     notes.append(f"{limit:,} of {n:,} trials, drawn at random")

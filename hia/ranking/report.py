@@ -74,10 +74,7 @@ def report(ranking: Ranking) -> str:
         printed["its interval"] = _intervals(table, "score", 4)
     if table["p_value"].notna().any():
         printed["p"] = ["" if pd.isna(p) else f"{p:.3f}" for p in table["p_value"]]
-        lines.append(
-            "p: of a hyperparameter without influence, by neighbours in the others; wrong where "
-            "its values followed from results or from other hyperparameters"
-        )
+        lines.append(f"p: {method.null}")
     lines += [f"Note: {note}" for note in ranking.notes]
     printed[""] = table["note"]
     return "\n".join([*lines, *_first(printed.sort_values("rank", kind="stable"))])

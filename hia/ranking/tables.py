@@ -29,14 +29,17 @@ TOO_LARGE = "--any-size reads it nevertheless"
 # What a missing value looks like. "None" is not among them: between text it can be a choice.
 _MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>")
 # Missing too, where all other values are numbers.
-_NO_NUMBER = {*_MISSING, "None", "none", "-", "--", "?"}
+_NO_NUMBER = {
+    *_MISSING, "None", "none", "na", "n.a.", "N.A.", "-", "--", "—", ".", "?",
+    "#N/A", "#NV", "#DIV/0!", "#VALUE!", "#NUM!",
+}  # fmt: skip
 _SEPARATORS = ",;\t|"
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.IGNORECASE)
 _THOUSANDS = {sign: re.compile(rf"[+-]?[1-9]\d{{0,2}}(\{sign}\d{{3}})+(?!\d)") for sign in ",."}
 _SPACED = re.compile(r"(?<=\d)[\s'’_](?=\d{3}(?!\d))")
-_NUMPY = re.compile(r"np\.\w+\(([^()]*)\)")
+_NUMPY = re.compile(r"(?:np|numpy)\.(?:float|int|uint|bool|str)\w*\(([^()]*)\)")
 _LIST_OF_ONE = re.compile(r"[\[(]\s*(['\"]?)([^,\[\](){}]*)\1,?\s*[\])]")
 
 
@@ -101,9 +104,14 @@ def read_json(path: Path, any_size: bool = False) -> Any:
 
 
 def from_json(content: Any) -> pd.DataFrame:
-    """A table from a list of records, or from lists of the same length by name; what is nested has
-    names with points. Raises ValueError for anything else."""
+    """A table from a list of records, from lists of the same length by name, or as pandas writes
+    it; what is nested has names with points. Raises ValueError for anything else."""
     if isinstance(content, dict):
+        if set(content) == {"columns", "index", "data"}:
+            return tidy(pd.DataFrame(content["data"], columns=content["columns"]))
+        rows = [set(cells) if isinstance(cells, dict) else None for cells in content.values()]
+        if len(rows) > 1 and rows[0] and all(one == rows[0] for one in rows):
+            return tidy(pd.DataFrame(content).reset_index(drop=True))
         if len(content) == 1 and isinstance(next(iter(content.values())), list | dict):
             return from_json(next(iter(content.values())))
         columns = pd.json_normalize(content).iloc[0].to_dict()
@@ -238,8 +246,9 @@ def _read_cells(values: pd.Series, commas: bool) -> pd.Series:
 
 
 def _strip(cell: str) -> str:
-    one = _LIST_OF_ONE.fullmatch(_NUMPY.sub(r"\1", cell).strip())
-    return (one[2] if one else cell).strip()
+    cell = _NUMPY.sub(r"\1", cell).strip()
+    one = _LIST_OF_ONE.fullmatch(cell)
+    return one[2].strip() if one else cell
 
 
 def _records(values: pd.Series) -> list[dict[str, Any]] | None:

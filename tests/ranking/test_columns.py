@@ -27,7 +27,7 @@ def table() -> pd.DataFrame:
             "units_2": np.where(layers > 1, RNG.integers(8, 257, N), np.nan),
             "optimizer": RNG.choice(["adam", "sgd"], N),
             "warm_up": RNG.random(N) < 0.5,
-            "comment": [f"run {i}" for i in range(N)],
+            "label": [f"run {i}" for i in range(N)],
             "when": pd.date_range("2024-01-01", periods=N, freq="h"),
             "history": [[0.1, 0.2]] * N,
             "empty": np.full(N, np.nan),
@@ -60,7 +60,7 @@ def test_kinds_and_scales_follow_from_the_values() -> None:
     }
     assert LEFT_OUT == {
         "number": "bookkeeping, by the name",
-        "comment": "text, different in nearly every row",
+        "label": "text, different in nearly every row",
         "when": "neither numbers nor text (datetime64[us])",
         "history": "neither numbers nor text (object)",
         "empty": "no value in a complete trial",
@@ -234,29 +234,47 @@ def test_read_refuses_a_name_twice() -> None:
 # Names -----------------------------------------------------------------------------------------
 
 
-def test_bookkeeping_and_results_are_no_hyperparameters() -> None:
-    n = 40
-    rng = np.random.default_rng(0)
-    plain = pd.DataFrame({"lr": rng.random(n), "acc": rng.random(n), "loss": ["hinge", "log"] * 20})
-    others = {
-        "run_name": [f"run-{k}" if k != 3 else None for k in range(n)],
-        "label": [f"try {k}" if k != 3 else None for k in range(n)],
-        "started_at": 1_700_000_000 + np.arange(n) * 37 + rng.integers(0, 9, n),
-        "code": [f"v{k}" for k in rng.integers(0, 600, n)],
-        "val_loss": rng.random(n),
-        "f1_macro": rng.random(n),
-        "epoch_time_s": rng.random(n),
-        "hostname": ["a", "b"] * 20,
-    }
-    columns, left_out = infer(plain.assign(**others), "acc")
-    assert [column.name for column in columns] == ["lr", "loss"]
-    assert left_out["run_name"] == left_out["hostname"] == "bookkeeping, by the name"
-    assert left_out["label"] == left_out["code"] == "text, different in nearly every row"
-    assert left_out["started_at"] == "whole numbers that grow or fall with the rows"
-    assert left_out["val_loss"] == left_out["f1_macro"] == "a result, by the name"
-    assert left_out["epoch_time_s"] == "a result, by the name"
-    named = describe(plain.assign(**others), "acc", ["lr", "val_loss", "started_at"]).columns
-    assert len(named) == 3
+BY_NAME, RESULT = "bookkeeping, by the name", "a result, by the name"
+ROW = np.arange(40)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        *[
+            (name, ["a", "b"] * 20, BY_NAME)
+            for name in ("hostname", "Agent", "GPU Type", "git_commit", "comment", "run_name")
+        ],
+        *[(name, ROW % 7, BY_NAME) for name in ("worker_pid", "best_epoch", "exit_code")],
+        ("label", [f"try {k}" if k != 3 else None for k in ROW], "text, different in nearly every"),
+        ("code", [f"v{k}" for k in RNG.integers(0, 600, 40)], "text, different in nearly every"),
+        ("when", [f"{1 + k % 9}.12.2026 10:00" for k in ROW], "dates"),
+        ("when", ["2026-01-02T10:00:00Z"] * 40, "dates"),
+        ("began", 1_700_000_000 + 37 * ROW, "times, counted from 1970"),
+        ("began", RNG.permutation(1.7e12 + 37.5 * ROW), "times, counted from 1970"),
+        ("job", 70_000 + 37 * ROW + RNG.integers(0, 9, 40), "whole numbers that grow or fall"),
+        ("job", RNG.permutation(ROW), "whole numbers that count the rows"),
+        *[
+            (name, RNG.random(40), RESULT)
+            for name in ("val_loss", "f1_macro", "epoch_time_s", "GPU hours", "top_5_accuracy")
+        ],
+        ("train_time", [f"{k / 7:.2f} s" for k in ROW], RESULT),
+        ("best_val", (ROW + 0.5) ** 2, f"{RESULT}, that goes with acc"),
+        ("precision", -ROW / 40, f"{RESULT}, that goes with acc"),
+        ("precision", [16, 32] * 20, None),
+        ("n_train", RNG.integers(10, 99, 40), None),
+        ("state_dim", RNG.integers(10, 99, 40), None),
+        ("loss", ["hinge", "log"] * 20, None),
+        ("layers", ["64-32-16", "16-16-16"] * 20, None),
+    ],
+)
+def test_bookkeeping_and_results_are_no_hyperparameters(name, values, reason) -> None:
+    table = pd.DataFrame({"lr": RNG.random(40), name: values, "acc": ROW / 40})
+    columns, left_out = infer(table, "acc")
+    assert [column.name for column in columns] == ["lr", name][: 1 + (reason is None)]
+    assert reason is None or left_out[name].startswith(reason)
+    if reason and not isinstance(values[0], str):
+        assert len(describe(table, "acc", ["lr", name]).columns) == 2
 
 
 def test_a_prefix_marks_hyperparameters_but_not_by_chance() -> None:
@@ -275,10 +293,22 @@ def test_a_hyperparameter_that_only_a_failed_trial_has() -> None:
     assert infer(table, "acc").left_out == {"old": "no value in a complete trial"}
 
 
-def test_text_among_many_numbers_is_refused_and_many_categories_are_left_out() -> None:
-    table = pd.DataFrame({"x": [str(k / 7) for k in range(39)] + ["1.5 GB"]})
-    with pytest.raises(ValueError, match=r"column 'x' has '1.5 GB' among its numbers: correct it"):
-        infer(table)
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([str(k / 7) for k in range(39)] + ["1.5 GB"], "'1.5 GB' among its numbers: correct it"),
+        ([f"{k} px" for k in range(40)], "'0 px' where a number could be: write numbers alone"),
+        ([f"${k}.50" for k in range(40)], r"'\$0.50' where a number could be"),
+        ([f"{k}.5D-03" for k in range(40)], "'0.5D-03' where a number could be"),
+        ([str(k) for k in range(40)], "'0' where a number could be"),
+    ],
+)
+def test_numbers_are_read_or_refused(cells, message) -> None:
+    with pytest.raises(ValueError, match=f"column 'x' has {message}"):
+        infer(pd.DataFrame({"x": cells}))
+
+
+def test_many_categories_are_left_out() -> None:
     table = pd.DataFrame({"x": [f"v{k % 501}" for k in range(1002)]})
     assert infer(table).left_out == {"x": "text with more than 500 different values"}
     assert len(describe(table, names=["x"]).columns[0].choices or ()) == 501

@@ -337,6 +337,17 @@ def test_without_matplotlib_the_table_is_there(csv, capsys, monkeypatch) -> None
     assert Path("trials-importance.csv").is_file()
 
 
+def test_ctrl_c_leaves_no_half_of_a_file(csv, monkeypatch) -> None:
+    def draw(rankings, path: Path) -> None:
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "draw", draw)
+    arguments = ["trials.csv", "--target", "accuracy", "--method", "impurity", *QUICK]
+    assert main(["rank", *arguments]) == 130
+    assert {path.name for path in csv.parent.iterdir()} == {"trials.csv", "trials-importance.csv"}
+
+
 # Selections and kinds --------------------------------------------------------------------------
 
 

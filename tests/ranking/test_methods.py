@@ -10,8 +10,9 @@ from hia.ranking import measures, methods
 from hia.ranking.columns import infer
 from hia.ranking.fanova import FAnova
 from hia.ranking.methods import METHODS, MIN_TRIALS, rank
-from hia.relief import NRReliefF
+from hia.relief import NRReliefF, shares
 from hia.space import Hyperparameter
+from hia_book import surfaces
 
 N = 160
 # Slow methods have to do with less of everything.
@@ -185,6 +186,17 @@ def test_a_hyperparameter_that_does_not_exist_everywhere(method: str) -> None:
     assert "trials that miss a hyperparameter are left out" in dropped.notes[0]
 
 
+def test_a_blank_can_be_a_choice() -> None:
+    """06_none_is_a_choice: in numbers, too."""
+    blank = np.arange(N) % 3 == 0
+    given = TABLE.assign(weight=np.where(blank, None, "balanced"), depth=TABLE["idle"].mask(blank))
+    given["accuracy"] = blank + 0.01 * TABLE["accuracy"]
+    found = ranked(given.drop(columns="depth"), "fanova", missing="level")
+    assert found.loc["weight", "share"] > 0.9
+    found = ranked(given.drop(columns="weight"), "fanova", missing="level")
+    assert found.loc["depth (blank)", "share"] > 0.9
+
+
 def test_the_unit_of_the_target_does_not_change_the_ranking(method: str) -> None:
     options = {"target_scale": "range"} if method == "nrrelieff" else {}
     expected = ranked(TABLE, method, **options)
@@ -192,10 +204,17 @@ def test_the_unit_of_the_target_does_not_change_the_ranking(method: str) -> None
     np.testing.assert_allclose(larger["share"], expected["share"], atol=1e-9)
 
 
-def test_at_most_so_many_trials() -> None:
+def test_at_most_so_many_trials(monkeypatch) -> None:
     found = rank(TABLE, "accuracy", n_bootstrap=0, max_rows=60)
     assert found.n_rows == 60
     assert found.notes[0] == "60 of 160 trials, drawn at random"
+    # As of a million trials, or of 5,000 hyperparameters.
+    assert {method.max_rows <= 20_000 for method in METHODS.values()} == {True}
+    monkeypatch.setattr(methods, "_CELLS", 4 * 80)
+    monkeypatch.setattr(methods, "_TRIALS", 40)
+    assert rank(TABLE, "accuracy", n_bootstrap=0).n_rows == 80
+    wide = TABLE.assign(**{f"x{k}": TABLE["spare"] for k in range(9)})
+    assert rank(wide, "accuracy", n_bootstrap=0).n_rows == 40
 
 
 @pytest.mark.parametrize(
@@ -213,7 +232,7 @@ def test_at_most_so_many_trials() -> None:
         ({}, {"level": 95}, "level=95 is not between 0 and 1"),
         ({}, {"n_bootstrap": -1}, "n_bootstrap=-1 is not a whole number"),
         ({}, {"n_permutations": 1.5}, r"n_permutations=1\.5 is not a whole number"),
-        ({}, {"missing": "mean"}, "missing='mean' is not one of draw, drop"),
+        ({}, {"missing": "mean"}, "missing='mean' is not one of draw, drop, level"),
         (
             {"lr": 1.0, "optimizer": "a", "idle": 1, "spare": 1},
             {},
@@ -352,7 +371,12 @@ def test_nothing_that_matters_is_chance_and_intervals_stay_within_bounds() -> No
     """13_noise: shares of pure noise are as large as any, and their intervals reach 0."""
     rng = np.random.default_rng(3)
     noise = pd.DataFrame(rng.random((120, 4)), columns=list("abcy"))
-    for method, options in (("nrrelieff", {"n_permutations": 99}), ("fanova", {"n_trees": 4})):
+    asked = {
+        "nrrelieff": {"n_permutations": 99},
+        "ped_anova": {"n_permutations": 19},
+        "fanova": {"n_trees": 4},
+    }
+    for method, options in asked.items():
         found = rank(noise, "y", method=method, n_bootstrap=20, **options)
         assert found.notes[0].startswith("nothing is distinguishable from chance: ")
         assert (found.table["share_low"] == 0).any() or method == "fanova"  # all above 0
@@ -361,6 +385,10 @@ def test_nothing_that_matters_is_chance_and_intervals_stay_within_bounds() -> No
             assert (row["share_low"] == 0) == (row["score_low"] <= 0), (method, name)
             assert row["score_high"] <= 1, (method, name)
     assert found.r2 <= 0
+    clear = rank(noise.assign(y=noise["a"]), "y", method="ped_anova", n_permutations=19)
+    assert clear.table.loc["a", "p_value"] == clear.table.loc["a", "p_adjusted"] == 0.05
+    assert (clear.table.loc[["b", "c"], "p_adjusted"] > 0.05).all()
+    assert not clear.notes[0].startswith(methods.CHANCE)
 
 
 def test_trials_of_a_configuration_are_resampled_together(monkeypatch) -> None:
@@ -381,11 +409,14 @@ def test_trials_of_a_configuration_are_resampled_together(monkeypatch) -> None:
     assert folds["lr"] > 0.5
 
 
-def test_neighbours_by_the_number_of_trials() -> None:
+def test_neighbours_by_the_number_of_trials(monkeypatch) -> None:
     rng = np.random.default_rng(9)
     X = pd.DataFrame(rng.random((800, 3)), columns=["a", "b", "c"])
     given = X.assign(y=0.5 * X["a"] + 0.3 * X["b"])
+    fits, fit = [], NRReliefF.fit
+    monkeypatch.setattr(NRReliefF, "fit", lambda *data: fits.append(1) or fit(*data))
     found = rank(given, "y", n_bootstrap=0)
+    assert len(fits) == 1
     assert found.notes == ("40 neighbours, sigma 26.7, by the number of trials",)
     expected = rank(given, "y", n_bootstrap=0, n_neighbors=40)
     pd.testing.assert_frame_equal(found.table, expected.table)
@@ -472,14 +503,28 @@ def test_pairs_of_hyperparameters() -> None:
         methods.pairs(given, "y", method="impurity")
 
 
-@pytest.mark.slow
-def test_intervals_hold_what_other_trials_give() -> None:
-    truth = np.mean([ranked(table(seed), "fanova")["score"] for seed in range(20, 30)], axis=0)
-    held = []
-    for seed in range(5):
-        found = ranked(table(seed), "fanova", n_bootstrap=15)
-        held.append((found["score_low"] <= truth) & (truth <= found["score_high"]))
-    assert np.mean(held) > 0.75
+@pytest.mark.parametrize(
+    ("method", "surface", "trials", "tables", "options", "held"),
+    [
+        *[("nrrelieff", name, 200, 15, {}, 0.92) for name in ("additive", "conditional", "noise")],
+        ("fanova", "interactions", 60, 10, {"n_trees": 4}, 0.75),
+    ],
+)
+def test_intervals_hold_what_other_trials_give(
+    method, surface, trials, tables, options, held
+) -> None:
+    """Of W and of the shares, over hyperparameters and tables, for 95 % intervals."""
+    drawn = surfaces.synthetic()[surface]
+    found = []
+    for seed in range(tables):
+        rows = drawn.draw(trials, np.random.default_rng(seed))
+        resamples = 20 if method == "fanova" else 100
+        given = {"n_bootstrap": resamples, "random_state": seed, **options}
+        found.append(rank(rows, "y", drawn.columns, method, **given).table)
+    mean = np.mean([one["score"] for one in found], axis=0)
+    for what, true in (("score", mean), ("share", shares(mean))):
+        inside = [(one[f"{what}_low"] <= true) & (true <= one[f"{what}_high"]) for one in found]
+        assert np.mean(inside) >= held, what
 
 
 # Columns ---------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def mlflow_database(folder: Path) -> Path:
 
 
 def wandb_csv(folder: Path) -> Path:
-    """As the table of runs in W&B's pages is exported (wandb 0.21): names without prefixes."""
+    """Written after the export of the table of runs in W&B's pages, which no tool makes offline:
+    names without prefixes."""
     rng = np.random.default_rng(0)
     rows = []
     for number in range(30):
@@ -211,13 +213,60 @@ def test_what_only_reads_never_writes(tmp_path) -> None:
     assert after == before
 
 
-def test_redis_needs_its_driver(monkeypatch) -> None:
+@pytest.fixture
+def redis_server(tmp_path):
+    """The URL of a server of its own; skipped where Redis or its driver are not installed."""
+    pytest.importorskip("redis")
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed")
+    socket = f"{tmp_path}/redis.sock"
+    command = [program, "--port", "0", "--unixsocket", socket, "--save", ""]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "ready to accept connections" in line.lower())
+        yield f"unix://{socket}"
+        process.terminate()
+
+
+def test_redis(redis_server, optuna_study) -> None:
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        backend = optuna.storages.journal.JournalRedisBackend(redis_server)
+    storage = optuna.storages.JournalStorage(backend)
+    study = optuna.create_study(storage=storage, directions=optuna_study.directions)
+    study.add_trials(optuna_study.trials)
+    source = load(redis_server)
+    assert source.targets == {"values_0": False, "values_1": True}
+    assert len(source.table) + source.left_out.total() == len(optuna_study.trials)
+    assert [column.name for column in source.columns or ()] == list(NAMES)
+
+
+def test_redis_needs_its_driver_or_a_server(monkeypatch) -> None:
     url = "redis://:" + "sesame" + "@localhost:1/0"
     with pytest.raises(
         (RuntimeError, ValueError), match=r"redis://:\*\*\*@localhost:1/0: "
     ) as told:
         load(url)
     assert "sesame" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "left_out"),
+    [
+        ("status", ["done"] * 36 + ["OOM", "diverged", "CANCELLED by 7", "NODE_FAIL"], 4),
+        ("trial.State", ["TrialState.COMPLETE"] * 38 + ["TrialState.PRUNED", "TrialState.FAIL"], 2),
+        ("Status", ["Succeeded"] * 39 + ["InProgress"], 1),
+        ("state", ["Ohio", "Iowa"] * 20, 0),
+        ("failed", [False] * 37 + [True] * 3, 3),
+        ("done", [True] * 37 + [False] * 3, 3),
+        ("done", [False] * 40, 0),
+    ],
+)
+def test_incomplete_trials_are_left_out_and_counted(tmp_path, column, values, left_out) -> None:
+    pd.DataFrame({"lr": range(40), column: values, "acc": 0.5}).to_csv(tmp_path / "t.csv")
+    source = load(str(tmp_path / "t.csv"), ["acc"])
+    assert source.table["lr"].tolist() == list(range(40 - left_out))
+    assert source.left_out.total() == left_out
 
 
 @pytest.mark.parametrize(
@@ -239,8 +288,19 @@ def test_damaged_sources(tmp_path, name, content, message) -> None:
         load(str(tmp_path / "empty"), ["y"])
 
 
-def test_records_in_json(tmp_path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"config": {"lr": 0.1}, "y": 1}\n{"config": {"lr": "0.2"}, "y": 2}\n')
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"lr": 0.1, "y": 1}\n{"lr": "0.2", "y": 2}\n',
+        '[{"lr": 0.1, "y": 1}, {"lr": "0.2", "y": 2}]',
+        '{"lr": [0.1, 0.2], "y": [1, 2]}',
+        '{"lr": {"0": 0.1, "1": 0.2}, "y": {"0": 1, "1": 2}}',
+        '{"columns": ["lr", "y"], "index": [0, 1], "data": [[0.1, 1], [0.2, 2]]}',
+        '{"trials": [{"lr": 0.1, "y": 1}, {"lr": "0.2", "y": 2}]}',
+    ],
+)
+def test_records_in_json(tmp_path, text) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
     source: Source = load(str(path), ["y"])
-    assert source.table.to_dict("list") == {"y": [1, 2], "config.lr": [0.1, 0.2]}
+    assert source.table.to_dict("list") == {"lr": [0.1, 0.2], "y": [1, 2]}
