@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import mariadb
@@ -34,15 +32,6 @@ def mariadb_url():
         yield url
 
 
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Connections that were left over are collected here, and not in some other test."""
-    yield
-    gc.collect()
-
-
-# Who looks while another process makes the tables fails, and leaves a connection to be collected.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
