@@ -77,7 +77,8 @@ def run(
         notes(storage).set_user_attr(f"{who['started']} {own_name()}", who)
         for ledger in ledgers:
             patiently(ledger.look)
-        arguments = [(plan.series, url, device, index) for index in range(workers)]
+        crew_size = min(workers, sum(ledger.unfinished for ledger in ledgers))
+        arguments = [(plan.series, url, device, index) for index in range(crew_size)]
         try:
             with processes.spawned(worker.work, arguments) as crew:
                 _watch(ledgers, crew, arguments, report_seconds)

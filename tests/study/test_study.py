@@ -128,7 +128,8 @@ def test_outside_git_there_is_no_commit(monkeypatch):
     assert processes.commit() is None
 
 
-def test_a_finished_study_is_not_trained_again(first, capsys):
+def test_a_finished_study_is_not_trained_again(first, capsys, monkeypatch):
+    monkeypatch.setattr(processes, "start", None)  # nor is a worker started
     study.run(first.plan, first.url, workers=1, device="cpu")
     assert capsys.readouterr().out == "10 of 10 CNNs\n"
     assert len(finished(first.url)) == 10
