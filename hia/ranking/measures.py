@@ -455,7 +455,7 @@ METHODS: dict[str, Method] = {
         "Watanabe, Bansal and Hutter 2023",
         _PED_ANOVA,
         p_values=partial(_test_by_target, _PED_ANOVA),
-        null="of permuted targets",
+        null="against permuted targets",
         most=np.inf,
         asks_direction=True,
     ),
