@@ -15,7 +15,6 @@ def examples(count: int) -> settings:
     """Settings for so many cases in `make test`."""
     return settings(
         max_examples=count * TIMES,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import functional
@@ -111,7 +111,6 @@ def labels_of_classes(draw):
     return np.random.default_rng(draw(st.integers(0, 99))).permutation(labels)
 
 
-@settings(deadline=None)
 @given(labels_of_classes())
 def test_split_is_a_partition_and_every_beginning_is_stratified(labels):
     train, val = datasets._split(labels)

@@ -143,7 +143,7 @@ both_scales = pytest.mark.parametrize("scale", ["range", "none"])
 @both_kinds
 @both_scales
 @given(seed=SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_row_order_does_not_matter(make, scale, seed):
     X, y = make(seed)
     order = np.random.default_rng(seed).permutation(len(y))
@@ -157,7 +157,7 @@ def test_row_order_does_not_matter(make, scale, seed):
 @both_kinds
 @both_scales
 @given(seed=SEEDS, order=st.permutations(range(3)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_column_order_does_not_matter(make, scale, seed, order):
     X, y = make(seed)
     X = X[:, :3]
@@ -175,7 +175,7 @@ def test_column_order_does_not_matter(make, scale, seed, order):
     factor=st.floats(1e-3, 1e3) | st.floats(-1e3, -1e-3),
     shift=st.floats(-10, 10),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_rescaling_a_column_does_not_matter(make, metric, seed, factor, shift):
     X, y = make(seed)
     model = NRReliefF(n_neighbors=8, metric=metric)
@@ -188,7 +188,7 @@ def test_rescaling_a_column_does_not_matter(make, metric, seed, factor, shift):
 
 @both_kinds
 @given(seed=SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_copied_column_gets_the_same_weight(make, seed):
     X, y = make(seed)
     weights = NRReliefF(n_neighbors=8).fit(np.column_stack([X, X[:, 0]]), y).weights_
@@ -196,7 +196,7 @@ def test_a_copied_column_gets_the_same_weight(make, seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_weights_are_within_one_and_shares_sum_to_one(seed):
     X, y = continuous(seed)
     fitted = NRReliefF(n_neighbors=8).fit(X, y)

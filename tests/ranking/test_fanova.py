@@ -380,7 +380,7 @@ def test_agrees_with_the_authors_package():
 
 
 @given(seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_two_columns_and_their_pair_are_all_there_is(seed):
     X, y = mixed(seed)
     single, pairs = shares(X[["lr", "activation"]], y, bounds(log=True, lr=(1e-6, 1e-1)))
@@ -390,7 +390,7 @@ def test_two_columns_and_their_pair_are_all_there_is(seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_row_order_does_not_matter(seed):
     X, y = mixed(seed)
     y = y.round(1)  # with ties
@@ -403,7 +403,7 @@ def test_row_order_does_not_matter(seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_names_of_categories_do_not_matter(seed):
     X, y = mixed(seed)
     model = FAnova(n_trees=3, random_state=1, space=MIXED)
@@ -413,7 +413,7 @@ def test_names_of_categories_do_not_matter(seed):
 
 
 @given(seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_logarithm_declared_is_a_logarithm_taken(seed):
     X, y = mixed(seed)
     model = FAnova(n_trees=3, random_state=1)
