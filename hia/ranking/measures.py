@@ -15,12 +15,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    MeanDecreaseImpurityImportanceEvaluator,
-    PedAnovaImportanceEvaluator,
-)
+from optuna import importance
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import RandomForestRegressor
@@ -138,8 +133,7 @@ def _for_forest(trials: Trials) -> tuple[Floats, Floats]:
 
 def explained(trials: Trials, seed: int) -> float:
     """Out-of-bag R² of a forest, by trials that none of the trees that predict them has seen."""
-    random = np.random.default_rng(seed)
-    rows = random.permutation(len(trials.y))[:_SEEN]
+    rows = np.random.default_rng(seed).permutation(len(trials.y))[:_SEEN]
     X, y = _for_forest(trials.take(rows))
     if np.ptp(y) == 0:  # by chance: of all trials it is not
         return 0.0
@@ -233,7 +227,6 @@ def _weights(model: NRReliefF, trials: Trials) -> Floats:
 
 
 def _join_shares(trials: Trials, seed: int, **options: Any) -> pd.DataFrame:
-    """Eq. 11."""
     return _relief(trials, options).fit(trials.scaled(), trials.y).joint_importances()
 
 
@@ -339,7 +332,7 @@ class _Table(optuna.Study):
         return self._finished
 
 
-def _through(evaluator: Callable[..., BaseImportanceEvaluator]) -> Measure:
+def _through(evaluator: Callable[..., importance.BaseImportanceEvaluator]) -> Measure:
     """What an evaluator of Optuna says, which takes a seed and the options."""
 
     def measure(trials: Trials, seed: int, **options: Any) -> Floats:
@@ -349,7 +342,7 @@ def _through(evaluator: Callable[..., BaseImportanceEvaluator]) -> Measure:
     return measure
 
 
-_PED_ANOVA = _through(lambda seed, **options: PedAnovaImportanceEvaluator(**options))
+_PED_ANOVA = _through(lambda seed, **options: importance.PedAnovaImportanceEvaluator(**options))
 
 
 def _with_choices(trials: Trials) -> pd.DataFrame:
@@ -481,7 +474,7 @@ METHODS: dict[str, Method] = {
         "decrease of impurity (Optuna)",
         "share of the decrease of squared error by the cuts of a forest",
         "Breiman 2001; Louppe et al. 2013",
-        _through(MeanDecreaseImpurityImportanceEvaluator),
+        _through(importance.MeanDecreaseImpurityImportanceEvaluator),
         has_forest=True,
         max_bootstrap=20,
     ),
@@ -489,7 +482,7 @@ METHODS: dict[str, Method] = {
         "fANOVA (Optuna)",
         "as fanova, by another forest",
         "Hutter, Hoos and Leyton-Brown 2014",
-        _through(partial(FanovaImportanceEvaluator, n_trees=16)),
+        _through(partial(importance.FanovaImportanceEvaluator, n_trees=16)),
         has_forest=True,
         max_rows=500,
         max_bootstrap=20,
