@@ -34,6 +34,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.patches import Patch
 from PIL import Image
 
@@ -68,10 +69,21 @@ def histogram(values):
 
 def draw(values, ax):
     """The sources on top of each other."""
-    parts = [values.loc[values["source"] == source, "accuracy"] for source in SOURCES]
-    colours = list(COLOURS.values())
-    ax.hist(parts, edges, stacked=True, color=colours, edgecolor="white", linewidth=0.5)
-    ax.set(xlim=(0, 1))
+    sns.histplot(
+        values,
+        x="accuracy",
+        hue="source",
+        hue_order=SOURCES[::-1],  # the last one is drawn at the bottom
+        palette=COLOURS,
+        multiple="stack",
+        bins=edges,
+        alpha=1,
+        edgecolor="white",
+        linewidth=0.5,
+        legend=False,
+        ax=ax,
+    )
+    ax.set(xlim=(0, 1), xlabel="", ylabel="")
 
 
 figure, ax = plt.subplots(figsize=(5.4, 3.6))

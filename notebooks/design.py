@@ -9,24 +9,22 @@
 # %% [markdown]
 # # What the study's design decides
 #
-# **With the learning rate drawn uniformly, `optimizer` ranks first and `lr` no longer does. The
-# first five stay the paper's, though not in its order. Otherwise the CNNs are the same: a uniform
-# draw hardly ever tries a small learning rate.**
+# **Analysed as in the paper, with the learning rate drawn uniformly and all data sets pooled,
+# N-RReliefF's first three and last two are the paper's. Only depth and the learning rate change
+# places. Drawn on a log scale, `lr` outweighs everything else.**
 #
 # The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
 # is drawn on a log scale, and most data sets are cut to 5,000 images. The paper's Table 1 prints
-# only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-conditions` compares
-# the two draws on the same images, ranking each data set separately. CNNs on all images are still
-# being trained.
+# only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-pooled` compares
+# the two draws on the same images. CNNs on all images are still being trained.
 #
-# :::{caption} fig-conditions
-# :alt: Dots with intervals: with lr on its logarithm lr is first by both methods, with lr uniform
-#   optimizer is
+# :::{caption} fig-pooled
+# :alt: Dots with intervals: with a uniform draw lr, num_conv_layers and dropout_rate have most, as
+#   in the paper; with a log draw lr has nearly all
 #
-# Mean rank over the data sets, each ranked separately, with a 95 % interval over them. *log*,
+# Shares by N-RReliefF, all data sets pooled, with 95 % intervals over resampled CNNs. *log*,
 # *uniform*: how `lr` is drawn. *some*: at most 5,000 images; *all*: the whole collection. Upright
-# strokes: the paper's order (its Table 3), without `in_channel_num`, which is constant on a data
-# set.
+# strokes: the paper's shares (its Table 3).
 # :::
 
 # %% tags=["parameters"]
@@ -38,6 +36,7 @@ n_neighbors = 30  # J, neighbours of each CNN, the paper's value; at least 1
 sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 n_trees = 32  # trees of functional ANOVA on each data set; at least 1
 min_samples_leaf = 2  # the fewest CNNs in a leaf of them; at least 1
+n_resamples = 1000  # resamples of the pooled CNNs, for the intervals; at least 1
 n_subsets = 10  # subsets of which the ICC is taken, as in the paper; at least 2
 random_state = 0  # seed of the forests, the subsets and the intervals; at least 0
 
@@ -47,10 +46,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import PercentFormatter
 
 from hia.datasets import FACTS, NAMES
 from hia.relief import NRReliefF, shares
-from hia.space import HYPERPARAMETERS
 from hia.trials import design, load
 from hia_book import conditions, published, rankings
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, rank_agreement
@@ -100,9 +99,9 @@ weights = {
 }
 ranks = {key: table.rank(axis=1, ascending=False) for key, table in weights.items()}
 means = {key: conditions.average(table, random_state) for key, table in ranks.items()}
-paper = published.table(3).set_index("hyperparameter")["rank"]
-compared = [name for name in paper.index if name in columns]
-paper = paper[compared].rank()
+table3 = published.table(3).set_index("hyperparameter")
+compared = [name for name in table3.index if name in columns]
+paper = table3.loc[compared, "rank"].rank()
 
 # %%
 LOOKS = {
@@ -111,8 +110,119 @@ LOOKS = {
     "log, all": {"color": "#8A5A00", "marker": "^"},
     "uniform, all": {"color": "#2C2E8C", "marker": "D"},
 }
+CONDITIONS = list(samples)
+offsets = np.linspace(-0.27, 0.27, len(CONDITIONS))
+relief = NRReliefF(n_neighbors, sigma)
+pooled, resampled = {}, {}
+for name, rows in samples.items():
+    X, accuracy = design(rows, list(table3.index)), rows["accuracy"]
+    pooled[name] = relief.fit(X, accuracy).weights_
+    resampled[name] = relief.bootstrap(X, accuracy, n_resamples, random_state)
+pooled = pd.DataFrame(pooled, table3.index)
+
+figure, ax = plt.subplots(figsize=(WIDTH, 4.6))
+heights = np.arange(len(table3))
+ax.scatter(table3["weight"], heights, marker="|", s=260, color="black", label="the paper")
+drawn_shares = table3[["weight"]].rename(columns={"weight": "the paper"})
+for offset, name in zip(offsets, CONDITIONS, strict=True):
+    low, high = np.percentile(shares(resampled[name]), [2.5, 97.5], axis=0)
+    drawn_shares[name] = shares(pooled[name])
+    drawn_shares[f"{name}, low"], drawn_shares[f"{name}, high"] = low, high
+    ax.hlines(heights + offset, low, high, color=LOOKS[name]["color"], linewidth=1.5)
+    ax.scatter(drawn_shares[name], heights + offset, s=30, label=name, **LOOKS[name])
+ax.set_yticks(heights, table3.index)
+ax.xaxis.set_major_formatter(PercentFormatter(1))
+ax.set_xlabel("share")
+ax.grid(axis="y")
+ax.invert_yaxis()
+figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=3)
+show_figure(figure, "fig-pooled", data=drawn_shares.reset_index())
+
+
+# %%
+def agree(one, other):
+    """Kendall's tau of two rankings, of what both have."""
+    return rank_agreement(-one[other.index], -other).tau
+
+
+pooled_ranks = pooled.rank(ascending=False)
+in_pool = {name: conditions.judge(pooled_ranks[name], table3["rank"]) for name in CONDITIONS}
+drawn = pd.DataFrame(resampled["uniform, some"], columns=table3.index).rank(axis=1, ascending=False)
+top = drawn[table3.index[:3]]
+claim(
+    "pooled, the first three are the paper's where `lr` is uniform, and not where it is not",
+    in_pool["uniform, some"]["three"] and not in_pool["log, some"]["three"],
+)
+claim(
+    "pooled, the last two are the paper's where `lr` is uniform", in_pool["uniform, some"]["last"]
+)
+claim(
+    "pooled, `lr` is first and `num_conv_layers` second, with either draw",
+    (pooled_ranks.loc[["lr", "num_conv_layers"], CONDITIONS[:2]].T == [1, 2]).all(axis=None),
+)
+claim(
+    "pooled, `lr` has most of the shares where drawn on its logarithm",
+    drawn_shares.loc["lr", "log, some"] > 0.75,
+)
+glue(
+    pool=drawn_shares["uniform, some"],
+    pool_log=drawn_shares["log, some"],
+    printed=table3["weight"],
+    three_sure=(top <= 3).all(axis=1).mean(),
+    depth_first=(top["num_conv_layers"] == 1).mean(),
+    tau_pool=agree(pooled_ranks["uniform, some"], table3["rank"]),
+)
+
+# %% [markdown]
+# ## Pooled, as in the paper
+#
+# With a uniform draw, `lr` has {glue:text}`pool_lr:.0%`, `num_conv_layers`
+# {glue:text}`pool_num_conv_layers:.0%` and `dropout_rate` {glue:text}`pool_dropout_rate:.0%`. The
+# paper prints {glue:text}`printed_lr:.0%`, {glue:text}`printed_num_conv_layers:.0%` and
+# {glue:text}`printed_dropout_rate:.0%`. These three come first in {glue:text}`three_sure:.0%` of
+# resamples, depth first of all in {glue:text}`depth_first:.0%`. Kendall's τ with Table 3 is
+# {glue:text}`tau_pool:.2f`. With a log draw `lr` alone has {glue:text}`pool_log_lr:.0%`.
+#
+# A pool mixes differences between hyperparameters with differences between data sets.
+# `in_channel_num` shows it: its two values tell grey data sets from coloured ones, and so easy ones
+# from hard ones. {numref}`table-pooled` has its rank: by functional ANOVA it is among the first
+# two. On a single data set it is constant and cannot matter. So the rest of this page ranks each
+# data set by itself.
+#
+# :::{caption} table-pooled
+# Ranks of the hyperparameters where all data sets are pooled.
+# :::
+
+# %%
+by_anova = {
+    f"{METHODS['fanova']}, {name}": rankings.weigh(rows, list(table3.index), "fanova", **options)
+    for name, rows in samples.items()
+}
+both = pd.DataFrame(by_anova, table3.index).rank(ascending=False)
+claim(
+    "pooled, `in_channel_num` is among the first two by functional ANOVA, with either draw",
+    (both.loc["in_channel_num"] <= 2).all(),
+)
+table = pooled_ranks.add_prefix(f"{METHODS['nrrelieff']}, ").join(both)
+table.insert(0, "Table 3", table3["rank"])
+show_table(table.reset_index(names="Hyperparameter"), "table-pooled", dict.fromkeys(table, ".3g"))
+
+# %% [markdown]
+# ## Each data set by itself
+#
+# Then `optimizer` ranks first with a uniform draw, and `lr` no longer does
+# ({numref}`fig-conditions`). The first five stay the paper's, though not in its order.
+#
+# :::{caption} fig-conditions
+# :alt: Dots with intervals: with lr on its logarithm lr is first by both methods, with lr uniform
+#   optimizer is
+#
+# Mean rank over the data sets, each ranked separately, with a 95 % interval over them. Upright
+# strokes: the paper's order, without `in_channel_num`, which is constant on a data set.
+# :::
+
+# %%
 figure, axes = plt.subplots(len(rankings.METHODS), 1, figsize=(WIDTH, 8.2), sharex=True)
-offsets = np.linspace(-0.27, 0.27, len(samples))
 for ax, method in zip(axes, rankings.METHODS, strict=True):
     ax.scatter(paper, range(len(compared)), marker="|", s=260, color="black", label="the paper")
     for offset, name in zip(offsets, samples, strict=True):
@@ -129,10 +239,8 @@ axes[-1].set_xlabel("mean rank, 1 for the most important")
 drawn_ranks = pd.concat(means, names=["condition", "method", "hyperparameter"]).reset_index()
 show_figure(figure, "fig-conditions", data=drawn_ranks)
 
+
 # %%
-CONDITIONS = list(samples)
-
-
 def change(hyperparameter, method):
     """What a uniform draw of `lr` adds to a mean rank, with the interval over the data sets."""
     added = ranks["uniform, some", method] - ranks["log, some", method]
@@ -168,8 +276,6 @@ glue(
 )
 
 # %% [markdown]
-# ## What the draw of the learning rate does
-#
 # By functional ANOVA, `lr` explains {glue:text}`log_share_lr:.0%` of the variance on an average
 # data set if drawn on a log scale, but only {glue:text}`uniform_share_lr:.0%` if drawn uniformly.
 # Its mean rank by N-RReliefF falls from {glue:text}`log_lr:.1f` to {glue:text}`uniform_lr:.1f`.
@@ -183,16 +289,13 @@ glue(
 #
 # :::{caption} table-findings
 # The paper's findings under each condition: the methods by which they hold, or the number itself.
-# From mean ranks over the data sets; the ICC is of pooled data sets, as in the paper. These are
-# fewer CNNs than on other pages ({numref}`table-conditions`), so numbers differ.
+# From mean ranks over the data sets; the ICC and what is *pooled* are by N-RReliefF from all data
+# sets at once, as in the paper. These are fewer CNNs than on other pages
+# ({numref}`table-conditions`), so numbers differ.
 # :::
 
 
 # %%
-def agree(one, other):
-    return rank_agreement(-one[compared], -other[compared]).tau
-
-
 def icc_of_lists(rows):
     """The ICC of N-RReliefF's shares on balanced subsets of all data sets (Section 5.2)."""
     cap = published.value("points_per_interval") * len(rows) / published.figure2()["models"].sum()
@@ -232,6 +335,20 @@ findings = {
         name: f"{agree(mean[name, method], paper):.2f}" for name in CONDITIONS
     }
     for method, label in METHODS.items()
+}
+in_words = {True: "yes", False: "no"}
+pooled_findings = {
+    "order": "the first three, in this order",
+    "three": "the first three, in any order",
+    "five": "the first five",
+    "last": "the last two",
+}
+findings |= {
+    f"*Pooled:* {text}": {name: in_words[in_pool[name][finding]] for name in CONDITIONS}
+    for finding, text in pooled_findings.items()
+}
+findings["*Pooled:* $\\tau$ with Table 3"] = {
+    name: f"{agree(pooled_ranks[name], table3['rank']):.2f}" for name in CONDITIONS
 }
 show_table(pd.DataFrame(findings).T.reset_index(names="The paper's finding"), "table-findings")
 claim(
@@ -344,8 +461,6 @@ table = shares_of.reset_index(names=["CNNs of", "Condition"])
 show_table(table, "table-heaps", dict.fromkeys(shares_of, ".0%"))
 
 # %% [markdown]
-# ## Each data set by itself
-#
 # {numref}`table-conditions-datasets` has the ranks of `num_conv_layers` and `lr` on every data set.
 # With so few CNNs per data set, single ranks are uncertain; {doc}`perdataset` uses more.
 #
@@ -365,36 +480,6 @@ by_dataset = pd.DataFrame(
 glue(n_compared=len(compared))
 table = by_dataset.rename(lambda name: FACTS[name].label).reset_index(names="Data set")
 show_table(table, "table-conditions-datasets", dict.fromkeys(by_dataset, ".3g"))
-
-# %% [markdown]
-# ## All data sets in one table
-#
-# The paper pools all data sets and ranks once; {numref}`table-pooled` does the same. In the pool
-# `in_channel_num` has two values, which tell grey data sets from coloured ones, and so easy ones
-# from hard ones. Its weight measures that: by functional ANOVA it is among the first two. On a
-# single data set it is constant and cannot matter.
-#
-# :::{caption} table-pooled
-# Ranks of the hyperparameters where all data sets are pooled.
-# :::
-
-# %%
-pooled = pd.DataFrame(
-    {
-        f"{METHODS[method]}, {name}": rankings.weigh(rows, list(HYPERPARAMETERS), method, **options)
-        for method in rankings.METHODS
-        for name, rows in samples.items()
-    },
-    HYPERPARAMETERS,
-).rank(ascending=False)
-pooled.insert(0, "Table 3", published.table(3).set_index("hyperparameter")["rank"])
-pooled = pooled.sort_values("Table 3")
-claim(
-    "pooled, `in_channel_num` is among the first two by functional ANOVA, with either draw",
-    (pooled.loc["in_channel_num"].filter(like=METHODS["fanova"]) <= 2).all(),
-)
-table = pooled.reset_index(names="Hyperparameter")
-show_table(table, "table-pooled", dict.fromkeys(pooled, ".3g"))
 
 # %% [markdown]
 # ## What was trained
@@ -427,7 +512,7 @@ trained = pd.DataFrame(
 formats = {"CNNs": ",", "per data set": ",", "Core-hours": ".1f"}
 show_table(trained, "table-conditions", formats)
 
-# %%
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the images by data set and their code"}
 used = {
     name: (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
     for name, rows in samples.items()

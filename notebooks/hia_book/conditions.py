@@ -26,13 +26,14 @@ def judge(ranks: pd.Series, published: pd.Series) -> dict[str, bool]:
     """Which of the paper's findings about its ranking another ranking repeats.
 
     ranks: by hyperparameter, 1 for the most important. published: the paper's, of these at least.
-    "order": the first three, in this order. "five": the first five as a set. "last": `num_fc_units`
-    and `batch_size`, the paper's last two, are the last two.
+    "order": the first three, in this order. "three", "five": the first three and five as sets.
+    "last": `num_fc_units` and `batch_size`, the paper's last two, are the last two.
     """
     ours = list(ranks.sort_values(kind="stable").index)
     theirs = list(published[ours].sort_values().index)
     return {
         "order": ours[:3] == theirs[:3],
+        "three": set(ours[:3]) == set(theirs[:3]),
         "five": set(ours[:5]) == set(theirs[:5]),
         "last": set(ours[-2:]) == set(theirs[-2:]),
     }
