@@ -56,7 +56,7 @@ def test_components_by_hand():
     assert found.seed == pytest.approx((0.02 + 0) / 2)
     assert found.configuration == pytest.approx(0.045 - 0.01 / 2)
     assert found.dataset == 0
-    assert found.mean == pytest.approx(0.2)
+    assert found.share == pytest.approx(0.2)
 
 
 def test_several_data_sets_weigh_the_same():
