@@ -376,10 +376,11 @@ claim(
 # %% [markdown]
 # ## Why: a uniform draw tries one decade
 #
-# Nine of ten uniform draws from $[10^{-6}, 10^{-1}]$ lie above $10^{-2}$; on a log scale one in
-# five does. {numref}`fig-response` shows what that changes. Over all five decades, accuracy mostly
-# depends on whether the rate is large enough to learn. Above $10^{-2}$ it is; there, accuracy
-# depends on whether training survives so large a rate, which is a matter of optimizer and depth.
+# Nine of ten uniform draws between $10^{-6}$ and $10^{-1}$ lie above $10^{-2}$; on a log scale one
+# in five does. {numref}`fig-response` shows what that changes. Over all five decades, accuracy
+# mostly depends on whether the rate is large enough to learn. Above $10^{-2}$ it is; there,
+# accuracy depends on whether training survives so large a rate, which is a matter of optimizer and
+# depth.
 #
 # :::{caption} fig-response
 # :alt: Accuracy climbs with lr and falls again above 0.01 with Adam, the more so the deeper the CNN
