@@ -68,12 +68,10 @@ tables = {
     name: load(path) for name, path in FILES.items() if "some" in name or Path(path).is_file()
 }
 by_random_search = {name: rows[rows["source"] == "random"] for name, rows in tables.items()}
-# A recording under way has data sets of too few CNNs to have as many neighbours.
-by_random_search = {
-    name: rows
-    for name, rows in by_random_search.items()
-    if rows.groupby("dataset").size().reindex(NAMES, fill_value=0).min() > n_neighbors
-}
+for name, rows in list(by_random_search.items()):
+    # A recording under way has data sets of too few CNNs to have as many neighbours.
+    if rows.groupby("dataset").size().reindex(NAMES, fill_value=0).min() <= n_neighbors:
+        del by_random_search[name]
 need(
     {"log, some", "uniform, some"} <= set(by_random_search),
     f"n_neighbors={n_neighbors}: the tables have data sets of no more CNNs than that",
@@ -302,7 +300,7 @@ def icc_of_lists(rows):
     subsets = balanced_subsamples(
         rows["accuracy"], n_subsets, max(1, round(cap)), random_state=random_state
     )
-    relief, X = NRReliefF(n_neighbors, sigma), design(rows)
+    X = design(rows)
     lists = [
         shares(relief.fit(X.iloc[own], rows["accuracy"].iloc[own]).weights_) for own in subsets
     ]

@@ -73,10 +73,10 @@ def count(plan: plans.Plan, ratios: pd.DataFrame) -> pd.DataFrame:
     plan: with images, from `Plan.on`. ratios: from `bohb_ratios`. Columns: what the jobs have;
     `config` (missing for BOHB), `COUNTS`, and `data_mib` of an epoch's images (2^20 bytes).
     """
-    parts = []
+    parts, jobs = [], plan.jobs
     for name in plan.datasets:
         rows = []
-        for job in plan.jobs:
+        for job in jobs:
             if job["dataset"] == name:
                 config = {key: job[key] for key in space.SAMPLED if job.get(key) is not None}
                 row = {"source": "given"} | job
