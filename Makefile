@@ -173,13 +173,18 @@ $(MUTMUT): requirements-mutants.lock $(READY)
 	@$(pip_install) $(PY) --target .venv-mutants --require-hashes -r $<
 	@touch $@
 
-# A set-up that was interrupted has left no stamp and starts afresh.
+# A set-up that was cut short has left no stamp. It goes on with what is installed, but for the package
+# that pip was at, which has no INSTALLER yet; with another Python it starts afresh.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once, some minutes)"
 ifeq ($(VENV),.venv)
-	@test -f $@ || $(PYTHON) -m venv --clear $(VENV)
+	@version='import sys; print(sys.version)'; clear=; \
+	[[ "$$($(PY) -c "$$version" 2> /dev/null)" == "$$($(PYTHON) -c "$$version")" ]] || clear=--clear; \
+	for info in $(VENV)/lib/python*/site-packages/*.dist-info; do \
+	  [[ -f "$$info/INSTALLER" ]] || rm -rf "$$info"; done; \
+	test -f $@ || $(PYTHON) -m venv $$clear $(VENV)
 	@rm -f $@
 	@$(pip_install) $(PY) --require-hashes -r requirements.lock
 endif

@@ -90,27 +90,46 @@ def test_a_taken_port_is_said_in_one_line(root: Path) -> None:
     assert len(said) == 2  # and make's own
 
 
-# Python as far as a set-up needs it; where there is a file `stop`, no package can be had.
+# Python as far as a set-up needs it; where there is a file `stop`, pip says what it says and fails.
 STUB = """#!/bin/sh
 echo "$@" >> calls
 case "$*" in
+  *sys.version\\)*) echo VERSION;;
   *"-m venv"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python;;
-  *" install "*) test ! -e stop;;
+  *" install "*) if [ -e stop ]; then cat stop; exit 1; fi;;
 esac
 """
 
 
-def test_a_set_up_that_was_stopped_starts_afresh_and_is_done_once(root: Path) -> None:
+def test_a_set_up_that_was_stopped_keeps_what_is_whole_and_is_done_once(root: Path) -> None:
+    def venvs() -> list[str]:
+        return re.findall(r"^-m venv *(.*)$", (root / "calls").read_text(), re.MULTILINE)
+
     (root / "python").write_text(STUB)
     (root / "python").chmod(0o755)
     (root / "stop").touch()
     set_up = (".venv/.ready", "PYTHON=./python")
     assert make(root, *set_up).returncode != 0
     assert not (root / ".venv" / ".ready").exists()
+    whole, half = (root / ".venv/lib/python3.12/site-packages" / f"{n}-1.dist-info" for n in "ab")
+    for package in (whole, half):
+        package.mkdir(parents=True)
+        (package / "METADATA").touch()
+    (whole / "INSTALLER").touch()  # what pip writes last
     (root / "stop").unlink()
     done = make(root, *set_up)
     assert (done.returncode, done.stderr) == (0, "")
+    assert venvs() == ["--clear .venv", ".venv"]
+    assert (whole.exists(), half.exists()) == (True, False)
     calls = (root / "calls").read_text()
-    assert calls.count("-m venv --clear .venv") == 2
     assert make(root, *set_up).returncode == 0  # offline, too: nothing is asked for
     assert (root / "calls").read_text() == calls
+    for text, why in (("No matching distribution", "no package index"), ("g++", "is there a C++")):
+        (root / "stop").write_text(text)
+        told = make(root, "-B", "-o", ".venv/.ready", ".venv/.fanova").stdout
+        assert f"fanova could not be installed ({why}" in told
+    (root / "stop").unlink()
+    (root / ".venv" / ".ready").unlink()
+    (root / "python").write_text(STUB.replace("VERSION", "another"))
+    assert make(root, *set_up).returncode == 0
+    assert venvs()[2:] == ["--clear .venv"]
