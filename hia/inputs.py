@@ -51,7 +51,7 @@ def read_target(y: ArrayLike) -> Floats:
 
 def check_unmasked(name: str, values: object) -> None:
     """Raises ValueError for an array with masked values, which others would take as they are."""
-    if np.ma.is_masked(values):
+    if np.ma.is_masked(values) or (isinstance(values, list) and any(map(np.ma.is_masked, values))):
         raise ValueError(f"{name} has masked values: fill them, or leave their rows out")
 
 

@@ -220,6 +220,8 @@ def _prepare(
     max_rows: int | None = None,
 ) -> tuple[list[str], Trials]:
     """The names of the hyperparameters, and the trials that are used with those that vary."""
+    if not isinstance(table, pd.DataFrame):
+        raise ValueError(f"table is a {type(table).__name__}, not a DataFrame")
     if missing not in MISSING:
         raise ValueError(f"missing={missing!r} is not one of {', '.join(MISSING)}")
     described = describe(table, target, columns).columns
@@ -275,18 +277,19 @@ def _read(
 ) -> Trials:
     """The trials that count, in an order of their own."""
     by_name = {column.name: column for column in sorted(columns, key=lambda column: column.name)}
-    X = read(table, sorted(columns, key=lambda column: column.name))
     y = read_target(table, target)
     usable = np.isfinite(y)
     if not usable.all():
         notes.append(f"{np.count_nonzero(~usable):,} trials without {target} are left out")
+    # Others may have values beyond what was inferred without them.
+    X, y = read(table[usable], list(by_name.values())), y[usable]
     if drop:
         complete = X.notna().all(axis=1).to_numpy()
-        if not complete[usable].all():
-            dropped = np.count_nonzero(usable & ~complete)
+        if not complete.all():
+            dropped = np.count_nonzero(~complete)
             notes.append(f"{dropped:,} trials that miss a hyperparameter are left out")
-        usable &= complete
-    X, y = X[usable].reset_index(drop=True), y[usable]
+        X, y = X[complete], y[complete]
+    X = X.reset_index(drop=True)
     if len(y) < MIN_TRIALS:
         raise ValueError(
             f"{len(y)} trials with {target} are too few; at least {MIN_TRIALS} are needed"

@@ -152,6 +152,7 @@ def test_wrong_target(model, y, message):
         (pd.DataFrame([[1.0, 2.0]] * 3, columns=["lr", "lr"]), "'lr' of X is there twice"),
         ([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], "column 1 of X has one value only"),
         (np.ma.masked_greater([[1.0], [2.0], [9.0]], 8), "X has masked values"),
+        ([*np.ma.masked_greater([[1.0], [2.0], [9.0]], 8)], "X has masked values"),
     ],
 )
 def test_wrong_shape(model, X, message):
