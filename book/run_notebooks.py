@@ -43,6 +43,9 @@ from parameters import Parameter, ParameterError, declared, parse, written
 
 SOURCES = Path("notebooks")
 RERUNS = Path("_build/notebooks")
+# Errors of which one line is enough: what a page says itself, or of a file, and too little memory.
+TOLD = {"PageError", "TrialsError", "DatasetError", "FileNotFoundError"}
+TOLD |= {"MemoryError", "ImportError"}
 
 Progress = Callable[[int, int], None]
 
@@ -148,10 +151,11 @@ def _execute(
             on_cell_execute=lambda **_: progress(next(numbers), cells),
         )
     except PapermillExecutionError as error:
-        # What a page says itself, or of a file, is for its reader; all else for who mends it.
-        told = error.ename in ("PageError", "TrialsError", "FileNotFoundError")
-        what = f" {error.evalue}" if told else str(error)
+        # All else is for who mends it.
+        what = f" {error.evalue or error.ename}" if error.ename in TOLD else str(error)
         raise NotebookError(f"{source} failed:{what}") from None
+    except RuntimeError as error:  # of the kernel
+        raise NotebookError(f"{source} failed: {error}; is there enough memory?") from None
     # Papermill's record has paths of this machine in it.
     del executed.metadata["papermill"]
     return executed

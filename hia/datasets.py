@@ -26,13 +26,15 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
 from hia.files import write_json
+
+if TYPE_CHECKING:
+    import torch
 
 MANIFEST = "manifest.json"
 SEED = 2024  # of the split, and of the shuffle of a file made here; recorded rows depend on it
@@ -134,20 +136,28 @@ def load(
     Raises DatasetError as `read`, for more images than there are, for so few that a class is left
     out of a part, and for a number of channels other than 1 and 3.
     """
+    import torch  # here, since it takes seconds, and facts and images as stored do without
+
     if channels not in (None, 1, 3):
         raise DatasetError(f"{name}: channels must be 1, 3 or None, not {channels!r}")
     raw = read(name, folder=folder)
     train, val = _select(name, raw.labels, max_images, n_train)
     train_pixels = _pixels(raw.images[train], channels)
-    mean, std = _moments(train_pixels)
+    mean, std = torch.tensor(_moments(train_pixels), device=device).T[..., None, None]
+
+    def standardize(pixels: np.ndarray) -> torch.Tensor:
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device)
+        images = images.to(torch.float32, memory_format=torch.channels_last)
+        return images.sub_(mean).div_(std)
+
     return Dataset(
         name=name,
-        train_images=_standardize(train_pixels, mean, std, device),
+        train_images=standardize(train_pixels),
         train_labels=torch.from_numpy(raw.labels[train]).to(device),
-        val_images=_standardize(_pixels(raw.images[val], channels), mean, std, device),
+        val_images=standardize(_pixels(raw.images[val], channels)),
         val_labels=torch.from_numpy(raw.labels[val]).to(device),
         n_classes=FACTS[name].classes,
-        channels=train_pixels.shape[1],
+        channels=train_pixels.shape[3],
         size=FACTS[name].size,
         sha256=raw.sha256,
     )
@@ -240,15 +250,15 @@ def _interleave(by_class: np.ndarray, labels: np.ndarray, rng: np.random.Generat
     return by_class[np.lexsort((rng.random(len(by_class)), place))]
 
 
-def _pixels(images: np.ndarray, channels: int | None) -> torch.Tensor:
-    """uint8 (n, C, H, W), channels-last in memory, with the number of channels asked for."""
+def _pixels(images: np.ndarray, channels: int | None) -> np.ndarray:
+    """uint8 (n, H, W, C), with the number of channels asked for."""
     if images.ndim == 3:
         images = images[..., None]
     if channels == 1 and images.shape[3] == 3:
         images = _luma(images)[..., None]
     if channels == 3 and images.shape[3] == 1:
         images = np.repeat(images, 3, axis=3)
-    return torch.from_numpy(images).permute(0, 3, 1, 2)
+    return images
 
 
 def _luma(images: np.ndarray) -> np.ndarray:
@@ -258,28 +268,20 @@ def _luma(images: np.ndarray) -> np.ndarray:
     return ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).astype(np.uint8)
 
 
-def _moments(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of each channel, (C, 1, 1) float32, 0 replaced by 1.
+def _moments(pixels: np.ndarray) -> list[tuple[float, float]]:
+    """Mean and standard deviation of each channel, 0 replaced by 1.
 
     In integers up to the last division: the result is the same on every machine and for every
     number of threads, which a float sum over millions of pixels would not be.
     """
     moments = []
-    for channel in pixels.unbind(1):
-        counts = torch.bincount(channel.reshape(-1), minlength=256).tolist()
+    for channel in range(pixels.shape[3]):
+        counts = np.bincount(pixels[..., channel].ravel(), minlength=256).tolist()
         n, total, squares = (
             sum(count * value**power for value, count in enumerate(counts)) for power in range(3)
         )
         moments.append((total / n, math.sqrt((n * squares - total**2) / n**2) or 1.0))
-    means, stds = torch.tensor(moments).T[..., None, None]
-    return means, stds
-
-
-def _standardize(
-    pixels: torch.Tensor, mean: torch.Tensor, std: torch.Tensor, device: str | torch.device
-) -> torch.Tensor:
-    images = pixels.to(device).to(torch.float32, memory_format=torch.channels_last)
-    return images.sub_(mean.to(device)).div_(std.to(device))
+    return moments
 
 
 def _read_digits() -> Raw:

@@ -29,6 +29,7 @@ def test_nothing_is_imported_that_is_not_needed() -> None:
     for statement, absent in (
         ("import hia, hia.ranking.command", {"torch", "optuna", "pandas", "sklearn"}),
         ("from hia import cli; cli.main(['study', 'none.toml'])", {"torch", "optuna"}),
+        ("from hia import datasets; datasets.read('digits')", {"torch", "optuna"}),
         ("from hia import NRReliefF, load_trials", {"torch", "optuna"}),
         ("from hia import FAnova, rank", {"torch", "matplotlib"}),
         (

@@ -131,10 +131,14 @@ def test_a_parameter_is_checked_before_anything_is_removed(
 
 @pytest.mark.slow
 def test_what_a_page_cannot_do_is_one_line(chapter: Path, capsys: pytest.CaptureFixture) -> None:
-    assert main(["rerun", "chapter", "upper=9"]) == 1
-    assert capsys.readouterr().err.endswith(
-        "error: notebooks/chapter.py failed: nine is too many\n"
-    )
+    for cell, line in (
+        ("", "nine is too many"),
+        ("raise MemoryError", "MemoryError"),
+        ("import os; os._exit(1)", "Kernel died; is there enough memory?"),
+    ):
+        chapter.write_text(f"{HEADER}# %%\n{cell}\n\n{BODY}")
+        assert main(["rerun", "chapter", "upper=9"]) == 1
+        assert capsys.readouterr().err.endswith(f"error: notebooks/chapter.py failed: {line}\n")
 
 
 @pytest.mark.slow
