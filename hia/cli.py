@@ -29,12 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         return int(options.run(options))
     except (ValueError, OSError, RuntimeError) as error:
-        print(printable(f"hia {options.command}: {error}"), file=sys.stderr)
-        return 1
+        reason = str(error)
+    except (MemoryError, ImportError) as error:  # a library finds no room
+        reason = f"not enough memory, or a package is not whole ({str(error) or 'no reason given'})"
     except KeyboardInterrupt:
         kept = "; finished trials are kept, and the same command goes on"
         print(f"\nstopped{kept if options.command == 'study' else ''}", file=sys.stderr)
         return 130
+    print(printable(f"hia {options.command}: {reason}"), file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,9 +120,12 @@ def _add_machine(command: argparse.ArgumentParser, number: Any) -> None:
 
 def _of_study(options: argparse.Namespace) -> int:
     """Run a command that trains or exports, which takes seconds to import."""
-    plan = getattr(options, "plan", None)
-    if plan is not None and not plan.is_file():
-        raise ValueError(f"{plan}: there is no such plan")
+    if plan := getattr(options, "plan", None):
+        if not plan.is_file():
+            raise ValueError(f"{plan}: there is no such plan")
+        from hia.study import plans
+
+        options.plan = plans.load_plan(plan)
     from hia import commands
 
     stopping.heed()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from hia import trainer, trials
-from hia.study import forecast, plans, records, run
+from hia.study import forecast, plans, run
 
 # The accuracy of a retrained CNN on another kind of processor: float rounding differs, and a
 # training amplifies it. Bounds on one row and on the mean over all.
@@ -17,14 +17,13 @@ MEAN_TOLERANCE = 0.02
 
 def study(options: argparse.Namespace) -> int:
     """Train what a plan asks for."""
-    plan = plans.load_plan(options.plan)
     workers = options.workers
     if options.workers_per_device is not None:
         device = trainer.resolve_device(options.device)
         workers = options.workers_per_device * trainer.count_devices(device)
     run.run(
-        plan,
-        options.storage or run.default_storage(plan),
+        options.plan,
+        options.storage or run.default_storage(options.plan),
         workers=workers,
         device=options.device,
         recorded=options.recorded,
@@ -34,7 +33,7 @@ def study(options: argparse.Namespace) -> int:
 
 def cost(options: argparse.Namespace) -> int:
     """Say what a plan costs, and what it did."""
-    plan = plans.load_plan(options.plan)
+    plan: plans.Plan = options.plan
     here = forecast.here(plan, complete=options.complete)
     device = trainer.resolve_device(options.device)
     recorded = pd.DataFrame(columns=list(trials.COLUMNS))
@@ -87,7 +86,7 @@ def _finished(plan: plans.Plan, storage: str | None) -> pd.DataFrame | None:
 
 def export(options: argparse.Namespace) -> int:
     """Write the finished trials of a plan."""
-    plan = plans.load_plan(options.plan)
+    plan: plans.Plan = options.plan
     table = run.export(plan, options.storage or run.default_storage(plan), options.to)
     by = table["source"] if "source" in table else table["dataset"].map(lambda _: "given")
     print(pd.crosstab(table["dataset"], by).to_string())
@@ -98,14 +97,14 @@ def export(options: argparse.Namespace) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Train recorded rows again and compare; 1 where they differ."""
-    table = records.load_any(options.trials)
+    table = trials.load(options.trials, None)
     again = run.verify(
         table,
         options.sample,
         device=options.device,
         workers=options.workers,
         random_state=options.seed,
-        provenance=records.notes_path(options.trials),
+        provenance=run.notes_path(options.trials),
     )
     code = _judge(again)
     if options.to is not None:

@@ -1,14 +1,16 @@
-"""The table of trained CNNs: its columns, its checks, and what the analyses take from it.
+"""Tables of trained CNNs: their columns, their checks, and what the analyses take from them.
 
-One row per trained CNN. The table is a Parquet file (`data/trials.parquet`); every load checks it
-against Table 1 of the paper and against itself.
+One row per trained CNN. The table of trials is a Parquet file (`data/trials.parquet`). Beside it
+are tables of trainings with given configurations: `studies/NAME.csv` says what is trained,
+`data/NAME.parquet` what came out, with key columns in place of a trial's number. Every load checks
+a table against Table 1 of the paper and against itself.
 """
 
 import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from numbers import Real
 from pathlib import Path
@@ -57,44 +59,70 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "processor": ("str", "what trained it"),
     "lr_scale": ("str", "how the learning rate was drawn: linear, or log, on its logarithm"),
 }
+FRACTIONS = (0.25, 0.5, 1.0, 2.0)
+# The same of the columns that tell the rows of a table with given configurations apart.
+KEYS = {
+    "trial": ("int64", "number of the configuration's trial in data/trials.parquet"),
+    "run": ("int64", "row of the design, from 0; the second half is the fold-over"),
+    "replicate": ("int64", "which of the trainings that differ in nothing but the seed, from 1"),
+    "fraction": (
+        "float64",
+        "training images over those of the trial; 2 means all that the image file has where these "
+        "are less than twice as many, and `images` says how many",
+    ),
+}
+# Recorded table -> its key, beside `dataset`.
+TABLES = {
+    "replicates": ("trial", "replicate"),
+    "scaling": ("trial", "fraction"),
+    "precision": ("trial",),
+    "screening": ("run", "replicate"),
+}
+# What a row has before it is trained.
+_GIVEN = ("dataset", "source", *KEYS, *space.SPACE, "images", "val_images", "seed", "precision")
 
 
 class TrialsError(ValueError):
     """A table of trials that is not what it should be."""
 
 
-def load(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The table of trials, checked, one row per trained CNN, sorted by data set and trial.
+def load(path: str | os.PathLike[str], name: str | None = "trials") -> pd.DataFrame:
+    """A table, checked, one row per trained CNN, sorted by data set and key.
 
+    name: "trials", or one of `TABLES`; None: what it is by its columns.
     Raises FileNotFoundError, or TrialsError naming the file, the column and the first bad value.
-    """
-    return read(path, check, "table of trials", "hia export")
-
-
-def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write the table, checked and sorted, so that the file is whole or not there at all."""
-    write(check(table), path)
-
-
-def read(
-    path: str | os.PathLike[str],
-    checked: Callable[[pd.DataFrame], pd.DataFrame],
-    what: str,
-    command: str,
-) -> pd.DataFrame:
-    """A table in a Parquet file, as `checked` returns it, which raises TrialsError for a wrong one.
-
-    what, command: for the error, what is missing and what writes it. Raises as `load`.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no {what}; `{command}` writes one")
+        command = f"hia study studies/{name}.csv" if name in TABLES else "hia export"
+        raise FileNotFoundError(f"{path}: there is no such table; `{command}` writes one")
     try:
-        return checked(read_parquet(path))
+        return check(read_parquet(path), name)
     except TrialsError as error:
         raise TrialsError(f"{path}: {error}") from None
     except ValueError as error:
         raise TrialsError(str(error)) from error
+
+
+def read_given(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The configurations to train in a CSV file, checked.
+
+    Its columns are `given_columns`, with at least one of `KEYS`. Raises TrialsError naming the
+    file, the column and the first bad value.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        key = key_columns(table)
+        return _check(table, given_columns(key), key)
+    except TrialsError as error:
+        raise TrialsError(f"{path}: {error}") from None
+    except (ValueError, OSError) as error:
+        raise TrialsError(f"{path}: cannot be read as CSV ({error})") from error
+
+
+def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write the table of trials, checked and sorted, so that the file is whole or not there."""
+    write(check(table), path)
 
 
 def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -103,41 +131,65 @@ def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         table.to_parquet(partial, index=False, compression="zstd")
 
 
-def check(
-    table: pd.DataFrame,
-    columns: Mapping[str, tuple[str, str]] = COLUMNS,
-    key: Sequence[str] = ("dataset", "trial"),
-) -> pd.DataFrame:
-    """The table with the columns' types set, sorted by its key, after all checks.
+def key_columns(table: Iterable[Any]) -> tuple[str, ...]:
+    """The key columns among the columns of a table. Raises TrialsError where there is none."""
+    names = set(table)
+    if not names & set(KEYS):
+        raise TrialsError(f"a key column is missing, one of {', '.join(KEYS)}")
+    return tuple(name for name in KEYS if name in names)
 
-    columns: what it has to have, like `COLUMNS`. key: the columns that tell its rows apart.
-    Raises TrialsError naming the column, the first row at fault and what would be right.
+
+def columns(key: Sequence[str]) -> list[str]:
+    """The columns of a table with such a key, in the order of the file."""
+    first = ["dataset", *(["source"] if "trial" in key else []), *key]
+    return first + [name for name in COLUMNS if name not in (*first, "source", "trial", "lr_scale")]
+
+
+def given_columns(key: Sequence[str]) -> list[str]:
+    """The columns of the configurations to train, with such a key."""
+    return [name for name in columns(key) if name in _GIVEN]
+
+
+def check(table: pd.DataFrame, name: str | None = "trials") -> pd.DataFrame:
+    """The table with the columns' types set, sorted by data set and key, after all checks.
+
+    name: as for `load`. Raises TrialsError naming the column, the first row at fault and what would
+    be right.
     """
-    if missing := [name for name in columns if name not in table]:
+    if name == "trials" or (name is None and "lr_scale" in table):
+        return _check(table, list(COLUMNS), ("trial",))
+    key = key_columns(table) if name is None else TABLES[name]
+    return _check(table, columns(key), key)
+
+
+def _check(table: pd.DataFrame, names: list[str], key: Sequence[str]) -> pd.DataFrame:
+    if missing := [name for name in names if name not in table]:
         raise TrialsError(f"column {missing[0]!r} is missing")
-    if unknown := [name for name in table if name not in columns]:
-        raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(columns)}")
+    if unknown := [name for name in table if name not in names]:
+        raise TrialsError(f"unknown column {unknown[0]!r}; known are {', '.join(names)}")
     if repeated := [str(name) for name in table.columns[table.columns.duplicated()]]:
         raise TrialsError(f"column {repeated[0]!r} occurs twice")
-    table = table[list(columns)]
-    for name, (dtype, _) in columns.items():
+    table = table[names]
+    types = {name: (KEYS | COLUMNS)[name][0] for name in names}
+    for name, dtype in types.items():
         absent = table[name].isna()
         if name not in ("loss", "cpu_seconds", *space.FILTERS):
             _refuse(table, name, absent, "must not be missing")
         right, allowed = _check_values(name, dtype, table[name])
         _refuse(table, name, ~(allowed | absent), right)
-    table = table.astype({name: dtype for name, (dtype, _) in columns.items()})
+    table = table.astype(types)
     for layer, name in enumerate(space.FILTERS, start=1):
         exists = table["num_conv_layers"] >= layer
         _refuse(table, name, table[name].notna() != exists, "must be there if its layer is")
-    if "accuracy" in columns:
+    if "accuracy" in names:
         values = table["accuracy_per_epoch"]
         wrong = values.map(len) != table["epoch"]
         _refuse(table, "accuracy_per_epoch", wrong, "must have one value per epoch")
         wrong = values.map(lambda epochs: float(epochs[-1])) != table["accuracy"]
         _refuse(table, "accuracy", wrong, "must equal the last epoch's accuracy")
-    _refuse(table, key[-1], table.duplicated(list(key)), "must occur once in its data set")
-    return table.sort_values(list(key), ignore_index=True)
+    rows = ["dataset", *key]
+    _refuse(table, key[-1], table.duplicated(rows), "must occur once in its data set")
+    return table.sort_values(rows, ignore_index=True)
 
 
 def select(

@@ -34,8 +34,7 @@ import pandas as pd
 
 from hia.datasets import FACTS
 from hia.space import SPACE
-from hia.study import records
-from hia.trials import COLUMNS, load
+from hia.trials import COLUMNS, KEYS, TABLES, load
 from hia_book import table1
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table, show_text, use_style
@@ -173,7 +172,7 @@ def offer(path):
 files = [(path, "the study: all that this page is about", len(table))]
 for name, about in ABOUT.items():
     if (one := path.with_name(f"{name}.parquet")).is_file():
-        files.append((one, about, len(records.load(name, one))))
+        files.append((one, about, len(load(one, name))))
 rows = [(f"`{one.name}`", about, count, size(one)) for one, about, count in files]
 files_table = pd.DataFrame(rows, columns=["File", "What", "Rows", "Parquet"])
 # A rerun with the tables of another folder does not change what the book offers.
@@ -230,8 +229,8 @@ rows = [
 columns = ["Column", "What it is", "In the file", "Table 1"]
 show_table(pd.DataFrame(rows, columns=columns), "table-card-columns")
 rows = [
-    (f"`{name}`", f"`{column}`", records.KEYS[column][1])
-    for name, key in records.TABLES.items()
+    (f"`{name}`", f"`{column}`", KEYS[column][1])
+    for name, key in TABLES.items()
     for column in key
     if column not in COLUMNS
 ]

@@ -45,7 +45,6 @@ import pandas as pd
 
 from hia.datasets import FACTS
 from hia.relief import NRReliefF
-from hia.study import records
 from hia.trials import design, load, select
 from hia_book import rankings
 from hia_book import screening as design_of_screen
@@ -54,7 +53,7 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import look, show_figure, use_style
 
 use_style()
-screened = records.load("screening", screening)
+screened = load(screening, "screening")
 rows = select(load(trials), sources=sources)
 present = [name for name in FACTS if name in set(rows["dataset"])]
 screened = screened[screened["dataset"].isin(present)]

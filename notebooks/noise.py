@@ -45,8 +45,7 @@ from sklearn.ensemble import RandomForestRegressor
 from hia.datasets import FACTS
 from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
-from hia.study import records
-from hia.trials import design, load, select
+from hia.trials import FRACTIONS, design, load, select
 from hia_book import noise
 from hia_book.agreement import Estimate, mean_agreement, rank_agreement, typical_agreement
 from hia_book.claims import claim, glue, need
@@ -69,7 +68,7 @@ def whole(table, rows_of_each):
 
 
 def recorded(name):
-    table = records.load(name, tables[name])
+    table = load(tables[name], name)
     return table[table["dataset"].isin(datasets or table["dataset"])]
 
 
@@ -211,7 +210,7 @@ glue(forest=forest, of_unexplained=share.mean / (1 - forest))
 # :::
 
 # %%
-fractions = [one for one in records.FRACTIONS if one in set(sizes["fraction"])]
+fractions = [one for one in FRACTIONS if one in set(sizes["fraction"])]
 others = [one for one in fractions if one != 1]
 images = pd.pivot_table(sizes, "images", "dataset", "fraction", "max").loc[in_order(sizes)]
 figure, axes = dataset_panels(in_order(sizes), "training images")

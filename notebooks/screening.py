@@ -46,7 +46,6 @@ import pandas as pd
 from hia.datasets import FACTS
 from hia.ranking.fanova import FAnova
 from hia.space import HYPERPARAMETERS, SAMPLED, SPACE, TABLE1
-from hia.study import records
 from hia.trials import load, select
 from hia_book import cost, truth
 from hia_book import screening as qim
@@ -55,7 +54,7 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
 
 use_style()
-table = records.load("screening", screening)
+table = load(screening, "screening")
 ELEVEN = list(HYPERPARAMETERS)
 TEN = [name for name in ELEVEN if name in SAMPLED]  # what a study of one data set can rank
 folded = pd.DataFrame(qim.design(len(ELEVEN)), columns=ELEVEN)

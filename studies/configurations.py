@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from hia import datasets, space, trials
-from hia.study import plans, records
+from hia.study import plans
 from hia.study.plans import Row
 from hia_book import screening
 
@@ -61,7 +61,7 @@ def scaling(table: pd.DataFrame) -> Iterator[Row]:
         available = total - -(-total // datasets.VALIDATION_EVERY)
         for row in plans.plain(rows):
             before = 0
-            for fraction in records.FRACTIONS:
+            for fraction in trials.FRACTIONS:
                 images = min(round(fraction * row["images"]), available)
                 if images > before:
                     yield row | {"fraction": fraction, "images": images}
@@ -99,7 +99,7 @@ TABLES: dict[str, Callable[[pd.DataFrame], Iterator[Row]]] = {
 
 def configurations(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """What the table NAME.csv holds, from the table of trials."""
-    columns = records.given_columns(records.TABLES[name])
+    columns = trials.given_columns(trials.TABLES[name])
     rows = pd.DataFrame(list(TABLES[name](table)), columns=columns)
     return rows.astype(dict.fromkeys(space.FILTERS, "Int64"))
 

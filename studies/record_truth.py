@@ -24,7 +24,6 @@ import numpy as np
 import pandas as pd
 
 from hia import trials
-from hia.study import records
 from hia_book import cost, mixed, recording, truth
 
 
@@ -92,7 +91,7 @@ def _cost(study: pd.DataFrame, options: argparse.Namespace) -> None:
     rows = list(recording.compute(options, cost.measure, calls, len(jobs)))
     path = options.data / "screening.parquet"
     if path.is_file():
-        rows += cost.screens(records.load("screening", path))
+        rows += cost.screens(trials.load(path, "screening"))
     else:
         print(f"{path} is not there: the table is without the screen")
     _save(cost.table(rows, study), len(jobs), options, fits=len(jobs))

@@ -22,6 +22,7 @@ import optuna
 import psutil
 import pytest
 import sqlalchemy
+from rows import digits_plan
 
 from hia import datasets, space, trainer
 from hia.study import plans, processes, worker
@@ -70,16 +71,14 @@ class Disturbed:
 
     def __init__(self, folder: Path, models: int, url: str | None = None) -> None:
         self.folder, self.models = folder, models
-        self.path = folder / "plan.toml"
-        self.path.write_text(f"[datasets.digits]\nmodels = {models}\nmax_images = {IMAGES}\n")
-        self.plan = plans.load_plan(self.path)
+        self.plan = digits_plan(folder, models, images=IMAGES)
         self.journal = folder / "study.journal"
         self.url = url or str(self.journal)
         self.seen: dict[int, dict] = {}
         self.reader: Any = None
 
     def arguments(self) -> list[str]:
-        command = ["study", str(self.path), "--workers", "2", "--device", "cpu"]
+        command = ["study", str(self.folder / "plan.toml"), "--workers", "2", "--device", "cpu"]
         return [*command, "--storage", self.url, "--recorded", str(self.folder / "nothing")]
 
     def output(self) -> str:
@@ -122,10 +121,8 @@ class Disturbed:
 
     def grow(self, models: int) -> None:
         """Ask for so many more CNNs in the same storage."""
-        more = self.models + models
-        text = self.path.read_text().replace(f"models = {self.models}\n", f"models = {more}\n")
-        self.path.write_text(text)
-        self.models, self.plan = more, plans.load_plan(self.path)
+        self.models += models
+        self.plan = digits_plan(self.folder, self.models, images=IMAGES)
 
     def ledgers(self) -> list[Ledger]:
         return [Ledger(series, connect(self.url)) for series in self.plan.series]

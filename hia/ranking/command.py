@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hia.files import printable, whole
@@ -103,6 +104,8 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError(f"there is no method {name!r}; there are all, {', '.join(METHODS)}")
     if options.minimize and options.maximize:
         raise ValueError("--minimize and --maximize: which of them?")
+    if options.out and Path(f"{options.out}.csv").resolve() == Path(options.source).resolve():
+        raise ValueError(f"--out {options.out}: would replace {options.source}")
     source = sources.load(options.source, options.target, options.study, options.any_size)
 
     if not sys.stderr.isatty():  # a line of progress now and then, for who reads a log

@@ -142,6 +142,14 @@ class Ledger:
         lost = self.damaged.keys() - self.trials.keys()
         return [f"{self.series.name} {key}: {self.damaged[key]}" for key in sorted(lost)]
 
+    def check_images(self) -> None:
+        """Raise PlanError where not all CNNs are of the same images and kernels."""
+        jobs = [one.user_attrs.get("job") or {} for one in self.trials.values()]
+        trained_on = [{n: job[n] for n in plans.TRAINED_ON if n in job} for job in jobs]
+        for one in trained_on:
+            if reason := plans.difference(trained_on[0], one):
+                raise PlanError(f"the storage holds CNNs of {self.series.dataset} with {reason}")
+
     # The worker's ---------------------------------------------------------------------------------
 
     def take(self) -> tuple[optuna.Trial, Row] | None:

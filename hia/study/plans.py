@@ -28,7 +28,6 @@ from hia.space import (
     sample,
     validate,
 )
-from hia.study import records
 
 Row = dict[str, Any]
 Here = Mapping[str, Mapping[str, Any]]
@@ -128,7 +127,7 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
     `search`, "both" (the default: seven of ten trials by random search, three by BOHB) or "random".
     A table [space.NAME] with `log = false` draws a hyperparameter uniformly that Table 1 draws on
     its logarithm, `log = true` the reverse. A CSV file is a table of configurations, see
-    `hia.study.records.read_given`.
+    `hia.trials.read_given`.
 
     Raises PlanError naming the file and the key at fault.
     """
@@ -137,7 +136,7 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
         raise PlanError(f"{path}: there is no such plan")
     if path.suffix == ".csv":
         try:
-            return given(path.stem, records.read_given(path))
+            return given(path.stem, trials.read_given(path))
         except trials.TrialsError as error:
             raise PlanError(str(error)) from error
     try:
@@ -178,7 +177,7 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
 
 def given(name: str, rows: pd.DataFrame) -> Plan:
     """The training of a table of configurations, each with its images, seed and precision."""
-    key = records.key_columns(rows)
+    key = trials.key_columns(rows)
     # Those on the same images follow each other: a worker holds one data set at a time.
     jobs = sorted(
         plain(rows), key=lambda job: (job["in_channel_num"], job["images"], job["val_images"])
@@ -188,7 +187,7 @@ def given(name: str, rows: pd.DataFrame) -> Plan:
         one = Series(f"{name}/{dataset}", dataset, {}, key, SPACE)
         own = {one.key_of(job): job for job in jobs if job["dataset"] == dataset}
         series.append(replace(one, jobs=own))
-    return Plan(name, series, tuple(records.columns(key)), table=name)
+    return Plan(name, series, tuple(trials.columns(key)), table=name)
 
 
 def _check_part(where: str, name: str, part: object) -> None:

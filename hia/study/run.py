@@ -25,7 +25,7 @@ import pandas as pd
 
 from hia import trainer, trials
 from hia.files import write_json
-from hia.study import plans, processes, records, worker
+from hia.study import plans, processes, worker
 from hia.study.ledger import Ledger, notes, own_name
 from hia.study.plans import Here, Plan, PlanError, Row
 from hia.study.storage import ERRORS, Storage, opened, patiently, without_password
@@ -91,16 +91,19 @@ def run(
 def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
     """Write a plan's finished trials and their provenance into a folder.
 
-    They are `trials.parquet` and `provenance.json`, or called like the table of configurations.
+    They are `trials.parquet` and `provenance.json`, or called like the table of configurations. An
+    earlier export is replaced by one that has all of its CNNs, and by no other.
     Raises RuntimeError where none has finished, and, after the others are written, where some are
-    damaged; PlanError where the storage holds trials of another plan; and StorageError where it
-    cannot be read.
+    damaged; PlanError where the storage holds trials of another plan, or of several images or
+    kernels, and where an earlier export would be lost; and StorageError where it cannot be read.
     """
     with opened(url, create=False) as storage:
         names = optuna.get_all_study_names(storage)
         ledgers = [Ledger(one, storage) for one in plan.series if one.name in names]
         rows = [row for ledger in ledgers for row in ledger.rows.values()]
         sessions = _sessions(storage) if "sessions" in names else []
+    for ledger in ledgers:
+        ledger.check_images()
     damaged = [reason for ledger in ledgers for reason in ledger.lost]
     table = _checked(plan, rows, damaged)
     if not len(table):
@@ -108,6 +111,7 @@ def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame
             f"{without_password(url)}: no trial of plan {plan.name} has finished yet"
         )
     path = Path(folder, f"{plan.table}.parquet")
+    _check_kept(path, table)
     trials.write(table, path)
     counts = {
         f"rows_per_{name}": {k: int(v) for k, v in table[name].value_counts().items()}
@@ -123,7 +127,7 @@ def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame
         "training_hours": float(table["seconds"].sum() / 3600),
         "sessions": sessions,
     }
-    write_json(provenance, records.notes_path(path))
+    write_json(provenance, notes_path(path))
     if damaged:
         raise RuntimeError(
             f"{without_password(url)}: {len(damaged):,} finished trials are damaged "
@@ -133,22 +137,41 @@ def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame
     return table
 
 
+def _check_kept(path: Path, table: pd.DataFrame) -> None:
+    """Raise PlanError where a file has CNNs that the table has not."""
+    if not path.is_file():
+        return
+    before = trials.load(path, None)
+    names = ["dataset", *trials.key_columns(table), "images", "val_images", "precision", "lr_scale"]
+    names = [name for name in names if name in table and name in before]
+    lost = len(before) - before[names].merge(table[names]).shape[0]
+    if lost > 0:
+        raise PlanError(
+            f"{path}: has {lost:,} CNNs that would be lost; export to another folder, or remove it"
+        )
+
+
+def notes_path(path: Path) -> Path:
+    """Where an export has the provenance of its table."""
+    return path.with_name("provenance.json" if path.stem == "trials" else f"{path.stem}.json")
+
+
 def _checked(plan: Plan, rows: Sequence[Row], damaged: list[str]) -> pd.DataFrame:
     """The table of these rows but for those that are wrong, which are added to `damaged`."""
     # Rows of a time when there was no other scale do not name it.
     frame = pd.DataFrame([{"lr_scale": "log"} | row for row in rows])
     frame = frame.reindex(columns=list(plan.columns))
     try:
-        return records.check_any(frame)
+        return trials.check(frame, None)
     except trials.TrialsError:
         right = []
         for number in range(len(frame)):
             try:
-                records.check_any(frame.iloc[[number]])
+                trials.check(frame.iloc[[number]], None)
                 right.append(number)
             except trials.TrialsError as error:
                 damaged.append(f"{rows[number]['dataset']}: {error}")
-        return records.check_any(frame.iloc[right])
+        return trials.check(frame.iloc[right], None)
 
 
 def _sessions(storage: Storage) -> list[dict[str, Any]]:
@@ -167,8 +190,8 @@ def _take_over(
     path = folder / f"{plan.table}.parquet"
     if not path.is_file():
         return
-    table = records.load_any(path)
-    sessions = read_sessions(records.notes_path(path))
+    table = trials.load(path, None)
+    sessions = read_sessions(notes_path(path))
     wanted: list[tuple[Ledger, Row]] = []
     others: list[str] = []
     for ledger in ledgers:
@@ -301,8 +324,8 @@ def verify(
         raise ValueError(f"sample: {sample} is not a positive number")
     device = trainer.resolve_device(device)
     chosen = table.sample(min(sample, len(table)), random_state=random_state).sort_index()
-    key = records.key_columns(chosen)
-    plan = plans.given("verify", chosen[records.given_columns(key)])
+    key = trials.key_columns(chosen)
+    plan = plans.given("verify", chosen[trials.given_columns(key)])
     if provenance is not None:
         here = {name: processes.describe_images(name, device) for name in plan.datasets}
         check_sessions(read_sessions(provenance), here, plan.datasets, provenance)

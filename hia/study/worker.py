@@ -23,7 +23,7 @@ from hia import datasets, space, trainer
 from hia.study import plans, processes
 from hia.study.ledger import BEAT_SECONDS, Ledger, params_of
 from hia.study.plans import Row, Series
-from hia.study.storage import ERRORS, StorageError, connect, named, patiently
+from hia.study.storage import ERRORS, connect, named, patiently
 
 # Trials of one Optuna study that a worker trains before it goes to the next: loading a data set has
 # to pay, and both searches have to get on together.
@@ -31,11 +31,11 @@ TURN, BOHB_TURN = 14, 6
 
 
 def work(series: Sequence[Series], url: str, device: str, index: int) -> None:
-    """A worker process; it ends with one line where the storage fails."""
+    """A worker process; it ends with one line where the storage or memory fails."""
     try:
         with named(url):
             _train(series, url, device, index)
-    except (StorageError, datasets.DatasetError, plans.PlanError) as error:
+    except (RuntimeError, MemoryError, datasets.DatasetError, plans.PlanError) as error:
         sys.exit(f"worker {index}: {error}")
 
 

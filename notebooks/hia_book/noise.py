@@ -5,7 +5,7 @@ variance is the complement of the intraclass correlation ICC(1,1) of Shrout and 
 configurations as targets. The components are estimated by moments: seeds matter more for some
 configurations than for others, so the F intervals of textbooks are too narrow.
 
-Tables are those of `hia.study.records`.
+Tables are those of `hia.trials`.
 """
 
 from collections.abc import Hashable, Iterator

@@ -26,17 +26,17 @@ def heed_ctrl_c() -> Iterator[None]:
 
 
 def start(folder: Path, torch: str = "") -> "subprocess.Popen[str]":
-    """`hia study` of a plan that is none: had it begun, that is what it would say.
+    """`hia study`, which would train nothing without its device.
 
     torch: source of a package of that name that is found first and makes a file to say so.
     """
-    (folder / "none.toml").write_text("nothing")
+    (folder / "plan.toml").write_text("[datasets.digits]\nmodels = 1\n")
     if torch:
         (folder / "torch").mkdir()
         here = f"from pathlib import Path\nPath({str(folder / 'here')!r}).touch()\n"
         (folder / "torch" / "__init__.py").write_text(here + torch)
     return subprocess.Popen(
-        [sys.executable, "-m", "hia", "study", "none.toml"],
+        [sys.executable, "-m", "hia", "study", "plan.toml", "--device", "none"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])},
         stderr=subprocess.PIPE,

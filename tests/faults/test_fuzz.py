@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import rows
 from fuzz import examples, says
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,6 @@ from hia import datasets, trials
 from hia.ranking import sources
 from hia.study import plans
 
-TABLE = Path(__file__).parents[2] / "data" / "trials.parquet"
 quick = examples(60)
 
 numbers = st.one_of(
@@ -188,7 +188,11 @@ def test_nothing_in_the_disguise_of_a_data_set_is_unpickled(folder):
 
 # Tables -----------------------------------------------------------------------------------------
 
-RECORDED = trials.load(TABLE).groupby("dataset").head(1).reset_index(drop=True)
+RECORDED = {
+    name: trials.check(rows.raw(name), name).groupby("dataset").head(3).reset_index(drop=True)
+    for name in ("trials", *trials.TABLES)
+}
+names = st.sampled_from(list(RECORDED))
 
 
 def parquet(table: pd.DataFrame) -> bytes:
@@ -197,30 +201,28 @@ def parquet(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-WHOLE = parquet(RECORDED)
+WHOLE = {name: parquet(table) for name, table in RECORDED.items()}
 
 
-@quick
-@given(damage=damages)
-def test_a_damaged_table_is_an_error(folder, damage):
+@examples(100)
+@given(name=names, damage=damages)
+def test_a_damaged_table_is_an_error(folder, name, damage):
     """Or a table that passes all checks: a page of Parquet has no checksum of its own here."""
-    table = reading(folder / "trials.parquet", damaged(WHOLE, damage), trials.load)
+    path = folder / f"{name}.parquet"
+    table = reading(path, damaged(WHOLE[name], damage), lambda path: trials.load(path, name))
     if table is not None:
-        assert list(table) == list(trials.COLUMNS)
+        assert list(table) == list(RECORDED[name])
         assert table["accuracy"].between(0, 1).all()
 
 
-@quick
-@given(
-    column=st.sampled_from(list(trials.COLUMNS)),
-    row=st.integers(0, len(RECORDED) - 1),
-    value=anything,
-)
-def test_any_value_in_a_table_is_right_or_an_error(column, row, value):
-    table = RECORDED.astype(object)
-    table.at[row, column] = value
+@examples(150)
+@given(name=names, data=st.data(), value=anything)
+def test_any_value_in_a_table_is_right_or_an_error(name, data, value):
+    table = RECORDED[name].astype(object)
+    column = data.draw(st.sampled_from(list(table)))
+    table.at[data.draw(st.integers(0, len(table) - 1)), column] = value
     try:
-        checked = trials.check(table)
+        checked = trials.check(table, name)
     except trials.TrialsError as error:
         says(error, "column")
         return
@@ -237,15 +239,15 @@ def test_any_value_in_a_table_is_right_or_an_error(column, row, value):
     drop=st.lists(st.sampled_from(list(trials.COLUMNS)), max_size=2),
     double=st.lists(st.sampled_from(list(trials.COLUMNS)), max_size=1),
     add=st.lists(st.text(max_size=5), max_size=1),
-    rows=st.integers(0, 3),
+    height=st.integers(0, 3),
 )
-def test_a_table_with_other_columns_is_an_error(drop, double, add, rows):
-    table = RECORDED.head(rows).drop(columns=drop)
+def test_a_table_with_other_columns_is_an_error(drop, double, add, height):
+    table = RECORDED["trials"].head(height).drop(columns=drop)
     parts = [table, table[[name for name in double if name in table]]]
-    parts.append(pd.DataFrame({name: [0] * rows for name in add}))
+    parts.append(pd.DataFrame({name: [0] * height for name in add}))
     changed = pd.concat(parts, axis=1)
     if list(changed) == list(trials.COLUMNS):
-        assert len(trials.check(changed)) == rows
+        assert len(trials.check(changed)) == height
     else:
         with pytest.raises(trials.TrialsError, match="column"):
             trials.check(changed)
@@ -269,8 +271,8 @@ cells = st.one_of(
 )
 def test_any_csv_is_a_table_or_an_error(folder, header, data):
     height = data.draw(st.integers(0, 5))
-    rows = [data.draw(st.lists(cells, min_size=1, max_size=5)) for _ in range(height)]
-    content = "\n".join(",".join(row) for row in [header, *rows]).encode()
+    lines = [data.draw(st.lists(cells, min_size=1, max_size=5)) for _ in range(height)]
+    content = "\n".join(",".join(line) for line in [header, *lines]).encode()
     source = reading(folder / "table.csv", content, load_score)
     assert source is None or source.targets == {"score": None}
 

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from hia import space
-from hia.study import records
+from hia import space, trials
 from hia_book import screening
 from hia_book.screening import (
     code,
@@ -64,7 +63,7 @@ def test_designs_are_those_that_plackett_and_burman_printed(runs, row):
 
 
 def test_the_recorded_runs_are_those_of_the_design():
-    table = records.load("screening", ROOT / "data" / "screening.parquet")
+    table = trials.load(ROOT / "data" / "screening.parquet", "screening")
     for _, rows in table.groupby("dataset"):
         runs = rows.drop_duplicates("run").sort_values("run")
         np.testing.assert_array_equal(code(runs), design(11))

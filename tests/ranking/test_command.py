@@ -126,6 +126,7 @@ def test_everything_can_be_said_on_the_command_line(csv, capsys, tmp_path) -> No
         ("trials.csv --target accuracy --kind depth", "--kind depth: is not NAME=KIND, with one"),
         ("trials.csv --target accuracy --bootstrap -1", "n_bootstrap=-1 is not a whole number"),
         ("trials.csv --target accuracy --study one", "trials.csv: a file has no studies"),
+        ("trials.csv --target accuracy --out trials", "--out trials: would replace trials.csv"),
         ("notes.txt --target a", "notes.txt: it is empty"),
         ("trials.pkl --target accuracy", "trials.pkl: is no folder, no URL of a storage and"),
         ("broken.parquet --target accuracy", "broken.parquet: not a readable Parquet file"),

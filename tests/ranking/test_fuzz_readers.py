@@ -1,4 +1,4 @@
-"""Whatever is in a recorded table, in the paper's tables or on the command line of a notebook: a
+"""Whatever is in anyone's table, in the paper's tables or on the command line of a notebook: a
 clear error, or what it says. Nothing of it is ever run."""
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ import numpy as np
 import pandas as pd
 import papermill.translators
 import pytest
-from fuzz import examples, floats, says
+from fuzz import examples, says
 from hypothesis import given
 from hypothesis import strategies as st
 
 import parameters
 from hia.ranking import sources
-from hia.study import records
-from hia.trials import TrialsError
 from hia_book import published
 
 ROOT = Path(__file__).parents[2]
@@ -30,61 +28,6 @@ ROOT = Path(__file__).parents[2]
 def folder():
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
-
-
-# --- recorded tables -----------------------------------------------------------------------------
-
-
-def _some(name: str) -> pd.DataFrame:
-    return records.load(name, ROOT / "data" / f"{name}.parquet").head(5)
-
-
-TABLES = {name: _some(name) for name in records.TABLES}
-anything = st.one_of(
-    st.none(), floats, st.integers(), st.booleans(), st.text(max_size=8), st.binary(max_size=4),
-    st.lists(floats, max_size=3), st.sampled_from([2**63, "Adam", "cifar10", 0.5, 1, 2]),
-)  # fmt: skip
-
-
-@examples(120)
-@given(name=st.sampled_from(list(TABLES)), data=st.data(), value=anything)
-def test_any_value_in_a_record_is_right_or_an_error(name, data, value):
-    table = TABLES[name].astype(object)
-    column = data.draw(st.sampled_from(list(table)))
-    row = data.draw(st.integers(0, len(table) - 1))
-    table.at[row, column] = value
-    try:
-        checked = records.check(name, table)
-    except TrialsError as error:
-        says(error, "column")
-        return
-    there = checked[column].tolist()
-    missing = value is None or (isinstance(value, float) and np.isnan(value))
-    assert any(pd.isna(v) for v in there) if missing else value in there
-
-
-@examples(60)
-@given(
-    name=st.sampled_from(list(TABLES)),
-    place=st.floats(0, 1, exclude_max=True),
-    new=st.binary(max_size=20),
-    cut=st.booleans(),
-)
-def test_a_damaged_record_is_an_error(folder, name, place, new, cut):
-    path = folder / f"{name}.parquet"
-    TABLES[name].to_parquet(path, index=False)
-    content = bytearray(path.read_bytes())
-    at = int(place * len(content))
-    if cut:
-        del content[at:]
-    content[at : at + len(new)] = new
-    path.write_bytes(content)
-    try:
-        table = records.load(name, path)
-    except TrialsError as error:
-        says(error, path)
-    else:
-        assert list(table) == records.columns(records.TABLES[name])
 
 
 # --- tables of anyone ----------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import rows
 
 from hia import cnn, datasets, space, trials
 from hia.cli import main
@@ -30,25 +31,15 @@ def count(plan: plans.Plan, ratios: pd.DataFrame | None = None) -> pd.DataFrame:
     return forecast.count(plan.on(here), UNKNOWN if ratios is None else ratios)
 
 
-def digits(models: int, folder: Path, max_images: int = 200) -> plans.Plan:
-    path = folder / "plan.toml"
-    path.write_text(f"[datasets.digits]\nmodels = {models}\nmax_images = {max_images}\n")
-    return plans.load_plan(path)
-
-
-def recorded(rows: list[dict]) -> pd.DataFrame:
+def recorded(given: list[dict]) -> pd.DataFrame:
     """A checked table of trials; what does not matter here is filled in."""
+    rng = np.random.default_rng(0)
     full = []
-    for trial, row in enumerate(rows):
-        filled = dict.fromkeys(space.FILTERS) | CONFIG | {"dataset": "digits", "trial": trial}
-        filled |= {"source": "random", "accuracy": 0.5, "loss": 1.0, "diverged": False}
-        filled |= {"seconds": 3600.0, "cpu_seconds": None, "parameters": 1, "flops": 1}
-        filled |= {"images": 160, "val_images": 40, "processor": "a processor"}
-        filled |= {"precision": "float32", "lr_scale": "log"} | row
-        filled["seed"] = plans.seed(filled["dataset"], filled["trial"])
-        filled["accuracy_per_epoch"] = [0.5] * filled["epoch"]
-        filled["in_channel_num"] = datasets.FACTS[filled["dataset"]].channels
-        full.append(filled)
+    for trial, own in enumerate(given):
+        values = {"dataset": "digits", "trial": trial, "seconds": 3600.0, "cpu_seconds": None} | own
+        values["seed"] = plans.seed(values["dataset"], values["trial"])
+        values["in_channel_num"] = datasets.FACTS[values["dataset"]].channels
+        full.append(rows.row(rng, CONFIG, **values))
     return trials.check(pd.DataFrame(full))
 
 
@@ -73,18 +64,16 @@ def test_terms_by_hand():
     }
 
 
-@pytest.mark.parametrize("name", ["semeion", "emnist", "cifar100", "stl10"])
-def test_terms_agree_with_the_network(name):
-    facts = datasets.FACTS[name]
-    for trial in range(10):
-        config = space.validate(plans.random_config(name, trial))
+def test_parameters_are_the_networks():
+    for name, facts in datasets.FACTS.items():
+        config = space.validate(plans.random_config(name, 0))
         network = cnn.CNN(config, facts.channels, facts.size, facts.classes)
         parameters = sum(weight.numel() for weight in network.parameters())
         assert terms(config, name, 100, 25)["parameters"] == parameters
 
 
 def test_random_search_is_counted_and_bohb_taken_to_cost_the_same(tmp_path):
-    counted = count(digits(20, tmp_path))
+    counted = count(rows.digits_plan(tmp_path, 20))
     assert set(zip(counted["images"], counted["val_images"], strict=True)) == {(160, 40)}
     random = counted[counted["source"] == "random"]
     assert list(random["trial"]) == [n for n in range(20) if n % 10 < 7]
@@ -95,8 +84,7 @@ def test_random_search_is_counted_and_bohb_taken_to_cost_the_same(tmp_path):
         assert {name: row[name] for name in taken} == taken
     bohb = counted.loc[counted["source"] == "bohb", forecast.COUNTS]
     assert len(bohb) == 6
-    for row in bohb.to_dict("records"):
-        assert row == pytest.approx(random[forecast.COUNTS].mean().to_dict())
+    assert bohb.iloc[0].to_dict() == pytest.approx(random[forecast.COUNTS].mean().to_dict())
 
 
 def test_the_paper_scale_plan(empty):
@@ -112,7 +100,7 @@ def test_the_paper_scale_plan(empty):
 @pytest.mark.parametrize("max_images", [1797, 200, 1796])
 def test_the_split_is_the_one_that_is_loaded(tmp_path, max_images):
     data = datasets.load("digits", max_images=max_images)
-    (job,) = digits(1, tmp_path, max_images).jobs
+    (job,) = rows.digits_plan(tmp_path, 1, images=max_images).jobs
     assert (job["images"], job["val_images"]) == (len(data.train_labels), len(data.val_labels))
 
 
@@ -143,15 +131,14 @@ def test_a_table_of_configurations_is_counted_too(tmp_path):
         assert row["flops"] == passes * cnn.flops(row["config"], *shape)
 
 
-@pytest.mark.parametrize(("name", "ratio"), [("usps", 5), ("mnist", 3), ("digits", 4)])
+@pytest.mark.parametrize(("name", "ratio"), [("usps", 5), ("digits", 4)])
 def test_bohb_follows_the_other_data_sets(tmp_path, empty, name, ratio):
-    rows = [{"dataset": "svhn"}]
+    given = [{"dataset": "svhn"}]
     for other, epochs in (("usps", 6), ("mnist", 10)):  # 3 and 5 times those of random search
-        rows += [{"dataset": other}, {"dataset": other}]
-        rows += [{"dataset": other, "source": "bohb", "epoch": epochs}]
-    ratios = forecast.bohb_ratios(recorded(rows))
+        given += [{"dataset": other}, {"dataset": other}]
+        given += [{"dataset": other, "source": "bohb", "epoch": epochs}]
+    ratios = forecast.bohb_ratios(recorded(given))
     assert ratios["flops"].to_dict() == pytest.approx({"usps": 3, "mnist": 5})
-    assert (ratios["parameters"] == 1).all()
     path = tmp_path / "plan.toml"
     path.write_text(f"[datasets.{name}]\nmodels = 20\nmax_images = 200\n")
     counted = count(plans.load_plan(path), ratios).groupby("source")["flops"].mean()
@@ -160,12 +147,12 @@ def test_bohb_follows_the_other_data_sets(tmp_path, empty, name, ratio):
 
 def priced(n: int) -> tuple[pd.DataFrame, pd.Series]:
     """Terms of random configurations, and their seconds at prices that are known."""
-    rows = []
+    counted = []
     for trial in range(n):
         name = ("digits", "cifar10")[trial % 2]
         config = space.validate(plans.random_config(name, trial))
-        rows.append(terms(config, name, 256, 64))
-    table = pd.DataFrame(rows)[forecast.TERMS]
+        counted.append(terms(config, name, 256, 64))
+    table = pd.DataFrame(counted)[forecast.TERMS]
     return table, table @ pd.Series([1e-3, 3e-9, 2e-10, 8e-12], forecast.TERMS)
 
 
@@ -184,19 +171,13 @@ def test_noise_does_not_bias_the_sum():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_calibrate(tmp_path, workers, capfd):
-    counted = count(digits(10, tmp_path))
-    timings = forecast.calibrate(counted, 0.1, workers, "cpu")
-    assert len(timings) >= workers
+def test_calibrate(tmp_path):
+    counted = count(rows.digits_plan(tmp_path, 10))
+    timings = forecast.calibrate(counted, 0.1, 2, "cpu")
+    assert len(timings) >= 2
     assert (timings[[*forecast.TERMS, "seconds", "wall_seconds", "mib"]] > 0).all(axis=None)
     assert (forecast.prices(timings) >= 0).all()
-
-
-@pytest.mark.slow
-def test_a_process_that_fails(tmp_path):
-    counted = count(digits(2, tmp_path))
-    counted["config"] = counted["config"].map(lambda config: config | {"lr": 2.0})
+    counted["config"] = counted["config"].dropna().map(lambda config: config | {"lr": 2.0})
     with pytest.raises(ValueError, match=r"lr: 2\.0 is not a value"):
         forecast.calibrate(counted, 0.1, 1, "cpu")
 
@@ -225,9 +206,9 @@ def test_compare_by_hand():
     expected["precision"] = "float32"
     expected["seed"] = [plans.seed(name, trial) for name, trial in key]
     expected["seconds"] = [3600.0, 1800.0, 900.0, 900.0]
-    rows = [{"trial": 0, "cpu_seconds": 1800.0}, {"trial": 1, "images": 320}]  # another study's
-    rows += [{"dataset": "usps", "trial": 1}, {"dataset": "mnist", "trial": 0}]
-    compared = forecast.compare(recorded(rows), expected)
+    given = [{"trial": 0, "cpu_seconds": 1800.0}, {"trial": 1, "images": 320}]  # another study's
+    given += [{"dataset": "usps", "trial": 1}, {"dataset": "mnist", "trial": 0}]
+    compared = forecast.compare(recorded(given), expected)
     assert compared.to_dict("list") == {
         "models": [1, 1, 2],
         "forecast": [0.5, 0.25, 0.75],
@@ -241,7 +222,7 @@ def test_compare_by_hand():
 def run_plan(tmp_path, monkeypatch, capsys):
     """Run `hia plan` on ten digits CNNs in an empty folder, not calibrated; what it printed."""
     monkeypatch.chdir(tmp_path)
-    digits(10, tmp_path)
+    rows.digits_plan(tmp_path, 10)
 
     def calibrate(counted, *_):
         return counted[forecast.TERMS].assign(seconds=1.0, wall_seconds=2.0, mib=100.0)
@@ -266,8 +247,8 @@ def test_plan_before_anything_is_recorded(run_plan, tmp_path):
 
 
 def test_plan_after_recorded_trials(run_plan):
-    rows = [{"source": plans.source(trial)} for trial in range(9)]
-    trials.save(recorded([*rows, {"precision": "bf16"}]), "trials.parquet")
+    given = [{"source": plans.source(trial)} for trial in range(9)]
+    trials.save(recorded([*given, {"precision": "bf16"}]), "trials.parquet")
     printed = run_plan("--trials", "trials.parquet")
     assert re.search(r"total\s+9\s+\S+\s+9\s", printed)
     assert "recorded on: a processor" in printed
@@ -275,15 +256,8 @@ def test_plan_after_recorded_trials(run_plan):
 
 @pytest.mark.slow
 def test_plan_after_a_study(run_plan, tmp_path):
-    plan = digits(2, tmp_path)
+    plan = rows.digits_plan(tmp_path, 2)
     storage = study.default_storage(plan)
     study.run(plan, storage, device="cpu", report_seconds=0.1)
     for options in ([], ["--storage", storage]):
         assert re.search(r"\n\s*total\s+2 ", run_plan(*options))
-
-
-def test_plan_that_cannot_be_forecast(tmp_path, capsys):
-    digits(1, tmp_path, max_images=2000)
-    assert main(["plan", str(tmp_path / "plan.toml")]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == "hia plan: digits: 2,000 images are asked for, there are 1,797"

@@ -8,18 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rows import digits_plan
 
-from hia import datasets, space, trials
+from hia import datasets, space
 from hia.study import plans, processes
 from hia.study import run as study
 
 STUDIES = Path(__file__).parents[2] / "studies"
-
-
-def a_plan(folder: Path, models: int) -> plans.Plan:
-    path = folder / "plan.toml"
-    path.write_text(f"[datasets.digits]\nmodels = {models}\nmax_images = 200\n")
-    return plans.load_plan(path)
 
 
 # Plans ----------------------------------------------------------------------------------------
@@ -39,6 +34,8 @@ def test_a_plan_is_read(tmp_path):
     }
     assert plan.models == 10
     assert plan.text == text
+    with pytest.raises(plans.PlanError, match=r"absent\.toml: there is no such plan"):
+        plans.load_plan(tmp_path / "absent.toml")
 
 
 def test_a_plan_states_the_scale_and_the_search(tmp_path):
@@ -55,7 +52,7 @@ def test_a_plan_states_the_scale_and_the_search(tmp_path):
         place = np.log(theirs.pop("lr") / low) / np.log(high / low)  # of 1, in its range
         assert ours.pop("lr") == pytest.approx(low + place * (high - low))
         assert ours == theirs
-    assert {job["lr_scale"] for job in a_plan(tmp_path, 3).jobs} == {"log"}
+    assert {job["lr_scale"] for job in digits_plan(tmp_path, 3).jobs} == {"log"}
 
 
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.[ct]*[lv]")), ids=lambda path: path.stem)
@@ -69,18 +66,14 @@ def test_the_plans_of_the_repository_can_be_read(path):
 BAD_PLANS = {
     "not toml": ("models 3", "not valid TOML"),
     "empty": ("", r"must hold tables \[datasets.NAME\] and nothing else"),
-    "no data set": ("[datasets]\n", "must hold tables"),
     "datasets is no table": ("datasets = 3\n", "must hold tables"),
     "more than data sets": ("epochs = 3\n[datasets.digits]\nmodels = 3\n", "and nothing else"),
     "unknown data set": ("[datasets.imagenet]\nmodels = 3\n", "imagenet.*unknown.*known are cifar"),
     "data set is no table": ("[datasets]\ndigits = 3\n", r"\[datasets.digits\]: may hold"),
     "unknown key": ("[datasets.digits]\nmodels = 3\nimages = 2\n", r"digits\]: may hold `models`"),
     "no models": ("[datasets.digits]\nmax_images = 3\n", "models must be a positive integer"),
-    "zero": ("[datasets.digits]\nmodels = 0\n", "models must be a positive integer, not 0"),
     "true": ("[datasets.digits]\nmodels = true\n", "positive integer, not True"),
-    "text": ('[datasets.digits]\nmodels = "3"\n', "positive integer, not '3'"),
     "a bomb": (f"[datasets.digits]\nmodels = {10**20}\n", "models must be at most 100,000, not"),
-    "fraction": ("[datasets.digits]\nmodels = 1.5\n", "positive integer, not 1.5"),
     "images": ("[datasets.digits]\nmodels = 3\nmax_images = -1\n", "max_images must be a positive"),
     "search": ('search = "grid"\n[datasets.digits]\nmodels = 3\n', "search: 'grid' is not one of"),
     "space is no table": ("space = 3\n[datasets.digits]\nmodels = 3\n", "space must hold tables"),
@@ -91,10 +84,6 @@ BAD_PLANS = {
     "a range": (
         "[space.lr]\nlow = 0.1\n[datasets.digits]\nmodels = 3\n",
         r"\[space.lr\]: must hold `log = true` or `log = false`",
-    ),
-    "log is no bool": (
-        "[space.lr]\nlog = 1\n[datasets.digits]\nmodels = 3\n",
-        r"\[space.lr\]: must hold `log = true` or",
     ),
     "log from 0": (
         "[space.dropout_rate]\nlog = true\n[datasets.digits]\nmodels = 3\n",
@@ -112,19 +101,7 @@ def test_a_wrong_plan_is_named_with_its_key(tmp_path, content, message):
         plans.load_plan(path)
 
 
-def test_a_missing_plan_is_named(tmp_path):
-    with pytest.raises(plans.PlanError, match=r"absent\.toml: there is no such plan"):
-        plans.load_plan(tmp_path / "absent.toml")
-
-
 # What a trial is ------------------------------------------------------------------------------
-
-
-def test_seven_of_ten_trials_are_random_search():
-    kinds = Counter(plans.source(trial) for trial in range(1000))
-    assert kinds == {"random": 700, "bohb": 300}
-    assert Counter(map(plans.source, range(10))) == {"random": 7, "bohb": 3}
-    assert set(kinds) == set(trials.SOURCES)
 
 
 def test_seeds_are_those_of_the_recorded_rows():
@@ -136,31 +113,6 @@ def test_seeds_are_those_of_the_recorded_rows():
         ("usps", 1114): 4024859923,
     }
     assert {key: plans.seed(*key) for key in pinned} == pinned
-
-
-def test_seeds_differ():
-    seeds = [plans.seed(name, trial) for name in datasets.FACTS for trial in range(500)]
-    assert len(set(seeds)) == len(seeds)
-    assert all(0 <= seed < 2**32 for seed in seeds)
-
-
-def test_random_configurations_are_those_of_the_recorded_rows():
-    drawn = plans.random_config("mnist", 3)
-    assert drawn.pop("lr") == pytest.approx(0.0036216619126960775, rel=1e-12)
-    assert drawn == {
-        "num_conv_layers": 3,
-        "dropout_rate": 0.3334205309500298,
-        "optimizer": "Adam",
-        "epoch": 10,
-        "stride": 2,
-        "padding": 1,
-        "kernel": 3,
-        "num_fc_units": 116,
-        "batch_size": 32,
-        "num_filters_1": 54,
-        "num_filters_2": 25,
-        "num_filters_3": 26,
-    }
 
 
 def test_the_processor_is_described_with_its_instructions():
@@ -178,7 +130,7 @@ def test_progress_has_a_rate_and_a_time_left():
 
 
 def test_jobs_are_what_is_known_before_a_training(tmp_path):
-    plan = a_plan(tmp_path, 20)
+    plan = digits_plan(tmp_path, 20)
     random, bohb = plan.series
     assert [*random.jobs, *bohb.jobs] == [str(n) for n in range(20) if n % 10 < 7] + [
         "7", "8", "9", "17", "18", "19"
@@ -193,9 +145,3 @@ def test_jobs_are_what_is_known_before_a_training(tmp_path):
     assert plan.on(here).series[0].jobs["3"] == job | {"images_sha256": "abc"}
     with pytest.raises(plans.PlanError, match="digits: 200 images are asked for, there are 150"):
         plan.on({"digits": {"available": 150}})
-
-
-def test_what_differs_between_jobs_is_named():
-    job = {"images": 160, "lr_scale": "log", "lr": 0.1}
-    assert plans.difference(job, {"images": 160, "seed": 3}) is None
-    assert plans.difference(job, job | {"lr_scale": "linear"}) == "lr_scale linear, not log"

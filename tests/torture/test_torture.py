@@ -146,10 +146,10 @@ def test_a_storage_cut_short_at_any_place_goes_on(tmp_path, rng, monkeypatch):
     disturbed.assert_whole()
     whole = disturbed.journal.read_bytes()
     before = disturbed.seen
-    for _ in range(30):
+    for number in range(30):
         disturbed.journal.write_bytes(whole[: rng.randrange(1, len(whole))])
         with contextlib.suppress(StorageError, RuntimeError):  # nothing has finished yet
-            table = study.export(disturbed.plan, disturbed.url, tmp_path / "cut")
+            table = study.export(disturbed.plan, disturbed.url, tmp_path / str(number))
             assert all(
                 row["accuracy"] == before[row["trial"]]["accuracy"]
                 for row in table.to_dict("records")
