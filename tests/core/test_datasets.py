@@ -76,6 +76,7 @@ def test_table2_has_the_facts_in_order():
     assert emnist.tolist() == ["EMNIST", 131_600, 47, 1, 28]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_facts_hold_for_the_real_files(name):
     if not (REAL / f"{name}.npz").exists():
@@ -137,11 +138,8 @@ def test_samples_are_nested_and_validation_stays():
     assert torch.equal(more.train_images, large.train_images)
 
 
-def test_load_is_repeatable_and_split_depends_on_nothing_else():
-    first, again = load("digits", max_images=300), load("digits", max_images=300)
-    for field in ("train_images", "train_labels", "val_images", "val_labels"):
-        assert torch.equal(getattr(first, field), getattr(again, field))
-    # Recorded rows can only be checked while the split stays what it was.
+def test_the_split_depends_on_nothing_else():
+    """Recorded rows can only be checked while it stays what it was."""
     train, val = datasets._split(np.arange(50) % 3)
     assert train[:8].tolist() == [13, 14, 18, 7, 23, 27, 31, 9]
     assert val.tolist() == [30, 11, 34, 12, 28, 47, 3, 26, 16, 33]
@@ -296,9 +294,7 @@ TEN = np.arange(50) % 10
         ({"images": np.uint8(3), "labels": TEN}, r"images must be .* not uint8 of shape \(\)"),
         ({"images": pixels("mnist", 50), "labels": TEN + 1}, r"labels must be 0 to 9, found 10"),
         ({"images": pixels("mnist", 50), "labels": TEN // 2}, r"no image of class 5"),
-        ({"images": pixels("mnist", 50), "labels": TEN[:-1]}, r"shape \(50,\).* shape \(49,\)"),
         ({"images": pixels("mnist", 50), "labels": TEN.astype("u1")}, r"labels must be int64"),
-        ({"images": pixels("mnist", 0), "labels": TEN[:0]}, r"no image of class 0"),
     ],
 )
 def test_wrong_arrays_are_refused(tmp_path, arrays, message):
@@ -310,14 +306,11 @@ def test_wrong_arrays_are_refused(tmp_path, arrays, message):
 # Made from torchvision's download ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_failed_download_says_what_to_do_and_leaves_nothing(tmp_path, monkeypatch, name):
-    go_offline(monkeypatch, name)
+def test_failed_download_says_what_to_do_and_leaves_nothing(tmp_path, monkeypatch):
+    go_offline(monkeypatch, "usps")
     folder = tmp_path / "data"
-    with pytest.raises(DatasetError) as caught:
-        load(name, folder=folder)
-    for part in (f"{name}:", str(folder / f"{name}.npz"), "no route to host", "HIA_DATA"):
-        assert part in str(caught.value)
+    with pytest.raises(DatasetError, match=r"usps: .*data/usps\.npz.*no route to host.* HIA_DATA"):
+        load("usps", folder=folder)
     assert list(folder.iterdir()) == []
 
 

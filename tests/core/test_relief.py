@@ -37,7 +37,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 @pytest.mark.parametrize("scale", ["range", "none"])
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
 @pytest.mark.parametrize("make_rows", [mixed_rows, tied_rows])
-@pytest.mark.parametrize(("n_neighbors", "sigma"), [(1, 20.0), (7, 3.0), (20, 20.0)])
+@pytest.mark.parametrize(("n_neighbors", "sigma"), [(1, 3.0), (20, 20.0)])
 def test_equals_algorithm_1_in_plain_loops(
     make_rows, n_neighbors, sigma, metric, scale, rank_base, weighting, target_scale
 ):
@@ -210,9 +210,8 @@ def test_weights_are_within_one_and_shares_sum_to_one(seed):
     )
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_additive_function_ranks_its_terms_and_leaves_the_noise_near_zero(seed):
-    rng = np.random.default_rng(seed)
+def test_additive_function_ranks_its_terms_and_leaves_the_noise_near_zero():
+    rng = np.random.default_rng(0)
     X = rng.uniform(size=(2000, 5))
     y = 0.6 * X[:, 3] + 0.3 * X[:, 0] + 0.1 * X[:, 4]
     fitted = NRReliefF().fit(X, y)
@@ -407,6 +406,7 @@ def test_equal_pairs_stay_in_the_order_of_the_shares():
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12).filter(lambda w: sum(w) > 0.1))
+@settings(max_examples=30)
 def test_joint_importance_is_within_0_and_1_and_follows_the_sums(raw):
     shares = pd.Series(raw, index=[f"h{i}" for i in range(len(raw))]) / sum(raw)
     pairs = joint_importance(shares)

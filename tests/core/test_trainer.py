@@ -51,9 +51,8 @@ def same(first: trainer.Result, second: trainer.Result) -> bool:
 # It trains ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("optimizer", "lr"), [("Adam", 3e-3), ("SGD", 0.1)])
-def test_a_cnn_learns_the_digits(digits, optimizer, lr):
-    result = trainer.train(GOOD | {"optimizer": optimizer, "lr": lr, "epoch": 4}, digits, seed=0)
+def test_a_cnn_learns_the_digits(digits):
+    result = trainer.train(GOOD | {"epoch": 4}, digits, seed=0)
     assert result.accuracy > 0.9  # chance is 0.1
     assert result.accuracy_per_epoch[0] < result.accuracy
     assert result.loss_per_epoch[-1] < 0.5 * result.loss_per_epoch[0]
@@ -81,12 +80,11 @@ def test_result_describes_the_training(few):
     [
         GOOD,
         GOOD | {"optimizer": "SGD", "lr": 0.05},
-        GOOD | {"num_conv_layers": 1, "kernel": 2, "padding": 0, "batch_size": 64},
         GOOD | {"num_filters_1": 5, "num_filters_2": 7, "batch_size": 256, "lr": 1e-2},
         GOOD | {"num_conv_layers": 3, "num_filters_3": 9},
         GOOD | {"num_conv_layers": 1, "stride": 2, "optimizer": "SGD", "lr": 1e-2},
     ],
-    ids=["adam", "sgd", "one layer", "few filters", "three layers", "stride"],
+    ids=["adam", "sgd", "few filters", "three layers", "stride"],
 )
 def test_it_is_the_textbook_loop(digits, config):
     config = config | {"dropout_rate": 0.0}
@@ -118,11 +116,10 @@ def test_batches_in_parts_give_the_same_training(monkeypatch, few, part):
 # The same bits --------------------------------------------------------------------------------
 
 
-def test_same_seed_same_bits_other_seed_others(digits):
-    config = GOOD | {"epoch": 2}
-    first = trainer.train(config, digits, seed=3)
-    assert same(first, trainer.train(config, digits, seed=3))
-    assert not same(first, trainer.train(config, digits, seed=4))
+def test_same_seed_same_bits_other_seed_others(few):
+    first = trainer.train(GOOD, few, seed=3)
+    assert same(first, trainer.train(GOOD, few, seed=3))
+    assert not same(first, trainer.train(GOOD, few, seed=4))
 
 
 @pytest.fixture
@@ -156,7 +153,7 @@ def test_threads_and_random_states_do_not_matter_and_are_left_alone(few, threads
 # Stopping and diverging -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("last", [1, 2, 3])
+@pytest.mark.parametrize("last", [1, 2])
 def test_on_epoch_sees_every_epoch_and_may_stop(few, last):
     whole = trainer.train(GOOD, few, seed=6)
     seen: list[tuple[int, float]] = []
@@ -169,12 +166,9 @@ def test_on_epoch_sees_every_epoch_and_may_stop(few, last):
     assert stopped.accuracy_per_epoch == whole.accuracy_per_epoch[:last]
     assert stopped.loss_per_epoch == whole.loss_per_epoch[:last]
     assert seen == list(enumerate(stopped.accuracy_per_epoch, start=1))
-
-
-def test_fewer_epochs_are_the_beginning_of_more(few):
-    """What lets `hia verify` train a stopped trial again with the epochs it ran."""
-    short, long = (trainer.train(GOOD | {"epoch": n}, few, seed=6) for n in (1, 3))
-    assert short.accuracy_per_epoch == long.accuracy_per_epoch[:1]
+    # What lets `hia verify` train a stopped trial again with the epochs it ran.
+    short = trainer.train(GOOD | {"epoch": last}, few, seed=6)
+    assert short.accuracy_per_epoch == stopped.accuracy_per_epoch
 
 
 @pytest.mark.parametrize(("optimizer", "factor"), [("SGD", 1e30), ("Adam", 1e38)])
@@ -214,16 +208,14 @@ def test_a_precision_that_is_not_there_is_refused(monkeypatch, few):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rate", [0.0, 0.3])
-def test_bf16_learns_nearly_the_same(monkeypatch, digits, rate):
+def test_bf16_learns_nearly_the_same(monkeypatch, digits):
     """PyTorch computes bfloat16 everywhere, in software where there are no instructions."""
     monkeypatch.setattr(trainer, "_has_bf16", lambda device: True)
-    config = GOOD | {"dropout_rate": rate}
-    half = trainer.train(config, digits, seed=5, precision="bf16")
-    single = trainer.train(config, digits, seed=5)
+    half = trainer.train(GOOD, digits, seed=5, precision="bf16")
+    single = trainer.train(GOOD, digits, seed=5)
     assert half.accuracy_per_epoch != single.accuracy_per_epoch
     assert half.accuracy == pytest.approx(single.accuracy, abs=0.05)
-    assert same(half, trainer.train(config, digits, seed=5, precision="bf16"))
+    assert same(half, trainer.train(GOOD, digits, seed=5, precision="bf16"))
 
 
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
