@@ -216,7 +216,7 @@ $(LISTS) book/intro.ipynb: book/_toc.yml
 
 # Always all pages: a warning is an error only on pages that are read again, and it takes seconds.
 $(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/* book/_ext/*.py) $(EXECUTED)
-	@rm -rf _build/html _build/.doctrees
+	@rm -rf _build/html _build/.doctrees $(filter-out $(EXECUTED),$(wildcard book/*.ipynb))
 	@echo "Making $(words $(EXECUTED)) pages of notebooks, and those of prose (a minute)"
 	@$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$$PWD/book/_toc.yml" \
 	  --path-output . -W -n --keep-going --quiet 2> >(sed '/^Traceback/,$$d' >&2) > /dev/null || \
