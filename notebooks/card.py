@@ -37,9 +37,9 @@ from hia.space import SPACE
 from hia.trials import COLUMNS, KEYS, TABLES, load
 from hia_book import table1
 from hia_book.claims import claim, glue, need
-from hia_book.figures import show_table, show_text, use_style
+from hia_book.figures import show_table, show_text
+from hia_book.rankings import by_name
 
-use_style()
 path = Path(trials)
 table = load(path)
 provenance_file = path.with_name("provenance.json")
@@ -47,7 +47,6 @@ need(provenance_file.is_file(), f"{provenance_file} is missing; `hia export` wri
 provenance = json.loads(provenance_file.read_text("utf-8"))
 sessions = provenance["sessions"]
 present = [name for name in FACTS if name in set(table["dataset"])]
-labels = pd.Series({name: FACTS[name].label for name in present})
 of_each = table.groupby("dataset")
 
 
@@ -67,7 +66,7 @@ digest = hashlib.sha256(path.read_bytes()).hexdigest()
 facts = {
     "File": f"`{path.name}`, {size(path)}, SHA-256 `{digest[:16]}…`",
     "Rows": f"{len(table):,}, one per trained CNN",
-    "Data sets": f"{len(present)}: {', '.join(labels)}",
+    "Data sets": f"{len(present)}: {', '.join(FACTS[name].label for name in present)}",
     "Source": f"{sources}; {{numref}}`fig-2` has them by data set",
     "Trained on": counts(table["processor"]),
     "Precision": counts(table["precision"]),
@@ -77,7 +76,7 @@ facts = {
     "Recorded": f"in {len(sessions)} sessions, begun {days}",
     "Licence": "MIT, as the text and the code; images are not included",
 }
-show_table(pd.DataFrame({"What": facts.keys(), "Here": facts.values()}), "table-card")
+show_table(facts.items(), "table-card", {"What": "", "Here": ""})
 
 # %% [markdown]
 # ## What it is not
@@ -116,15 +115,9 @@ claim("SEMEION has the largest share of its images", share.idxmax() == "semeion"
 claim("no configuration occurs twice", not table.duplicated(["dataset", *SPACE]).any())
 channels = of_each["in_channel_num"]
 claim("no data set has two numbers of channels", (channels.min() == channels.max()).all())
-glue(
-    n_rows=len(table),
-    share=share.agg(["min", "max"]),
-    least_images=images.min().min(),
-    most_images=images.max().max(),
-    error=error.agg(["min", "max"]),
-    stopped=stopped.mean(),
-    longest=SPACE["epoch"].high,
-)
+glue(n_rows=len(table), share=share.agg(["min", "max"]), least_images=images.min().min())
+glue(most_images=images.max().max(), error=error.agg(["min", "max"]), stopped=stopped.mean())
+glue(longest=SPACE["epoch"].high)
 for name, rows in of_source.items():
     adam, median = (rows["optimizer"] == "Adam").mean(), 10 ** np.log10(rows["lr"]).median()
     glue(**{f"adam_{name}": adam, f"lr_{name}": median})
@@ -203,7 +196,9 @@ def content(name):
     values = table[name].dropna()
     if values.empty:
         return "missing in all"
-    distinct = sorted(values.map(len if name == "accuracy_per_epoch" else lambda one: one).unique())
+    if name == "accuracy_per_epoch":
+        values = values.map(len)
+    distinct = sorted(values.unique())
     if name == "accuracy_per_epoch":
         shown = f"lists of {distinct[0]} to {distinct[-1]}"
     elif isinstance(distinct[0], str) and len(distinct) > 4:
@@ -217,25 +212,20 @@ def content(name):
     return f"{shown}; missing in {absent:,}" if absent else shown
 
 
-rows = [
-    (
-        f"`{name}`",
-        text + (f" ({dtype})" if dtype != "object" else ""),
-        content(name),
-        table1.allowed(name) if name in SPACE else "",
-    )
-    for name, (dtype, text) in COLUMNS.items()
-]
-columns = ["Column", "What it is", "In the file", "Table 1"]
-show_table(pd.DataFrame(rows, columns=columns), "table-card-columns")
+rows = []
+for name, (dtype, text) in COLUMNS.items():
+    about = f"{text} ({dtype})" if dtype != "object" else text
+    printed = table1.allowed(name) if name in SPACE else ""
+    rows.append((f"`{name}`", about, content(name), printed))
+columns = {"Column": "", "What it is": "", "In the file": "", "Table 1": ""}
+show_table(rows, "table-card-columns", columns)
 rows = [
     (f"`{name}`", f"`{column}`", KEYS[column][1])
     for name, key in TABLES.items()
     for column in key
     if column not in COLUMNS
 ]
-columns = ["Table", "Column", "What it is"]
-show_table(pd.DataFrame(rows, columns=columns), "table-card-experiments")
+show_table(rows, "table-card-experiments", {"Table": "", "Column": "", "What it is": ""})
 
 # %% [markdown]
 # ## How it was made
@@ -268,15 +258,9 @@ show_table(pd.DataFrame(rows, columns=columns), "table-card-experiments")
 key = {"left_on": ["dataset", "trial", "recorded"], "right_on": ["dataset", "trial", "accuracy"]}
 again = pd.read_csv(verified).merge(table, **key)
 each = again.groupby("dataset", sort=False)
-verified_again = pd.DataFrame(
-    {
-        "Trials": each["trial"].agg(lambda own: ", ".join(map(str, own))),
-        "Trained again": each.size(),
-        "The same": each["exact"].sum(),
-    }
-)
-verified_again.insert(0, "Data set", labels)
-show_table(verified_again, "table-card-verified")
+columns = {"Trials": each["trial"].agg(lambda own: ", ".join(map(str, own)))}
+columns |= {"Trained again": each.size(), "The same": each["exact"].sum()}
+show_table(by_name(pd.DataFrame(columns)), "table-card-verified")
 claim("CNNs of this table were trained again", len(again) > 0)
 claim("all of them came out the same to the last bit", again["exact"].all())
 same = [{"cores": one["cores"], "python": one["python"], **one["versions"]} for one in sessions]
@@ -287,11 +271,12 @@ glue(n_again=len(again), provenance_file=provenance_file.name, **first, **versio
 begun = [pd.Timestamp(session["started"]).strftime("%Y-%m-%d %H:%M %Z") for session in sessions]
 commits = [session["commit"] or "unknown" for session in sessions]
 commits = [one[:10] + ", changed" * one.endswith("-dirty") for one in commits]
-show_table(pd.DataFrame({"Begun": begun, "Commit": commits}), "table-card-sessions")
+sessions_table = zip(begun, commits, strict=True)
+show_table(sessions_table, "table-card-sessions", {"Begun": "", "Commit": ""})
 hashes = {(name, sha) for session in sessions for name, sha in session["data_sha256"].items()}
 hashes = sorted(hashes, key=lambda pair: (list(FACTS).index(pair[0]), pair))
 rows = [(FACTS[name].label, f"`{sha[:16]}`") for name, sha in hashes]
-show_table(pd.DataFrame(rows, columns=["Data set", "SHA-256 begins"]), "table-card-images")
+show_table(rows, "table-card-images", {"Data set": "", "SHA-256 begins": ""})
 plan = f"```toml\n{provenance['plan_text'].strip()}\n```"
 show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")
 
@@ -313,20 +298,12 @@ show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")
 
 # %%
 images = table["images"] * table["epoch"]
-duration = pd.DataFrame(
-    {
-        "Data set": labels,
-        "Hours": of_each["seconds"].sum() / 3600,
-        "Processor hours": of_each["cpu_seconds"].sum(min_count=1) / 3600,
-        "Seconds, median": of_each["seconds"].median(),
-        "Seconds, longest": of_each["seconds"].max(),
-        "Million images": images.groupby(table["dataset"]).sum() / 1e6,
-    }
-).loc[present]
-formats = dict.fromkeys(duration.columns[1:4], ".2f") | dict.fromkeys(duration.columns[4:], ",.1f")
-show_table(duration, "table-card-time", formats)
-glue(
-    hours=table["seconds"].sum() / 3600,
-    millions=images.sum() / 1e6,
-    n_measured=table["cpu_seconds"].notna().sum(),
-)
+hours = of_each[["seconds", "cpu_seconds"]].sum(min_count=1) / 3600
+duration = hours.set_axis(["Hours", "Processor hours"], axis=1)
+duration["Seconds, median"] = of_each["seconds"].median()
+duration["Seconds, longest"] = of_each["seconds"].max()
+duration["Million images"] = images.groupby(table["dataset"]).sum() / 1e6
+formats = dict.fromkeys(duration.columns[:3], ".2f") | dict.fromkeys(duration.columns[3:], ",.1f")
+show_table(by_name(duration.loc[present]), "table-card-time", formats)
+glue(hours=table["seconds"].sum() / 3600, millions=images.sum() / 1e6)
+glue(n_measured=table["cpu_seconds"].notna().sum())

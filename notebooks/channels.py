@@ -50,9 +50,8 @@ from hia_book import rankings
 from hia_book import screening as design_of_screen
 from hia_book.agreement import student
 from hia_book.claims import claim, glue, need
-from hia_book.figures import look, show_figure, use_style
+from hia_book.figures import list_down, look, show_figure
 
-use_style()
 screened = load(screening, "screening")
 rows = select(load(trials), sources=sources)
 present = [name for name in FACTS if name in set(rows["dataset"])]
@@ -72,47 +71,30 @@ for place, name in enumerate(in_order):
     ax.plot(seeds.loc[name, "effect"], place, color=color, marker="o")
 ax.axvline(0, color="0.5", lw=0.8)
 ticks = [f"{FACTS[x].label} ({'grey' if kind[x] == 1 else 'colour'})" for x in in_order]
-ax.set_yticks(range(len(in_order)), ticks)
-ax.set_xlabel("accuracy with three channels minus with one")
-ax.grid(axis="x")
-show_figure(
-    figure,
-    "fig-channels",
-    data=seeds[["effect", "low", "high"]]
-    .join(contrasts[["low", "high"]].add_suffix("_interactions"))
-    .reset_index(),
-)
+list_down(ax, ticks, "accuracy with three channels minus with one")
+limits = contrasts[["low", "high"]].add_suffix("_interactions")
+drawn = seeds[["effect", "low", "high"]].join(limits)
+show_figure(figure, "fig-channels", data=drawn.reset_index())
 
 
 # %%
 grey, colour = (seeds.loc[kind[kind == n].index] for n in (1, 3))
 largest = seeds["effect"].abs().idxmax()
-outside = contrasts.index[(contrasts["low"] > 0) | (contrasts["high"] < 0)]
-beyond = colour.index[(colour["low"] > 0) | (colour["high"] < 0)]
+outside = set(contrasts.index[(contrasts["low"] > 0) | (contrasts["high"] < 0)])
+beyond = set(colour.index[(colour["low"] > 0) | (colour["high"] < 0)])
+most_grey, most_colour = (one["effect"].abs().max() for one in (grey, colour))
 by_channels = rows.groupby("in_channel_num")["accuracy"].mean()
 claim("the largest effect is on images without colour", kind[largest] == 1)
 claim("it is on MNIST", largest == "mnist")
-claim(
-    "beyond interactions are the effects on MNIST and Fashion-MNIST",
-    set(outside) == {"mnist", "fashion_mnist"},
-)
-claim(
-    "of colour images, CIFAR-100 and EuroSAT have an effect beyond the seeds'",
-    set(beyond) == {"cifar100", "eurosat"},
-)
-claim(
-    "colour changes less than channels without information do elsewhere",
-    colour["effect"].abs().max() < grey["effect"].abs().max(),
-)
-glue(
-    largest=seeds.loc[largest, "effect"],
-    between=by_channels.get(3, np.nan) - by_channels.get(1, np.nan),
-    rank=seeds["rank"].median(),
-    most_colour=colour["effect"].abs().max(),
-    effect=seeds["effect"].reindex(["cifar100", "eurosat"]),
-    grey=student(grey["effect"]),
-    colour=student(colour["effect"]),
-)
+MNISTS, IN_COLOUR = {"mnist", "fashion_mnist"}, {"cifar100", "eurosat"}
+claim("beyond interactions are the effects on MNIST and Fashion-MNIST", outside == MNISTS)
+claim("in colour, those on CIFAR-100 and EuroSAT are beyond the seeds'", beyond == IN_COLOUR)
+claim("colour changes less than channels without information", most_colour < most_grey)
+glue(largest=seeds.loc[largest, "effect"])
+glue(between=by_channels.get(3, np.nan) - by_channels.get(1, np.nan), rank=seeds["rank"].median())
+glue(most_colour=most_colour)
+glue(effect=seeds["effect"].reindex(["cifar100", "eurosat"]), grey=student(grey["effect"]))
+glue(colour=student(colour["effect"]))
 
 # %% [markdown]
 # ## On the same images
@@ -171,10 +153,5 @@ own = table.iloc[next(n for n, part in enumerate(divisions) if part in by_colour
 as_much = {name: int((table[name] >= own[name]).sum()) for name in ("weight", "apart")}
 claim("the division by channels stands out by its weight", as_much["weight"] / len(table) < alpha)
 claim("it does not stand out by the accuracies", as_much["apart"] / len(table) >= alpha)
-glue(
-    n_divisions=len(table),
-    division=own,
-    median_rank=table["rank"].median(),
-    count=as_much,
-    p={name: count / len(table) for name, count in as_much.items()},
-)
+glue(n_divisions=len(table), division=own, median_rank=table["rank"].median(), count=as_much)
+glue(p={name: count / len(table) for name, count in as_much.items()})

@@ -116,13 +116,12 @@ import pandas as pd
 
 from hia.trials import load
 from hia_book.claims import claim, glue, need
-from hia_book.figures import show_table, use_style
+from hia_book.figures import show_table
 
-use_style()
 NAMES = {"journal": "Journal file", "postgresql": "PostgreSQL"}
 need(Path(storage).is_file(), f"{storage} is missing; benchmarks/bench_storage.py writes it")
 measured = json.loads(Path(storage).read_text(encoding="utf-8"))
-cost = pd.DataFrame(measured["trial"])
+cost = pd.DataFrame(measured["trial"]).replace({"storage": NAMES}).astype({"server_ms": float})
 seconds = load(trials)["seconds"].mean()
 glue(cores=measured["cores"], models=models, n_cores_asked=cores)
 
@@ -149,37 +148,24 @@ glue(cores=measured["cores"], models=models, n_cores_asked=cores)
 # :::
 
 # %%
-table = pd.DataFrame(
-    {
-        "Storage": cost["storage"].map(NAMES),
-        "Finished": cost["finished"],
-        "Worker, ms": cost["worker_ms"],
-        "Server, ms": cost["server_ms"].astype(float),
-        "Writing, ms": cost["writes_ms"],
-        "Coordinator, ms": cost["poll_ms"],
-        "First look, s": cost["first_poll_s"],
-        "kB": cost["kB"].where(cost["finished"] > 0),
-    }
-)
-formats = {"Finished": ",d", "First look, s": ".2f", "kB": ".1f"}
-formats |= dict.fromkeys(table.columns[table.columns.str.endswith("ms")], ".1f")
+ms = ["worker_ms", "server_ms", "writes_ms", "poll_ms"]
+table = cost[["storage", "finished", *ms, "first_poll_s", "kB"]]
+table = table.assign(kB=cost["kB"].where(cost["finished"] > 0))
+of_ms = ["Worker, ms", "Server, ms", "Writing, ms", "Coordinator, ms"]
+table.columns = ["Storage", "Finished", *of_ms, "First look, s", "kB"]
+formats = {"Finished": ",d", "First look, s": ".2f", "kB": ".1f"} | dict.fromkeys(of_ms, ".1f")
 show_table(table, "table-storage", formats)
 
 # %%
-largest = cost[cost["finished"] == cost["finished"].max()].set_index("storage")
-one_at_a_time = (largest["server_ms"].astype(float) / cores).fillna(largest["writes_ms"])
+largest = cost[cost["finished"] == cost["finished"].max()]
+one_at_a_time = (largest["server_ms"] / cores).fillna(largest["writes_ms"])
 worker = largest["worker_ms"] / 1e3
-limits = pd.DataFrame(
-    {
-        "Storage": largest.index.map(NAMES),
-        "Trials a second": 1e3 / one_at_a_time,
-        "Workers": 1e3 / one_at_a_time * (seconds + worker),
-        "Worker's share": worker / (seconds + worker),
-        "GB": models * largest["kB"] / 1e6,
-    }
-)
-formats = {"Worker's share": ".1%", "GB": ".1f"}
-formats |= dict.fromkeys(("Trials a second", "Workers"), ",.0f")
+limits = largest[["storage"]].set_axis(["Storage"], axis=1)
+limits["Trials a second"] = 1e3 / one_at_a_time
+limits["Workers"] = limits["Trials a second"] * (seconds + worker)
+limits["Worker's share"] = worker / (seconds + worker)
+limits["GB"] = models * largest["kB"] / 1e6
+formats = {"Trials a second": ",.0f", "Workers": ",.0f", "Worker's share": ".1%", "GB": ".1f"}
 show_table(limits, "table-limits", formats)
 week = 7 * 24 * 3600
 glue(hours=models * seconds / 3600, for_a_week=models * seconds / week, wanted=models / week)
@@ -212,9 +198,7 @@ proposing = last["proposal_ms"] / last["finished"] * learned_from / 1e3
 glue(first=first["proposal_ms"], first_after=first["finished"])
 glue(last=last["proposal_ms"], last_after=last["finished"])
 glue(learned_from=learned_from, proposing=proposing, seconds=seconds)
-claim(
-    "BOHB's proposals grow dearer with every trial", proposal["proposal_ms"].is_monotonic_increasing
-)
+claim("BOHB's proposals grow dearer", proposal["proposal_ms"].is_monotonic_increasing)
 claim("in a million CNNs a proposal costs a tenth of a training or more", proposing > seconds / 10)
 
 # %% [markdown]

@@ -31,10 +31,7 @@
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
 epochs = 8  # how far to follow, CNNs with fewer epochs being left out; at least 2
-early = [
-    1,
-    3,
-]  # epochs after which BOHB stops CNNs, compared with the last; at least 1
+early = [1, 3]  # epochs after which BOHB stops CNNs, compared with the last; at least 1
 
 # %%
 import matplotlib.pyplot as plt
@@ -45,9 +42,9 @@ from hia.datasets import FACTS
 from hia.trials import load, select
 from hia_book.agreement import mean_agreement, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, dataset_panels, shades, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, dataset_panels, shades, show_figure, show_table
+from hia_book.rankings import by_name
 
-use_style()
 everything = select(load(trials), datasets)
 present = [name for name in FACTS if name in set(everything["dataset"])]
 rows = everything[(everything["source"] == "random") & (everything["epoch"] >= epochs)]
@@ -56,38 +53,32 @@ need(len(rows), f"epochs={epochs}: no CNN was trained so long; the longest has {
 need(max(early) < epochs, f"early={early}: all must come before epochs={epochs}")
 
 # Rows: CNNs. Columns: epochs.
-accuracy = pd.DataFrame(
-    np.vstack([list(curve)[:epochs] for curve in rows["accuracy_per_epoch"]]),
-    index=rows.index,
-    columns=range(1, epochs + 1),
-)
+accuracy = [list(curve)[:epochs] for curve in rows["accuracy_per_epoch"]]
+accuracy = pd.DataFrame(accuracy, rows.index, range(1, epochs + 1))
 guessing = rows["dataset"].map({name: 1 / FACTS[name].classes for name in present})
 best = rows["dataset"].map(everything.groupby("dataset")["accuracy"].max())
 progress = accuracy.sub(guessing, axis=0).div(best - guessing, axis=0)
 
-DEPTHS = sorted(rows["num_conv_layers"].unique())
 OPTIMIZERS = sorted(rows["optimizer"].unique())
-DEPTH_COLOURS = dict(zip(DEPTHS, shades("num_conv_layers", len(DEPTHS)), strict=True))
-OPTIMIZER_COLOURS = dict(zip(OPTIMIZERS, shades("optimizer", len(OPTIMIZERS)), strict=True))
 LAYERS = {1: "1 layer", 2: "2 layers", 3: "3 layers"}
 # A line's style says the same as its colour, for readers and printers without colours.
 STYLES = ("-", "--", ":")
 
 
 # %%
-def draw(ax, curves, by, colours, labels):
+def draw(ax, curves, by):
     """Median and quartiles after every epoch, for every value of `by`; they are returned."""
     drawn = []
-    for (value, colour), style in zip(colours.items(), STYLES, strict=False):
-        own = curves[by.reindex(curves.index) == value]
+    values = sorted(rows[by].unique())
+    for value, color, style in zip(values, shades(by, len(values)), STYLES, strict=False):
+        own = curves[rows[by].reindex(curves.index) == value]
         low, middle, high = own.quantile([0.25, 0.5, 0.75]).to_numpy()
         quartiles = {"lower quartile": low, "median": middle, "upper quartile": high}
-        drawn.append(pd.DataFrame({by.name: value, "epoch": own.columns} | quartiles))
-        ax.fill_between(own.columns, low, high, color=colour, alpha=0.15, linewidth=0)
-        for edge in (low, high):
-            ax.plot(own.columns, edge, style, color=colour, linewidth=0.6)
-        label = labels.get(value, value)
-        ax.plot(own.columns, middle, style, color=colour, linewidth=2, label=label)
+        drawn.append(pd.DataFrame({by: value, "epoch": own.columns} | quartiles))
+        ax.fill_between(own.columns, low, high, color=color, alpha=0.15, linewidth=0)
+        ax.plot(own.columns, np.transpose([low, high]), style, color=color, linewidth=0.6)
+        label = LAYERS.get(value, value)
+        ax.plot(own.columns, middle, style, color=color, linewidth=2, label=label)
     ax.set(xlim=(1, epochs), xticks=range(1, epochs + 1))
     return pd.concat(drawn)
 
@@ -101,7 +92,7 @@ figure, axes = plt.subplots(1, len(OPTIMIZERS), figsize=(WIDTH, 3.6), sharey=Tru
 drawn = {}
 for ax, optimizer in zip(axes[0], OPTIMIZERS, strict=True):
     own = progress[rows["optimizer"] == optimizer]
-    drawn[optimizer] = draw(ax, own, rows["num_conv_layers"], DEPTH_COLOURS, LAYERS)
+    drawn[optimizer] = draw(ax, own, "num_conv_layers")
     ax.set_title(optimizer, loc="left")
     ax.set_xlabel("epoch")
 axes[0, 0].set_ylabel("from guessing (0) to the best (1)")
@@ -122,32 +113,20 @@ medians, by_lr = (table.reindex(columns=["Adam", "SGD"]) for table in (medians, 
 by_depth = progress.groupby(rows["num_conv_layers"]).median()
 gap = by_depth.max() - by_depth.min()
 gains = progress.diff(axis=1)
+ahead = by_optimizer.loc["Adam"] - by_optimizer.loc["SGD"]
 claim("Adam has the higher median accuracy on every data set", (medians.Adam > medians.SGD).all())
-claim("Adam is ahead of SGD after the first epoch", by_optimizer[1].is_monotonic_decreasing)
-claim(
-    "the gap between Adam and SGD grows",
-    by_optimizer[epochs]["Adam"] - by_optimizer[epochs]["SGD"]
-    > by_optimizer[1]["Adam"] - by_optimizer[1]["SGD"],
-)
+claim("Adam is ahead of SGD after the first epoch", ahead[1] > 0)
+claim("the gap between Adam and SGD grows", ahead[epochs] > ahead[1])
 claim("Adam does best between 1e-3 and 1e-2", by_lr["Adam"].idxmax() == -3)
 claim("SGD does best between 1e-2 and 1e-1", by_lr["SGD"].idxmax() == -2)
 claim("fewer layers are better after the first epoch", by_depth[1].is_monotonic_decreasing)
 claim("fewer layers are better after the last epoch", by_depth[epochs].is_monotonic_decreasing)
 claim("the gap between the depths grows", gap[epochs] > gap[1])
 claim("the mean accuracy still rises in the last epoch", gains[epochs].mean() > 0)
-glue(
-    last_epoch=epochs,
-    before_last=epochs - 1,
-    first=by_optimizer[1],
-    last=by_optimizer[epochs],
-    best=by_lr.max(),
-    gap_first=gap[1],
-    gap_last=gap[epochs],
-    gain_second=gains[2].mean(),
-    gain_last=gains[epochs].mean(),
-    better=(gains[epochs] > 0).mean(),
-    worse=(gains[epochs] < 0).mean(),
-)
+glue(last_epoch=epochs, before_last=epochs - 1, first=by_optimizer[1], last=by_optimizer[epochs])
+glue(best=by_lr.max(), gap_first=gap[1], gap_last=gap[epochs], gain_second=gains[2].mean())
+glue(gain_last=gains[epochs].mean(), better=(gains[epochs] > 0).mean())
+glue(worse=(gains[epochs] < 0).mean())
 
 # %% [markdown]
 # ## By optimizer, depth and epoch
@@ -193,35 +172,25 @@ glue(
 
 
 # %%
-def agreement(own, epoch):
-    """Between an early and the last epoch; None where one of them has no order."""
-    if len(own) < 2 or min(np.ptp(own[epoch]), np.ptp(own[epochs])) == 0:
-        return None
-    return rank_agreement(own[epoch], own[epochs])
-
-
-def written(one):
-    return "" if one is None else f"{one.tau:.2f} ({one.low:.2f} to {one.high:.2f})"
-
-
 by_dataset = {name: accuracy[rows["dataset"] == name] for name in present}
-taus = {epoch: [agreement(own, epoch) for own in by_dataset.values()] for epoch in early}
-table = pd.DataFrame({"Data set": [FACTS[name].label for name in present]})
-table["CNNs"] = [len(own) for own in by_dataset.values()]
+taus = {}
+table = pd.DataFrame({"CNNs": {name: len(own) for name, own in by_dataset.items()}})
 for epoch in early:
-    table[f"After epoch {epoch}"] = [written(one) for one in taus[epoch]]
-show_table(table, "table-early")
-
-# %%
-ordered = {epoch: [one for one in taus[epoch] if one is not None] for epoch in early}
-need(all(ordered.values()), "no data set has two CNNs whose accuracies differ")
-first, last = mean_agreement(ordered[early[0]]), mean_agreement(ordered[early[-1]])
+    # Not where an epoch has no order: with too few CNNs, or CNNs that are all alike.
+    taus[epoch] = {
+        name: rank_agreement(own[epoch], own[epochs])
+        for name, own in by_dataset.items()
+        if len(own) > 1 and (np.ptp(own[[epoch, epochs]].to_numpy(), axis=0) > 0).all()
+    }
+    written = {x: f"{t.tau:.2f} ({t.low:.2f} to {t.high:.2f})" for x, t in taus[epoch].items()}
+    table[f"After epoch {epoch}"] = pd.Series(written, dtype=str)
+show_table(by_name(table), "table-early")
+need(all(taus.values()), "no data set has two CNNs whose accuracies differ")
+first, last = (mean_agreement(list(taus[epoch].values())) for epoch in (early[0], early[-1]))
 rank = accuracy.groupby(rows["dataset"]).rank(pct=True)
 kept = (rank.loc[rank[epochs] > 0.9, early] > 2 / 3).mean()
-claim(
-    "the early order agrees with the last on every data set",
-    min(one.low for one in ordered[early[0]]) > 0.5,
-)
+lowest = min(one.low for one in taus[early[0]].values())
+claim("the early order agrees with the last on every data set", lowest > 0.5)
 claim("the later of the early epochs agrees better", last.tau > first.tau)
 claim("the best tenth is in the best third after the early epochs", (kept > 0.995).all())
 glue(early_first=early[0], early_last=early[-1], after_first=first, after_last=last)
@@ -247,18 +216,12 @@ glue(early_first=early[0], early_last=early[-1], after_first=first, after_last=l
 
 
 # %%
-def small_multiples(by, colours, labels):
-    """One panel of accuracies per data set, and what is drawn in them."""
+for by, name in (("optimizer", "optimizer"), ("num_conv_layers", "depth")):
     figure, axes = dataset_panels(present, "epoch", sharex=True)
     drawn = {}
-    for name, ax in axes.items():
-        drawn[name] = draw(ax, by_dataset[name], rows[by], colours, labels)
+    for dataset, ax in axes.items():
+        drawn[dataset] = draw(ax, by_dataset[dataset], by)
         ax.set_ylim(bottom=0)
     key(figure)
-    return figure, pd.concat(drawn, names=["dataset"]).reset_index("dataset")
-
-
-figure, drawn = small_multiples("optimizer", OPTIMIZER_COLOURS, {})
-show_figure(figure, "fig-curves-optimizer", data=drawn)
-figure, drawn = small_multiples("num_conv_layers", DEPTH_COLOURS, LAYERS)
-show_figure(figure, "fig-curves-depth", data=drawn)
+    listed = pd.concat(drawn, names=["dataset"]).reset_index("dataset")
+    show_figure(figure, f"fig-curves-{name}", data=listed)

@@ -16,19 +16,22 @@
 # The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
 # is drawn on a log scale, and most data sets are cut to 5,000 images. The paper's Table 1 prints
 # only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-pooled` compares
-# the two draws on the same images. CNNs on all images are still being trained.
+# the draws.
+#
+# The sentences of this page are about both draws on the *fewer images*. Figures and tables add CNNs
+# trained on *all images* once more than {glue:text}`n_neighbors` of random search are recorded on
+# every data set ({numref}`table-conditions`).
 #
 # :::{caption} fig-pooled
 # :alt: Dots with intervals: with a uniform draw lr, num_conv_layers and dropout_rate have most, as
 #   in the paper; with a log draw lr has nearly all
 #
-# Shares by N-RReliefF, all data sets pooled, with 95 % intervals over resampled CNNs. *log*,
-# *uniform*: how `lr` is drawn. *some*: at most 5,000 images; *all*: the whole collection. Upright
+# Shares by N-RReliefF, all data sets pooled, with 95 % intervals over resampled CNNs. Upright
 # strokes: the paper's shares (its Table 3).
 # :::
 
 # %% tags=["parameters"]
-log_reduced = "data/trials.parquet"  # `lr` on its logarithm, some images
+log_reduced = "data/trials.parquet"  # `lr` on its logarithm, fewer images
 linear_reduced = "data/linear_reduced/trials.parquet"  # `lr` uniform, the same images
 log_all = "data/log_all/trials.parquet"  # `lr` on its logarithm, all images; left out if missing
 linear_all = "data/linear_all/trials.parquet"  # `lr` uniform, all images; left out if missing
@@ -54,42 +57,31 @@ from hia.trials import design, load
 from hia_book import conditions, published, rankings
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, list_down, shades, show_figure, show_table
 
-use_style()
-FILES = {
-    "log, some": log_reduced,
-    "uniform, some": linear_reduced,
-    "log, all": log_all,
-    "uniform, all": linear_all,
-}
+LOG, UNIFORM = DRAWS = ["log lr, fewer images", "uniform lr, fewer images"]
+FILES = {LOG: log_reduced, UNIFORM: linear_reduced}
+FILES |= {"uniform lr, all images": linear_all, "log lr, all images": log_all}
 METHODS = rankings.METHODS | {"nrrelieff_raw": "N-RReliefF, raw distance"}
-tables = {
-    name: load(path) for name, path in FILES.items() if "some" in name or Path(path).is_file()
-}
-by_random_search = {name: rows[rows["source"] == "random"] for name, rows in tables.items()}
-for name, rows in list(by_random_search.items()):
-    # A recording under way has data sets of too few CNNs to have as many neighbours.
-    if rows.groupby("dataset").size().reindex(NAMES, fill_value=0).min() <= n_neighbors:
-        del by_random_search[name]
-need(
-    {"log, some", "uniform, some"} <= set(by_random_search),
-    f"n_neighbors={n_neighbors}: the tables have data sets of no more CNNs than that",
-)
-
-
-def first(rows, counts):
-    """As many CNNs of each data set as `counts` has."""
-    return pd.concat([own.head(counts[name]) for name, own in rows.groupby("dataset")])
-
-
+samples = {}
+for name, path in FILES.items():
+    if name in DRAWS or Path(path).is_file():
+        rows = load(path)
+        rows = rows[rows["source"] == "random"]
+        # A recording under way has data sets of too few CNNs to have as many neighbours.
+        if rows["dataset"].value_counts().reindex(NAMES, fill_value=0).min() > n_neighbors:
+            samples[name] = rows
+few = f"n_neighbors={n_neighbors}: the tables have data sets of no more CNNs than that"
+need(set(DRAWS) <= set(samples), few)
+both_draws = pd.concat([samples[LOG], samples[UNIFORM]])
 # The recorded study has more CNNs: as many of them as were trained with `lr` uniform, with the same
 # configurations where these were random search's in both.
-counts = by_random_search["uniform, some"]["dataset"].value_counts()
-samples = by_random_search | {"log, some": first(by_random_search["log, some"], counts)}
+counts = samples[UNIFORM]["dataset"].value_counts()
+of_each = samples[LOG].groupby("dataset")
+samples[LOG] = pd.concat([own.head(counts[name]) for name, own in of_each])
 options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
 options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
-columns = rankings.varied(samples["uniform, some"])
+columns = rankings.varied(samples[UNIFORM])
 weights = {
     (name, method): rankings.by_dataset(rows, columns, method, **options)
     for name, rows in samples.items()
@@ -102,39 +94,39 @@ compared = [name for name in table3.index if name in columns]
 paper = table3.loc[compared, "rank"].rank()
 
 # %%
-LOOKS = {
-    "log, some": {"color": "#D9B25F", "marker": "o"},
-    "uniform, some": {"color": "#8F92E0", "marker": "s"},
-    "log, all": {"color": "#8A5A00", "marker": "^"},
-    "uniform, all": {"color": "#2C2E8C", "marker": "D"},
-}
-CONDITIONS = list(samples)
-offsets = np.linspace(-0.27, 0.27, len(CONDITIONS))
+COLORS = dict(zip(FILES, ("#D9B25F", "#8F92E0", "#2C2E8C", "#8A5A00"), strict=True))
+MARKERS = dict(zip(FILES, "osD^", strict=True))
+offsets = dict(zip(samples, np.linspace(-0.27, 0.27, len(samples)), strict=True))
+
+
+def draw(ax, printed, tables, xlabel=""):
+    """What the paper prints, as strokes, and each condition's `mean`, `low` and `high`."""
+    places = np.arange(len(printed))
+    ax.scatter(printed, places, marker="|", s=260, color="black", label="the paper")
+    for name, table in tables.items():
+        own, heights = table.loc[printed.index], places + offsets[name]
+        ax.hlines(heights, own["low"], own["high"], color=COLORS[name], linewidth=1.5)
+        style = {"s": 30, "color": COLORS[name], "marker": MARKERS[name], "label": name}
+        ax.scatter(own["mean"], heights, **style)
+    list_down(ax, printed.index, xlabel, grid="y")
+
+
 relief = NRReliefF(n_neighbors, sigma)
-pooled, resampled = {}, {}
+pooled, resampled, in_pool = {}, {}, {}
 for name, rows in samples.items():
     X, accuracy = design(rows, list(table3.index)), rows["accuracy"]
     pooled[name] = relief.fit(X, accuracy).weights_
     resampled[name] = relief.bootstrap(X, accuracy, n_resamples, random_state)
-pooled = pd.DataFrame(pooled, table3.index)
-
-figure, ax = plt.subplots(figsize=(WIDTH, 4.6))
-heights = np.arange(len(table3))
-ax.scatter(table3["weight"], heights, marker="|", s=260, color="black", label="the paper")
-drawn_shares = table3[["weight"]].rename(columns={"weight": "the paper"})
-for offset, name in zip(offsets, CONDITIONS, strict=True):
     low, high = np.percentile(shares(resampled[name]), [2.5, 97.5], axis=0)
-    drawn_shares[name] = shares(pooled[name])
-    drawn_shares[f"{name}, low"], drawn_shares[f"{name}, high"] = low, high
-    ax.hlines(heights + offset, low, high, color=LOOKS[name]["color"], linewidth=1.5)
-    ax.scatter(drawn_shares[name], heights + offset, s=30, label=name, **LOOKS[name])
-ax.set_yticks(heights, table3.index)
+    limits = {"mean": shares(pooled[name]), "low": low, "high": high}
+    in_pool[name] = pd.DataFrame(limits, table3.index)
+figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
+draw(ax, table3["weight"], in_pool, "share")
 ax.xaxis.set_major_formatter(PercentFormatter(1))
-ax.set_xlabel("share")
-ax.grid(axis="y")
-ax.invert_yaxis()
-figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=3)
-show_figure(figure, "fig-pooled", data=drawn_shares.reset_index())
+figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+printed = {"the paper": table3[["weight"]].set_axis(["mean"], axis=1)}
+listed = pd.concat(printed | in_pool, names=["condition"]).reset_index()
+show_figure(figure, "fig-pooled", data=listed)
 
 
 # %%
@@ -143,33 +135,21 @@ def agree(one, other):
     return rank_agreement(-one[other.index], -other).tau
 
 
-pooled_ranks = pooled.rank(ascending=False)
-in_pool = {name: conditions.judge(pooled_ranks[name], table3["rank"]) for name in CONDITIONS}
-drawn = pd.DataFrame(resampled["uniform, some"], columns=table3.index).rank(axis=1, ascending=False)
-top = drawn[table3.index[:3]]
-claim(
-    "pooled, the first three are the paper's where `lr` is uniform, and not where it is not",
-    in_pool["uniform, some"]["three"] and not in_pool["log, some"]["three"],
-)
-claim(
-    "pooled, the last two are the paper's where `lr` is uniform", in_pool["uniform, some"]["last"]
-)
-claim(
-    "pooled, `lr` is first and `num_conv_layers` second, with either draw",
-    (pooled_ranks.loc[["lr", "num_conv_layers"], CONDITIONS[:2]].T == [1, 2]).all(axis=None),
-)
-claim(
-    "pooled, `lr` has most of the shares where drawn on its logarithm",
-    drawn_shares.loc["lr", "log, some"] > 0.75,
-)
-glue(
-    pool=drawn_shares["uniform, some"],
-    pool_log=drawn_shares["log, some"],
-    printed=table3["weight"],
-    three_sure=(top <= 3).all(axis=1).mean(),
-    depth_first=(top["num_conv_layers"] == 1).mean(),
-    tau_pool=agree(pooled_ranks["uniform, some"], table3["rank"]),
-)
+pooled_ranks = pd.DataFrame(pooled, table3.index).rank(ascending=False)
+judged_pool = {name: conditions.judge(pooled_ranks[name], table3["rank"]) for name in samples}
+log, uniform = judged_pool[LOG], judged_pool[UNIFORM]
+first_two = pooled_ranks.loc[["lr", "num_conv_layers"], DRAWS].T == [1, 2]
+of_resamples = pd.DataFrame(resampled[UNIFORM], columns=table3.index).rank(axis=1, ascending=False)
+top = of_resamples[table3.index[:3]]
+pool, pool_log = in_pool[UNIFORM]["mean"], in_pool[LOG]["mean"]
+claim("pooled, the first three are the paper's with a uniform draw", uniform["three"])
+claim("pooled, they are not with a log draw", not log["three"])
+claim("pooled, the last two are the paper's with a uniform draw", uniform["last"])
+claim("pooled, `lr` comes before `num_conv_layers` and both first", first_two.all(axis=None))
+claim("pooled, `lr` has most of the shares with a log draw", pool_log["lr"] > 0.75)
+glue(pool=pool, pool_log=pool_log, printed=table3["weight"], n_neighbors=n_neighbors)
+glue(three_sure=(top <= 3).all(axis=1).mean(), depth_first=(top["num_conv_layers"] == 1).mean())
+glue(tau_pool=agree(pooled_ranks[UNIFORM], table3["rank"]))
 
 # %% [markdown]
 # ## Pooled, as in the paper
@@ -182,28 +162,25 @@ glue(
 # {glue:text}`tau_pool:.2f`. With a log draw `lr` alone has {glue:text}`pool_log_lr:.0%`.
 #
 # A pool mixes differences between hyperparameters with differences between data sets.
-# `in_channel_num` shows it: its two values tell grey data sets from coloured ones, and so easy ones
-# from hard ones. {numref}`table-pooled` has its rank: by functional ANOVA it is among the first
-# two. On a single data set it is constant and cannot matter. So the rest of this page ranks each
-# data set by itself.
+# `in_channel_num` shows it: by functional ANOVA it is among the first two ({numref}`table-pooled`),
+# because its two values tell grey, easy data sets from coloured, hard ones. On a single data set it
+# is constant. So the rest of this page ranks each data set by itself.
 #
 # :::{caption} table-pooled
 # Ranks of the hyperparameters where all data sets are pooled.
 # :::
 
-# %%
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show all ranks of the pool and their code"}
 by_anova = {
     f"{METHODS['fanova']}, {name}": rankings.weigh(rows, list(table3.index), "fanova", **options)
     for name, rows in samples.items()
 }
 both = pd.DataFrame(by_anova, table3.index).rank(ascending=False)
-claim(
-    "pooled, `in_channel_num` is among the first two by functional ANOVA, with either draw",
-    (both.loc["in_channel_num"] <= 2).all(),
-)
+channels = both.loc["in_channel_num"].iloc[: len(DRAWS)]
+claim("pooled, `in_channel_num` is among functional ANOVA's first two", (channels <= 2).all())
 table = pooled_ranks.add_prefix(f"{METHODS['nrrelieff']}, ").join(both)
 table.insert(0, "Table 3", table3["rank"])
-show_table(table.reset_index(names="Hyperparameter"), "table-pooled", dict.fromkeys(table, ".3g"))
+show_table(rankings.by_name(table), "table-pooled", dict.fromkeys(table, ".3g"))
 
 # %% [markdown]
 # ## Each data set by itself
@@ -220,76 +197,55 @@ show_table(table.reset_index(names="Hyperparameter"), "table-pooled", dict.fromk
 # :::
 
 # %%
-figure, axes = plt.subplots(len(rankings.METHODS), 1, figsize=(WIDTH, 8.2), sharex=True)
+figure, axes = plt.subplots(len(rankings.METHODS), 1, figsize=(WIDTH, 6.8), sharex=True)
 for ax, method in zip(axes, rankings.METHODS, strict=True):
-    ax.scatter(paper, range(len(compared)), marker="|", s=260, color="black", label="the paper")
-    for offset, name in zip(offsets, samples, strict=True):
-        table = means[name, method].loc[compared]
-        height = np.arange(len(compared)) + offset
-        ax.hlines(height, table["low"], table["high"], color=LOOKS[name]["color"], linewidth=1.5)
-        ax.scatter(table["mean"], height, s=30, label=name, **LOOKS[name])
-    ax.set_yticks(range(len(compared)), compared)
+    draw(ax, paper, {name: means[name, method] for name in samples})
     ax.set_title(METHODS[method], loc="left")
-    ax.grid(axis="y")
-    ax.invert_yaxis()
-figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
 axes[-1].set_xlabel("mean rank, 1 for the most important")
-drawn_ranks = pd.concat(means, names=["condition", "method", "hyperparameter"]).reset_index()
-show_figure(figure, "fig-conditions", data=drawn_ranks)
+listed = pd.concat(means, names=["condition", "method", "hyperparameter"]).reset_index()
+show_figure(figure, "fig-conditions", data=listed)
 
 
 # %%
 def change(hyperparameter, method):
     """What a uniform draw of `lr` adds to a mean rank, with the interval over the data sets."""
-    added = ranks["uniform, some", method] - ranks["log, some", method]
+    added = ranks[UNIFORM, method] - ranks[LOG, method]
     return conditions.average(added[[hyperparameter]], random_state).loc[hyperparameter]
 
 
-anova = {name: weights[name, "fanova"].mean() for name in CONDITIONS}
-lr, lr_anova = change("lr", "nrrelieff"), change("lr", "fanova")
-layers, layers_anova = (change("num_conv_layers", method) for method in ("nrrelieff", "fanova"))
-claim(
-    "`optimizer` is first where `lr` is uniform, by both methods",
-    all(means["uniform, some", method].index[0] == "optimizer" for method in rankings.METHODS),
-)
-claim(
-    "`lr` is first where it is drawn on its logarithm, by both methods",
-    all(means["log, some", method].index[0] == "lr" for method in rankings.METHODS),
-)
+lr, lr_anova = (change("lr", method) for method in rankings.METHODS)
+layers, layers_anova = (change("num_conv_layers", method) for method in rankings.METHODS)
+leaders = {name: {means[name, method].index[0] for method in rankings.METHODS} for name in DRAWS}
+claim("drawn uniformly, `optimizer` is first by both methods", leaders[UNIFORM] == {"optimizer"})
+claim("drawn on a log scale, `lr` is first by both methods", leaders[LOG] == {"lr"})
 claim("a uniform draw lowers `lr`, by both methods", min(lr["low"], lr_anova["low"]) > 0)
 claim("how much `num_conv_layers` gains is not certain", layers["low"] < 0 < layers["high"])
-claim(
-    "a uniform draw raises `num_conv_layers`, by both methods",
-    max(layers["mean"], layers_anova["mean"]) < 0,
-)
-glue(
-    n_each=len(samples["uniform, some"]),
-    log=means["log, some", "nrrelieff"]["mean"],
-    uniform=means["uniform, some", "nrrelieff"]["mean"],
-    log_anova=means["log, some", "fanova"]["mean"],
-    uniform_anova=means["uniform, some", "fanova"]["mean"],
-    log_share=anova["log, some"],
-    uniform_share=anova["uniform, some"],
-    layers=layers,
-)
+gains = max(layers["mean"], layers_anova["mean"]) < 0
+claim("a uniform draw raises `num_conv_layers`, by both methods", gains)
+for short, name in (("log", LOG), ("uniform", UNIFORM)):
+    by_relief, by_anova = (means[name, method]["mean"] for method in rankings.METHODS)
+    share = weights[name, "fanova"].mean()
+    glue(**{short: by_relief, f"{short}_anova": by_anova, f"{short}_share": share})
+glue(layers=layers)
 
 # %% [markdown]
 # By functional ANOVA, `lr` explains {glue:text}`log_share_lr:.0%` of the variance on an average
 # data set if drawn on a log scale, but only {glue:text}`uniform_share_lr:.0%` if drawn uniformly.
 # Its mean rank by N-RReliefF falls from {glue:text}`log_lr:.1f` to {glue:text}`uniform_lr:.1f`.
 # That of `num_conv_layers` rises from {glue:text}`log_num_conv_layers:.1f` to
-# {glue:text}`uniform_num_conv_layers:.1f` (change {glue:text}`layers_mean:.1f`, 95 % interval
-# {glue:text}`layers_low:.1f` to {glue:text}`layers_high:.1f`), and by functional ANOVA from
+# {glue:text}`uniform_num_conv_layers:.1f`, and by functional ANOVA from
 # {glue:text}`log_anova_num_conv_layers:.1f` to {glue:text}`uniform_anova_num_conv_layers:.1f`. How
-# much it gains is not certain.
+# much it gains is not certain (95 % interval of the change by N-RReliefF:
+# {glue:text}`layers_low:.1f` to {glue:text}`layers_high:.1f`).
 #
-# {numref}`table-findings` shows which of the paper's findings hold.
+# With either draw, the first five by both methods are the paper's, but not in its order
+# ({numref}`table-findings`). The paper's last two come last nowhere.
 #
 # :::{caption} table-findings
 # The paper's findings under each condition: the methods by which they hold, or the number itself.
 # From mean ranks over the data sets; the ICC and what is *pooled* are by N-RReliefF from all data
-# sets at once, as in the paper. These are fewer CNNs than on other pages
-# ({numref}`table-conditions`), so numbers differ.
+# sets at once, as in the paper. Other pages use more CNNs, so numbers differ.
 # :::
 
 
@@ -297,88 +253,60 @@ glue(
 def icc_of_lists(rows):
     """The ICC of N-RReliefF's shares on balanced subsets of all data sets (Section 5.2)."""
     cap = published.value("points_per_interval") * len(rows) / published.figure2()["models"].sum()
-    subsets = balanced_subsamples(
-        rows["accuracy"], n_subsets, max(1, round(cap)), random_state=random_state
-    )
+    accuracy, most = rows["accuracy"], max(1, round(cap))
+    subsets = balanced_subsamples(accuracy, n_subsets, most, random_state=random_state)
     X = design(rows)
-    lists = [
-        shares(relief.fit(X.iloc[own], rows["accuracy"].iloc[own]).weights_) for own in subsets
-    ]
+    lists = [shares(relief.fit(X.iloc[own], accuracy.iloc[own]).weights_) for own in subsets]
     return icc(pd.DataFrame(lists)).set_index("form").loc[REPORTED, "icc"]
 
 
 def holds(finding):
     """By condition, the methods by which one of the paper's findings holds."""
-    return {
-        name: ", ".join(label for method, label in METHODS.items() if judged[name, method][finding])
-        or "no"
-        for name in CONDITIONS
-    }
+    return [
+        ", ".join(label for x, label in METHODS.items() if judged[name, x][finding]) or "no"
+        for name in samples
+    ]
 
 
 mean = {key: table["mean"] for key, table in means.items()}
 judged = {key: conditions.judge(table, paper) for key, table in mean.items()}
+POOLED = {"order": "the first three, in this order", "three": "the first three, in any order"}
+POOLED |= {"five": "the first five", "last": "the last two"}
 findings = {
     "`num_conv_layers`, `lr`, `dropout_rate` are the first three, in this order": holds("order"),
     "these, `optimizer` and `epoch` are the first five": holds("five"),
     "`num_fc_units` and `batch_size` are last": holds("last"),
-    f"the ICC of {n_subsets} lists is above .95": {
-        name: f"{icc_of_lists(rows):.3f}" for name, rows in samples.items()
-    },
-    "both methods agree (Kendall's $\\tau$ of their mean ranks)": {
-        name: f"{agree(mean[name, 'nrrelieff'], mean[name, 'fanova']):.2f}" for name in CONDITIONS
-    },
-} | {
-    f"*Beside:* $\\tau$ with Table 3, {label}": {
-        name: f"{agree(mean[name, method], paper):.2f}" for name in CONDITIONS
-    }
-    for method, label in METHODS.items()
+    f"the ICC of {n_subsets} lists is above .95": [
+        f"{icc_of_lists(rows):.3f}" for rows in samples.values()
+    ],
+    "both methods agree (Kendall's $\\tau$ of their mean ranks)": [
+        f"{agree(mean[name, 'nrrelieff'], mean[name, 'fanova']):.2f}" for name in samples
+    ],
 }
-in_words = {True: "yes", False: "no"}
-pooled_findings = {
-    "order": "the first three, in this order",
-    "three": "the first three, in any order",
-    "five": "the first five",
-    "last": "the last two",
-}
-findings |= {
-    f"*Pooled:* {text}": {name: in_words[in_pool[name][finding]] for name in CONDITIONS}
-    for finding, text in pooled_findings.items()
-}
-findings["*Pooled:* $\\tau$ with Table 3"] = {
-    name: f"{agree(pooled_ranks[name], table3['rank']):.2f}" for name in CONDITIONS
-}
-show_table(pd.DataFrame(findings).T.reset_index(names="The paper's finding"), "table-findings")
-claim(
-    "the first five are the paper's by every method where `lr` is uniform",
-    all(judged["uniform, some", method]["five"] for method in METHODS),
-)
-claim(
-    "the first five are the paper's with either draw, by both methods",
-    all(judged[name, x]["five"] for name in list(LOOKS)[:2] for x in rankings.METHODS),
-)
-claim(
-    "the first three are the paper's, in its order, by no method and draw",
-    not any(one["order"] for one in judged.values()),
-)
-claim(
-    "`num_fc_units` and `batch_size` are last by no method and draw",
-    not any(one["last"] for one in judged.values()),
-)
-
-# %% [markdown]
-# With either draw, the first five by N-RReliefF and by functional ANOVA are the paper's, but not in
-# its order; with a uniform draw they are so by raw distances too. The paper's last two come last
-# nowhere.
+for method, label in METHODS.items():
+    taus = [f"{agree(mean[name, method], paper):.2f}" for name in samples]
+    findings[f"*Beside:* $\\tau$ with Table 3, {label}"] = taus
+for finding, text in POOLED.items():
+    answers = ["yes" if judged_pool[name][finding] else "no" for name in samples]
+    findings[f"*Pooled:* {text}"] = answers
+taus = [f"{agree(pooled_ranks[name], table3['rank']):.2f}" for name in samples]
+findings["*Pooled:* $\\tau$ with Table 3"] = taus
+table = pd.DataFrame(findings, list(samples)).T.reset_index(names="The paper's finding")
+show_table(table, "table-findings")
+both_methods = [judged[name, method] for name in DRAWS for method in rankings.METHODS]
+by_all = [judged[name, method] for name in DRAWS for method in METHODS]
+claim("the first five are the paper's with either draw", all(x["five"] for x in both_methods))
+claim("with a uniform draw also by raw distances", judged[UNIFORM, "nrrelieff_raw"]["five"])
+claim("the first three are the paper's, in its order, nowhere", not any(x["order"] for x in by_all))
+claim("`num_fc_units` and `batch_size` are last nowhere", not any(x["last"] for x in by_all))
 
 # %% [markdown]
 # ## Why: a uniform draw tries one decade
 #
 # Nine of ten uniform draws between $10^{-6}$ and $10^{-1}$ lie above $10^{-2}$; on a log scale one
 # in five does. {numref}`fig-response` shows what that changes. Over all five decades, accuracy
-# mostly depends on whether the rate is large enough to learn. Above $10^{-2}$ it is; there,
-# accuracy depends on whether training survives so large a rate, which is a matter of optimizer and
-# depth.
+# mostly depends on whether the rate is large enough to learn. Above $10^{-2}$ it is; there, the
+# question is whether training survives so large a rate, which depends on optimizer and depth.
 #
 # :::{caption} fig-response
 # :alt: Accuracy climbs with lr and falls again above 0.01 with Adam, the more so the deeper the CNN
@@ -388,46 +316,33 @@ claim(
 # :::
 
 # %%
-edges = np.logspace(-6, -1, 11)
-response = conditions.respond(pd.concat([by_random_search[name] for name in CONDITIONS[:2]]), edges)
-figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6.4), sharex=True, sharey=True)
+response = conditions.respond(both_draws, np.logspace(-6, -1, 11))
+figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6), sharey=True)
 for ax, (optimizer, own) in zip(axes, response.groupby("optimizer"), strict=True):
     ax.axvspan(1e-2, 1e-1, color="0.9", zorder=0)
-    for color, (layers_of, line) in zip(
-        ("#9AC7E8", "#4A90C4", "#0B3C66"), own.groupby("num_conv_layers"), strict=True
-    ):
-        ax.plot(
-            line["lr"], line["accuracy"], color=color, marker="o", markersize=4, label=layers_of
-        )
-    ax.set(xscale="log", title=optimizer, ylabel="mean accuracy")
-axes[0].legend(title="convolutional layers", loc="upper left")
-axes[-1].set_xlabel("learning rate")
+    of_depth = own.groupby("num_conv_layers")
+    for color, (depth, line) in zip(shades("num_conv_layers", 3), of_depth, strict=True):
+        style = {"color": color, "marker": "osD"[depth - 1], "markersize": 4, "label": depth}
+        ax.plot(line["lr"], line["accuracy"], **style)
+    ax.set(xscale="log", title=optimizer, xlabel="learning rate")
+axes[0].set_ylabel("mean accuracy")
+axes[0].legend(title="layers", loc="upper left")
 show_figure(figure, "fig-response", data=response)
-
-# %%
 level = response.set_index(["optimizer", "num_conv_layers", "lr"])["accuracy"]
 top = level.groupby(["optimizer", "num_conv_layers"]).max()
 last = level.xs(level.index.get_level_values("lr").max(), level="lr")
-claim(
-    "with Adam the largest rates are far below the best, at every depth",
-    (last["Adam"] < top["Adam"] / 2).all(),
-)
-claim(
-    "with SGD the largest rates are the best, at every depth", np.allclose(last["SGD"], top["SGD"])
-)
-claim(
-    "with SGD, one layer is far ahead of three at the largest rates",
-    last["SGD"][1] > 1.5 * last["SGD"][3],
-)
-glue(adam_top=top["Adam"][1], adam_last=last["Adam"][1])
-glue(sgd_one=last["SGD"][1], sgd_three=last["SGD"][3])
+adam, sgd = last["Adam"], last["SGD"]
+claim("Adam's largest rates are far below the best, at every depth", (adam < top["Adam"] / 2).all())
+claim("SGD's largest rates are the best, at every depth", np.allclose(sgd, top["SGD"]))
+claim("at SGD's largest rates one layer is far ahead of three", sgd[1] > 1.5 * sgd[3])
+glue(adam_top=top["Adam"][1], adam_last=adam[1], sgd_one=sgd[1], sgd_three=sgd[3])
 
 # %% [markdown]
 # With Adam and one layer, mean accuracy is {glue:text}`adam_top:.2f` at the best rates and
 # {glue:text}`adam_last:.2f` at the largest. With SGD the largest rates are the best: one layer
 # reaches {glue:text}`sgd_one:.2f` there, three {glue:text}`sgd_three:.2f`. So a uniform draw mostly
 # compares optimizers and depths, and a log draw mostly compares rates that learn with rates that do
-# not. Both rankings are right about the CNNs that they saw; neither describes CNNs in general.
+# not. Both rankings are right about their own CNNs; neither describes CNNs in general.
 #
 # **For tuning:** search `lr` on a log scale, together with the optimizer; a wrong `lr` costs most.
 # Once you know the right decade, turn to optimizer and depth.
@@ -442,19 +357,15 @@ glue(sgd_one=last["SGD"][1], sgd_three=last["SGD"][3])
 # :::
 
 # %%
-of_sets = {"all data sets": list(FACTS), **{FACTS[x].label: [x] for x in ("mnist", "usps")}}
-shares_of = pd.DataFrame(
-    {
-        (label, name): conditions.heaps(rows.loc[rows["dataset"].isin(own), "accuracy"])
-        for label, own in of_sets.items()
-        for name, rows in samples.items()
-    }
-).T
-below = {name: shares_of.xs(name, level=1)["below"] for name in samples}
-claim(
-    "a uniform draw moves CNNs from below to above",
-    (below["uniform, some"] < below["log, some"]).all(),
-)
+SETS = {"all data sets": list(FACTS)} | {FACTS[x].label: [x] for x in ("mnist", "usps")}
+shares_of = {
+    (label, name): conditions.heaps(rows.loc[rows["dataset"].isin(own), "accuracy"])
+    for label, own in SETS.items()
+    for name, rows in samples.items()
+}
+shares_of = pd.DataFrame(shares_of).T
+below = {name: shares_of.xs(name, level=1)["below"] for name in DRAWS}
+claim("a uniform draw moves CNNs from below to above", (below[UNIFORM] < below[LOG]).all())
 shares_of.columns = [f"Below {conditions.LOW}", "Between", f"Above {conditions.HIGH}"]
 table = shares_of.reset_index(names=["CNNs of", "Condition"])
 show_table(table, "table-heaps", dict.fromkeys(shares_of, ".0%"))
@@ -469,15 +380,13 @@ show_table(table, "table-heaps", dict.fromkeys(shares_of, ".0%"))
 # :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the ranks by data set and their code"}
-by_dataset = pd.DataFrame(
-    {
-        f"`{hyperparameter}`, {name}": ranks[name, "nrrelieff"][hyperparameter]
-        for hyperparameter in ("num_conv_layers", "lr")
-        for name in CONDITIONS
-    }
-)
+by_dataset = {
+    f"`{hyperparameter}`, {name}": ranks[name, "nrrelieff"][hyperparameter]
+    for hyperparameter in ("num_conv_layers", "lr")
+    for name in samples
+}
 glue(n_compared=len(compared))
-table = by_dataset.rename(lambda name: FACTS[name].label).reset_index(names="Data set")
+table = rankings.by_name(pd.DataFrame(by_dataset))
 show_table(table, "table-conditions-datasets", dict.fromkeys(by_dataset, ".3g"))
 
 # %% [markdown]
@@ -497,28 +406,18 @@ show_table(table, "table-conditions-datasets", dict.fromkeys(by_dataset, ".3g"))
 # :::
 
 # %%
-trained = pd.DataFrame(
-    [
-        {
-            "Condition": name,
-            "CNNs": len(rows),
-            "per data set": rows["dataset"].value_counts().max(),
-            "Core-hours": rows["cpu_seconds"].sum(skipna=False) / 3600,
-        }
-        for name, rows in samples.items()
-    ]
-)
-formats = {"CNNs": ",", "per data set": ",", "Core-hours": ".1f"}
+trained = []
+for name, rows in samples.items():
+    hours = rows["cpu_seconds"].sum(skipna=False) / 3600
+    trained.append((name, len(rows), rows["dataset"].value_counts().max(), hours))
+formats = {"Condition": "", "CNNs": ",", "per data set": ",", "Core-hours": ".1f"}
 show_table(trained, "table-conditions", formats)
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the images by data set and their code"}
-used = {
-    name: (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
-    for name, rows in samples.items()
-}
-images = pd.DataFrame(used).T.groupby(lambda name: name.split(", ")[1], sort=False).max().T
-images.insert(0, "Collection", pd.Series({name: FACTS[name].images for name in NAMES}))
+images = pd.DataFrame({"Collection": {name: FACTS[name].images for name in NAMES}})
+for name, rows in samples.items():
+    used = (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
+    images[name.split(", ")[1].capitalize()] = used
 part = images.iloc[:, 1:].div(images["Collection"], axis=0).add_suffix(", share")
 formats = dict.fromkeys(images, ",") | dict.fromkeys(part, ".0%")
-table = images.join(part).loc[list(NAMES)].rename(lambda name: FACTS[name].label)
-show_table(table.reset_index(names="Data set"), "table-conditions-images", formats)
+show_table(rankings.by_name(images.join(part)), "table-conditions-images", formats)

@@ -26,16 +26,16 @@ min_samples_leaf = 5  # the fewest CNNs in a leaf of it; at least 1
 random_state = 0  # seed of the forest; at least 0
 
 # %%
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import display
+from matplotlib.lines import Line2D
 
 from hia.trials import load, select
 from hia_book import explorer
 from hia_book.claims import claim, glue
-from hia_book.figures import shades, show_figure, show_table, use_style
+from hia_book.figures import dataset_panels, shades, show_figure, show_table
+from hia_book.rankings import by_name
 
-use_style()
 rows = select(load(trials), datasets, sources)
 names = sorted(rows["dataset"].unique())
 curves = explorer.marginals(rows, n_trees, min_samples_leaf, random_state)
@@ -64,7 +64,7 @@ display({"text/html": explorer.markup(rows, curves, words)}, raw=True)
 # :alt: A scatter plot for each of {glue:text}`n_names` data sets. Adam's good learning rates lie
 #   around a thousandth, SGD's above a hundredth.
 #
-# Accuracy and learning rate of every CNN, by data set; in brackets, how many CNNs.
+# Accuracy and learning rate of every CNN, by data set; in brackets, how many CNNs. Grey: guessing.
 # :::
 #
 # :::{caption} table-explorer
@@ -72,29 +72,17 @@ display({"text/html": explorer.markup(rows, curves, words)}, raw=True)
 # :::
 
 # %%
-across = min(2, len(names))
-down = -(-len(names) // across)
-figure, axes = plt.subplots(
-    down, across, figsize=(5.4, 0.6 + 1.35 * down), sharex=True, sharey=True, squeeze=False
-)
-colors = dict(zip(("SGD", "Adam"), shades("optimizer", 2)[::-1], strict=True))
-for ax in axes.flat[len(names) :]:
-    ax.set_axis_off()
-for ax, name in zip(axes.flat, names, strict=False):
-    own = rows[rows["dataset"] == name]
+figure, axes = dataset_panels(names, "lr", sharex=True, sharey=True)
+colors = dict(zip(("Adam", "SGD"), shades("optimizer", 2), strict=True))
+for name, ax in axes.items():
+    own = rows[rows["dataset"] == name].sample(frac=1, random_state=0)
     # Thousands of dots are one picture, not thousands of shapes: the page stays small.
-    shuffled = own.sample(frac=1, random_state=0)
     style = {"s": 5, "linewidth": 0, "rasterized": True}
-    ax.scatter(shuffled["lr"], shuffled["accuracy"], c=shuffled["optimizer"].map(colors), **style)
-    ax.set_title(f"{name} ({len(own):,})")
-    ax.set_xscale("log")
-    ax.set_ylim(-0.02, 1.02)
-    ax.grid()
-for optimizer, color in colors.items():
-    axes.flat[0].scatter([], [], c=color, label=optimizer)
-figure.legend(loc="outside upper center", ncols=2)
-figure.supxlabel("lr", fontsize=10)
-figure.supylabel("accuracy", fontsize=10)
+    ax.scatter(own["lr"], own["accuracy"], c=own["optimizer"].map(colors), **style)
+    ax.set_title(f"{ax.get_title(loc='left')} ({len(own):,})", loc="left")
+    ax.set(xscale="log", ylim=(-0.02, 1.02))
+handles = [Line2D([], [], marker="o", ls="", c=color, label=x) for x, color in colors.items()]
+figure.legend(handles=handles, loc="outside upper center", ncols=2)
 glue(n_names=len(names))
 show_figure(figure, "fig-explorer")
 
@@ -112,15 +100,13 @@ ratio = good.xs("SGD", level="optimizer") / good.xs("Adam", level="optimizer")
 glue(least=ratio.min(), most=ratio.max())
 claim("SGD's best fifth of learning rates is above Adam's on every data set", (ratio > 1).all())
 
-best_rows = rows.loc[rows.groupby("dataset")["accuracy"].idxmax()].set_index("dataset")
-by_name = rows.groupby("dataset")
-summary = by_name["accuracy"].agg(["size", "median"])
+of_each = rows.groupby("dataset")["accuracy"]
+best = rows.loc[of_each.idxmax()].set_index("dataset")
 of_best = ["accuracy", "lr", "optimizer", "num_conv_layers", "dropout_rate", "epoch"]
-summary = summary.join(best_rows[of_best]).loc[names].rename("`{}`".format).reset_index()
-columns = ["CNNs", "Median", "Best", "Its lr", "optimizer", "layers", "dropout", "epoch"]
-summary.columns = ["Data set", *columns]
+summary = of_each.agg(["size", "median"]).join(best[of_best]).loc[names]
+summary.columns = ["CNNs", "Median", "Best", "Its lr", "optimizer", "layers", "dropout", "epoch"]
 formats = {"CNNs": ",", "Median": ".3f", "Best": ".3f", "Its lr": ".1e", "dropout": ".2f"}
-show_table(summary, "table-explorer", formats)
+show_table(by_name(summary), "table-explorer", formats)
 # %% [markdown]
 # Over all data sets and optimizers, mean accuracy is highest, {glue:text}`top:.3f`, in the tenth of
 # the CNNs with an `lr` of {glue:text}`top_from:.2g` to {glue:text}`top_to:.2g`, and lowest,

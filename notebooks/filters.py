@@ -49,9 +49,8 @@ from hia.space import FILTERS, HYPERPARAMETERS
 from hia.trials import design, load, select
 from hia_book import published
 from hia_book.claims import claim, glue, need
-from hia_book.figures import look, show_figure, show_table, use_style
+from hia_book.figures import look, show_figure, show_table
 
-use_style()
 rows = select(load(trials), datasets, sources)
 CASES = ("filters only", "all in the distance")
 of_depth = {layers: rows[rows["num_conv_layers"] == layers] for layers in (2, 3)}
@@ -80,9 +79,8 @@ for layers, some in of_depth.items():
         halves[layers, case] = pd.DataFrame(of_halves)
 
 # %%
-figure, panels = plt.subplots(
-    2, 2, figsize=(5.4, 5.3), sharex=True, sharey="row", height_ratios=[2, 3]
-)
+panels_of = {"sharex": True, "sharey": "row", "height_ratios": [2, 3]}
+figure, panels = plt.subplots(2, 2, figsize=(5.4, 5.3), **panels_of)
 for axes, (layers, case) in zip(panels.flat, whole, strict=True):
     for position, name in enumerate(FILTERS[:layers]):
         half, style = halves[layers, case][name], look(name)
@@ -172,14 +170,9 @@ like = {
     layers: sum(order(layers, half) == 1 for _, half in halves[layers, case].iterrows())
     for layers in paper
 }
-claim(
-    "with filters only no layer's W is above 0",
-    all((whole[layers, "filters only"] <= 0).all() for layers in paper),
-)
-claim(
-    "with all in the distance every layer's W is above 0",
-    all((whole[layers, case] > 0).all() for layers in paper),
-)
+only, among = (pd.concat([whole[layers, x] for layers in paper]) for x in CASES)
+claim("with filters only no layer's W is above 0", (only <= 0).all())
+claim("with all in the distance every layer's W is above 0", (among > 0).all())
 claim("the order of two layers is not the paper's", tau[2] < 1)
 claim("the order of three layers is not the paper's", tau[3] < 1)
 claim("fewer than half of the halves have the paper's order", max(like.values()) < n_repeats / 2)
@@ -217,16 +210,15 @@ for (layers, case), (one, other) in product(whole, pairwise(FILTERS)):
     weight, half = whole[layers, case], halves[layers, case]
     difference = weight[one] - weight[other]
     error = ((half[one] - half[other] - difference) ** 2).mean() ** 0.5
-    differences.append((f"{layers} layers, {case}", f"{one[-1]} - {other[-1]}", difference, error))
-table = pd.DataFrame(differences, columns=["CNNs", "Layers", "Difference of W", "±"])
-table["Standard errors"] = table["Difference of W"].abs() / table["±"]
-formats = {"Difference of W": "+.4f", "±": ".4f", "Standard errors": ".1f"}
-show_table(table, "table-filters-differences", formats)
+    row = (f"{layers} layers, {case}", f"{one[-1]} - {other[-1]}", difference, error)
+    differences.append((*row, abs(difference) / error))
+formats = {"CNNs": "", "Layers": "", "Difference of W": "+.4f", "±": ".4f"}
+show_table(differences, "table-filters-differences", formats | {"Standard errors": ".1f"})
 # Bonferroni's correction, and Student's distribution, for the error is found from few halves.
-needed = t.isf(0.025 / len(table), n_repeats)
-claim("no difference between two layers is clear", (table["Standard errors"] < needed).all())
+needed, largest = t.isf(0.025 / len(differences), n_repeats), max(row[-1] for row in differences)
+claim("no difference between two layers is clear", largest < needed)
 third = published.figure2()["models"].sum() / 3
-glue(n_differences=len(table), needed=needed, largest=table["Standard errors"].max(), third=third)
+glue(n_differences=len(differences), needed=needed, largest=largest, third=third)
 
 # %% [markdown]
 # The errors treat the CNNs as independent draws. BOHB's are not, so the true errors may be larger.

@@ -45,9 +45,8 @@ from hia.trials import load, select
 from hia_book import rankings
 from hia_book.agreement import student
 from hia_book.claims import claim, glue, need
-from hia_book.figures import show_table, use_style
+from hia_book.figures import show_table
 
-use_style()
 recorded = load(trials)
 rows = select(recorded, datasets, sources)
 present = [name for name in FACTS if name in set(rows["dataset"])]
@@ -68,16 +67,16 @@ def of_halves(table):
     rng = np.random.default_rng(random_state)
     agreement = {method: np.zeros((2, len(present))) for method in rankings.METHODS}
     for _ in range(n_repeats):
-        halves = []
+        halves = [], []
         for name in present:
             own = table[table["dataset"] == name]
             shuffled, middle = rng.permutation(len(own)), len(own) // 2
-            parts = shuffled[:middle], shuffled[middle:]
-            halves.append([own.iloc[np.sort(part)] for part in parts])
+            halves[0].append(own.iloc[np.sort(shuffled[:middle])])
+            halves[1].append(own.iloc[np.sort(shuffled[middle:])])
         for method in rankings.METHODS:
             first, second = (
-                [rankings.weigh(pair[k], columns, method, **options) for pair in halves]
-                for k in (0, 1)
+                [rankings.weigh(own, columns, method, **options) for own in parts]
+                for parts in halves
             )
             tau = np.array([[stats.kendalltau(a, b).statistic for b in second] for a in first])
             itself = np.diag(tau)
@@ -93,19 +92,17 @@ for method, label in rankings.METHODS.items():
         itself, others = by_method[method]
         row = (label, sample, itself.mean(), others.mean(), *student(itself - others))
         compared.append(row)
-columns = ["Method", "CNNs of", "Own data set", "Other data sets", "Difference", "95 % from", "to"]
-compared = pd.DataFrame(compared, columns=columns)
-formats = dict.fromkeys(columns[2:4], ".2f") | dict.fromkeys(columns[4:], "+.2f")
+formats = {"Method": "", "CNNs of": "", "Own data set": ".2f", "Other data sets": ".2f"}
+formats |= dict.fromkeys(("Difference", "95 % from", "to"), "+.2f")
+compared = pd.DataFrame(compared, columns=list(formats))
 show_table(compared, "table-perdataset-halves", formats)
 
 # %%
 main = compared[compared["CNNs of"] == MAIN].set_index("Method")
 claim("by both methods the data sets have rankings of their own", (main["95 % from"] > 0).all())
 claim("the difference is small", (main["Difference"] < 0.1).all())
-claim(
-    "with BOHB's CNNs the difference is larger",
-    compared.loc[compared["CNNs of"] == BESIDE, "Difference"].min() > main["Difference"].max(),
-)
+beside = compared.loc[compared["CNNs of"] == BESIDE, "Difference"]
+claim("with BOHB's CNNs the difference is larger", beside.min() > main["Difference"].max())
 glue(n_repeats=n_repeats, own=main["Own data set"], others=main["Other data sets"])
 
 # %% [markdown]

@@ -47,16 +47,14 @@ from scipy.stats import kendalltau
 
 from hia.ranking import fanova_package
 from hia.ranking.fanova import FAnova
-from hia.ranking.shapley import explain
 from hia.relief import NRReliefF
 from hia.relief import shares as relief_shares
 from hia.trials import design, drawn_space, load, select
 from hia_book import published, rankings
 from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import look, show_figure, show_table, use_style
+from hia_book.figures import list_down, look, show_figure, show_table
 
-use_style()
 rows = select(load(trials), datasets, sources)
 need(len(rows) > n_neighbors, f"{n_neighbors} neighbours need more than {len(rows)} CNNs")
 options = {"metric": metric, "scale": scale, "weighting": weighting, "rank_base": rank_base}
@@ -72,18 +70,16 @@ paper = published.table(3).set_index("hyperparameter").loc[columns]
 paper4 = published.table(4).set_index("hyperparameter").loc[columns]
 
 
-COLORS = {"Paper": "paper", "Ours": "nrrelieff", "Random search": "random"}
-COLORS |= {"J = n/20": "nrrelieff_growing", "Raw": "nrrelieff_raw"}
+LOOKS = {"Paper": "paper", "Ours": "nrrelieff", "Random search": "random"}
+LOOKS |= {"J = n/20": "nrrelieff_growing", "Raw": "nrrelieff_raw"}
 figure, axes = plt.subplots(figsize=(5.4, 4))
-heights = np.arange(len(columns))[::-1]
+heights = range(len(columns))
 shares = pd.DataFrame({"Paper": paper["weight"], **share})
 axes.hlines(heights, shares.min(axis=1), shares.max(axis=1), color="0.8", zorder=1)
 for name in shares:
-    axes.scatter(shares[name], heights, s=45, alpha=0.85, label=name, **look(COLORS[name]))
-axes.set_yticks(heights, columns)
-axes.set_xlabel("share of the importance")
+    axes.scatter(shares[name], heights, s=45, alpha=0.85, label=name, **look(LOOKS[name]))
+list_down(axes, columns, "share of the importance")
 axes.set_xlim(left=-0.015)
-axes.grid(axis="x")
 figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 show_figure(figure, "fig-importance", data=rankings.by_name(shares))
 
@@ -119,34 +115,20 @@ show_table(rankings.by_name(table3), "table-3", dict.fromkeys(["Paper", *printed
 # %%
 with_paper = {name: rank_agreement(paper["weight"], W[name]) for name in ways}
 first = {name: list(W[name].nlargest(5).index) for name in ways}
-above = W["Random search"] > 0
+above = list(W.index[W["Random search"] > 0])
+taus = pd.Series({name: one.tau for name, one in with_paper.items()})
+by_chance = all(one.low < 0 < one.high for one in with_paper.values())
+last = W.loc[["num_fc_units", "batch_size"], "Raw"]
 claim("`lr` is first but by raw distances", all(first[name][0] == "lr" for name in printed))
-claim(
-    "the number of layers is first in none of the four ways",
-    (rank.loc["num_conv_layers"] > 1).all(),
-)
-claim("of random search alone, only `lr` weighs more than 0", list(W.index[above]) == ["lr"])
-claim(
-    "with more neighbours the order comes nearer to the paper's",
-    with_paper["J = n/20"].tau > max(with_paper["Ours"].tau, with_paper["Random search"].tau),
-)
-claim(
-    "no agreement with the paper's Table 3 is told from chance",
-    all(one.low < 0 < one.high for one in with_paper.values()),
-)
-claim(
-    "by raw distances `num_fc_units` and `batch_size` have no weight above 0",
-    (W.loc[["num_fc_units", "batch_size"], "Raw"] <= 0).all(),
-)
-glue(
-    n_neighbors=n_neighbors,
-    many=many,
-    n_drawn=len(drawn),
-    rank=rank.loc["num_conv_layers"],
-    n_columns=len(columns),
-    common=len(set(first["Ours"]) & set(paper["weight"].nlargest(5).index)),
-    common_many=len(set(first["J = n/20"]) & set(paper["weight"].nlargest(5).index)),
-)
+claim("the number of layers is first in no way", (rank.loc["num_conv_layers"] > 1).all())
+claim("of random search alone, only `lr` weighs more than 0", above == ["lr"])
+claim("with more neighbours the order is nearest to the paper's", taus.idxmax() == "J = n/20")
+claim("no agreement with the paper's Table 3 is told from chance", by_chance)
+claim("by raw distances `num_fc_units` and `batch_size` weigh nothing", (last <= 0).all())
+glue(n_neighbors=n_neighbors, many=many, n_drawn=len(drawn), rank=rank.loc["num_conv_layers"])
+glue(n_columns=len(columns))
+glue(common=len(set(first["Ours"]) & set(paper["weight"].nlargest(5).index)))
+glue(common_many=len(set(first["J = n/20"]) & set(paper["weight"].nlargest(5).index)))
 glue(**with_paper)
 
 # %% [markdown] tags=["agreement-table-3"]
@@ -211,9 +193,8 @@ table4["Ours"] = anova["weight"]
 table4["SD of trees"] = anova["std"]
 table4["Ours, rank"] = anova["weight"].rank(ascending=False, method="min").astype(int)
 glue(maker=maker, n_trees=n_trees, n_sampled=len(sampled))
-show_table(
-    rankings.by_name(table4), "table-4", dict.fromkeys(("Paper", "Ours", "SD of trees"), ".3f")
-)
+formats = dict.fromkeys(("Paper", "Ours", "SD of trees"), ".3f")
+show_table(rankings.by_name(table4), "table-4", formats)
 tau4 = rank_agreement(paper4["weight"], anova["weight"].reindex(columns))
 claim("`lr` is first by functional ANOVA", anova["weight"].idxmax() == "lr")
 claim("functional ANOVA agrees with the paper's Table 4 better than by chance", tau4.low > 0)
@@ -229,53 +210,6 @@ glue(anova=tau4, sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["w
 # ({doc}`audit`). Ours sum to {glue:text}`sum_ours:.2f`; the rest is interactions ({doc}`joint`) and
 # noise that the forest has learnt. The sum depends on the forest's settings, so compare orders
 # between pages, not values.
-#
-# ## What tuning each is worth
-#
-# A weight measures a hyperparameter over its whole range, most of which nobody would use.
-# Tunability measures what tuning it gains over a default, here Table 1's. HyperSHAP
-# {cite:p}`wever2026hypershap` takes the best of many random configurations and divides its gain
-# among the hyperparameters by Shapley values ({numref}`table-tunability`).
-#
-# :::{caption} table-tunability
-# What tuning each hyperparameter from Table 1's default is worth, in percentage points of accuracy
-# within a data set, with a 95 % interval over the trees of the forest, and $W$ of {eq}`eq-10`.
-# :::
-
-# %%
-tuned = [name for name in columns if name != "in_channel_num"]
-within = drawn["accuracy"] - drawn.groupby("dataset")["accuracy"].transform("mean")
-game = explain(
-    "tunability",
-    drawn[tuned],
-    within,
-    [drawn_space(rows)[name] for name in tuned],
-    n_trees=n_trees,
-    random_state=random_state,
-)
-gains = game.table.join(W[["Random search", "J = n/20"]]).sort_values("value", ascending=False)
-table = 100 * gains[["value", "low", "high"]]
-table = table.set_axis(["Tunability", "from", "to"], axis=1).assign(W=gains["J = n/20"])
-table = rankings.by_name(table.rename(columns={"W": "W, J = n/20"}))
-formats = {"Tunability": ".1f", "from": ".1f", "to": ".1f", "W, J = n/20": "+.4f"}
-show_table(table, "table-tunability", formats)
-both = kendalltau(gains["value"], gains["J = n/20"]).statistic
-TUNABLE = ["lr", "epoch", "num_fc_units", "dropout_rate"]
-claim(
-    "tuning `lr`, `epoch`, `num_fc_units` and `dropout_rate` is worth most",
-    set(gains.index[:4]) == set(TUNABLE),
-)
-claim(
-    "tuning the optimizer or the number of layers is worth less",
-    gains.loc[["optimizer", "num_conv_layers"], "value"].max() < gains.loc[TUNABLE, "value"].min(),
-)
-glue(tau_tunable=both, gain=100 * game.total)
-
-# %% [markdown]
-# Tuning everything gains {glue:text}`gain:.0f` points, according to the forest. Most of the gain
-# comes from `lr`, `epoch`, `num_fc_units` and `dropout_rate`, whose defaults are poor. The
-# optimizer matters, but its default, Adam, is already good. So this order differs from that of $W$:
-# $\tau$ is {glue:text}`tau_tunable:.2f`.
 #
 # ## Do the rankings agree?
 #
@@ -322,33 +256,22 @@ for name in ("Random search", "J = n/20"):
     taus = [kendalltau(paper["weight"], weights).statistic for weights in resampled]
     other_cnns[PAPER, f"ours, {name}"] = np.quantile(taus, [0.025, 0.975])
 headings = ["One", "Other", "τ", "95 % from", "to", "Other CNNs, from", "to "]
-table = [
-    (*pair, *one[:3], *other_cnns.get(pair, (np.nan, np.nan))) for pair, one in agreement.items()
-]
+unknown = (np.nan, np.nan)
+table = [(*pair, *one[:3], *other_cnns.get(pair, unknown)) for pair, one in agreement.items()]
 table = pd.DataFrame(table, columns=headings).replace("ours, Ours", "ours")
 show_table(table, "table-importance-agreement", dict.fromkeys(headings[2:], ".2f"))
 shown = pd.DataFrame(limits, columns)
 shown = shown[(shown >= 0.001).any(axis=1)]
 show_table(rankings.by_name(shown), "table-importance-intervals", dict.fromkeys(limits, ".3f"))
-claim("the paper's two methods agree", agreement[PAPER, PAPER4].low > 0)
-claim(
-    "our two methods agree with many neighbours, and not clearly with thirty",
-    agreement["ours, J = n/20", "ours, ANOVA"].low
-    > 0
-    > agreement["ours, Random search", "ours, ANOVA"].low,
-)
+papers = agreement[PAPER, PAPER4]
+growing, thirty = (agreement[f"ours, {x}", "ours, ANOVA"] for x in ("J = n/20", "Random search"))
+claim("the paper's two methods agree", papers.low > 0)
+claim("our two methods agree with many neighbours", growing.low > 0)
+claim("our two methods do not clearly agree with thirty", thirty.low < 0)
 between = rows.groupby("dataset")["accuracy"].transform("mean").var() / rows["accuracy"].var()
-glue(
-    papers=agreement[PAPER, PAPER4],
-    methods=agreement["ours, J = n/20", "ours, ANOVA"],
-    thirty=agreement["ours, Random search", "ours, ANOVA"],
-    models=len(rows),
-    models_paper=published.figure2()["models"].sum(),
-    images=int(rows["images"].median()),
-    part_random=(rows["source"] == "random").mean(),
-    part_paper=published.value("random_share"),
-    between=between,
-)
+glue(papers=papers, methods=growing, thirty=thirty, models=len(rows), between=between)
+glue(models_paper=published.figure2()["models"].sum(), images=int(rows["images"].median()))
+glue(part_random=(rows["source"] == "random").mean(), part_paper=published.value("random_share"))
 
 # %% [markdown]
 # The paper's two methods agree with each other by {glue:text}`papers_tau:.2f`. Ours agree by

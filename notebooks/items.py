@@ -20,10 +20,6 @@
 # :::{caption} table-items
 # The figures and tables of the paper, and how far ours agree with them.
 # :::
-#
-# :::{caption} table-items-equations
-# The algorithm and the equations of the paper.
-# :::
 
 # %% tags=["parameters"]
 folder = "book"  # of the executed pages, and of the table of contents
@@ -34,12 +30,10 @@ from itertools import chain
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 
 from hia_book.claims import claim, glue, glued, need, resolve
-from hia_book.figures import show_table, show_text, use_style
+from hia_book.figures import show_table, show_text
 
-use_style()
 ITEMS = {
     "fig-1": "Workflow Diagram in Hyperparameter Importance Assessment",
     "fig-2": "The Amount of HIA Inputs Generated from Datasets",
@@ -106,33 +100,51 @@ for name, caption in ITEMS.items():
     at = f"{{numref}}`{name}` in {{doc}}`{where[name]}`" if name in where else f"{name}, missing"
     state = compared.get(name, "Drawn anew; there is nothing in it to be computed.")
     rows.append((f"{at}: *{caption}*", state))
-show_table(pd.DataFrame(rows, columns=["Item", "Agreement"]), "table-items")
-EQUATIONS = [
-    "weight, by classes",
-    "weight, by performance",
-    "performance differs",
-    "hyperparameter differs",
-    "performance differs, given that the hyperparameter does",
-    "first term of the weight, by Bayes' theorem",
-    "same and different",
-    "second term of the weight",
-    "both differ",
-    "weight of a hyperparameter",
-    "weight of a pair",
-    "estimate of Eq. 3",
-    "estimate of Eq. 4",
-    "estimate of Eq. 9",
-]
-rows = [("{ref}`Algorithm 1 <algorithm-1>`", "N-RReliefF")]
-rows += [(f"Eq. {{eq}}`eq-{count}`", text) for count, text in enumerate(EQUATIONS, start=1)]
-labels = ["algorithm-1", *(f"eq-{count}" for count in range(1, len(rows)))]
-rows = [row for row, label in zip(rows, labels, strict=True) if label in where]
-show_table(pd.DataFrame(rows, columns=["Item", "What it is"]), "table-items-equations")
+show_table(rows, "table-items", {"Item": "", "Agreement": ""})
+labels = {"algorithm-1", *(f"eq-{number}" for number in range(1, 15))}
 claim("all figures and tables of the paper are in the book", set(ITEMS) <= set(where))
-claim("so are its algorithm and its equations", set(labels) <= set(where))
-glue(n_items=len(ITEMS), n_equations=len(EQUATIONS), n_compared=len(set(compared) & set(ITEMS)))
+claim("so are its algorithm and its equations", labels <= set(where))
+glue(n_items=len(ITEMS), n_equations=len(labels) - 1, n_compared=len(set(compared) & set(ITEMS)))
 
 # %% [markdown]
+# ```{list-table} The algorithm and the equations of the paper.
+# :name: table-items-equations
+# :header-rows: 1
+#
+# * - Item
+#   - What it is
+# * - {ref}`Algorithm 1 <algorithm-1>`
+#   - N-RReliefF
+# * - Eq. {eq}`eq-1`
+#   - weight, by classes
+# * - Eq. {eq}`eq-2`
+#   - weight, by performance
+# * - Eq. {eq}`eq-3`
+#   - performance differs
+# * - Eq. {eq}`eq-4`
+#   - hyperparameter differs
+# * - Eq. {eq}`eq-5`
+#   - performance differs, given that the hyperparameter does
+# * - Eq. {eq}`eq-6`
+#   - first term of the weight, by Bayes' theorem
+# * - Eq. {eq}`eq-7`
+#   - same and different
+# * - Eq. {eq}`eq-8`
+#   - second term of the weight
+# * - Eq. {eq}`eq-9`
+#   - both differ
+# * - Eq. {eq}`eq-10`
+#   - weight of a hyperparameter
+# * - Eq. {eq}`eq-11`
+#   - weight of a pair
+# * - Eq. {eq}`eq-12`
+#   - estimate of Eq. 3
+# * - Eq. {eq}`eq-13`
+#   - estimate of Eq. 4
+# * - Eq. {eq}`eq-14`
+#   - estimate of Eq. 9
+# ```
+#
 # ## The pages
 #
 # The {glue:text}`n_pages` computed pages have {glue:text}`n_figures` figures and
@@ -153,18 +165,12 @@ for page, state in states.items():
     data = ", ".join(Path(one["file"]).stem for one in state["recordings"])
     row = (f"{{doc}}`{page}`", kinds.count("fig"), kinds.count("table"), state["seconds"], data)
     rows.append(row)
-pages = pd.DataFrame(rows, columns=["Page", "Figures", "Tables", "Seconds", "Data"])
-show_table(pages, "table-pages", {"Seconds": ".1f"})
+formats = {"Page": "", "Figures": "", "Tables": "", "Seconds": ".1f", "Data": ""}
+show_table(rows, "table-pages", formats)
+_, n_figures, n_tables, seconds, _ = zip(*rows, strict=True)
 made = sorted(state["made"].replace("T", " ")[:16] for state in states.values())
-glue(
-    n_pages=len(pages),
-    n_figures=pages["Figures"].sum(),
-    n_tables=pages["Tables"].sum(),
-    seconds=pages["Seconds"].sum(),
-    begun=made[0],
-    ended=made[-1],
-    n_others=len(contents) - len(pages),
-)
+glue(n_pages=len(rows), n_figures=sum(n_figures), n_tables=sum(n_tables), seconds=sum(seconds))
+glue(begun=made[0], ended=made[-1], n_others=len(contents) - len(rows))
 
 # %% [markdown]
 # ## What they were made with
@@ -186,32 +192,24 @@ rows = []
 for file, one in sorted(recordings.items()):
     days = dict.fromkeys([one["first"] or "unknown", one["last"] or "unknown"])
     rows.append((f"`{file}`", one["rows"], " to ".join(days), str(one["sessions"] or "")))
-table = pd.DataFrame(rows, columns=["Table", "Rows", "Recorded", "Sessions"])
-show_table(table, "table-recordings", {"Rows": ","})
+formats = {"Table": "", "Rows": ",", "Recorded": "", "Sessions": ""}
+show_table(rows, "table-recordings", formats)
 versions = [{"python": state["python"], **state["versions"]} for state in states.values()]
 of_package = [
     (f"`{package}`", "; ".join(sorted({one[package] for one in versions if package in one})))
     for package in dict.fromkeys(chain.from_iterable(versions))
 ]
-show_table(pd.DataFrame(of_package, columns=["Package", "Version"]), "table-versions")
+show_table(of_package, "table-versions", {"Package": "", "Version": ""})
 
 # %% [markdown]
-# ## What is missing
-#
-# {glue:text}`n_gaps` notes on the pages say that something is missing, and {glue:text}`n_changed`
-# pages were made with other parameters than their own.
+# {glue:text}`n_changed` of the pages were made with other parameters than their own.
 
 # %%
-gaps = [
-    f"- {{doc}}`{page}`: {text}"
-    for page in states
-    for text in re.findall(r"\*\*Missing here:\*\* (.+)", outputs[page])
-]
 changed = [
-    f"- {{doc}}`{page}`: other parameters, {', '.join(state['given'])}"
+    f"- {{doc}}`{page}`: {', '.join(state['given'])}"
     for page, state in states.items()
     if state["given"]
 ]
-glue(n_gaps=len(gaps), n_changed=len(changed))
-if gaps or changed:
-    show_text("\n".join(gaps + changed))
+glue(n_changed=len(changed))
+if changed:
+    show_text("\n".join(changed))

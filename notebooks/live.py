@@ -47,12 +47,12 @@ device = "cpu"  # the digits are too few to keep a GPU busy; choices: cpu, cuda,
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from hia import datasets, space, trainer
 from hia_book.claims import claim, glue
-from hia_book.figures import WIDTH, shades, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, shades, show_figure, show_table
 
-use_style()
 digits = datasets.load("digits", device=trainer.resolve_device(device))
 rng = np.random.default_rng(seed)
 configs = [space.sample(rng) for _ in range(n_models)]
@@ -66,29 +66,22 @@ claim("most CNNs get fewer than a fifth of the images right", np.median(accuraci
 claim("the best CNN gets more than half of them right", accuracies.max() > 0.5)
 
 # %%
-figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
-for optimizer, colour, style in zip(
-    ("SGD", "Adam"), shades("optimizer", 2)[::-1], ("--", "-"), strict=True
-):
-    marks = {"color": colour, "linestyle": style, "marker": "o", "markersize": 3}
-    for config, result in zip(configs, results, strict=True):
-        if config["optimizer"] == optimizer:
-            epochs = range(1, len(result.accuracy_per_epoch) + 1)
-            width = 0.6 + 0.6 * config["num_conv_layers"]
-            axes.plot(epochs, result.accuracy_per_epoch, lw=width, **marks)
-    axes.plot([], [], label=optimizer, **marks)
-axes.axhline(0.1, color="0.5", linewidth=0.8)
-axes.annotate("guessing", (10, 0.1), ha="right", va="bottom", color="0.35")
-axes.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1), xlim=(0.8, 10.2))
-axes.set_xticks(range(1, 11))
-figure.legend(loc="outside upper center", ncols=2)
 curves = [
     {"CNN": number, "optimizer": config["optimizer"], "layers": config["num_conv_layers"]}
     | {"epoch": epoch, "accuracy": accuracy}
     for number, (config, result) in enumerate(zip(configs, results, strict=True), start=1)
     for epoch, accuracy in enumerate(result.accuracy_per_epoch, start=1)
 ]
-show_figure(figure, "fig-live", data=pd.DataFrame(curves))
+curves = pd.DataFrame(curves)
+figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
+colours = dict(zip(("Adam", "SGD"), shades("optimizer", 2), strict=True))
+kinds = {"hue": "optimizer", "style": "optimizer", "size": "layers", "units": "CNN"}
+look = {"palette": colours, "sizes": (1.2, 2.4), "marker": "o", "markersize": 3}
+sns.lineplot(curves, x="epoch", y="accuracy", estimator=None, ax=axes, **kinds, **look)
+axes.axhline(0.1, color="0.5", linewidth=0.8)
+axes.annotate("guessing", (10, 0.1), ha="right", va="bottom", color="0.35")
+axes.set(ylabel="validation accuracy", ylim=(0, 1), xlim=(0.8, 10.2), xticks=range(1, 11))
+show_figure(figure, "fig-live", data=curves)
 
 # %%
 table = pd.DataFrame(configs).assign(

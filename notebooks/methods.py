@@ -43,9 +43,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from hia_book import cost, mixed, recording, truth
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table
+from hia_book.rankings import by_name
 
-use_style()
 COMPARED = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
 OTHERS = ("forward_selection", "impurity", "optuna_fanova", "fanova_package")
 LABELS = {name: contender.label for name, contender in truth.CONTENDERS.items()}
@@ -125,17 +125,15 @@ show_figure(figure, "fig-when", data=pd.concat(drawn).reset_index())
 # :::
 
 # %%
-sums = {name: by_surface[name][["main", "total"]].sum() for name in order}
-none = {name: (by_surface[name][["main", "total"]] == 0).sum() for name in order}
-table = pd.concat([pd.DataFrame(sums).T, pd.DataFrame(none).T], axis=1).reset_index()
-table.columns = ["Surface", "Alone, sum", "In all, sum", "No effect alone", "None at all"]
-show_table(table, "table-surfaces", {"Alone, sum": ".2f", "In all, sum": ".2f"})
+of_shares = {name: by_surface[name][["main", "total"]] for name in order}
+rows = [(name, *own.sum(), *(own == 0).sum()) for name, own in of_shares.items()]
+formats = {"Surface": "", "Alone, sum": ".2f", "In all, sum": ".2f"}
+show_table(rows, "table-surfaces", formats | {"No effect alone": "", "None at all": ""})
 need("study" in by_surface, f"{folder}/surfaces.parquet has no surface of the study")
 study = by_surface["study"].sort_values("total", ascending=False)
 shares = study[["main", "main_error", "total", "total_error"]]
 shares = shares.set_axis(["Alone", "±", "In all", "± "], axis=1)
-shares = shares.rename("`{}`".format).reset_index(names="Hyperparameter")
-show_table(shares, "table-study-truth", dict.fromkeys(shares.columns[1:], ".4f"))
+show_table(by_name(shares), "table-study-truth", dict.fromkeys(shares, ".4f"))
 gaps = -study["total"].diff().iloc[1:]
 error = np.hypot(study["total_error"], study["total_error"].shift()).iloc[1:]
 claim("`lr` matters most in the forest", study.index[0] == "lr")
@@ -197,19 +195,20 @@ for kind, words in KINDS.items():
         others = behind(kind, n, tau.idxmax())
         nearest.append((kind, n, tau.idxmax()))
         told.append(all(one.clear for one in others.values()))
-        texts = {name: f"{LABELS[name]} ({one})" for name, one in others.items()}
-        clear = ", ".join(text for name, text in texts.items() if others[name].clear) or "none"
-        close = ", ".join(text for name, text in texts.items() if not others[name].clear) or "none"
+        close, clear = (
+            ", ".join(f"{LABELS[x]} ({one})" for x, one in others.items() if one.clear == is_clear)
+            for is_clear in (False, True)
+        )
+        first = f"{LABELS[tau.idxmax()]} ({tau.max():.2f})"
         most = draws.xs(n, level="trials").max()
-        row = (words, n, most, f"{LABELS[tau.idxmax()]} ({tau.max():.2f})", close, clear)
-        rows += [row] if n in numbers else []
-columns = ["Order", "Trials", "Draws", "Nearest", "Not told apart from it", "Clearly behind it"]
-show_table(pd.DataFrame(rows, columns=columns), "table-when", {"Trials": ","})
+        rows.append((words, n, most, first, close or "none", clear or "none"))
+formats = {"Order": "", "Trials": ",", "Draws": "", "Nearest": "", "Not told apart from it": ""}
+rows = [row for row in rows if row[1] in numbers]
+show_table(rows, "table-when", formats | {"Clearly behind it": ""})
 nearest = pd.DataFrame(nearest, columns=["kind", "trials", "method"])
 wins = nearest["method"].eq("fanova").groupby(nearest["kind"]).sum()
-many = nearest[nearest["trials"] >= 1000]
-implementations = ["fanova", "optuna_fanova", "fanova_package"]
-of_fanova = many["method"].isin(implementations).all()
+many = nearest.loc[nearest["trials"] >= 1000, "method"]
+of_fanova = many.isin(["fanova", "optuna_fanova", "fanova_package"]).all()
 claim("functional ANOVA, ours or another, is nearest from 1,000 trials on", of_fanova)
 claim("the nearest is never told apart from all others", not any(told))
 glue(top=truth.TOP, most_trials=numbers[-1], wins=wins, n_sizes=len(sizes))
@@ -268,17 +267,9 @@ falls = truth.mean_over(at_best["nrrelieff"] - at_most["nrrelieff"])
 gains = truth.mean_over(at_most["nrrelieff_growing"] - at_most["nrrelieff"])
 claim("with 30 neighbours the ranking gets worse with more trials", falls.clear)
 claim("a growing number of neighbours is better", gains.clear)
-glue(
-    best=best,
-    most=most,
-    at_best=fixed[best],
-    at_most=fixed[most],
-    growing=growing[most],
-    n_worse=(at_best["nrrelieff"] > at_most["nrrelieff"]).sum(),
-    n_surfaces=len(order),
-    falls=str(falls),
-    gains=str(gains),
-)
+glue(best=best, most=most, at_best=fixed[best], at_most=fixed[most], growing=growing[most])
+glue(n_worse=(at_best["nrrelieff"] > at_most["nrrelieff"]).sum(), n_surfaces=len(order))
+glue(falls=str(falls), gains=str(gains))
 
 # %% [markdown]
 # ### Trials that a search chose
@@ -309,10 +300,8 @@ formats = {"Trials": ","} | dict.fromkeys(table.columns[2:5], ".2f")
 show_table(table, "table-mixed", formats)
 most = chosen["trials"].max()
 worse = {method for trials, method in lost if trials == most and lost[trials, method].clear}
-claim(
-    "chosen trials make PED-ANOVA and N-RReliefF with n/20 neighbours clearly worse, no other",
-    worse == {"ped_anova", "nrrelieff_growing"},
-)
+harmed = {"ped_anova", "nrrelieff_growing"}
+claim("chosen trials clearly harm PED-ANOVA and N-RReliefF with n/20, no other", worse == harmed)
 glue(n_mixed=most, share_random=1 - mixed.SHARE, share_bohb=mixed.SHARE)
 for method in mixed.METHODS:
     before, after = taus.loc[(most, method, "study"), ["part", "mixed"]]
@@ -354,24 +343,20 @@ def mean_rank(surface, names):
 
 pair, tau = ["stride", "kernel"], each["tau_main"].xs(common, level="trials")
 places = {name: by_surface[name]["total"].rank(ascending=False) for name in order}
-hard = pd.DataFrame(
-    {
-        "Only together: rank": mean_rank("interactions", pair),
-        "Copy: rank": mean_rank("copy", ["lr_copy"]),
-        "Lost by noise": tau.loc["additive"] - tau.loc["noise"],
-    }
-).loc[[name for name in present if np.isfinite(tau.loc["additive", name])]]
-truly = (places["interactions"][pair].mean(), places["copy"]["lr_copy"], np.nan)
-rows = pd.concat([pd.DataFrame([truly], ["*the truth*"], hard.columns), hard.rename(LABELS)])
-formats = {"Only together: rank": ".1f", "Copy: rank": ".1f", "Lost by noise": ".2f"}
-show_table(rows.reset_index(names="Method"), "table-hard", formats)
+paired, copied = mean_rank("interactions", pair), mean_rank("copy", ["lr_copy"])
+lost = tau.loc["additive"] - tau.loc["noise"]
+ranked = [name for name in present if np.isfinite(tau.loc["additive", name])]
+rows = [("*the truth*", places["interactions"][pair].mean(), places["copy"]["lr_copy"], np.nan)]
+rows += [(LABELS[x], paired.get(x), copied.get(x), lost[x]) for x in ranked]
+formats = {"Method": "", "Only together: rank": ".1f", "Copy: rank": ".1f", "Lost by noise": ".2f"}
+show_table(rows, "table-hard", formats)
 together = each["tau_total"].loc[("interactions", common)]
 growing = "nrrelieff_growing"
-claim("J = n/20 sees most of what works together", hard.iloc[:, 0].idxmin() == growing)
+claim("J = n/20 sees most of what works together", paired[ranked].idxmin() == growing)
 claim("J = n/20 is nearest to the order in all with interactions", together.idxmax() == growing)
-claim("forward selection is least taken in", hard["Copy: rank"].idxmax() == "forward_selection")
-claim("N-RReliefF is most taken in", hard["Copy: rank"].idxmin() == "nrrelieff")
-claim("noise harms forward selection most", hard.iloc[:, 2].idxmax() == "forward_selection")
+claim("forward selection is least taken in", copied[ranked].idxmax() == "forward_selection")
+claim("N-RReliefF is most taken in", copied[ranked].idxmin() == "nrrelieff")
+claim("noise harms forward selection most", lost[ranked].idxmax() == "forward_selection")
 glue(together_growing=together[growing], together_fanova=together["fanova"])
 
 # %% [markdown]
@@ -498,12 +483,12 @@ def trainings(part, against, name):
 
 need(cost.SCREEN in set(spent["method"]), f"{folder}/cost.parquet is without the screen")
 named = [name for name in LOOKS if name in set(spent["method"])]
-table = {"Method": [LABELS[name] for name in named]}
-for title, part in parts.items():
-    for against in AGAINST:
-        heading = f"{title.capitalize()}, {against}"
-        table[heading] = [trainings(part, against, name) for name in named]
-show_table(pd.DataFrame(table), "table-cost")
+columns = {
+    f"{title.capitalize()}, {against}": [trainings(part, against, name) for name in named]
+    for title, part in parts.items()
+    for against in AGAINST
+}
+show_table(pd.DataFrame({"Method": [LABELS[x] for x in named]} | columns), "table-cost")
 tau = single.groupby(["method", "trainings"])["tau_reference"].median()
 screen, fanova = tau[cost.SCREEN], tau["fanova"]
 claim("no method refused a ranking", (spent["problem"] == "").all())

@@ -50,9 +50,8 @@ from hia.space import HYPERPARAMETERS, SPACE
 from hia.trials import design, drawn_space, load
 from hia_book import multiverse, published
 from hia_book.claims import claim, glue, need
-from hia_book.figures import draw_cells, look, show_figure, show_table, use_style
+from hia_book.figures import draw_cells, look, show_figure, show_table
 
-use_style()
 weights = multiverse.load(universes)
 rows = load(trials)
 random = rows[rows["source"] == "random"]
@@ -106,16 +105,10 @@ claim("choices move the ranking more than chance does", between > 1.25 * chance)
 note = json.loads(Path(universes).with_suffix(".json").read_text(encoding="utf-8"))
 claim("the universes are of these CNNs", note["fingerprint"] == multiverse.fingerprint(rows))
 ends = ranks.quantile([0.05, 0.95])
-glue(
-    n_universes=len(choices),
-    n_allowed=allowed.sum(),
-    steady=ends["num_conv_layers"].set_axis(["low", "high"]),
-    loose=ends["in_channel_num"].set_axis(["low", "high"]),
-    between=between,
-    unrelated=(len(names) ** 2 - 1) / (3 * len(names)),
-    chance=chance,
-    n_random=len(random),
-)
+glue(n_universes=len(choices), n_allowed=allowed.sum())
+glue(steady=ends["num_conv_layers"].set_axis(["low", "high"]))
+glue(loose=ends["in_channel_num"].set_axis(["low", "high"]), between=between)
+glue(unrelated=(len(names) ** 2 - 1) / (3 * len(names)), chance=chance, n_random=len(random))
 
 # %% [markdown]
 # ## How far the ranks move
@@ -153,38 +146,26 @@ def options(name):
     return ", ".join(option if option in against else f"**{option}**" for option in there)
 
 
-described = pd.DataFrame(
-    {
-        "Choice": label,
-        "Options": {name: options(name) for name in label},
-        "The paper": {name: multiverse.CHOICES[name].paper for name in label},
-        "Moves": moves.mean(),
-        "Alone": {name: shares[name].mean() for name in label},
-    }
-).loc[list(label)]
-table = described.sort_values("Moves", ascending=False)
-show_table(table, "table-multiverse-choices", {"Moves": ".2f", "Alone": ".1%"})
+places_moved = moves.mean().sort_values(ascending=False)
+rows_of_table = [
+    (label[name], options(name), multiverse.CHOICES[name].paper, places, shares[name].mean())
+    for name, places in places_moved.items()
+]
+formats = {"Choice": "", "Options": "", "The paper": "", "Moves": ".2f", "Alone": ".1%"}
+show_table(rows_of_table, "table-multiverse-choices", formats)
 strongest = shares[list(label)].idxmax(axis=1)
 by_distance = shares["distance"][strongest == "distance"]
-claim("the distance moves ranks most", described["Moves"].idxmax() == "distance")
-claim(
-    "the search explains most of `lr` and `epoch`, the distance of all others",
-    set(strongest[strongest == "source"].index) == {"lr", "epoch"} and len(by_distance) == 9,
-)
+by_search = set(strongest.index[strongest == "source"])
 ends_of_distance = by_distance.idxmin(), by_distance.idxmax()
-claim(
-    "the distance explains least of `num_conv_layers` and most of `in_channel_num`",
-    ends_of_distance == ("num_conv_layers", "in_channel_num"),
-)
-idle = described.loc[["rank_base", "target"], "Moves"]
+idle = places_moved[["rank_base", "target"]]
+claim("the distance moves ranks most", places_moved.index[0] == "distance")
+claim("the search explains most of `lr` and `epoch`", by_search == {"lr", "epoch"})
+claim("the distance explains most of all others", len(by_distance) == len(names) - 2)
+claim("it explains least of `num_conv_layers`", ends_of_distance[0] == "num_conv_layers")
+claim("it explains most of `in_channel_num`", ends_of_distance[1] == "in_channel_num")
 claim("the first rank and the scale of accuracy hardly move a rank", (idle < 0.1).all())
-glue(
-    least=by_distance.min(),
-    most=by_distance.max(),
-    source=shares["source"],
-    together=shares["together"].mean(),
-    negative=(weights[names] < 0).any(axis=1).mean(),
-)
+glue(least=by_distance.min(), most=by_distance.max(), source=shares["source"])
+glue(together=shares["together"].mean(), negative=(weights[names] < 0).any(axis=1).mean())
 
 # %% [markdown]
 # The search explains most of the variance of the ranks of `lr` ({glue:text}`source_lr:.0%`) and
@@ -233,16 +214,12 @@ def depends(verdict):
 findings = multiverse.findings(paper)
 everywhere = [multiverse.judge(choices, one.holds(ranks)) for one in findings]
 permitted = [multiverse.judge(choices[allowed], one.holds(ranks[allowed])) for one in findings]
-table = pd.DataFrame(
-    {
-        "The paper finds": [one.text for one in findings],
-        "Allowed by the text": [verdict.share for verdict in permitted],
-        "All": [verdict.share for verdict in everywhere],
-        "Verdict": [KINDS[verdict.kind] for verdict in permitted],
-        "Depends most on": [depends(verdict) for verdict in permitted],
-    }
-)
-show_table(table, "table-multiverse-findings", {"Allowed by the text": ".1%", "All": ".1%"})
+table = [
+    (one.text, verdict.share, of_all.share, KINDS[verdict.kind], depends(verdict))
+    for one, verdict, of_all in zip(findings, permitted, everywhere, strict=True)
+]
+formats = {"The paper finds": "", "Allowed by the text": ".1%", "All": ".1%", "Verdict": ""}
+show_table(table, "table-multiverse-findings", formats | {"Depends most on": ""})
 made = [verdict.choice for verdict in permitted if verdict.kind == "one choice"]
 claim("no finding survives every choice", all(verdict.share < 1 for verdict in permitted))
 claim("what one choice makes, the distance makes", set(made) == {"distance"})
@@ -257,19 +234,12 @@ of_random = choices["source"] == "random"
 claim("the nearest universes are all of random search", (nearest["source"] == "random").all())
 claim("most of the nearest rank by data set", (nearest["scope"] == "each").mean() > 0.75)
 claim("most of the nearest have a sigma of 5", (nearest["sigma"] == "5").mean() > 0.5)
-glue(
-    n_findings=len(findings),
-    n_made=len(made),
-    n_never=sum(verdict.share == 0 for verdict in permitted),
-    leads=everywhere[0].share,
-    tau=tau.agg(["median", "min", "max"]),
-    tau_allowed=tau[allowed].agg(["min", "max"]),
-    tau_letter=tau[to_the_letter].agg(["min", "max"]),
-    near_each=(nearest["scope"] == "each").mean(),
-    near_sigma=(nearest["sigma"] == "5").mean(),
-    n_of_random=of_random.sum(),
-    tau_random=tau[of_random].median(),
-)
+glue(n_findings=len(findings), n_made=len(made))
+glue(n_never=sum(verdict.share == 0 for verdict in permitted), leads=everywhere[0].share)
+glue(tau=tau.agg(["median", "min", "max"]), tau_allowed=tau[allowed].agg(["min", "max"]))
+glue(tau_letter=tau[to_the_letter].agg(["min", "max"]))
+glue(near_each=(nearest["scope"] == "each").mean(), near_sigma=(nearest["sigma"] == "5").mean())
+glue(n_of_random=of_random.sum(), tau_random=tau[of_random].median())
 
 # %% [markdown]
 # Kendall's $\tau$ with the paper's whole ranking is {glue:text}`tau_median:.2f` in the median
@@ -331,12 +301,11 @@ for name in planted:
     for kind, target, weights in (("accuracy", accuracy, real), ("planted", mixed, found)):
         explains = np.corrcoef(itself, target)[0, 1] ** 2
         for distance, W in weights.items():
-            tests.append((name, kind, explains, distance, W[name], rank(W, name)))
-columns = ["Hyperparameter", "Target", "Explains", "Distance", "W", "Rank"]
-tests = pd.DataFrame(tests, columns=columns)
-table = tests.assign(Hyperparameter="`" + tests["Hyperparameter"] + "`")
-show_table(table, "table-multiverse-planted", {"Explains": ".1%", "W": "+.4f"})
-of_planted = tests[tests["Target"] == "planted"].set_index("Distance")["Rank"]
+            tests.append((f"`{name}`", kind, explains, distance, W[name], rank(W, name)))
+formats = {"Hyperparameter": "", "Target": "", "Explains": ".1%", "Distance": "", "W": "+.4f"}
+show_table(tests, "table-multiverse-planted", formats | {"Rank": ""})
+of_planted = pd.DataFrame([(x[3], x[5]) for x in tests if x[1] == "planted"])
+of_planted = of_planted.set_index(0)[1]
 claim("the normalised distance ranks what is planted first", (of_planted["normalised"] == 1).all())
 claim("the raw distance leaves it in the lower half", (of_planted["raw"] > len(names) / 2).all())
 
@@ -360,25 +329,20 @@ for name in numbers:
     after = weigh(flat.assign(**{name: stretch * flat[name]}), accuracy, "none")
     places = rank(before.abs(), name), rank(after.abs(), name)
     units.append((f"`{name}`", before[name], places[0], after[name], places[1]))
-columns = ["Hyperparameter", "W", "Place by size", "W, other unit", "Place by size, other unit"]
-units = pd.DataFrame(units, columns=columns)
-show_table(units, "table-multiverse-units", {"W": "+.4f", "W, other unit": "+.2g"})
+formats = {"Hyperparameter": "", "W": "+.4f", "Place by size": "", "W, other unit": "+.2g"}
+show_table(units, "table-multiverse-units", formats | {"Place by size, other unit": ""})
 forest = FAnova(random_state=random_state, min_samples_leaf=3, space=drawn_space(rows))
 of_forest = pd.Series(forest.fit(rows[varying], accuracy).importances_, varying)
 raw = choices["distance"] == "raw Euclidean"
 last = ["num_fc_units", "batch_size"]
-in_last_two = units["Place by size, other unit"] > len(varying) - 2
-claim("in another unit every weight falls to the last two places", in_last_two.all())
+in_last_two = all(place > len(varying) - 2 for *_, place in units)
+claim("in another unit every weight falls to the last two places", in_last_two)
 claim("`lr` has the largest weight before", before[numbers].abs().idxmax() == "lr")
 low = [rank(of_forest, name) > len(varying) / 2 for name in last]
 claim("functional ANOVA has both in the lower half of its ranking", all(low))
 glue(planted_part=planted_part, stretch=stretch, n_stretched=len(units), n_varying=len(varying))
-glue(
-    share=of_forest[last],
-    rank={name: rank(of_forest, name) for name in last},
-    raw=ranks.loc[raw, last].median(),
-    other=ranks.loc[~raw, last].median(),
-)
+glue(share=of_forest[last], rank={name: rank(of_forest, name) for name in last})
+glue(raw=ranks.loc[raw, last].median(), other=ranks.loc[~raw, last].median())
 
 # %% [markdown]
 # **A method without distance.** Functional ANOVA has no neighbours, so units cannot mislead it. It

@@ -10,8 +10,8 @@
 # # Does it pay?
 #
 # **With the paper's defaults, tuning only the first three of most rankings costs several points of
-# accuracy. The paper's first three, which are also those of our first page, cost least. A better
-# default is worth more than any ranking.**
+# accuracy. The first three by tunability cost nothing, and the paper's, which are also those of our
+# first page, hardly anything. A better default is worth more than any ranking.**
 #
 # {numref}`fig-pays-rankings` follows random searches that tune the first {glue:text}`compared`
 # hyperparameters of a ranking and leave the rest at a default. *Regret* is how far the best
@@ -27,45 +27,42 @@
 # :::
 
 # %% tags=["parameters"]
-folder = "data"  # of the recorded searches: tuning.parquet and tuning.json
+folder = "data"  # of the recorded searches, tuning.parquet
+trials = "data/trials.parquet"  # the trained CNNs, one row each, for the tunability
 shown = [10, 50, 200]  # numbers of trials in the tables; at least 1
 compared = 3  # hyperparameters tuned, where rankings are compared; choices: 1, 2, 3, 5
 sizeable = 0.01  # smaller differences of accuracy are called none; 0 to 1
+n_trees = 16  # trees of the forest behind the tunability; at least 1
+random_state = 0  # seed of that forest; at least 0
 
 # %%
-import json
 from pathlib import Path
 
 import pandas as pd
 
-from hia_book import regret, tuning
+from hia.ranking.shapley import explain
+from hia.space import HYPERPARAMETERS
+from hia.trials import drawn_space, load, select
+from hia_book import rankings, regret, tuning
+from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import look, shades, show_figure, show_table, use_style
+from hia_book.figures import look, show_figure, show_table
 
-use_style()
 results = tuning.complete(tuning.load(Path(folder) / "tuning.parquet"))
-notes = json.loads((Path(folder) / "tuning.json").read_text(encoding="utf-8"))
 datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
 need(datasets, f"{folder}: on no data set are all searches recorded")
 numbers = [n for n in shown if n in tuning.CHECKPOINTS["random"]]
 need(numbers, f"shown={shown}: none of {', '.join(map(str, tuning.CHECKPOINTS['random']))}")
 at = sorted(numbers)[len(numbers) // 2]
-ALL, RANKED = tuning.everything(), tuning.everything(filters=False)
+ALL = tuning.everything()
 SETTINGS = [(default, "random") for default in tuning.DEFAULTS]
 TITLES = ["rest: Table 1's default", "rest: learned default"]
-EVERYTHING = (ALL, {"color": "#009E73", "linewidth": 2.6, "label": "everything"})
-STYLES = {
-    "nrrelieff": look("nrrelieff"),
-    "nrrelieff_growing": {"color": "none"},  # the first three of functional ANOVA
-    "fanova": look("fanova"),
-    "paper": look("paper"),
-    "random": {"color": "0.6", "marker": "x"},
-    "reversed": {"color": "0.6", "marker": "v", "linestyle": "--"},
-}
-lines = [
-    ((name, compared), {"label": label, **STYLES[name]}) for name, label in tuning.RANKINGS.items()
-]
-figure, drawn = regret.draw(results, [*lines, EVERYTHING], SETTINGS, TITLES)
+STYLES = {name: look(name) for name in ("nrrelieff", "fanova", "tunability", "paper")}
+STYLES["nrrelieff_growing"] = {"color": "none"}  # the first three of functional ANOVA
+STYLES["random"] = {"color": "0.6", "marker": "x"}
+STYLES["reversed"] = {"color": "0.6", "marker": "v", "linestyle": "--"}
+lines = [((x, compared), {"label": label, **STYLES[x]}) for x, label in tuning.RANKINGS.items()]
+figure, drawn = regret.draw(results, [*lines, regret.EVERYTHING], SETTINGS, TITLES)
 show_figure(figure, "fig-pays-rankings", data=drawn)
 
 # %% [markdown]
@@ -109,57 +106,35 @@ show_figure(figure, "fig-pays-rankings", data=drawn)
 # :::
 
 # %%
-firsts = [
-    (("nrrelieff", k), {"color": color, "marker": marker, "label": f"first {k}"})
-    for k, color, marker in zip(
-        tuning.TOP, shades("nrrelieff", len(tuning.TOP)), "osd^", strict=True
-    )
-]
-ranked = {"color": "0.4", "linestyle": "--", "label": f"all {RANKED[1]}, not the filters"}
-figure, drawn = regret.draw(results, [*firsts, (RANKED, ranked), EVERYTHING], SETTINGS, TITLES)
+figure, drawn = regret.draw(results, regret.first_lines(), SETTINGS, TITLES)
 show_figure(figure, "fig-pays-first", data=drawn)
 table = regret.answers(results, SETTINGS, numbers, at)
 show_table(table, "table-pays-answer", dict.fromkeys([f"{n} trials" for n in numbers], "+.1f"))
 
 # %%
 curves = {
-    (default, k): regret.losses(results, default, "random", "nrrelieff", k)
+    default: {k: regret.losses(results, default, "random", "nrrelieff", k) for k in tuning.TOP}
     for default in tuning.DEFAULTS
-    for k in tuning.TOP
 }
+by_paper, by_learned = curves["table1"], curves["learned"]
 most = max(tuning.TOP)
 start = {
     default: regret.regrets(results, default, "random", *ALL).at(1)[0]
     for default in tuning.DEFAULTS
 }
 end = regret.regrets(results, "table1", "random", "nrrelieff", compared).at(at)[0]
-claim(
-    "with Table 1's default everything stays ahead of every smaller search",
-    all(regret.wins_from(curves["table1", k], surely=True) for k in tuning.TOP),
-)
-claim(
-    "with Table 1's default no smaller search is ever ahead by a point",
-    min(curves["table1", k].mean.min() for k in tuning.TOP) > -sizeable,
-)
-claim(
-    "with the learned default the first five are ahead for some number of trials",
-    curves["learned", most].mean.min() < -sizeable,
-)
-claim(
-    "the better default is worth more than tuning the first few", start["learned"] < end - sizeable
-)
-glue(
-    compared=compared,
-    at=at,
-    most=most,
-    clearly=regret.wins_from(curves["table1", compared], surely=True),
-    clearly_learned=regret.wins_from(curves["learned", compared], surely=True),
-    gain_most=-100 * curves["learned", most].mean.min(),
-    start=100 * start["table1"],
-    start_learned=100 * start["learned"],
-    end=100 * end,
-    loss_table1=curves["table1", compared].at(at).points,
-)
+always_ahead = all(regret.wins_from(one, surely=True) for one in by_paper.values())
+best_of_few = min(one.mean.min() for one in by_paper.values())
+best_learned = by_learned[most].mean.min()
+claim("with Table 1's default everything stays ahead of every smaller search", always_ahead)
+claim("with Table 1's default no smaller search is ahead by a point", best_of_few > -sizeable)
+claim("with the learned default the first five are ahead for a while", best_learned < -sizeable)
+claim("the better default is worth more than tuning a few", start["learned"] < end - sizeable)
+glue(compared=compared, at=at, most=most, start=100 * start["table1"], end=100 * end)
+glue(clearly=regret.wins_from(by_paper[compared], surely=True))
+glue(clearly_learned=regret.wins_from(by_learned[compared], surely=True))
+glue(gain_most=-100 * best_learned, start_learned=100 * start["learned"])
+glue(loss_table1=by_paper[compared].at(at).points)
 
 # %% [markdown]
 # **With Table 1's default**, tuning everything is clearly ahead of the first {glue:text}`compared`
@@ -182,12 +157,16 @@ glue(
 #
 # ## Which ranking?
 #
-# With Table 1's default the paper's ranking loses least, {glue:text}`loss_paper:.1f` points, if it
-# loses anything at all. Functional ANOVA's and that of $J$ = n/20 lose
-# {glue:text}`loss_fanova:.1f`, and N-RReliefF's loses {glue:text}`loss_nrrelieff:.1f`, no less than
-# a random order ({numref}`table-pays-rankings`). N-RReliefF's fails because it is pooled, with
+# With Table 1's default, the ranking by tunability ({numref}`table-tunability`) loses least:
+# {glue:text}`loss_tunability:+.1f` points, {glue:text}`saved_mean:.1f` less than functional ANOVA's
+# (95 % interval {glue:text}`saved_low:.1f` to {glue:text}`saved_high:.1f`). Its first
+# {glue:text}`most` are clearly ahead of everything ({glue:text}`ahead_mean:+.1f`;
+# {glue:text}`ahead_low:+.1f` to {glue:text}`ahead_high:+.1f`). The paper's first
+# {glue:text}`compared` lose {glue:text}`loss_paper:.1f`, if anything at all. Functional ANOVA's and
+# those of $J$ = n/20 lose {glue:text}`loss_fanova:.1f`, a random order's
+# {glue:text}`loss_random:.1f`, and N-RReliefF's {glue:text}`loss_nrrelieff:.1f`: it is pooled, with
 # thirty neighbours ({doc}`searches`). On single data sets N-RReliefF has the paper's first three
-# ({doc}`intro`), and they would lose what the paper's lose.
+# ({doc}`intro`).
 #
 # :::{caption} table-pays-rankings
 # Loss of tuning the first {glue:text}`compared` instead of everything after {glue:text}`at` trials
@@ -196,63 +175,93 @@ glue(
 # :::
 
 # %%
-rows = {"Ranking": list(tuning.RANKINGS.values())}
-signed, lost = {}, {}
+lost, signed = {}, {}
+columns = {"Ranking": list(tuning.RANKINGS.values())}
 for default, label in tuning.DEFAULTS.items():
-    again = " " * (default == "learned")
-    heading = f"{label[0].upper()}{label[1:]}"
-    of_rankings = [
-        regret.losses(results, default, "random", name, compared) for name in tuning.RANKINGS
-    ]
-    lost |= {(default, x): one.at(at) for x, one in zip(tuning.RANKINGS, of_rankings, strict=True)}
-    rows[heading] = [100 * one.at(at)[0] for one in of_rankings]
-    rows["95 %" + again] = [regret.span(*one.at(at)[1:]) for one in of_rankings]
-    rows["Clearly" + again] = [
-        str(regret.wins_from(one, surely=True) or "never") for one in of_rankings
-    ]
-    signed[heading] = "+.1f"
-show_table(pd.DataFrame(rows), "table-pays-rankings", signed)
+    again, heading = " " * (default == "learned"), f"{label[0].upper()}{label[1:]}"
+    own = [regret.losses(results, default, "random", x, compared) for x in tuning.RANKINGS]
+    at_n = [curve.at(at) for curve in own]
+    lost |= {(default, x): one for x, one in zip(tuning.RANKINGS, at_n, strict=True)}
+    columns[heading], signed[heading] = [100 * one.mean for one in at_n], "+.1f"
+    columns[f"95 %{again}"] = [regret.span(*one[1:]) for one in at_n]
+    columns[f"Clearly{again}"] = [str(regret.wins_from(x, surely=True) or "never") for x in own]
+show_table(pd.DataFrame(columns), "table-pays-rankings", signed)
 
 
-def behind(default, name, ranking="nrrelieff"):
+def behind(default, name, other):
     """What a ranking loses more than another, with its interval."""
-    against = (ranking, compared)
-    curve = regret.losses(results, default, "random", name, compared, against=against)
-    return curve.at(at)
+    against = (other, compared)
+    return regret.losses(results, default, "random", name, compared, against=against).at(at)
 
 
-order = sorted(tuning.RANKINGS, key=lambda name: lost["table1", name][0])
-turned = behind("learned", "reversed")
-claim("with Table 1's default the paper's ranking loses least", order[0] == "paper")
-claim(
-    "J = n/20 and functional ANOVA have the same first few",
-    all(lost[x, "nrrelieff_growing"] == lost[x, "fanova"] for x in tuning.DEFAULTS),
-)
-claim("that the paper's ranking loses is not clear", lost["table1", "paper"][1] < 0)
-claim(
-    "with Table 1's default N-RReliefF's ranking is not clearly better than a random order",
-    behind("table1", "random")[1] < 0,
-)
+LEAST = ["tunability", "paper"]
+by_loss = sorted(tuning.RANKINGS, key=lambda name: lost["table1", name].mean)
+turned = behind("learned", "reversed", "nrrelieff")
+random_order = behind("table1", "random", "nrrelieff")
+saved = behind("table1", "fanova", "tunability").points
+first_most = regret.losses(results, "table1", "random", "tunability", most).at(at).points
+twins = all(lost[x, "nrrelieff_growing"] == lost[x, "fanova"] for x in tuning.DEFAULTS)
+losing = {x for x in tuning.RANKINGS if lost["learned", x].mean >= sizeable}
+clear = max(lost["table1", x].low for x in ("tunability", "paper"))
+claim("with Table 1's default tunability loses least, then the paper", by_loss[:2] == LEAST)
+claim("that either of them loses is not clear", clear < 0)
+claim("tunability loses clearly less than functional ANOVA", saved.low > 0)
+claim("its first five are clearly ahead of everything", first_most.high < 0)
+claim("J = n/20 and functional ANOVA have the same first few", twins)
+claim("N-RReliefF's is not clearly better than a random order there", random_order.low < 0)
 claim("with the learned default the reversed ranking is better", turned.high < 0)
-claim(
-    "with the learned default no ranking but N-RReliefF's loses a sizeable part",
-    max(lost["learned", name][0] for name in tuning.RANKINGS if name != "nrrelieff") < sizeable,
-)
-glue(
-    loss={name: 100 * lost["table1", name].mean for name in tuning.RANKINGS},
-    turned=-100 * turned.mean,
-    low_turned=-100 * turned.high,
-    high_turned=-100 * turned.low,
-    n_sets=len(datasets),
-)
+claim("there N-RReliefF and tunability lose more than a point", losing == {"nrrelieff", LEAST[0]})
+glue(loss={name: 100 * lost["table1", name].mean for name in tuning.RANKINGS})
+glue(saved=saved, ahead=first_most)
+glue(turned=-100 * turned.mean, low_turned=-100 * turned.high, high_turned=-100 * turned.low)
+glue(n_sets=len(datasets))
 
 # %% [markdown]
-# A random order loses {glue:text}`loss_random:.1f`. With the learned default, all rankings come
-# within about a point of tuning everything, and N-RReliefF's misleads: its reverse is better by
-# {glue:text}`turned:.1f` points ({glue:text}`low_turned:.1f` to {glue:text}`high_turned:.1f`),
-# because this default already has good values of what is important. Importance is what a
-# hyperparameter does over its whole range, most of which is bad. What tuning it gains over a good
-# value is its tunability {cite:p}`probst2019tunability`, which {doc}`importance` computes.
+# With the learned default, no ranking is far from tuning everything. N-RReliefF's misleads: its
+# reverse is better by {glue:text}`turned:.1f` points ({glue:text}`low_turned:.1f` to
+# {glue:text}`high_turned:.1f`), because this default already has good values of what is important.
+# So does tunability's, which counts what there is to gain over Table 1's default, not over this
+# one.
+#
+# ## What tuning each is worth
+#
+# Importance is what a hyperparameter does over its whole range, most of which is bad. Tunability
+# {cite:p}`probst2019tunability` is what tuning it gains over a default, here Table 1's. HyperSHAP
+# {cite:p}`wever2026hypershap` takes the best of many random configurations and divides its gain
+# among the hyperparameters by Shapley values ({numref}`table-tunability`).
+#
+# :::{caption} table-tunability
+# What tuning each hyperparameter from Table 1's default is worth, in percentage points of accuracy
+# within a data set, with a 95 % interval over the trees of the forest, and $W$ of {eq}`eq-10`.
+# :::
+
+# %%
+drawn = select(load(trials), sources=["random"])
+tuned, names = list(tuning.RANKED), list(HYPERPARAMETERS)
+within = drawn["accuracy"] - drawn.groupby("dataset")["accuracy"].transform("mean")
+space = [drawn_space(drawn)[name] for name in tuned]
+options = {"n_trees": n_trees, "random_state": random_state}
+game = explain("tunability", drawn[tuned], within, space, **options)
+many = max(30, len(drawn) // 20)
+W = rankings.weigh(drawn, names, "nrrelieff", n_neighbors=many, sigma=20 * many / 30)
+gains = game.table.assign(W=pd.Series(W, names)).sort_values("value", ascending=False)
+table = 100 * gains[["value", "low", "high"]].set_axis(["Tunability", "from", "to"], axis=1)
+formats = dict.fromkeys(table, ".1f") | {"W, J = n/20": "+.4f"}
+show_table(
+    rankings.by_name(table.assign(**{"W, J = n/20": gains["W"]})), "table-tunability", formats
+)
+worth, TUNABLE = gains["value"], ["lr", "epoch", "num_fc_units", "dropout_rate"]
+less = worth[["optimizer", "num_conv_layers"]].max() < worth[TUNABLE].min()
+most_worth = set(gains.index[:4]) == set(TUNABLE)
+claim("tuning `lr`, `epoch`, `num_fc_units` and `dropout_rate` is worth most", most_worth)
+claim("tuning the optimizer or the number of layers is worth less", less)
+glue(tau_tunable=rank_agreement(worth, gains["W"]).tau, gain=100 * game.total)
+
+# %% [markdown]
+# Tuning everything gains {glue:text}`gain:.0f` points, according to the forest. Most of the gain
+# comes from `lr`, `epoch`, `num_fc_units` and `dropout_rate`, whose defaults are poor. The
+# optimizer matters, but its default, Adam, is already good. So this order differs from that of $W$:
+# $\tau$ is {glue:text}`tau_tunable:.2f`.
 #
 # ## What this cannot say
 #

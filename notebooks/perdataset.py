@@ -35,7 +35,7 @@ alpha = 0.05  # level of the critical difference; 0 to 1
 random_state = 0  # seed of the forests; at least 0
 
 # %%
-from itertools import combinations
+from itertools import combinations, product
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,9 +47,8 @@ from hia.trials import load, select
 from hia_book import rankings
 from hia_book.agreement import friedman, kendalls_w, mantel, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import draw_cells, look, show_figure, show_table, use_style
+from hia_book.figures import draw_cells, list_down, look, show_figure, show_table
 
-use_style()
 METHODS = rankings.METHODS
 recorded = load(trials)
 rows = select(recorded, datasets, sources)
@@ -65,13 +64,11 @@ columns = rankings.varied(*samples.values())
 options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
 options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
 weights_of = {
-    sample: {
-        method: rankings.by_dataset(own, columns, method, **options).loc[present]
-        for method in METHODS
-    }
+    (method, sample): rankings.by_dataset(own, columns, method, **options).loc[present]
+    for method in METHODS
     for sample, own in samples.items()
 }
-weights = weights_of[MAIN]
+weights = {method: weights_of[method, MAIN] for method in METHODS}
 labels = [FACTS[name].label for name in present]
 ranks = {method: table.rank(axis=1, ascending=False) for method, table in weights.items()}
 order = list(ranks["nrrelieff"].mean().sort_values().index)
@@ -107,14 +104,8 @@ show_figure(figure, "fig-perdataset", data=drawn.reset_index(names="dataset"))
 # :::
 
 # %%
-concordance = {
-    sample: {method: kendalls_w(table, random_state=0) for method, table in tables.items()}
-    for sample, tables in weights_of.items()
-}
-tested = {
-    sample: {method: friedman(table, alpha) for method, table in tables.items()}
-    for sample, tables in weights_of.items()
-}
+concordance = {key: kendalls_w(table, random_state=0) for key, table in weights_of.items()}
+tested = {key: friedman(table, alpha) for key, table in weights_of.items()}
 
 
 def told_apart(test):
@@ -125,17 +116,13 @@ def told_apart(test):
 
 n_pairs = len(columns) * (len(columns) - 1) // 2
 table = [
-    (METHODS[method], sample, *concordance[sample][method][:4], test.p, told_apart(test), n_pairs)
-    for method in METHODS
-    for sample in samples
-    for test in [tested[sample][method]]
+    (METHODS[method], sample, *concordance[method, sample][:4], test.p, told_apart(test), n_pairs)
+    for (method, sample), test in tested.items()
 ]
-numbers = ["Kendall's W", "95 % from", "to", "Mean correlation"]
-headings = ["Method", "CNNs of", *numbers, "Friedman's p", "Told apart", "Pairs"]
-table = pd.DataFrame(table, columns=headings)
-show_table(
-    table, "table-perdataset-agreement", dict.fromkeys(numbers, ".2f") | {"Friedman's p": ".2g"}
-)
+formats = {"Method": "", "CNNs of": ""}
+formats |= dict.fromkeys(("Kendall's W", "95 % from", "to", "Mean correlation"), ".2f")
+formats |= {"Friedman's p": ".2g", "Told apart": "", "Pairs": ""}
+show_table(table, "table-perdataset-agreement", formats)
 
 # %% [markdown]
 # Friedman's test rules out that all mean ranks are the same. Nemenyi's critical difference then
@@ -144,76 +131,47 @@ show_table(
 # {glue:text}`behind_fanova` by functional ANOVA ({numref}`fig-critical-difference`).
 #
 # :::{caption} fig-critical-difference
-# :alt: Two lines of ranks: lr is at 1 in both, far ahead of stride, kernel, batch_size and padding
+# :alt: Two lists of mean ranks: lr is at 1 in both, far ahead of stride, kernel, batch_size and
+#   padding
 #
-# Mean ranks over {glue:text}`n_sets` data sets, the most important on the left. Hyperparameters
-# under the same bar cannot be told apart at the level of {glue:text}`alpha:g`.
+# Mean ranks over {glue:text}`n_sets` data sets. Hyperparameters beside the same bar cannot be told
+# apart at the level of {glue:text}`alpha:g`.
 # :::
 
 
 # %%
-def diagram(ax, test, color):
-    """A critical-difference diagram: mean ranks on a line, bars over what is not told apart."""
-    means = test.mean_ranks
-    half = -(-len(means) // 2)
-    bars = len(test.groups)
-    low, high = 1, len(means)
-    ax.plot([low, high], [0, 0], color="black", lw=1)
-    for tick in range(low, high + 1):
-        ax.plot([tick, tick], [0, 0.25], color="black", lw=1)
-        ax.text(tick, 0.4, str(tick), ha="center", va="bottom", fontsize=9.5)
-    width = test.critical_difference
-    ax.plot([low, low + width], [1.75, 1.75], color=color, lw=2.5, solid_capstyle="butt")
-    ax.text(low + width + 0.15, 1.75, f"critical difference {width:.2f}", va="center", fontsize=9.5)
-    for place, group in enumerate(test.groups):
-        ends = means[group[0]] - 0.06, means[group[-1]] + 0.06
-        ax.plot(ends, [-0.4 - 0.4 * place] * 2, color=color, lw=3.5, solid_capstyle="butt")
-    for place, (name, mean) in enumerate(means.items()):
-        left = place < half
-        depth = place if left else len(means) - 1 - place
-        height = -0.4 * bars - 0.9 - 0.85 * depth
-        edge = low - 0.3 if left else high + 0.3
-        ax.plot([mean, mean, edge], [0, height, height], color="0.45", lw=0.8)
-        side = {"ha": "right" if left else "left", "va": "center", "fontsize": 9.5}
-        ax.text(edge + (-0.1 if left else 0.1), height, name, **side)
-    ax.set(xlim=(low - 4.3, high + 4.3), ylim=(-0.4 * bars - 0.9 - 0.85 * half, 2.2))
-    ax.axis("off")
-
-
-figure, axes = plt.subplots(2, figsize=(5.4, 5.4))
+figure, axes = plt.subplots(2, figsize=(5.4, 5.6), sharex=True)
 for ax, method in zip(axes, METHODS, strict=True):
-    diagram(ax, tested[MAIN][method], look(method)["color"])
-    ax.set_title(METHODS[method], loc="left")
-drawn = pd.DataFrame({METHODS[m]: test.mean_ranks for m, test in tested[MAIN].items()})
+    test, color = tested[method, MAIN], look(method)["color"]
+    places = pd.Series(range(len(columns)), test.mean_ranks.index)
+    ax.plot(test.mean_ranks, places, "o", color=color)
+    for number, group in enumerate(test.groups):
+        ends = places[group[0]] - 0.25, places[group[-1]] + 0.25
+        ax.plot([len(columns) + 0.6 + 0.4 * number] * 2, ends, color=color, linewidth=3.5)
+    list_down(ax, places.index)
+    width = f"critical difference {test.critical_difference:.2f}"
+    ax.set_title(f"{METHODS[method]}, {width}", loc="left")
+axes[-1].set_xlabel("mean rank")
+drawn = pd.DataFrame({METHODS[x]: tested[x, MAIN].mean_ranks for x in METHODS})
 show_figure(figure, "fig-critical-difference", data=drawn.reset_index(names="hyperparameter"))
 
 # %%
-behind = {
-    method: (test.mean_ranks >= test.mean_ranks.iloc[0] + test.critical_difference).sum()
-    for method, test in tested[MAIN].items()
-}
-by_method = [
-    rank_agreement(weights["nrrelieff"].loc[name], weights["fanova"].loc[name]).tau
-    for name in present
-]
 firsts = {name for table in ranks.values() for name in table.idxmin(axis=1)}
 claim("`lr` is first on every data set, by both methods", firsts == {"lr"})
-claim(
-    "the rankings of the data sets agree well",
-    min(one.low for one in concordance[MAIN].values()) > 0.5,
-)
-claim("the mean ranks are not all the same", all(x.p < alpha for x in tested[MAIN].values()))
-glue(
-    n_cnns=len(rows),
-    fewest=rows.groupby("dataset").size().min(),
-    largest=rows.groupby("dataset").size().max(),
-    behind=behind,
-    others=len(columns) - 1,
-    tau_methods=np.mean(by_method),
-    MAIN=MAIN,
-    n_columns=len(columns),
-    **concordance[MAIN],
-)
+behind = {}
+for method in METHODS:
+    test = tested[method, MAIN]
+    limit = test.mean_ranks.iloc[0] + test.critical_difference
+    behind[method] = (test.mean_ranks >= limit).sum()
+    agree, differ = concordance[method, MAIN].low > 0.5, test.p < alpha
+    claim(f"the rankings of the data sets agree well by {METHODS[method]}", agree)
+    claim(f"the mean ranks are not all the same by {METHODS[method]}", differ)
+one, other = weights.values()
+by_method = [rank_agreement(one.loc[name], other.loc[name]).tau for name in present]
+of_each = rows.groupby("dataset").size()
+glue(n_cnns=len(rows), fewest=of_each.min(), largest=of_each.max(), others=len(columns) - 1)
+glue(tau_methods=np.mean(by_method), MAIN=MAIN, n_columns=len(columns), behind=behind)
+glue(**{method: concordance[method, MAIN] for method in METHODS})
 
 # %% [markdown]
 # ## Do the data sets differ, or is it noise?
@@ -237,55 +195,34 @@ glue(
 
 # %%
 need(len(present) > 3, "for the properties of data sets four different ones are needed")
-facts = pd.DataFrame(
-    [(FACTS[x].channels, np.log2(FACTS[x].size), np.log10(FACTS[x].classes)) for x in present],
-    index=present,
-    columns=["channels", "size", "classes"],
-).astype(float)
+facts = {x: (one.channels, np.log2(one.size), np.log10(one.classes)) for x, one in FACTS.items()}
+facts = pd.DataFrame(facts, ["channels", "size", "classes"]).T.loc[present]
 facts = facts.loc[:, (facts != facts.iloc[0]).any()]
 need(len(facts.columns), "these data sets are alike in channels, size and number of classes")
-rows_of_test = []
-for method in METHODS:
-    for name in facts:
-        for sample in samples:
-            distances = 1 - weights_of[sample][method].T.corr(method="kendall").to_numpy()
-            apart = np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2))
-            rows_of_test.append((name, METHODS[method], sample, *mantel(distances, apart)))
-headings = ["Property", "Method", "CNNs of", "Correlation", "p, one-sided"]
-properties = pd.DataFrame(rows_of_test, columns=headings)
-formats = {"Correlation": "+.2f", "p, one-sided": ".3f"}
-show_table(properties, "table-perdataset-properties", formats)
-single = pd.DataFrame(
-    [
-        (METHODS[method], name, fact, *stats.kendalltau(table[name], facts[fact]))
-        for method, table in weights.items()
-        for name in columns
-        for fact in facts
-    ],
-    columns=["Method", "Hyperparameter", "Property", "tau", "p"],
-).dropna()
-single["q"] = stats.false_discovery_control(single["p"])
-strongest = single.sort_values("p").iloc[0]
-own = properties[properties["CNNs of"] == MAIN]
-low = own[own["p, one-sided"] < alpha]
-claim("no property is clear after correction", (own["p, one-sided"] >= alpha / len(own)).all())
-claim(
-    "without correction the classes are below the level, by functional ANOVA alone",
-    list(zip(low["Property"], low["Method"], strict=True)) == [("classes", METHODS["fanova"])],
-)
-claim("no single weight goes clearly with a property", (single["q"] >= alpha).all())
-claim(
-    "the strongest is that of `epoch` with size by functional ANOVA",
-    list(strongest[["Method", "Hyperparameter", "Property"]])
-    == [METHODS["fanova"], "epoch", "size"],
-)
-glue(
-    n_tests=len(own),
-    n_single=len(single),
-    strongest=strongest[["tau", "p"]],
-    n_sets=len(present),
-    alpha=alpha,
-)
+tests = {}
+for method, name, sample in product(METHODS, facts, samples):
+    distances = 1 - weights_of[method, sample].T.corr(method="kendall").to_numpy()
+    apart = np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2))
+    tests[name, METHODS[method], sample] = mantel(distances, apart)
+formats = {"Property": "", "Method": "", "CNNs of": "", "Correlation": "+.2f"}
+properties = [(*key, *test) for key, test in tests.items()]
+show_table(properties, "table-perdataset-properties", formats | {"p, one-sided": ".3f"})
+single = {
+    (METHODS[method], name, fact): stats.kendalltau(weights[method][name], facts[fact])
+    for method, name, fact in product(METHODS, columns, facts)
+}
+single = pd.DataFrame(single, ["tau", "p"]).T.dropna()
+strongest = single.loc[single["p"].idxmin()]
+p = {key[:2]: test.p for key, test in tests.items() if key[-1] == MAIN}
+low = [key for key, value in p.items() if value < alpha]
+q = stats.false_discovery_control(single["p"])
+size = (METHODS["fanova"], "epoch", "size")
+claim("no property is clear after correction", min(p.values()) >= alpha / len(p))
+claim("uncorrected, the classes are, by functional ANOVA", low == [("classes", METHODS["fanova"])])
+claim("no single weight goes clearly with a property", (q >= alpha).all())
+claim("the strongest is that of `epoch` with size by functional ANOVA", strongest.name == size)
+glue(n_tests=len(p), n_single=len(single), strongest=strongest)
+glue(n_sets=len(present), alpha=alpha)
 
 # %% [markdown]
 # **The ranking as a whole.** None of the {glue:text}`n_tests` tests on random search's CNNs is

@@ -51,9 +51,8 @@ from hia.trials import design, load
 from hia_book import published
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, intervals
 from hia_book.claims import claim, glue, need
-from hia_book.figures import look, show_figure, show_table, use_style
+from hia_book.figures import list_down, look, show_figure, show_table
 
-use_style()
 rows = load(trials)
 X, accuracy, n = design(rows), rows["accuracy"], len(rows)
 models = published.figure2()["models"].sum()
@@ -86,11 +85,8 @@ subsets = balanced_subsamples(accuracy, n_subsets, cap, n_intervals, random_stat
 parts = [np.sort(part) for part in np.array_split(shuffled(n), n_parts)]
 size = len(parts[0])
 draws = shuffled(by_random_search)[: n_draws * size].reshape(n_draws, -1)
-lists = {
-    "subsets": weights(subsets),
-    "parts": weights(parts),
-    "draws": weights(np.sort(draws, axis=1)),
-}
+lists = {"subsets": weights(subsets), "parts": weights(parts)}
+lists["draws"] = weights(np.sort(draws, axis=1))
 
 # %%
 TITLES = {
@@ -108,9 +104,7 @@ for ax, (which, table) in zip(axes, lists.items(), strict=True):
     hollow = {"marker": look("paper")["marker"], "edgecolor": look("paper")["color"]}
     ax.scatter(paper, range(len(paper)), facecolor="none", s=34, label="the paper", **hollow)
     ax.set_title(TITLES[which], loc="left")
-    ax.set_yticks(range(len(paper)), paper.index)
-    ax.grid(axis="y")
-    ax.invert_yaxis()
+    list_down(ax, paper.index, grid="y")
 axes[-1].set_xlabel("share of the importance")
 axes[0].legend(loc="lower right")
 spread = {which: shares(table).std().mean() for which, table in lists.items()}
@@ -118,57 +112,34 @@ drawn = pd.concat({which: shares(table) for which, table in lists.items()}, name
 show_figure(figure, "fig-4", data=drawn.reset_index().assign(list=lambda table: table["list"] + 1))
 
 # %%
-forms = {
-    f"{name}, {which}": icc(change(table)).set_index("form")
-    for which, table in lists.items()
-    for name, change in (("Share", shares), ("W", lambda table: table))
-}
-reported = {name: table.loc[REPORTED] for name, table in forms.items()}
 pairs = combinations(subsets, 2)
 overlap = np.mean([len(np.intersect1d(a, b)) / len(subsets[0]) for a, b in pairs])
 strongest = list(shares(lists["subsets"]).mean().nlargest(2).index)
-rest = {
-    which: icc(shares(table).drop(columns=strongest)).set_index("form").loc[REPORTED, "icc"]
-    for which, table in lists.items()
-}
-tau = {
-    which: table.T.corr(method="kendall").to_numpy()[np.triu_indices(len(table), 1)].mean()
-    for which, table in lists.items()
-}
+forms, iccs, rest, tau = {}, {}, {}, {}
+for which, table in lists.items():
+    forms[f"Share, {which}"] = icc(shares(table)).set_index("form")
+    forms[f"W, {which}"] = icc(table).set_index("form")
+    iccs[which] = forms[f"Share, {which}"].loc[REPORTED, "icc"]
+    without = icc(shares(table).drop(columns=strongest)).set_index("form")
+    rest[which] = without.loc[REPORTED, "icc"]
+    taus = table.T.corr(method="kendall").to_numpy()
+    tau[which] = taus[np.triu_indices(len(table), 1)].mean()
+of_draws = forms["Share, draws"]
 printed = published.value("icc")
-claim(
-    "the ICC over the subsets is the paper's or higher",
-    reported["Share, subsets"]["icc"] >= printed,
-)
-claim(
-    "lists that share no CNN agree less than those that do",
-    max(reported["Share, parts"]["icc"], reported["Share, draws"]["icc"])
-    < reported["Share, subsets"]["icc"],
-)
+first = {name for table in lists.values() for name in table.idxmax(axis=1)}
+less = max(iccs["parts"], iccs["draws"]) < iccs["subsets"]
+claim("the ICC over the subsets is the paper's or higher", iccs["subsets"] >= printed)
+claim("lists that share no CNN agree less than those that do", less)
 claim("`lr` and `epoch` are the two strongest", strongest == ["lr", "epoch"])
-claim(
-    "`lr` comes first in every list", all((x.idxmax(axis=1) == "lr").all() for x in lists.values())
-)
+claim("`lr` comes first in every list", first == {"lr"})
 claim("without these two, parts of random search agree moderately", 0.4 < rest["draws"] < 0.75)
 claim("without these two, the subsets agree as well as before", rest["subsets"] > 0.99)
 claim("two subsets share more than half of their CNNs", 0.5 < overlap < 1)
-glue(
-    printed=printed,
-    overlap=overlap,
-    icc={which: reported[f"Share, {which}"]["icc"] for which in lists},
-    draws=reported["Share, draws"],
-    mean_draws=forms["Share, draws"].loc["ICC(A,k)", "icc"],
-    rest=rest,
-    tau=tau,
-    spread=spread,
-    title=TITLES,
-    n_paper=len(paper),
-    between=shares(lists["subsets"]).mean().std(),
-    n_subsets=n_subsets,
-    n_parts=n_parts,
-    n_draws=n_draws,
-    size=len(parts[-1]),
-)
+glue(printed=printed, overlap=overlap, icc=iccs, draws=of_draws.loc[REPORTED])
+glue(mean_draws=of_draws.loc["ICC(A,k)", "icc"])
+glue(rest=rest, tau=tau, spread=spread, title=TITLES, n_paper=len(paper))
+glue(between=shares(lists["subsets"]).mean().std(), n_subsets=n_subsets, n_parts=n_parts)
+glue(n_draws=n_draws, size=len(parts[-1]))
 
 # %% [markdown] tags=["agreement-fig-4"]
 # **Agreement with the paper.** Over {glue:text}`n_subsets` balanced subsets the ICC is
@@ -219,9 +190,8 @@ glue(
 # %%
 in_all = np.bincount(intervals(accuracy, n_intervals), minlength=n_intervals)
 edges = np.linspace(0, 1, n_intervals + 1)
-table = {"Accuracy from": edges[:-1], "to": edges[1:], "CNNs": in_all}
-table = pd.DataFrame(table | {"In a subset": np.minimum(in_all, cap)})
-formats = {"CNNs": ",", "In a subset": ",", "Accuracy from": ".3g", "to": ".3g"}
+table = zip(edges[:-1], edges[1:], in_all, np.minimum(in_all, cap), strict=True)
+formats = {"Accuracy from": ".3g", "to": ".3g", "CNNs": ",", "In a subset": ","}
 show_table(table, "table-intervals", formats)
 claim("the subsets are not all the same", len(subsets[0]) < n)
 glue(cap=cap, binding=(in_all > cap).sum(), n_intervals=n_intervals, n_subset=len(subsets[0]))

@@ -51,12 +51,13 @@ from hia_book import cost, truth
 from hia_book import screening as qim
 from hia_book.agreement import rank_agreement, typical_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, look, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, list_down, look, show_figure, show_table
+from hia_book.rankings import by_name
 
-use_style()
 table = load(screening, "screening")
 ELEVEN = list(HYPERPARAMETERS)
 TEN = [name for name in ELEVEN if name in SAMPLED]  # what a study of one data set can rank
+FIRST = ["lr", "optimizer", "num_conv_layers"]
 folded = pd.DataFrame(qim.design(len(ELEVEN)), columns=ELEVEN)
 half = len(folded) // 2
 study = select(load(trials), datasets, sources)
@@ -89,7 +90,7 @@ overall = overall.loc[ranks.index]
 
 # %%
 GREY = look("screening")["color"]
-heights = np.arange(len(ranks))[::-1]
+heights = range(len(ranks))
 figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
 ax.axvline(0, color="0.6", linewidth=0.8)
 for name in names:
@@ -97,47 +98,28 @@ for name in names:
 middle = overall["effect"]
 margins = [middle - overall["low"], overall["high"] - middle]
 ax.errorbar(middle, heights, xerr=margins, fmt="*", markersize=10, capsize=3, color="0.2")
-ax.set_yticks(heights, ranks.index)
-ax.set_xlabel("accuracy at + less accuracy at −")
-ax.grid(axis="x")
-show_figure(
-    figure, "fig-pb-effects", data=effects.reset_index().melt("hyperparameter", value_name="effect")
-)
+list_down(ax, ranks.index, "accuracy at + less accuracy at −")
+listed = effects.reset_index().melt("hyperparameter", value_name="effect")
+show_figure(figure, "fig-pb-effects", data=listed)
 firsts = ranks[names].idxmin().value_counts()
 between = [rank_agreement(ranks[one], ranks[other]) for one, other in combinations(names, 2)]
 claim("there are several data sets", len(names) > 1)
-claim(
-    "`lr`, `optimizer` and `num_conv_layers` come first",
-    list(ranks.index[:3]) == ["lr", "optimizer", "num_conv_layers"],
-)
+claim("`lr`, `optimizer` and `num_conv_layers` come first", list(ranks.index[:3]) == FIRST)
 claim("`lr` is first on most data sets", firsts["lr"] > len(names) / 2)
-claim(
-    "a higher `lr`, Adam and one layer are better",
-    (np.sign(middle[["lr", "optimizer", "num_conv_layers"]]) == [1, -1, -1]).all(),
-)
+better = np.sign(middle[FIRST])
+claim("a higher `lr`, Adam and one layer are better", (better == [1, -1, -1]).all())
 plain, free = qim.aliases(folded.iloc[:half]), qim.aliases(folded)
 claim("the fold-over frees the effects of all interactions of two", (free == 0).all(axis=None))
-glue(
-    n_sets=len(names),
-    lr_first=firsts["lr"],
-    lr=middle["lr"],
-    optimizer=-middle["optimizer"],
-    layers=-middle["num_conv_layers"],
-    between=np.mean([one.tau for one in between] or np.nan),
-    half=half,
-    mixed=(plain.iloc[0] != 0).sum(),
-    n_pairs=plain.shape[1],
-    weight=plain.abs().max(axis=None),
-    n_runs=len(folded),
-    n_replicates=len(replicates),
-)
+glue(n_sets=len(names), lr_first=firsts["lr"], lr=middle["lr"], optimizer=-middle["optimizer"])
+glue(layers=-middle["num_conv_layers"], between=np.mean([one.tau for one in between] or np.nan))
+glue(half=half, mixed=(plain.iloc[0] != 0).sum(), n_pairs=plain.shape[1])
+glue(weight=plain.abs().max(axis=None), n_runs=len(folded), n_replicates=len(replicates))
 
 # %% [markdown]
-# `lr` is first on {glue:text}`lr_first` of {glue:text}`n_sets` data sets; from its low level to its
-# high one, accuracy rises by {glue:text}`lr:.3f`. Adam beats SGD by {glue:text}`optimizer:.3f`, and
-# one layer beats three by {glue:text}`layers:.3f`. The rankings of two data sets agree by a
-# Kendall's $\tau$ of {glue:text}`between:.2f` on average. {numref}`table-pb-effects` has all
-# effects.
+# `lr` is first on {glue:text}`lr_first` of {glue:text}`n_sets` data sets; its high level gains
+# {glue:text}`lr:.3f` of accuracy. Adam beats SGD by {glue:text}`optimizer:.3f`, and one layer beats
+# three by {glue:text}`layers:.3f`. The rankings of two data sets agree by a Kendall's $\tau$ of
+# {glue:text}`between:.2f` on average. {numref}`table-pb-effects` has all effects.
 #
 # :::{caption} table-pb-effects
 # Mean effects over the data sets with 95 % intervals for other data sets. On each data set the
@@ -150,8 +132,7 @@ of_effects = overall[["effect", "low", "high", "p"]].join(ranks[["rank_sum", "ra
 of_effects.insert(5, "ranks", [f"{min(row):g} to {max(row):g}" for row in ranks[names].to_numpy()])
 of_effects.columns = ["Effect", "from", "to", "p", "Sum", "Ranks", "Rank"]
 formats = {"Effect": "+.3f", "from": "+.3f", "to": "+.3f", "p": ".2g", "Sum": "g", "Rank": "g"}
-of_effects = of_effects.rename(index="`{}`".format).reset_index(names="Hyperparameter")
-show_table(of_effects, "table-pb-effects", formats)
+show_table(by_name(of_effects), "table-pb-effects", formats)
 
 # %% [markdown]
 # ## The design
@@ -160,12 +141,12 @@ show_table(of_effects, "table-pb-effects", formats)
 # four combinations equally often ({numref}`table-pb-design`). The *effect* of a hyperparameter is
 # the mean accuracy at + minus that at −; the effects of the others cancel. The *fold-over* repeats
 # the runs with all signs reversed. The levels are quartiles of what random search draws
-# ({numref}`table-pb-levels`), because at the ends of the ranges most networks learn nothing.
+# ({numref}`table-pb-levels`).
 #
 # We could read only QIM's abstract. It names the design, trainings "as few as possible", ranks,
-# several data sets, and Caffe. We chose the rest: levels, fold-over, the hyperparameters of Table
-# 3, three seeds, 16 filters in every layer, the size of the effect as importance, and ranks summed
-# over data sets. So this tests QIM's idea and reproduces none of its numbers.
+# several data sets, and Caffe. We chose the rest: levels, fold-over, hyperparameters, three seeds,
+# 16 filters in every layer, and ranks summed over data sets. So this tests QIM's idea and
+# reproduces none of its numbers.
 #
 # :::{caption} table-pb-design
 # The first {glue:text}`half` runs, a column each. Runs {glue:text}`half_next` to
@@ -181,23 +162,20 @@ show_table(of_effects, "table-pb-effects", formats)
 glue(half_next=half + 1)
 signs = folded.iloc[:half].map(lambda sign: "+" if sign > 0 else "−").T
 signs.columns = [str(run) for run in range(1, half + 1)]
-signs = signs.rename(index="`{}`".format).reset_index(names="Hyperparameter")
-show_table(signs, "table-pb-design")
+show_table(by_name(signs), "table-pb-design")
 
 at = qim.levels()
-levels = at[["drawn", "low", "high"]].rename(index="`{}`".format).reset_index()
-for column in ("low", "high"):
-    levels[column] = [f"{x:.3g}" if isinstance(x, float) else str(x) for x in levels[column]]
-show_table(
-    levels.set_axis(["Hyperparameter", "Random search draws", "−", "+"], axis=1), "table-pb-levels"
-)
+of_levels = at[["low", "high"]].map(lambda x: f"{x:.3g}" if isinstance(x, float) else str(x))
+of_levels = of_levels.set_axis(["−", "+"], axis=1)
+of_levels.insert(0, "Random search draws", at["drawn"])
+show_table(by_name(of_levels), "table-pb-levels")
 
 # %% [markdown]
 # ## What the fold-over buys
 #
 # In {glue:text}`half` runs, {glue:text}`mixed` of the {glue:text}`n_pairs` two-way interactions
 # distort each effect, with a weight of {glue:text}`weight:.2f` each. In all {glue:text}`n_runs`
-# none does; only interactions of three remain. {numref}`fig-pb-fold` shows the difference.
+# none does; only interactions of three remain ({numref}`fig-pb-fold`).
 #
 # :::{caption} fig-pb-fold
 # :alt: Three marks on a line for each hyperparameter. The halves differ most in num_fc_units, whose
@@ -222,31 +200,21 @@ for title, marker, size in (("first half", "<", 42), ("second half", ">", 42), (
     inside = GREY if title == "both" else "none"
     style = {"marker": marker, "s": size, "facecolor": inside, "edgecolor": GREY}
     ax.scatter(of_parts[title], heights, label=title, **style)
-ax.set_yticks(heights, of_parts.index)
-ax.set_xlabel("effect on the accuracy, mean over the data sets")
-ax.grid(axis="x")
+list_down(ax, of_parts.index, "effect on the accuracy, mean over the data sets")
 figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 show_figure(figure, "fig-pb-fold", data=of_parts.reset_index(names="hyperparameter"))
 gap = (parts["first half"] - parts["second half"]) / 2  # what the interactions of two add
 by_seeds = screened["se"].groupby("dataset", sort=False).first()[names]
 ratio = np.sqrt((gap**2).mean()) / by_seeds
 halves = typical(parts["first half"].abs(), parts["second half"].abs())
-flipped = of_parts["first half"] * of_parts["second half"] < 0
+flipped = of_parts.index[of_parts["first half"] * of_parts["second half"] < 0]
 apart = (of_parts["first half"] - of_parts["second half"]).abs()
-claim(
-    "the halves differ in the sign of `num_fc_units`, `in_channel_num` and `kernel`",
-    set(flipped.index[flipped]) == {"num_fc_units", "in_channel_num", "kernel"},
-)
+changing = {"num_fc_units", "in_channel_num", "kernel"}
+claim("`num_fc_units`, `in_channel_num` and `kernel` change sign", set(flipped) == changing)
 claim("the halves differ most in `num_fc_units`", apart.idxmax() == "num_fc_units")
 claim("interactions move effects more than seeds do", ratio.min() > 1 and ratio.median() > 2)
-glue(
-    gap=np.sqrt((gap**2).to_numpy().mean()),
-    by_seeds=by_seeds.mean(),
-    ratio_low=ratio.min(),
-    ratio_high=ratio.max(),
-    units=of_parts.loc["num_fc_units"],
-    halves=halves,
-)
+glue(gap=np.sqrt((gap**2).to_numpy().mean()), by_seeds=by_seeds.mean(), ratio_low=ratio.min())
+glue(ratio_high=ratio.max(), units=of_parts.loc["num_fc_units"], halves=halves)
 
 # %% [markdown]
 # Interactions move an effect by {glue:text}`gap:.3f` (root mean square), seeds by
@@ -268,7 +236,7 @@ glue(
 # :::{caption} table-pb-errors
 # Standard errors of an effect by the seeds and by the interactions; how many of
 # {glue:text}`n_ELEVEN` effects have a p-value below {glue:text}`level:g` against each; and
-# Kendall's $\tau$ of the rankings from two single seeds.
+# Kendall's $\tau$ of the rankings from two single seeds (mean: {glue:text}`same:.2f`).
 # :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the errors by data set and their code"}
@@ -280,52 +248,31 @@ same = {
     name: np.mean([rank_agreement(a[name], b[name]).tau for a, b in combinations(of_seed, 2)])
     for name in names
 }
-clear = {"seeds": matrix(screened, "p") < level, "interactions": matrix(contrasts, "p") < level}
-errors = pd.DataFrame(
-    {
-        "Data set": {name: FACTS[name].label for name in names},
-        "Error, seeds": by_seeds,
-        "Error, interactions": matrix(contrasts, "se").iloc[0],
-        "Beyond seeds": clear["seeds"].sum(),
-        "Beyond interactions": clear["interactions"].sum(),
-        "τ, seeds": same,
-    }
-).loc[names]
+clear = matrix(contrasts, "p") < level
+columns = {"Error, seeds": by_seeds, "Error, interactions": matrix(contrasts, "se").iloc[0]}
+columns["Beyond seeds"] = (matrix(screened, "p") < level).sum()
+columns |= {"Beyond interactions": clear.sum(), "τ, seeds": same}
+errors = pd.DataFrame(columns).loc[names]
 glue(n_ELEVEN=len(ELEVEN), level=level)
-show_table(
-    errors,
-    "table-pb-errors",
-    {"Error, seeds": ".4f", "Error, interactions": ".4f", "τ, seeds": ".2f"},
-)
-sets_clear = clear["interactions"].sum(axis=1)
-claim(
-    "`lr` and `num_conv_layers` stand out from the interactions on every data set, no other does",
-    set(sets_clear.index[sets_clear == len(names)]) == {"lr", "num_conv_layers"},
-)
-claim(
-    "`epoch`, `num_fc_units`, `padding`, `dropout_rate`, `stride` and `kernel` do so on none",
-    set(sets_clear.index[sets_clear == 0])
-    == {"epoch", "num_fc_units", "padding", "dropout_rate", "stride", "kernel"},
-)
-glue(
-    beyond_seeds=errors["Beyond seeds"].mean(),
-    beyond=errors["Beyond interactions"].mean(),
-    by_chance=level * len(ELEVEN),
-    same=errors["τ, seeds"].mean(),
-)
+formats = {"Error, seeds": ".4f", "Error, interactions": ".4f", "τ, seeds": ".2f"}
+show_table(by_name(errors), "table-pb-errors", formats)
+always, never = (set(clear.index[one]) for one in (clear.all(axis=1), ~clear.any(axis=1)))
+UNSETTLED = {"epoch", "num_fc_units", "padding", "dropout_rate", "stride", "kernel"}
+claim("`lr` and `num_conv_layers` alone always stand out", always == {"lr", "num_conv_layers"})
+claim("the six named last never stand out from the interactions", never == UNSETTLED)
+glue(beyond_seeds=errors["Beyond seeds"].mean(), beyond=errors["Beyond interactions"].mean())
+glue(by_chance=level * len(ELEVEN), same=errors["τ, seeds"].mean())
 
 # %% [markdown]
 # Of eleven effects, {glue:text}`beyond_seeds:.1f` on average exceed the noise of seeds, and
 # {glue:text}`beyond:.1f` the interactions; chance alone would give {glue:text}`by_chance:.2f`. `lr`
 # and `num_conv_layers` exceed the interactions on every data set. `epoch`, `num_fc_units`,
-# `padding`, `dropout_rate`, `stride` and `kernel` never do, so the screen does not establish their
-# order. The rankings of two seeds agree by a $\tau$ of {glue:text}`same:.2f`.
+# `padding`, `dropout_rate`, `stride` and `kernel` never do, so their order is not established.
 #
 # ## Against the study
 #
-# The study has many more configurations, at all values. Its forests also predict a *step*, the
-# difference between the two levels: what a screen would find without noise and without interactions
-# of three.
+# The study's forests also predict a *step*, the difference between the two levels: what a screen
+# would find without noise and without interactions of three.
 #
 # :::{caption} table-pb-agreement
 # Kendall's $\tau$ of rankings of {glue:text}`n_TEN` hyperparameters, with 95 % intervals for other
@@ -360,13 +307,15 @@ side = {name: random.permutation(len(rows)) % 2 == 0 for name, rows in of_study.
 forests = {name: fitted(rows) for name, rows in of_study.items()}
 one_half = {name: fitted(rows[side[name]]) for name, rows in of_study.items()}
 other_half = {name: fitted(rows[~side[name]]) for name, rows in of_study.items()}
+ends = at[["low", "high"]].T
 on_levels = {
-    name: pd.DataFrame(
-        {one: list(forest.marginal(one, list(at.loc[one, ["low", "high"]]))["mean"]) for one in TEN}
-    )
+    (one, name): forest.marginal(one, list(ends[one]))["mean"]
+    for one in TEN
     for name, forest in forests.items()
 }
-steps = pd.DataFrame({name: on_levels[name].loc[1] - on_levels[name].loc[0] for name in names})
+on_levels = pd.DataFrame(on_levels)  # two rows: predictions at the low and the high level
+change = on_levels.diff().loc[1]
+steps = pd.DataFrame({name: change[:, name] for name in names})
 scores = {
     "screen": effects.loc[TEN].abs(),
     "fANOVA": by_fanova(forests),
@@ -376,72 +325,46 @@ scores = {
     "fANOVA, one half": by_fanova(one_half),
     "the other half": by_fanova(other_half),
 }
-pairs = [
-    ("screen", "fANOVA"),
-    ("screen", "N-RReliefF"),
-    ("screen", "N-RReliefF, n/20"),
-    ("screen", "forest's steps"),
-    ("forest's steps", "fANOVA"),
-    ("fANOVA", "N-RReliefF, n/20"),
-    ("fANOVA, one half", "the other half"),
-]
+pairs = [("screen", one) for one in ("fANOVA", "N-RReliefF", "N-RReliefF, n/20", "forest's steps")]
+pairs += [("forest's steps", "fANOVA"), ("fANOVA", "N-RReliefF, n/20")]
+pairs.append(("fANOVA, one half", "the other half"))
 mean_rank = {title: one.rank(ascending=False).mean(axis=1) for title, one in scores.items()}
-of_means = {pair: rank_agreement(*(mean_rank[one] for one in pair)) for pair in pairs}
-rows = [
-    (" – ".join(pair), *typical(*(scores[one] for one in pair))[:3], *of_means[pair][:3])
-    for pair in pairs
-]
-columns = ["Rankings", "One data set, τ", "from", "to", "Mean ranks, τ", "from ", "to "]
-compared = pd.DataFrame(rows, columns=columns)
-show_table(compared, "table-pb-agreement", dict.fromkeys(columns[1:], ".2f"))
-compared = compared.set_index("Rankings")
-single = compared["One data set, τ"]
+of_means = {(a, b): rank_agreement(mean_rank[a], mean_rank[b]) for a, b in pairs}
+on_one = {(a, b): typical(scores[a], scores[b]) for a, b in pairs}
+rows = [(" – ".join(pair), *on_one[pair][:3], *of_means[pair][:3]) for pair in pairs]
+columns = ["One data set, τ", "from", "to", "Mean ranks, τ", "from ", "to "]
+show_table(rows, "table-pb-agreement", {"Rankings": ""} | dict.fromkeys(columns, ".2f"))
+single = pd.Series({" – ".join(pair): one.tau for pair, one in on_one.items()})
 of_screen = effects.loc[TEN]
 agree = np.sign(steps) == np.sign(of_screen)
 large = of_screen.abs() > 2 * matrix(contrasts, "se").loc[TEN]
 x, y = steps.to_numpy().ravel(), of_screen.to_numpy().ravel()
 means = pd.DataFrame({"screen": of_screen.mean(axis=1), "forest": steps.mean(axis=1)})
 first_three = set(mean_rank["fANOVA"].nsmallest(3).index)
+with_fanova = of_means["screen", "fANOVA"]
+few, two_levels = single["screen – forest's steps"], single["forest's steps – fANOVA"]
+signed_apart = list(means.index[means["screen"] * means["forest"] < 0])
 claim("functional ANOVA on the study has the same first three", first_three == set(ranks.index[:3]))
-claim(
-    "screen and functional ANOVA do not agree on the whole order",
-    of_means["screen", "fANOVA"].tau < 0.8,
-)
-claim("they agree better than unrelated rankings do", of_means["screen", "fANOVA"].low > 0)
-claim(
-    "the few configurations cost more agreement than the two levels do",
-    single["screen – forest's steps"] < single["forest's steps – fANOVA"],
-)
+claim("screen and functional ANOVA do not agree on the whole order", with_fanova.tau < 0.8)
+claim("they agree better than unrelated rankings do", with_fanova.low > 0)
+claim("few configurations cost more agreement than two levels do", few < two_levels)
 claim("every large effect has the sign of the forest's step", agree.to_numpy()[large].all())
-claim(
-    "the mean effect has another sign for `num_fc_units` alone",
-    list(means.index[means["screen"] * means["forest"] < 0]) == ["num_fc_units"],
-)
-glue(
-    n_TEN=len(TEN),
-    means=of_means["screen", "fANOVA"],
-    tau_relief=of_means["screen", "N-RReliefF, n/20"].tau,
-    single=single,
-    n_cnns=np.median([len(rows) for rows in of_study.values()]),
-    agree=agree.sum(axis=None),
-    n_effects=agree.size,
-    n_large=large.sum(axis=None),
-    units_mean=means.loc["num_fc_units"],
-    correlation=np.corrcoef(x, y)[0, 1],
-    slope=np.polyfit(x, y, 1)[0],
-)
+claim("`num_fc_units` alone has means of two signs", signed_apart == ["num_fc_units"])
+glue(n_TEN=len(TEN), means=of_means["screen", "fANOVA"])
+glue(tau_relief=of_means["screen", "N-RReliefF, n/20"].tau, single=single)
+glue(n_cnns=np.median([len(rows) for rows in of_study.values()]), agree=agree.sum(axis=None))
+glue(n_effects=agree.size, n_large=large.sum(axis=None), units_mean=means.loc["num_fc_units"])
+glue(correlation=np.corrcoef(x, y)[0, 1], slope=np.polyfit(x, y, 1)[0])
 
 # %% [markdown]
 # The screen's mean ranks agree with those of functional ANOVA on {glue:text}`n_cnns:,.0f` CNNs per
 # data set by a $\tau$ of {glue:text}`means_tau:.2f` (95 % interval {glue:text}`means_low:.2f` to
 # {glue:text}`means_high:.2f`), and with those of N-RReliefF by {glue:text}`tau_relief:.2f`. On a
-# single data set, screen and functional ANOVA agree by {glue:text}`single_screen_fANOVA:.2f`:
-# little less than two methods on the study ({glue:text}`single_fANOVA_N_RReliefF_n_20:.2f`), but
-# less than two halves of the study ({glue:text}`single_fANOVA_one_half_the_other_half:.2f`).
-#
-# Having few configurations costs more than having two levels: the ranking by the forest's steps
-# agrees by {glue:text}`single_forest_s_steps_fANOVA:.2f` with that by its shares, and by
-# {glue:text}`single_screen_forest_s_steps:.2f` with the screen's.
+# single data set, screen and functional ANOVA agree by {glue:text}`single_screen_fANOVA:.2f`, two
+# methods on the study by {glue:text}`single_fANOVA_N_RReliefF_n_20:.2f`, and two halves of the
+# study by {glue:text}`single_fANOVA_one_half_the_other_half:.2f`. Few configurations cost more
+# than two levels: the forest's steps agree by {glue:text}`single_forest_s_steps_fANOVA:.2f` with
+# its shares, and by {glue:text}`single_screen_forest_s_steps:.2f` with the screen.
 #
 # :::{caption} fig-pb-forest
 # :alt: Scatter plot with the marks near the diagonal: lr at the top right, optimizer and
@@ -453,21 +376,19 @@ glue(
 
 # %%
 figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+marks = pd.MultiIndex.from_product([TEN, names], names=["hyperparameter", "dataset"])
+marks = pd.DataFrame({"forest": x, "screen": y}, marks).reset_index()
+kinds = marks["hyperparameter"].where(marks["hyperparameter"].isin(ranks.index[:3]), "others")
 ax.axhline(0, color="0.6", linewidth=0.8)
 ax.axvline(0, color="0.6", linewidth=0.8)
 ax.axline((0, 0), slope=1, color="0.6", linewidth=0.8, linestyle=":")
-for name in TEN:
-    first = name in ranks.index[:3]
-    style = look(name) if first else {"color": GREY, "marker": "."}
-    label = name if first else None
-    ax.scatter(steps.loc[name], of_screen.loc[name], s=24, alpha=0.85, label=label, **style)
-ax.scatter([], [], s=24, color=GREY, marker=".", label="others")
+for name, own in marks.groupby(kinds):
+    style = {"color": GREY, "marker": "."} if name == "others" else look(name)
+    ax.scatter(own["forest"], own["screen"], s=24, alpha=0.85, label=name, **style)
 ax.set_xlabel("the study's forest: accuracy at + less accuracy at −")
 ax.set_ylabel("the screen's effect")
 ax.grid()
 ax.legend(loc="upper left")
-marks = [(n, data, steps.loc[n, data], of_screen.loc[n, data]) for n in TEN for data in names]
-marks = pd.DataFrame(marks, columns=["hyperparameter", "dataset", "forest", "screen"])
 show_figure(figure, "fig-pb-forest", data=marks)
 
 # %% [markdown]
@@ -480,8 +401,7 @@ show_figure(figure, "fig-pb-forest", data=marks)
 #
 # ## What two levels do not see
 #
-# An effect is the slope of a line through two points. {numref}`fig-pb-curves` shows these lines on
-# the study's curves.
+# An effect is the slope of a line through two points ({numref}`fig-pb-curves`).
 #
 # :::{caption} fig-pb-curves
 # :alt: A panel for each hyperparameter with more than two values; lr has its best value between the
@@ -491,38 +411,36 @@ show_figure(figure, "fig-pb-forest", data=marks)
 # slope between the points is the screen's; their height is set by the curve.
 # :::
 
+
 # %%
-of_values = {
-    one: pd.DataFrame(
-        {name: of.marginal(one).set_index("value")["mean"] for name, of in forests.items()}
-    )
-    for one in TEN
-}
+def marginals(one):
+    """Marginal curves of a hyperparameter: (values, data sets)."""
+    curves = {name: of.marginal(one).set_index("value")["mean"] for name, of in forests.items()}
+    return pd.DataFrame(curves)
+
+
+of_values = {one: marginals(one) for one in TEN}
 CURVED = [column for column in TEN if len(of_values[column]) > 2]
+drawn = {}
 figure, axes = plt.subplots(-(-len(CURVED) // 3), 3, figsize=(WIDTH, 3.8), sharey=True)
-drawn, best, inside = [], {}, {}
 for name, ax in zip(CURVED, axes.flat, strict=False):
     curves = of_values[name]
     curve = (curves - curves.mean()).mean(axis=1)
-    curve.index = curve.index.astype(float)
-    ends = at.loc[name, ["low", "high"]].astype(float)
-    means_there = np.mean([on_levels[one][name].mean() for one in names])
-    middle_there = means_there - curves.mean().mean()
-    ax.plot(curve, color=look("fanova")["color"], linewidth=1.6, label="study, fANOVA")
-    line = middle_there + np.array([-0.5, 0.5]) * effects.loc[name].mean()
+    drawn[name] = curve.set_axis(curve.index.astype(float))
+    ax.plot(drawn[name], color=look("fanova")["color"], linewidth=1.6, label="study, fANOVA")
+    middle = on_levels[name].mean().mean() - curves.mean().mean()
+    line = middle + np.array([-0.5, 0.5]) * effects.loc[name].mean()
     style = look("screening") | {"linestyle": "--", "linewidth": 1, "markersize": 9}
-    ax.plot(ends, line, label="screen", **style)
+    ax.plot(ends[name].astype(float), line, label="screen", **style)
     ax.set_xscale("log" if SPACE[name].log else "linear")
     ax.set_title(name, fontsize=10)
     ax.grid()
-    drawn.append(pd.DataFrame({"hyperparameter": name, "value": curve.index, "accuracy": curve}))
-    best[name] = curve.idxmax()
-    inside[name] = abs(steps.loc[name].mean()) / np.ptp(curve)
 figure.supylabel("accuracy, from its mean", fontsize=11)
 figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-show_figure(figure, "fig-pb-curves", data=pd.concat(drawn, ignore_index=True))
-inside = pd.Series(inside)
-between_levels = [n for n in CURVED if at.loc[n, "low"] < best[n] < at.loc[n, "high"]]
+listed = pd.concat(drawn, names=["hyperparameter", "value"]).rename("accuracy").reset_index()
+show_figure(figure, "fig-pb-curves", data=listed)
+inside = pd.Series({name: abs(steps.loc[name].mean()) / np.ptp(drawn[name]) for name in CURVED})
+between_levels = [n for n in CURVED if ends[n]["low"] < drawn[n].idxmax() < ends[n]["high"]]
 claim("the best value lies between the levels for `lr` alone", between_levels == ["lr"])
 claim("`epoch` has the least of its effect between the levels", inside.idxmin() == "epoch")
 glue(least=inside.min(), most=inside.max())
@@ -549,27 +467,19 @@ plans = {
 }
 
 
-def with_fanova(part):
+def near_fanova(part):
     of_part = {name: cost.effects_of(rows)[TEN].abs() for name, rows in part.groupby("dataset")}
     return typical(scores["fANOVA"], of_part).tau
 
 
-rows = [
-    (title, part[0], np.mean([with_fanova(one) for one in part])) for title, part in plans.items()
-]
-rows.append(("The study", pd.concat(of_study.values()), np.nan))
-rows = [
-    (title, len(x) / len(names), len(x), x["seconds"].sum() / 3600, tau) for title, x, tau in rows
-]
-columns = ["What", "Each data set", "Trainings", "Hours", "τ with fANOVA"]
-costs = pd.DataFrame(rows, columns=columns)
-show_table(
-    costs,
-    "table-pb-cost",
-    {"Each data set": ",.0f", "Trainings": ",", "Hours": ".2f", "τ with fANOVA": ".2f"},
-)
-hours, taus = costs["Hours"], costs["τ with fANOVA"]
-claim("neither the fold-over nor more seeds bring the ranking nearer", np.ptp(taus[:3]) <= 0.05)
+taus = [np.mean([near_fanova(one) for one in parts]) for parts in plans.values()]
+spent = [parts[0] for parts in plans.values()] + [pd.concat(of_study.values())]
+hours = [part["seconds"].sum() / 3600 for part in spent]
+costs = {"What": [*plans, "The study"], "Each data set": [len(one) / len(names) for one in spent]}
+costs |= {"Trainings": map(len, spent), "Hours": hours, "τ with fANOVA": [*taus, np.nan]}
+formats = {"Each data set": ",.0f", "Trainings": ",", "Hours": ".2f", "τ with fANOVA": ".2f"}
+show_table(pd.DataFrame(costs), "table-pb-cost", formats)
+claim("neither the fold-over nor more seeds bring the ranking nearer", np.ptp(taus) <= 0.05)
 glue(times_one=hours[3] / hours[1], times_all=hours[3] / hours[2])
 glue(tau_12=taus[0], tau_24=taus[1], tau_72=taus[2])
 
@@ -587,6 +497,3 @@ glue(tau_12=taus[0], tau_24=taus[1], tau_72=taus[2])
 # - They do not tell **curvature**, **interactions** ({doc}`joint`) or the order of **small
 #   effects**.
 # - They say nothing beyond the **levels**; others would have other effects.
-#
-# Mean effects give more weight to data sets whose accuracies differ more; sums of ranks weigh all
-# alike.

@@ -39,12 +39,11 @@ import numpy as np
 import pandas as pd
 
 from hia import space
-from hia.datasets import FACTS
 from hia_book import regret, tuning
 from hia_book.claims import claim, glue, need
-from hia_book.figures import shades, show_figure, show_table, use_style
+from hia_book.figures import show_figure, show_table
+from hia_book.rankings import by_name
 
-use_style()
 results = tuning.complete(tuning.load(Path(folder) / "tuning.parquet"))
 notes = json.loads((Path(folder) / "tuning.json").read_text(encoding="utf-8"))
 datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
@@ -58,47 +57,27 @@ ALL, RANKED = tuning.everything(), tuning.everything(filters=False)
 most = max(tuning.TOP)
 
 # %%
-lines = [
-    (("nrrelieff", k), {"color": color, "marker": marker, "label": f"first {k}"})
-    for k, color, marker in zip(
-        tuning.TOP, shades("nrrelieff", len(tuning.TOP)), "osd^", strict=True
-    )
-]
-ranked = {"color": "0.4", "linestyle": "--", "label": f"all {RANKED[1]}, not the filters"}
-lines += [(RANKED, ranked), (ALL, {"color": "#009E73", "linewidth": 2.6, "label": "everything"})]
-TPE = [("table1", "tpe")]
-figure, drawn = regret.draw(results, lines, TPE, ["TPE, the rest at Table 1's default"])
+TPE, TITLE = [("table1", "tpe")], ["TPE, the rest at Table 1's default"]
+figure, drawn = regret.draw(results, regret.first_lines(), TPE, TITLE)
 show_figure(figure, "fig-pays-tpe", data=drawn)
 last = tuning.CHECKPOINTS["tpe"][-1]
 of_tpe = [n for n in dict.fromkeys((*shown, last)) if n in tuning.CHECKPOINTS["tpe"]]
 table = regret.answers(results, TPE, of_tpe, last)
 show_table(table, "table-pays-tpe", dict.fromkeys([f"{n} trials" for n in of_tpe], "+.1f"))
 same = results[results["dataset"].isin(set(by_tpe["dataset"]) & set(datasets))]
-whole = {
-    search: regret.regrets(same, "table1", search, *ALL).at(last)[0] for search in tuning.SEARCHES
-}
-least = min(
-    regret.losses(same, "table1", "random", ranking, k).at(last)[0]
-    for ranking in tuning.RANKINGS
-    for k in tuning.TOP
-)
-claim(
-    "TPE gains more than any choice of hyperparameters did by random search",
-    whole["random"] - whole["tpe"] > max(0, -least),
-)
-claim(
-    "by TPE, too, everything is clearly ahead of every smaller search",
-    all(
-        regret.wins_from(regret.losses(results, "table1", "tpe", "nrrelieff", k), surely=True)
-        for k in tuning.TOP
-    ),
-)
-glue(
-    n_tpe=by_tpe["dataset"].nunique(),
-    last=last,
-    tpe=100 * whole["tpe"],
-    random=100 * whole["random"],
-)
+whole, of_tpe = {}, []
+for search in tuning.SEARCHES:
+    whole[search] = regret.regrets(same, "table1", search, *ALL).at(last)[0]
+least = 0.0
+for k in tuning.TOP:
+    of_tpe.append(regret.losses(results, "table1", "tpe", "nrrelieff", k))
+    for ranking in tuning.RANKINGS:
+        least = min(least, regret.losses(same, "table1", "random", ranking, k).at(last)[0])
+ahead = all(regret.wins_from(one, surely=True) for one in of_tpe)
+claim("TPE gains more than any choice did", whole["random"] - whole["tpe"] > -least)
+claim("by TPE, too, everything is clearly ahead of every smaller search", ahead)
+glue(n_tpe=by_tpe["dataset"].nunique(), last=last, tpe=100 * whole["tpe"])
+glue(random=100 * whole["random"])
 
 # %% [markdown]
 # TPE {cite:p}`bergstra2011algorithms,akiba2019optuna` proposes trials by the results so far. It may
@@ -111,9 +90,10 @@ glue(
 #
 # Rankings use only random search's CNNs, because BOHB's are not independent draws. They pool the
 # nine data sets, as the paper pools ten. N-RReliefF appears twice, with the paper's 30 neighbours
-# and with a twentieth of the CNNs. Two controls are not in the table: *random* orders, a new one in
-# each repetition, and N-RReliefF's order *reversed*. Only tuning everything tunes the numbers of
-# filters, because the paper ranks them separately; filters of absent layers are not tuned.
+# and with a twentieth of the CNNs. Tunability is over Table 1's default. Two controls are not in
+# the table: *random* orders, a new one in each repetition, and N-RReliefF's order *reversed*. Only
+# tuning everything tunes the numbers of filters, because the paper ranks them separately; filters
+# of absent layers are not tuned.
 #
 # :::{caption} table-pays-space
 # Rank among the {glue:text}`n_ranked` on the other data sets, mean over which one is left out; and
@@ -121,15 +101,13 @@ glue(
 # :::
 
 # %%
-positions = {
-    ranking: pd.DataFrame(
-        {
-            name: [one for one in notes["rankings"][name][ranking] if one in tuning.ranked()]
-            for name in datasets
-        }
-    ).apply(lambda order: pd.Series(range(1, len(order) + 1), index=order))
-    for ranking in (*tuning.COMPUTED, "paper")
-}
+LABELS = {name: tuning.RANKINGS[name] for name in tuning.COMPUTED} | {"paper": "Paper"}
+positions = {}
+for ranking, label in LABELS.items():
+    orders = [notes["rankings"][name][ranking] for name in datasets]
+    orders = [[one for one in order if one in tuning.ranked()] for order in orders]
+    places = [pd.Series(range(1, len(order) + 1), order) for order in orders]
+    positions[label] = pd.concat(places, axis=1).mean(axis=1)
 table1 = notes["defaults"][tuning.LONGEST]["table1"][datasets[0]]
 learned = pd.DataFrame(notes["defaults"][tuning.LONGEST]["learned"])[datasets].T
 
@@ -141,15 +119,13 @@ def common(values):
     return f"{values.min():.3g} to {values.max():.3g}"
 
 
-LABELS = {name: tuning.RANKINGS[name] for name in tuning.COMPUTED} | {"paper": "Paper"}
-order = positions["nrrelieff"].mean(axis=1).sort_values(kind="stable").index
+order = positions[LABELS["nrrelieff"]].sort_values(kind="stable").index
 names = [*order, *space.FILTERS]
-table = pd.DataFrame({label: positions[key].mean(axis=1) for key, label in LABELS.items()})
-table = table.reindex(names).rename("`{}`".format).reset_index(names="Hyperparameter")
+table = pd.DataFrame(positions).reindex(names)
 table["Table 1's default"] = [x if isinstance(x, str) else f"{x:g}" for x in map(table1.get, names)]
 table["Learned default"] = [common(learned[name]) for name in names]
-formats = dict.fromkeys([LABELS[name] for name in tuning.COMPUTED], ".1f") | {"Paper": ".0f"}
-show_table(table, "table-pays-space", formats)
+formats = dict.fromkeys(positions, ".1f") | {"Paper": ".0f"}
+show_table(by_name(table), "table-pays-space", formats)
 
 # %% [markdown]
 # ## How good the forests are
@@ -168,23 +144,15 @@ show_table(table, "table-pays-space", formats)
 # %%
 quality = pd.DataFrame(notes["surrogates"]).T.loc[datasets]
 table = quality[["rows", "r2", "random", "spearman", "top", "error"]].astype({"rows": int})
-table.insert(0, "Data set", [FACTS[name].label for name in datasets])
 of_each = ["R²", "of random search", "Rank correlation", "of the best quarter"]
-table.columns = ["Data set", "CNNs", *of_each, "Mean error"]
-show_table(table, "table-pays-surrogates", dict.fromkeys(of_each, ".2f") | {"Mean error": ".3f"})
+table.columns = ["CNNs", *of_each, "Mean error"]
+formats = dict.fromkeys(of_each, ".2f") | {"Mean error": ".3f"}
+show_table(by_name(table), "table-pays-surrogates", formats)
 middle = quality.median()
-claim(
-    "the forests are a fair picture, at the top as well",
-    middle["random"] >= 0.7 and middle["top"] >= 0.5,
-)
-glue(
-    median=middle,
-    n_rows=int(quality["rows"].sum()),
-    n_sets=len(datasets),
-    repetitions=notes["repetitions"],
-    n_ranked=RANKED[1],
-    compared=compared,
-)
+fair = middle["random"] >= 0.7 and middle["top"] >= 0.5
+claim("the forests are a fair picture, at the top as well", fair)
+glue(median=middle, n_rows=int(quality["rows"].sum()), n_sets=len(datasets))
+glue(repetitions=notes["repetitions"], n_ranked=RANKED[1], compared=compared)
 
 # %% [markdown]
 # The median R² is {glue:text}`median_r2:.2f`, but {glue:text}`median_random:.2f` on random search's
@@ -226,13 +194,8 @@ left = {default: regret.unreachable(results, default, *RANKED)[0] for default in
 glue(left={default: 100 * value for default, value in left.items()})
 show_table(floors, "table-pays-wrong", dict.fromkeys([f"{k} tuned" for k in tuning.TOP], ".1f"))
 floor = floors.set_index(["Default", "Ranking"])[f"{compared} tuned"]
-claim(
-    "fixing the first few instead of the last is no loss",
-    all(
-        floor[short, tuning.RANKINGS["reversed"]] < floor[short, tuning.RANKINGS["nrrelieff"]]
-        for short in tuning.SHORT.values()
-    ),
-)
+last_few, first_few = (floor.xs(tuning.RANKINGS[x], level=1) for x in ("reversed", "nrrelieff"))
+claim("fixing the first few instead of the last is no loss", (last_few < first_few).all())
 
 # %% [markdown]
 # ## And if `epoch` is tuned like the others?
@@ -245,8 +208,8 @@ claim(
 # {glue:text}`free_table1:.1f` points. The difference, {glue:text}`more_table1_mean:.1f`
 # ({glue:text}`more_table1_low:.1f` to {glue:text}`more_table1_high:.1f`), comes from the length of
 # training, not from the choice. With the learned default, which has 10 epochs anyway, the loss
-# falls by {glue:text}`less_learned:.1f`. No ranking mostly has `epoch` among its first
-# {glue:text}`compared`, so only the searches over everything train longer.
+# falls by {glue:text}`less_learned:.1f`. Tunability alone mostly has `epoch` among its first
+# {glue:text}`compared`; by the other rankings, only the searches over everything train longer.
 #
 # :::{caption} table-pays-epoch
 # Loss of tuning the first {glue:text}`compared` against tuning everything, after {glue:text}`at`
@@ -259,15 +222,12 @@ claim(
 
 def with_epoch(ranking):
     """Share of the searches by a ranking that tune `epoch` among the first."""
-    repetitions = range(notes["repetitions"]["random"]) if ranking == "random" else [0]
-    orders = [
-        tuning.random_order(name, repetition)
-        if ranking == "random"
-        else notes["rankings"][name][ranking]
-        for name in datasets
-        for repetition in repetitions
-    ]
-    return float(np.mean(["epoch" in order[:compared] for order in orders]))
+    if ranking == "random":
+        numbers = range(notes["repetitions"]["random"])
+        orders = [tuning.random_order(name, number) for name in datasets for number in numbers]
+    else:
+        orders = [notes["rankings"][name][ranking] for name in datasets]
+    return np.mean(["epoch" in order[:compared] for order in orders])
 
 
 shares = {ranking: with_epoch(ranking) for ranking in tuning.RANKINGS}
@@ -280,9 +240,8 @@ for default in tuning.DEFAULTS:
             (tuning.LONGEST, f"{longest} for all", ""),
             (tuning.TUNED, "tuned", " "),
         ):
-            curve = regret.losses(results, default, "random", ranking, compared, epochs)
-            mean, low, high = curve.at(at)
-            row |= {heading: 100 * mean, f"95 %{again}": regret.span(low, high)}
+            loss = regret.losses(results, default, "random", ranking, compared, epochs).at(at)
+            row |= {heading: 100 * loss.mean, f"95 %{again}": regret.span(*loss[1:])}
         rows.append(row)
 table = pd.DataFrame(rows)
 formats = {"With epoch": ".0%", f"{longest} for all": "+.1f", "tuned": "+.1f"}
@@ -294,15 +253,11 @@ more = {
 of_thirty = table[table["Ranking"] == tuning.RANKINGS["nrrelieff"]].set_index("Default")
 claim("with Table 1's default the difference is the length of training", more["table1"].low > 0)
 claim("with the learned default the loss falls", more["learned"].high < 0)
-claim("`epoch` is mostly among the first in no ranking", max(shares.values()) <= 0.5)
-glue(
-    fixed_table1=of_thirty.loc["paper's", f"{longest} for all"],
-    free_table1=of_thirty.loc["paper's", "tuned"],
-    more_table1=more["table1"].points,
-    at=at,
-    longest=longest,
-    less_learned=-more["learned"].points.mean,
-)
+with_it = [ranking for ranking, share in shares.items() if share > 0.5]
+claim("`epoch` is mostly among the first by tunability alone", with_it == ["tunability"])
+glue(fixed_table1=of_thirty.loc["paper's", f"{longest} for all"])
+glue(free_table1=of_thirty.loc["paper's", "tuned"], more_table1=more["table1"].points, at=at)
+glue(longest=longest, less_learned=-more["learned"].points.mean)
 
 # %% [markdown]
 # ## Data set by data set
@@ -317,15 +272,13 @@ glue(
 # :::
 
 # %%
-columns = {"Data set": [FACTS[name].label for name in datasets]}
-ahead = {}
+columns = pd.DataFrame(index=datasets)
 for default, short in (("table1", "Table 1"), ("learned", "learned")):
     trials, everything, _ = regret.by_dataset(results, default, "random", *ALL)
     _, part, _ = regret.by_dataset(results, default, "random", "nrrelieff", most)
-    place = int(np.flatnonzero(trials == at)[0])
+    place = list(trials).index(at)
     columns[f"{short}: everything"] = 100 * everything[:, place]
     columns[f"{short}: first {most}"] = 100 * part[:, place]
-    ahead[f"ahead_{default}"] = int((part[:, place] < everything[:, place]).sum())
-table = pd.DataFrame(columns)
-show_table(table, "table-pays-datasets", dict.fromkeys(table.columns[1:], ".1f"))
-glue(most=most, **ahead)
+    glue(**{f"ahead_{default}": (part[:, place] < everything[:, place]).sum()})
+show_table(by_name(columns), "table-pays-datasets", dict.fromkeys(columns, ".1f"))
+glue(most=most)

@@ -40,8 +40,7 @@ random_state = 0  # seed of these; at least 0
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
 from hia import cnn
 from hia.datasets import FACTS, NAMES
@@ -49,24 +48,18 @@ from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
 from hia.trials import load
 from hia_book import published, table1
 from hia_book.claims import claim, glue
-from hia_book.figures import WIDTH, show_figure, show_table, use_style
+from hia_book.figures import WIDTH, show_figure, show_table
+from hia_book.rankings import by_name
 
-use_style()
 rows = load(trials)
 BLUE, ORANGE, GREEN, GREY = "#cfe3f3", "#fbe0bd", "#cdebdf", "#ececec"
 
+
 # %%
-figure, ax = plt.subplots(figsize=(WIDTH, 5.4))
-ax.set(xlim=(0, 70), ylim=(0, 54))
-ax.axis("off")
-HEIGHT = 5.4
-
-
-def box(x, y, width, text, colour):
+def box(ax, x, y, width, height, colour, text=""):
     """A box around the point (x, y)."""
-    corner = (x - width / 2, y - HEIGHT / 2)
-    style = "round,pad=0,rounding_size=0.8"
-    ax.add_patch(FancyBboxPatch(corner, width, HEIGHT, style, facecolor=colour, edgecolor="0.3"))
+    corner = (x - width / 2, y - height / 2)
+    ax.add_patch(Rectangle(corner, width, height, facecolor=colour, edgecolor="0.3", lw=0.8))
     ax.text(x, y, text, ha="center", va="center", fontsize=9.5)
 
 
@@ -76,24 +69,26 @@ def arrow(x_from, y_from, x_to, y_to):
     ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.3", "shrinkB": 0})
 
 
-random_share = published.value("random_share")
+figure, ax = plt.subplots(figsize=(WIDTH, 5.4))
+ax.set(xlim=(0, 70), ylim=(0, 54))
+ax.axis("off")
+HEIGHT = 5.4
+share = published.value("random_share")
 images, search, training, record, method, result = np.linspace(51, 3, 6)
-box(35, images, 42, f"{len(NAMES)} image data sets", GREY)
-box(19, search, 30, f"random search, {random_share:.0%}\nof the configurations", BLUE)
-box(51, search, 30, f"BOHB, {1 - random_share:.0%}\nof the configurations", BLUE)
-box(35, training, 42, f"{len(rows):,} CNNs trained and validated", BLUE)
-box(35, record, 42, "table of hyperparameters and accuracies", GREY)
-box(28, method, 54.6, "N-RReliefF", ORANGE)
-box(63, method, 12.6, "functional\nANOVA", GREEN)
-outcomes = (
-    "ranking",
-    "joint\nranking",
-    "filters\nof layers",
-    "ICC over\nsubsets",
-    "ranking\nas a check",
-)
+for x, y, width, colour, text in (
+    (35, images, 42, GREY, f"{len(NAMES)} image data sets"),
+    (19, search, 30, BLUE, f"random search, {share:.0%}\nof the configurations"),
+    (51, search, 30, BLUE, f"BOHB, {1 - share:.0%}\nof the configurations"),
+    (35, training, 42, BLUE, f"{len(rows):,} CNNs trained and validated"),
+    (35, record, 42, GREY, "table of hyperparameters and accuracies"),
+    (28, method, 54.6, ORANGE, "N-RReliefF"),
+    (63, method, 12.6, GREEN, "functional\nANOVA"),
+):
+    box(ax, x, y, width, HEIGHT, colour, text)
+outcomes = ["ranking", "joint\nranking", "filters\nof layers", "ICC over\nsubsets"]
+outcomes.append("ranking\nas a check")
 for x, text in zip(range(7, 70, 14), outcomes, strict=True):
-    box(x, result, 12.6, text, ORANGE if x < 49 else GREEN)
+    box(ax, x, result, 12.6, HEIGHT, ORANGE if x < 49 else GREEN, text)
     arrow(x, method, x, result)
 for x in (19, 51):
     arrow(35, images, x, search)
@@ -139,17 +134,11 @@ def as_printed(name):
 
 paper = published.table(1).set_index("hyperparameter")
 strange = [name for name in SPACE if outside(name, paper["default"][name])]
-table = pd.DataFrame(
-    {
-        "Hyperparameter": [f"`{name}`" for name in SPACE],
-        "Printed as": paper["label"][list(SPACE)],
-        "Drawn from": [f"{row.kind}: {table1.allowed(name)}" for name, row in SPACE.items()],
-        "Printed space": paper["space"][list(SPACE)],
-        "Printed default": paper["default"][list(SPACE)],
-    }
-)
-table.loc[strange, "Printed default"] = "**" + table["Printed default"] + "**"
-show_table(table, "table-1")
+table = paper.loc[list(SPACE), ["label", "space", "default"]]
+table.insert(1, "drawn", [f"{row.kind}: {table1.allowed(name)}" for name, row in SPACE.items()])
+table.loc[strange, "default"] = "**" + table["default"] + "**"
+table.columns = ["Printed as", "Drawn from", "Printed space", "Printed default"]
+show_table(by_name(table), "table-1")
 claim("all our spaces are as printed", all(map(as_printed, SPACE)))
 claim("the default of `in_channel_num` is outside its own space", strange == ["in_channel_num"])
 own = rows[rows["source"] == "bohb"]
@@ -194,14 +183,12 @@ maps = [(facts.size, facts.channels)]
 steps = []
 for block in blocks:
     maps += [(block.size_conv, block.channels_out), (block.size_out, block.channels_out)]
-    steps += [f"conv\n{kernel}×{kernel}\nReLU", f"pool\n{cnn.POOL}×{cnn.POOL}"]
-    if not block.pooled:
-        steps[-1] = "not\npooled"
+    pooled = f"pool\n{cnn.POOL}×{cnn.POOL}" if block.pooled else "not\npooled"
+    steps += [f"conv\n{kernel}×{kernel}\nReLU", pooled]
 inputs = last.channels_out * last.size_out**2
 vectors = [inputs, num_fc_units, facts.classes]
 steps += ["flatten", "dropout\nlinear\nReLU", "dropout\nlinear\nsoftmax"]
 
-GAP, TOP, BASE = 1.0, 1.75, 0.35  # columns are 1 apart; heights are in the same unit
 columns = len(maps) + len(vectors)
 width = max(WIDTH, 0.68 * columns)
 figure, ax = plt.subplots(figsize=(width, width * 2.6 / max(columns, 8)))
@@ -213,14 +200,11 @@ for x, (side, count) in enumerate(maps):
     depth = min(count, 4)
     for layer in range(depth):
         shift = 0.05 * ((depth - 1) / 2 - layer)
-        corner = (x - length / 2 + shift, middle - length / 2 + shift)
-        style = {"facecolor": BLUE if x else GREY, "edgecolor": "0.3", "lw": 0.8}
-        ax.add_patch(Rectangle(corner, length, length, **style))
+        box(ax, x + shift, middle + shift, length, length, BLUE if x else GREY)
     ax.text(x, 0.25, f"{side}×{side}\n× {count}", ha="center", va="top", fontsize=9.5)
 for x, count in enumerate(vectors, start=len(maps)):
     length = 0.62 * np.clip(np.log2(count) / np.log2(max(vectors)), 0.1, 1)
-    corner = (x - 0.06, middle - length / 2)
-    ax.add_patch(Rectangle(corner, 0.12, length, facecolor=ORANGE, edgecolor="0.3", lw=0.8))
+    box(ax, x, middle, 0.12, length, ORANGE)
     kind = "classes" if x == columns - 1 else "values"
     ax.text(x, 0.25, f"{count:,}\n{kind}", ha="center", va="top", fontsize=9.5)
 for x, step in enumerate(steps):
@@ -229,20 +213,10 @@ for x, step in enumerate(steps):
 network = cnn.CNN(config, facts.channels, facts.size, facts.classes)
 parameters = sum(tensor.numel() for tensor in network.parameters())
 sizes = ", ".join(f"{count} of {side}×{side}" for side, count in maps)
-glue(
-    dataset_label=facts.label,
-    kernel=kernel,
-    stride=stride,
-    padding=padding,
-    dropout_rate=dropout_rate,
-    num_conv_layers=num_conv_layers,
-    parameters=parameters,
-    mflops=cnn.flops(config, facts.channels, facts.size, facts.classes) / 1000000.0,
-    sizes=sizes,
-    inputs=inputs,
-    num_fc_units=num_fc_units,
-    n_classes=facts.classes,
-)
+glue(dataset_label=facts.label, kernel=kernel, stride=stride, padding=padding)
+glue(dropout_rate=dropout_rate, num_conv_layers=num_conv_layers, parameters=parameters)
+glue(mflops=cnn.flops(config, facts.channels, facts.size, facts.classes) / 1000000.0, sizes=sizes)
+glue(inputs=inputs, num_fc_units=num_fc_units, n_classes=facts.classes)
 show_figure(figure, "fig-network")
 
 # %% [markdown]
@@ -299,9 +273,8 @@ for size in sorted({FACTS[name].size for name in NAMES}):
     either = [cnn.shrinks(config, 1, size) for config in configurations]
     sets = ", ".join(FACTS[name].label for name in NAMES if FACTS[name].size == size)
     counted.append((size, sets, np.mean(filled), np.mean(either), share_of_recorded(size)))
-columns = ["Side, pixels", "Data sets", "Filled up", "Either rule", "Either rule, recorded"]
-table = pd.DataFrame(counted, columns=columns)
-show_table(table, "table-shrink", dict.fromkeys(columns[2:], ".1%"))
-affected = table[table["Either rule"] > 0]
-claim("the rules do not matter above 64 pixels", affected["Side, pixels"].max() == 64)
-glue(n_configurations=n_configurations, most_shrunk=affected["Either rule"].max())
+formats = {"Side, pixels": "", "Data sets": "", "Filled up": ".1%", "Either rule": ".1%"}
+show_table(counted, "table-shrink", formats | {"Either rule, recorded": ".1%"})
+affected = [size for size, _, _, either, _ in counted if either]
+claim("the rules do not matter above 64 pixels", max(affected) == 64)
+glue(n_configurations=n_configurations, most_shrunk=max(row[3] for row in counted))

@@ -44,9 +44,8 @@ from hia.ranking.fanova import FAnova
 from hia.trials import design, drawn_space, load
 from hia_book import rankings, truth
 from hia_book.claims import claim, glue, need
-from hia_book.figures import show_table, use_style
+from hia_book.figures import show_table
 
-use_style()
 fits, _ = truth.load(Path("data"))
 rows = load(trials)
 ways = rankings.ways(rows, n_neighbors, sigma)
@@ -91,27 +90,14 @@ fixed, grown = tau["nrrelieff"].dropna(), tau["nrrelieff_growing"].dropna()
 most, peak = fixed.index.max(), fixed.idxmax()
 two = [name for name in few if drawn[name].nunique() == 2]
 frequent = differ.div(pd.Series(any_two), axis=0).mean()
-claim(
-    "the nearest thirty hardly ever differ in a hyperparameter of two values",
-    (differ.loc[two, n_neighbors] < 0.005).all(),
-)
+rarely = (differ.loc[two, n_neighbors] < 0.005).all()
+claim("the nearest thirty hardly ever differ in a hyperparameter of two values", rarely)
 claim("more trials make thirty neighbours worse", fixed[peak] - fixed[most] > 0.05)
 claim("with many trials a growing number is nearer to the truth", grown[most] > fixed[most])
-glue(
-    n_asked=len(asked),
-    n_few=len(few),
-    frequent=frequent[n_neighbors],
-    frequent_many=frequent[many],
-    n_permutations=n_permutations,
-    n_columns=len(columns),
-    n_neighbors=n_neighbors,
-    many=many,
-    peak=peak,
-    most=most,
-    fixed_peak=fixed[peak],
-    fixed_most=fixed[most],
-    grown_most=grown[most],
-)
+glue(n_asked=len(asked), n_few=len(few), frequent=frequent[n_neighbors])
+glue(frequent_many=frequent[many], n_permutations=n_permutations, n_columns=len(columns))
+glue(n_neighbors=n_neighbors, many=many, peak=peak, most=most, fixed_peak=fixed[peak])
+glue(fixed_most=fixed[most], grown_most=grown[most])
 
 # %% [markdown]
 # ## Thirty neighbours
@@ -148,15 +134,13 @@ test = way.relief.permutation_test(way.X, way.accuracy, n_permutations, random_s
 # Holm's: the smallest times their number, the next times one less, and never below one before.
 steps = test["p_value"].sort_values()
 adjusted = (steps * np.arange(len(steps), 0, -1)).cummax().clip(upper=1).reindex(columns)
-shown = W.rename(columns="W, {}".format).assign(
-    **{"By the others' neighbours": test["weight"], "p": test["p_value"], "p, Holm": adjusted}
-)
-formats = dict.fromkeys(shown.columns[:-2], "+.4f") | dict.fromkeys(("p", "p, Holm"), ".3f")
+shown = W.rename(columns="W, {}".format)
+shown["By the others' neighbours"] = test["weight"]
+formats = dict.fromkeys(shown, "+.4f") | dict.fromkeys(("p", "p, Holm"), ".3f")
+shown = shown.assign(**{"p": test["p_value"], "p, Holm": adjusted})
 show_table(rankings.by_name(shown), "table-importance-w", formats)
-claim(
-    "all weights but that of `num_fc_units` are told from chance",
-    list(adjusted.index[adjusted > 0.05]) == ["num_fc_units"],
-)
+like_chance = list(adjusted.index[adjusted > 0.05])
+claim("all weights but `num_fc_units`' are told from chance", like_chance == ["num_fc_units"])
 
 # %% [markdown]
 # All weights but that of `num_fc_units` exceed chance, which does not make them large. And
@@ -179,20 +163,15 @@ chosen = np.flatnonzero(rows["source"] != "random")
 chosen = np.sort(np.random.default_rng(random_state).permutation(chosen)[:n_asked])
 run_of = (rows["dataset"] + " " + rows["source"]).to_numpy()
 same_run = np.mean(run_of[nearest(X, chosen, n_neighbors)] == run_of[chosen, None])
-fallen = (W["Ours"] - W["Random search"]).nlargest(3).index
-claim(
-    "without BOHB's CNNs, `epoch`, `num_fc_units` and `dropout_rate` lose most",
-    set(fallen) == {"epoch", "num_fc_units", "dropout_rate"},
-)
+fallen = set((W["Ours"] - W["Random search"]).nlargest(3).index)
+LOSE = {"epoch", "num_fc_units", "dropout_rate"}
+claim("without BOHB `epoch`, `num_fc_units` and `dropout_rate` lose most", fallen == LOSE)
 raw = design(rows, columns, log=False)
-numbers = raw.select_dtypes("number").columns
 # Mean of (a - b)² over two random rows: twice the variance; of [a ≠ b]: how often it is 1.
-squared = {name: 2 * raw[name].var(ddof=0) for name in numbers}
-squared |= {
-    name: 1 - (raw[name].value_counts(normalize=True) ** 2).sum()
-    for name in raw.columns.difference(numbers)
-}
-part = pd.Series(squared) / sum(squared.values())
+squared = 2 * raw.var(ddof=0, numeric_only=True)
+for name in raw.columns.difference(squared.index):
+    squared[name] = 1 - (raw[name].value_counts(normalize=True) ** 2).sum()
+part = squared / squared.sum()
 large = ["num_fc_units", "batch_size"]
 claim("two hyperparameters are nearly all of the raw distance", part[large].sum() > 0.99)
 claim("by raw distances neither has a weight", (W.loc[large, "Raw"] <= 0).all())
@@ -206,15 +185,9 @@ def explained(table):
     return float(cross_val_score(forest, values, table["accuracy"], cv=folds, scoring="r2").mean())
 
 
-glue(
-    same_run=same_run,
-    expected=np.mean([np.mean(run_of == one) for one in run_of[chosen]]),
-    part_large=part[large].sum(),
-    epoch=W.loc["epoch"],
-    units=W.loc["num_fc_units"],
-    explained=explained(rows),
-    explained_drawn=explained(drawn),
-)
+glue(same_run=same_run, expected=np.mean([np.mean(run_of == one) for one in run_of[chosen]]))
+glue(part_large=part[large].sum(), epoch=W.loc["epoch"], units=W.loc["num_fc_units"])
+glue(explained=explained(rows), explained_drawn=explained(drawn))
 
 # %% [markdown]
 # ## What raw distances do

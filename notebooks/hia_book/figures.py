@@ -8,15 +8,16 @@ Names number: `fig-3` and `table-5` are those of the paper, and carry its number
 numbered S1, S2, ... in the book's order (`book/_ext/hia_numbers.py`).
 
 Figures have no background: on the book's dark pages their lightness is turned round and their hues
-stay. So captions may name a hue, but not black, white, dark or light.
+stay. So captions may name a hue, but not black, white, dark or light. To import this module is to
+draw in the book's style.
 """
 
 import base64
 import html
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -56,6 +57,7 @@ STYLE: dict[Any, Any] = {
     "xtick.labelsize": 10.5,
     "ytick.labelsize": 10.5,
 }
+mpl.rcParams.update(STYLE)
 
 
 # Ticked on a phone, the figure is twice as wide and scrolls sideways (`book/_static/book.css`).
@@ -124,11 +126,6 @@ LOOKS: dict[str, Look] = {
 }
 
 
-def use_style() -> None:
-    """The book's look for the figures made after this call."""
-    mpl.rcParams.update(STYLE)
-
-
 def look(name: str) -> Look:
     """Colour and marker that stand for this throughout the book: `ax.scatter(x, y, **look("lr"))`.
 
@@ -173,6 +170,16 @@ def dataset_panels(
     figure.supxlabel(xlabel, fontsize=11)
     figure.supylabel("validation accuracy", fontsize=11)
     return figure, dict(zip(names, axes.flat, strict=False))
+
+
+def list_down(
+    ax: Axes, names: Sequence[str], xlabel: str = "", grid: Literal["x", "y", "both"] = "x"
+) -> None:
+    """Names on the vertical axis, from the top: what belongs to the k-th is drawn at height k."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_xlabel(xlabel)
+    ax.grid(axis=grid)
 
 
 def draw_cells(
@@ -230,15 +237,22 @@ def show_figure(
     _display(image, f"~~~{{figure}} {source}\n{body}\n~~~")
 
 
-def show_table(table: pd.DataFrame, name: str, formats: Mapping[str, str] | None = None) -> None:
+def show_table(
+    table: pd.DataFrame | Iterable[Sequence[Any]],
+    name: str,
+    formats: Mapping[str, str] | None = None,
+) -> None:
     """Shows a table without its index, to be referred to as {numref}`name`, with a CSV to download.
 
-    Texts are MyST Markdown. formats: format specification per column, such as {"weight": ".6f"};
-    other fractions get four significant digits, and what is rounded to 0 has no sign. Columns of
-    numbers, texts or not, have them one under the other. The CSV has every digit.
-    Raises ValueError for a format of a column that is not there.
+    table: or its rows, with `formats` for all columns. Texts are MyST Markdown. formats: format
+    specification per column, such as {"weight": ".6f"}; other fractions get four significant
+    digits, and what is rounded to 0 has no sign. Columns of numbers, texts or not, have them one
+    under the other. The CSV has every digit. Raises ValueError for a format of a column that is not
+    there.
     """
     formats = dict(formats or {})
+    if not isinstance(table, pd.DataFrame):
+        table = pd.DataFrame(list(table), columns=list(formats))
     if unknown := sorted(set(formats) - set(table.columns)):
         raise ValueError(f"no column {unknown[0]!r}; the table has {', '.join(table.columns)}")
     cells = table.apply(lambda column: column.map(_writer(formats.get(str(column.name)))))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hia.datasets import FACTS
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
@@ -22,11 +23,13 @@ def searched(sources: list[str]) -> str:
 
 
 def by_name(table: pd.DataFrame) -> pd.DataFrame:
-    """A table for a page, with the hyperparameters of its index in a first column."""
-    names = [f"`{name}`" for name in table.index]
-    return table.reset_index(drop=True).assign(Hyperparameter=names)[
-        ["Hyperparameter", *table.columns]
-    ]
+    """A table for a page, with the hyperparameters or data sets of its index in a first column."""
+    heading, names = "Hyperparameter", [f"`{name}`" for name in table.index]
+    if table.index.isin(FACTS).all():
+        heading, names = "Data set", [FACTS[name].label for name in table.index]
+    columns = table.reset_index(drop=True)
+    columns.insert(0, heading, names)
+    return columns
 
 
 def varied(*tables: pd.DataFrame) -> list[str]:

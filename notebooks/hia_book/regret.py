@@ -13,15 +13,21 @@ from numpy.typing import NDArray
 
 from hia_book import tuning
 from hia_book.agreement import Estimate
-from hia_book.figures import WIDTH
+from hia_book.figures import WIDTH, shades
 from hia_book.surrogates import Floats
 
 _RESAMPLES = 2000
 
 # A ranking and how many of it are tuned.
 Arm = tuple[str, int]
+# An arm with the options of `Axes.plot`.
+Line = tuple[Arm, dict[str, Any]]
 # The default of what is not tuned, and the kind of search.
 Setting = tuple[str, str]
+EVERYTHING: Line = (
+    tuning.everything(),
+    {"color": "#009E73", "linewidth": 2.6, "label": "everything"},
+)
 
 
 @dataclass(frozen=True)
@@ -159,9 +165,21 @@ def span(low: float, high: float) -> str:
     return f"{100 * low:+z.1f} to {100 * high:+z.1f}"
 
 
+def first_lines() -> list[Line]:
+    """Lines for the first of N-RReliefF's ranking, all that is ranked, and everything."""
+    looks = zip(tuning.TOP, shades("nrrelieff", len(tuning.TOP)), "osd^", strict=True)
+    firsts: list[Line] = [
+        (("nrrelieff", k), {"color": color, "marker": marker, "label": f"first {k}"})
+        for k, color, marker in looks
+    ]
+    ranked = tuning.everything(filters=False)
+    label = f"all {ranked[1]}, not the filters"
+    return [*firsts, (ranked, {"color": "0.4", "linestyle": "--", "label": label}), EVERYTHING]
+
+
 def draw(
     results: pd.DataFrame,
-    lines: Sequence[tuple[Arm, dict[str, Any]]],
+    lines: Sequence[Line],
     settings: Sequence[Setting],
     titles: Sequence[str],
 ) -> tuple[Figure, pd.DataFrame]:

@@ -50,7 +50,7 @@ Row = dict[str, Any]
 USED = ["dataset", "source", *space.SPACE, "accuracy"]  # of the trials
 RANKED = tuple(name for name in space.HYPERPARAMETERS if name in NAMES)
 TOP = (1, 2, 3, 5)
-COMPUTED = ("nrrelieff", "nrrelieff_growing", "fanova")
+COMPUTED = ("nrrelieff", "nrrelieff_growing", "fanova", "tunability")
 # Key -> label.
 RANKINGS = {
     **{name: CONTENDERS[name].label for name in COMPUTED},

@@ -81,3 +81,5 @@ def test_how_pages_name_things() -> None:
     )
     table = rankings.by_name(pd.DataFrame({"W": [0.1]}, index=["lr"]))
     assert table.to_dict("records") == [{"Hyperparameter": "`lr`", "W": 0.1}]
+    table = rankings.by_name(pd.DataFrame({"W": [0.1]}, index=["mnist"]))
+    assert table.to_dict("records") == [{"Data set": "MNIST", "W": 0.1}]

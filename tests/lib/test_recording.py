@@ -181,10 +181,13 @@ def test_searches_are_recorded(
     monkeypatch.setattr(tuning, "TOP", (1, 2))
     monkeypatch.setattr(tuning, "_POINTS", 64)
     monkeypatch.setattr(tuning, "_CANDIDATES", 200)
+    tunability, few = truth.CONTENDERS["tunability"], {"n_trees": 2, "n_samples": 20}
+    quick = dataclasses.replace(tunability, options=lambda trials: few)
+    monkeypatch.setitem(truth.CONTENDERS, "tunability", quick)
     assert load_script("record_tuning").main([*given, "--searches", "random"]) == 0
-    assert len(tuning.load(tmp_path / "tuning.parquet")) == 112
+    assert len(tuning.load(tmp_path / "tuning.parquet")) == 128
     notes = json.loads((tmp_path / "tuning.json").read_text())
-    assert notes["jobs"] == notes["asked"] == 112
+    assert notes["jobs"] == notes["asked"] == 128
     assert notes["surrogates"]["mnist"]["rows"] == 40
     assert len(notes["rankings"]["svhn"]["fanova"]) == 10
     for epochs, most in ((tuning.LONGEST, 10), (tuning.TUNED, 2)):

@@ -58,11 +58,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from hia_book.claims import claim, glue, need
-from hia_book.figures import show_figure, show_table, use_style
+from hia_book.figures import show_figure, show_table
 
 need(upper != 9, "nine is too many")
 
-use_style()
 numbers = list(range(upper))
 figure, axes = plt.subplots()
 axes.plot(numbers)
