@@ -79,7 +79,7 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
             read(table, TABLE1)
             return Inferred(list(TABLE1), dict.fromkeys(others, "not in Table 1"))
     if target in table and not isinstance(table[target], pd.DataFrame):
-        table = table[pd.to_numeric(table[target], errors="coerce").notna()]
+        table = table[np.isfinite(pd.to_numeric(table[target], errors="coerce"))]
     marked = exports.hyperparameters(names)
     prefix, chosen = marked or ("", names)
     reason = f"the hyperparameters are {prefix}..."
@@ -366,15 +366,8 @@ def _as_numbers(name: str, values: pd.Series) -> pd.Series:
         numbers = pd.to_numeric(values)
         floats = pd.Series(numbers.to_numpy("float64", na_value=np.nan), numbers.index)
     except (TypeError, ValueError):
-        bad = next(value for value in values.dropna() if not _is_number(value))
+        wrong = values.notna() & pd.to_numeric(values, errors="coerce").isna()
+        bad = values[wrong].tolist()[0]
         raise ValueError(f"column {name!r} has {bad!r}, which is no number") from None
     check_digits(numbers, f"column {name!r}")
     return floats
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True

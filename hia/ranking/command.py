@@ -149,6 +149,7 @@ def _rank_target(
         above=options.above,
         below=options.below,
         top=options.top,
+        by=options.by,
     )
     by = [options.by] if options.by else []
     hyperparameters, left_out = columns.describe(
@@ -219,8 +220,11 @@ def _rank_target(
             say(f"\n{group}{': ' if group else ''}{report.report(ranking)}")
         else:
             if options.pairs:
-                pairs = methods.pairs(rows, target, hyperparameters, random_state=options.seed)
-                say(report.list_pairs(pairs))
+                try:
+                    pairs = methods.pairs(rows, target, hyperparameters, random_state=options.seed)
+                    say(report.list_pairs(pairs))
+                except ValueError as error:
+                    say(f"\nNo interactions: {error}")
     if not entries:
         raise ValueError(f"no value of {options.by} has trials that can be ranked")
     if options.by:
@@ -244,14 +248,15 @@ def _read_values(
     columns = {column.name: column for column in hyperparameters}
     values: dict[str, Any] = {}
     for entry in entries:
-        name, equals, text = entry.rpartition("=")
-        if not equals or name not in columns:
+        name, _, text = entry.rpartition("=")
+        if name not in columns:
             known = ", ".join(columns)
             raise ValueError(f"--{option} {entry}: is not NAME=VALUE, with one of {known}")
         column = columns[name]
         choices = {str(choice): choice for choice in column.choices or ()}
         try:
-            values[name] = choices[text] if column.kind == "categorical" else float(text)
+            is_text = column.kind == "categorical"
+            values[name] = choices[text] if is_text else column.check(float(text))
         except (KeyError, ValueError):
             raise ValueError(
                 f"--{option} {entry}: {name} is {column.scale}, {column.possible}"
@@ -263,10 +268,9 @@ def _read_kinds(entries: Iterable[str]) -> dict[str, str]:
     """{"stride": "categorical"} from ["stride=categorical"]."""
     kinds = {}
     for entry in entries:
-        name, equals, kind = entry.rpartition("=")
-        if not equals or kind not in KINDS:
-            raise ValueError(
-                f"--kind {entry}: is not NAME=KIND, with one of the kinds {', '.join(KINDS)}"
-            )
+        name, _, kind = entry.rpartition("=")
+        if not name or kind not in KINDS:
+            known = ", ".join(KINDS)
+            raise ValueError(f"--kind {entry}: is not NAME=KIND, with one of the kinds {known}")
         kinds[name] = kind
     return kinds

@@ -50,6 +50,7 @@ _PART = re.compile(
     "train(ing)?|val(id|idation)?|test|eval|dev|holdout|cv|oof|precision|sensitivity|specificity"
 )
 _WHICH = re.compile("m?s|secs?|macro|micro|weighted|mean|avg|std|min|max|best|final|last")
+_STATE = re.compile("((trial|run|job|task)[ _]?)?(state|status)")
 _COMPLETE = re.compile("completed?|finished|succe(ss|eded)|ok|terminated|done")
 _INCOMPLETE = re.compile(
     "running|waiting|fail(ed|ure)?|pruned|killed|crash(ed)?|error(ed)?|scheduled|pending|queued|new"
@@ -110,13 +111,13 @@ def _last_word(name: str) -> str:
 def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
     """The trials that are complete, and how many of the others are what.
 
-    By a column that is called state or status, and has a known one, where every other than
-    complete or missing counts as incomplete; and by columns of true and false such as failed.
+    By a column that is called state, status or run_status, and has a known one, where every other
+    than complete or missing counts as incomplete; and by columns of true and false such as failed.
     """
     others: Counter[str] = Counter()
     for name in table:
         word = re.split(r"[./]", str(name))[-1].strip().lower()
-        if word not in ("state", "status", *_FLAGS):
+        if word not in _FLAGS and not _STATE.fullmatch(word):
             continue
         states = table[name].astype(str).str.split(".").str[-1].str.strip().str.lower()
         states = states.where(table[name].notna(), "complete")

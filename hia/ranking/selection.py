@@ -9,7 +9,7 @@ import pandas as pd
 from hia.ranking import exports
 from hia.ranking.columns import read_target
 
-_COMPARISON = re.compile(r"\s*(<=|>=|==|!=|=|<|>)\s*(.+)")
+_COMPARISON = r"\s*(<=|>=|==|!=|=|<|>)\s*(.+)"
 # Values of a column by which trials are grouped, at most.
 _GROUPS = 50
 
@@ -39,27 +39,35 @@ def select(
     above: float | None = None,
     below: float | None = None,
     top: str | None = None,
+    by: str | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
     """The trials that have a target and meet the conditions, and what is said of the others.
 
     where: such as "epochs >= 5", see `meets`. above, below: bounds of the target, not included.
-    top: how many of the best of these, or which part, as "10%".
-    Raises ValueError for a condition that is none, and where no trial is left.
+    top: how many of the best of these, or which part, as "10%". by: a column, that they have; the
+    best are those of each of its values.
+    Raises ValueError for a condition that is none, a wrong column, and where no trial is left.
     """
+    if by is not None and (by == target or by not in table):
+        there = ", ".join(str(name) for name in table if name != target)
+        raise ValueError(f"--by {by}: is not a column beside the target; there are {there}")
     conditions = [(text, meets(table, text)) for text in where]
     y = pd.Series(read_target(table, target), table.index)
-    notes = [f"Trials left out: {y.isna().sum():,} without {target}"] if y.isna().any() else []
-    usable = y.notna()
+    usable = pd.Series(np.isfinite(y), table.index, dtype=bool)
+    notes = [] if usable.all() else [f"Trials left out: {(~usable).sum():,} without {target}"]
+    if by is not None and table[by].isna().any():
+        conditions.append((f"with {by}", table[by].notna()))
     conditions += [(f"{target} above {above:g}", y > above)] if above is not None else []
     conditions += [(f"{target} below {below:g}", y < below)] if below is not None else []
     for text, chosen in conditions:
         usable &= chosen
         notes.append(f"Only {text}: {usable.sum():,} trials")
     if top is not None:
-        count = _count(top, int(usable.sum()))
-        best = (y if maximize else -y)[usable].nlargest(count, keep="first").index
-        usable &= usable.index.isin(best)
-        notes.append(f"Only the best {count:,} of them")
+        ranked = (y if maximize else -y)[usable]
+        parts = [ranked] if by is None else [rows for _, rows in ranked.groupby(table[by])]
+        best = [part.nlargest(_count(top, len(part)), keep="first").index for part in parts]
+        usable &= usable.index.isin(np.concatenate([[], *best]))
+        notes.append(f"Only the best {usable.sum():,} of them{f', by {by}' if by else ''}")
     if not usable.any():
         raise ValueError(f"no trial is left ({'; '.join(notes)})")
     return table[usable], notes
@@ -70,16 +78,15 @@ def meets(table: pd.DataFrame, condition: str) -> pd.Series:
 
     A missing value meets none. Raises ValueError where it is no such condition.
     """
-    text = condition.strip()
-    names = sorted((n for n in map(str, table) if text.startswith(n)), key=len, reverse=True)
-    said = next(((n, m) for n in names if (m := _COMPARISON.fullmatch(text, len(n)))), None)
-    if said is None:
+    names = sorted(map(str, table), key=len, reverse=True)
+    forms = (rf"(['\"]?)({re.escape(name)})\1{_COMPARISON}" for name in names)
+    match = next(filter(None, (re.fullmatch(form, condition.strip()) for form in forms)), None)
+    if match is None:
         columns = ", ".join(map(str, table.columns))
         raise ValueError(
             f"--where {condition!r} is not COLUMN = VALUE, with = != < <= > >=; there are {columns}"
         )
-    name, match = said
-    sign, value = match[1], match[2].strip("'\"")
+    name, sign, value = match[2], match[3], match[4].strip("'\"")
     column = table[name]
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if numeric:
@@ -87,7 +94,8 @@ def meets(table: pd.DataFrame, condition: str) -> pd.Series:
             number = float(value)
         except ValueError:
             raise ValueError(
-                f"--where {condition!r}: {name} has numbers, and {value!r} is none"
+                f"--where {condition!r}: {name} has numbers, and {value!r} is none; a second "
+                "condition is an argument of its own"
             ) from None
         compared = {
             "<": column < number, "<=": column <= number, ">": column > number,
@@ -108,7 +116,8 @@ def groups(table: pd.DataFrame, by: str | None) -> Iterator[tuple[str, pd.DataFr
     if table[by].nunique() > _GROUPS:
         raise ValueError(f"--by {by}: it has {table[by].nunique():,} values, more than {_GROUPS}")
     for value, rows in table.groupby(by, sort=True, observed=True):
-        yield f"{by} = {value}", rows
+        text = format(value, "g") if isinstance(value, float) else str(value)
+        yield f"{by} = {' '.join(text.splitlines())}", rows
 
 
 def _count(top: str, of: int) -> int:

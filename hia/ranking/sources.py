@@ -182,7 +182,7 @@ def _from_database(url: str, targets: Sequence[str], study: str | None) -> Sourc
     except SQLAlchemyError as error:
         raise ValueError(f"{name}: cannot be read: {_reason(error)}") from None
     except ImportError as error:
-        raise RuntimeError(f"{name}: {error}") from None
+        raise RuntimeError(f"{name}: its driver is not installed ({error})") from None
     except (ValueError, RuntimeError) as error:  # an old schema is a RuntimeError
         raise ValueError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
 
@@ -204,7 +204,9 @@ def _read_study(
     from hia.ranking.optuna import read
 
     names = optuna.get_all_study_names(storage)
-    if of is None and len(names) != 1:
+    if not names:
+        raise ValueError("has no study")
+    if of is None and len(names) > 1:
         raise ValueError(f"has {len(names)} studies; name one by --study: {_join(names)}")
     if of is not None and of not in names:
         raise ValueError(f"there is no study {of!r}; there are {_join(names)}")

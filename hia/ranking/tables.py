@@ -34,6 +34,7 @@ _NO_NUMBER = {
     "#N/A", "#NV", "#DIV/0!", "#VALUE!", "#NUM!",
 }  # fmt: skip
 _SEPARATORS = ",;\t|"
+_COMMENT = "#%"
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.IGNORECASE)
@@ -46,10 +47,11 @@ _LIST_OF_ONE = re.compile(r"[\[(]\s*(['\"]?)([^,\[\](){}]*)\1,?\s*[\])]")
 def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     """The table in a text file, compressed or not.
 
-    Read are UTF-8, UTF-16 with its mark and Windows' Latin-1; commas, semicolons, tabs and bars
-    between the fields, or what a first line `sep=;` says; decimal commas; comment lines, which
-    begin with # and do not have as many fields as the names. The last one before the rows is the
-    names where it has as many fields as a row of numbers, which NumPy writes.
+    Read are UTF-8, UTF-16 and Windows' Latin-1; commas, semicolons, tabs and bars between the
+    fields, or what a first line `sep=;` says; decimal commas; comment lines, which begin with # or
+    % and do not have as many fields as the names. The last one before the rows is the names where
+    it has as many fields as a row with numbers, which NumPy writes. Names in two lines, as pandas
+    writes a MultiIndex, are joined: params and lr are params_lr.
     Raises ValueError for what is no such table, a name that is there twice, a row with more fields
     than there are names, and what is too large.
     """
@@ -57,16 +59,20 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     separator = None
     if lines and (said := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):
         separator, lines[0] = said[1], "\n"
-    first = next((k for k, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
+    first = next((k for k, line in enumerate(lines) if line.strip() and line[0] not in _COMMENT), 0)
     if not any(line.strip() for line in lines):
         raise ValueError("it is empty")
     separator = separator or max(_SEPARATORS, key=lambda sign: len(_fields(lines[first:], sign)))
     names = _fields(lines[first:], separator)
-    before = _fields([lines[first - 1].lstrip("#")], separator) if first else []
-    if len(before) == len(names) and all(_NUMBER.fullmatch(name) for name in names):
-        names, lines[first - 1] = before, lines[first - 1].lstrip("#")
+    before = _fields([lines[first - 1].lstrip(_COMMENT)], separator) if first else []
+    if len(before) == len(names) and any(map(_NUMBER.fullmatch, names)):
+        names, lines[first - 1] = before, lines[first - 1].lstrip(_COMMENT)
+    below = _fields(lines[first + 1 :] or [""], separator)
+    if _are_names(names, below):
+        names = ["_".join(filter(None, both)) for both in zip(names, below, strict=True)]
+        lines[first] = "\n"
     for k, line in enumerate(lines):
-        if line[0] == "#" and len(_fields([line], separator)) != len(names):
+        if line[0] in _COMMENT and len(_fields([line], separator)) != len(names):
             lines[k] = "\n"
     check_columns(len(names), any_size)
     if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):
@@ -133,11 +139,12 @@ def check_columns(count: int, any_size: bool) -> None:
 
 def tidy(table: pd.DataFrame, commas: bool = False) -> pd.DataFrame:
     """The table with numbers, true and false instead of text that says them, lists of one as what
-    is in them, records unfolded into columns, and no blanks around text.
+    is in them, records unfolded into columns, no blanks around text, and names in one line.
 
     commas: whether a comma is the decimal sign.
     """
     parts = []
+    table = table.rename(columns=lambda name: " ".join(str(name).splitlines()))
     for name, values in table.items():
         if _is_text(values) and (records := _records(values)) is not None:
             unfolded = tidy(pd.json_normalize(records).set_axis(values.index))
@@ -172,8 +179,14 @@ def _read_bytes(path: Path, any_size: bool) -> bytes:
 
 
 def _decode(content: bytes) -> str:
-    marked = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    for encoding in ("utf-16" if marked else "utf-8-sig", "cp1252", "latin-1"):
+    first = "utf-8-sig"
+    for start, encoding in enumerate(("utf-16-be", "utf-16-le")):  # of Latin letters, half is zero
+        half = content[start:200:2]
+        if 2 * half.count(0) > len(half) > 0:
+            first = encoding
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        first = "utf-16"
+    for encoding in (first, "cp1252", "latin-1"):
         with contextlib.suppress(UnicodeError):
             text = content.decode(encoding)
             break
@@ -191,6 +204,18 @@ def _fields(lines: Sequence[str], separator: str) -> list[str]:
     finally:
         csv.field_size_limit(limit)
     return [field.strip() for field in first]
+
+
+def _are_names(names: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether the second line has names as well: some blanks and no number, where in the first
+    line a name is there twice, or Optuna's of all parameters."""
+    return (
+        len(below) == len(names)
+        and (len(set(names)) < len(names) or "params" in names)
+        and "" in below
+        and any(below)
+        and not any(map(_NUMBER.fullmatch, below))
+    )
 
 
 def _is_text(values: pd.Series) -> bool:

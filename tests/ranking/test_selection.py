@@ -12,7 +12,7 @@ TABLE = pd.DataFrame(
         "epochs max": [1, 1, 2, 2, 2],
         "net": ["a", "b", "B", None, "a"],
         "warm": [True, False, True, False, True],
-        "loss": [0.5, 0.1, 0.3, 0.2, np.nan],
+        "loss": [0.5, 0.1, 0.3, 0.2, np.inf],
     }
 )
 
@@ -25,6 +25,7 @@ TABLE = pd.DataFrame(
         ("epochs != 5", [0, 2, 4]),
         ("epochs = 5.0", [1]),
         ("epochs max == 2", [2, 3, 4]),
+        ('"epochs max"=2', [2, 3, 4]),
         ("net = b", [1, 2]),
         ("net != 'b'", [0, 4]),
         ("warm = true", [0, 2, 4]),
@@ -39,7 +40,7 @@ def test_conditions(condition, rows) -> None:
     [
         ("epochs", "--where 'epochs' is not COLUMN = VALUE"),
         ("depth > 1", "'depth > 1' is not COLUMN = VALUE, .*; there are epochs, epochs max, net"),
-        ("epochs > many", "epochs has numbers, and 'many' is none"),
+        ("epochs > 1 and epochs < 9", "epochs has numbers, and '1 and epochs < 9' is none; a sec"),
         ("net > a", "net has text, which is = or != to something"),
         ("__import__('os').remove('x') > 1", "is not COLUMN = VALUE"),
     ],
@@ -59,6 +60,11 @@ def test_trials_are_selected_by_conditions_bounds_and_rank() -> None:
     assert list(select(TABLE, "loss", True, top="1")[0].index) == [0]
     assert chosen(above=0.1, below=0.5) == [2, 3]
     assert chosen(where=["epochs max = 2"], top="1") == [3]
+    assert chosen(by="epochs max", top="50%") == [1, 3]
+    assert chosen(by="epochs") == [0, 1, 2]
+    for by in ("loss", "depth"):
+        with pytest.raises(ValueError, match=f"--by {by}: is not a column .* there are epochs, ep"):
+            chosen(by=by)
     _, notes = select(TABLE, "loss", False, where=["net = a"], top="1")
     assert notes == [
         "Trials left out: 1 without loss",
@@ -77,6 +83,8 @@ def test_groups() -> None:
         ("epochs max = 1", [0, 1]),
         ("epochs max = 2", [2, 3, 4]),
     ]
+    assert next(groups(TABLE, "epochs"))[0] == "epochs = 1"
+    assert next(groups(pd.DataFrame({"x": ["a\nb"]}), "x"))[0] == "x = a b"
     with pytest.raises(ValueError, match="--by x: it has 51 values, more than 50"):
         list(groups(pd.DataFrame({"x": range(51)}), "x"))
 

@@ -255,6 +255,7 @@ def test_redis_needs_its_driver_or_a_server(monkeypatch) -> None:
     [
         ("status", ["done"] * 36 + ["OOM", "diverged", "CANCELLED by 7", "NODE_FAIL"], 4),
         ("trial.State", ["TrialState.COMPLETE"] * 38 + ["TrialState.PRUNED", "TrialState.FAIL"], 2),
+        ("trial_state", ["COMPLETE"] * 39 + ["RUNNING"], 1),
         ("Status", ["Succeeded"] * 39 + ["InProgress"], 1),
         ("state", ["Ohio", "Iowa"] * 20, 0),
         ("failed", [False] * 37 + [True] * 3, 3),
@@ -276,6 +277,7 @@ def test_incomplete_trials_are_left_out_and_counted(tmp_path, column, values, le
         ("a.json", "[1, 2]", "a.json: is neither a list of records nor lists by name"),
         ("a.json", '{"a": [1], "b": [1, 2]}', r"a.json: has lists of different lengths \(a: 1, b"),
         ("a.journal", "{}\n", "a.journal: is no journal of Optuna"),
+        ("b.journal", "", "b.journal: has no study"),
         ("a.db", "text", "a.db: cannot be read: file is not a database"),
     ],
 )

@@ -37,15 +37,22 @@ def read(folder: Path, text: str, encoding: str = "utf-8") -> pd.DataFrame:
         ("x,y\n\u22121.5,1\n2,2\n", {"x": [-1.5, 2], "y": [1, 2]}),
         ("x,y\nNone,1\n#N/A,2\n0.5,3\n", {"x": [np.nan, np.nan, 0.5], "y": [1, 2, 3]}),
         ("x,y\ntrue,1\nFalse,2\n", {"x": [True, False], "y": [1, 2]}),
+        ("x,y\nNone,1\ncosine,2\n,3\n", {"x": ["None", "cosine", None], "y": [1, 2, 3]}),
         ("x,y\nauto,1\n0.1,2\n", {"x": ["auto", "0.1"], "y": [1, 2]}),
         ("x,y\n ReLU ,1\nReLU,2\n", {"x": ["ReLU", "ReLU"], "y": [1, 2]}),
         # Around them.
         (" x , y \n1,2\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
+        ('"rate\nof it",y\n1,2\n3,4\n', {"rate of it": [1, 3], "y": [2, 4]}),
         ("sep=|\nx|y\n1|2\n3|4\n", {"x": [1, 3], "y": [2, 4]}),
         ('"a;b;c",y\n1,2\n3,4\n', {"a;b;c": [1, 3], "y": [2, 4]}),
         ('x,y\n"a,b",2\n"c;d",4\n', {"x": ["a,b", "c;d"], "y": [2, 4]}),
         ("# of May\n\nx,y\n1,2\n# again, here, on\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
         ("# x,y\n1,2\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
+        ("% of May\n%x,y\n1,a\n3,b\n", {"x": [1, 3], "y": ["a", "b"]}),
+        (
+            ",n,params,params\n,,lr,depth\n0,5,2,3\n1,4,5,6\n",
+            {"Unnamed: 0": [0, 1], "n": [5, 4], "params_lr": [2, 5], "params_depth": [3, 6]},
+        ),
         ("colour,y\n#ff0000,2\n#00ff00,4\n", {"colour": ["#ff0000", "#00ff00"], "y": [2, 4]}),
         ("x,y\r1,2\r3,4\r", {"x": [1, 3], "y": [2, 4]}),
         (",y\n1,2\n3,4\n", {"Unnamed: 0": [1, 3], "y": [2, 4]}),
@@ -60,7 +67,9 @@ def test_what_is_read(tmp_path, text, columns) -> None:
     pd.testing.assert_frame_equal(read(tmp_path, text), expected, check_dtype=False)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
 def test_letters(tmp_path, encoding) -> None:
     assert read(tmp_path, "größe,y\nklein,1\ngroß,2\n", encoding).to_dict("list") == {
         "größe": ["klein", "groß"],
