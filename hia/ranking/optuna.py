@@ -1,11 +1,11 @@
 """Importance of the parameters of an Optuna study, by this package's methods.
 
-`NRReliefFEvaluator` and `FAnovaEvaluator` serve wherever Optuna takes an evaluator:
+`Evaluator` serves wherever Optuna takes an evaluator:
 
     import optuna
-    from hia.ranking.optuna import FAnovaEvaluator
+    from hia.ranking.optuna import Evaluator
 
-    optuna.importance.get_param_importances(study, evaluator=FAnovaEvaluator(seed=0))
+    optuna.importance.get_param_importances(study, evaluator=Evaluator("fanova"))
 
 Kinds, bounds, steps and logarithmic scales are those of the study's distributions. As in Optuna's
 PED-ANOVA, parameters that only some trials have are assessed together with the others; how, is told
@@ -27,14 +27,17 @@ from hia.space import Hyperparameter, from_distribution
 Target = Callable[[FrozenTrial], float]
 
 
-class _Evaluator(BaseImportanceEvaluator):
-    """What the evaluators share: `method` of `hia.ranking.methods`, with its options."""
+class Evaluator(BaseImportanceEvaluator):
+    """Importance by one of the methods of `hia.ranking.methods`, 0 where its score is negative.
 
-    method: str
+    method: a key of `METHODS`. seed: of all that is random, such as the values drawn for parameters
+    that a trial does not have. options: of `hia.ranking.methods.rank` and of the method, such as
+    n_neighbors, sigma and metric of "nrrelieff", n_trees and min_samples_leaf of "fanova".
+    """
 
-    def __init__(self, seed: int, **options: Any) -> None:
-        self._seed = seed
-        self._options = options
+    def __init__(self, method: str = "nrrelieff", *, seed: int = 0, **options: Any) -> None:
+        self._method = method
+        self._options = {"n_bootstrap": 0, "random_state": seed, **options}
 
     def evaluate(
         self,
@@ -43,7 +46,7 @@ class _Evaluator(BaseImportanceEvaluator):
         *,
         target: Target | None = None,
     ) -> dict[str, float]:
-        """Scores of the parameters, largest first, 0 where they are negative.
+        """Scores of the parameters, largest first.
 
         study: its completed trials are used whose value is finite. params: names of those to
         assess, by which alone trials are compared; None means all that any completed trial has.
@@ -73,48 +76,9 @@ class _Evaluator(BaseImportanceEvaluator):
             parameters = [parameters[names.index(name)] for name in params]
         if all(len(trials[column.name].dropna().unique()) <= 1 for column in parameters):
             return {column.name: 0.0 for column in parameters}
-        options = {"n_bootstrap": 0, "random_state": self._seed, **self._options}
-        scores = rank(trials, trials.columns[-1], parameters, self.method, **options).table["score"]
-        scores = scores.clip(lower=0.0).sort_values(ascending=False, kind="stable")
+        ranking = rank(trials, trials.columns[-1], parameters, self._method, **self._options)
+        scores = ranking.table["score"].clip(lower=0.0).sort_values(ascending=False, kind="stable")
         return {str(parameter): float(score) for parameter, score in scores.items()}
-
-
-class NRReliefFEvaluator(_Evaluator):
-    """Importance by N-RReliefF: max(W, 0) of Eq. 10 (Wang et al. 2024; see `hia.relief`).
-
-    n_neighbors: J; None means as many as suit the number of trials (`hia.ranking.methods`). sigma:
-    decay of a neighbour's influence with its rank; None means two thirds of J. metric: "euclidean"
-    or "manhattan". seed: of all that is random, such as the values drawn for parameters that a
-    trial does not have.
-    """
-
-    method = "nrrelieff"
-
-    def __init__(
-        self,
-        *,
-        n_neighbors: int | None = None,
-        sigma: float | None = None,
-        metric: str = "euclidean",
-        seed: int = 0,
-    ) -> None:
-        given = {"n_neighbors": n_neighbors, "sigma": sigma}
-        given = {option: value for option, value in given.items() if value is not None}
-        super().__init__(seed, metric=metric, **given)
-
-
-class FAnovaEvaluator(_Evaluator):
-    """Importance by functional ANOVA: the share of the variance over the search space that the
-    parameter explains alone (Hutter, Hoos and Leyton-Brown 2014; see `hia.ranking.fanova`).
-
-    n_trees, min_samples_leaf: of the forest. seed: of the forest, and of the values drawn for
-    parameters that a trial does not have.
-    """
-
-    method = "fanova"
-
-    def __init__(self, *, n_trees: int = 16, min_samples_leaf: int = 1, seed: int = 0) -> None:
-        super().__init__(seed, n_trees=n_trees, min_samples_leaf=min_samples_leaf)
 
 
 def read(study: Study, targets: Mapping[str, Target]) -> tuple[pd.DataFrame, list[Hyperparameter]]:
