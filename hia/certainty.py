@@ -12,12 +12,14 @@ The paper does not ask. `NRReliefF.bootstrap` and `NRReliefF.permutation_test` a
   others, so that columns without influence weigh less than if no column had any.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from hia.equations import Search, Trials, eq_10, weights
 from hia.neighbours import Floats, Ints
@@ -33,13 +35,20 @@ _COPIES = 1 << 25
 _COUNTS = 1 << 22
 
 
-def resample(trials: Trials, n_resamples: int, random: np.random.RandomState) -> Floats:
+def bar(what: str, progress: bool, steps: Iterable[Any] | None = None, total: int = 0) -> Any:
+    """A line on standard error of how long steps still take, once they took two seconds."""
+    return tqdm(steps, what, total or None, disable=not progress, delay=2, leave=False)
+
+
+def resample(
+    trials: Trials, n_resamples: int, random: np.random.RandomState, progress: bool = False
+) -> Floats:
     """Weights of resampled rows, (n_resamples, K): W + Σ (c_i - 1) ψ_i / n, where row i is drawn
     c_i times and ψ_i is the derivative of W by its frequency (Efron and Stein 1981)."""
     search = trials.search()
     means = search.means()
     observed = weights(*means)
-    derivatives = influences(search, *means)
+    derivatives = influences(search, *means, progress=progress)
     n = len(search.target)
     resamples = np.empty((n_resamples, len(observed)))
     at_once = max(1, _COUNTS // n)
@@ -51,7 +60,9 @@ def resample(trials: Trials, n_resamples: int, random: np.random.RandomState) ->
     return resamples
 
 
-def influences(search: Search, n_p: float, n_theta: Floats, n_both: Floats) -> Floats:
+def influences(
+    search: Search, n_p: float, n_theta: Floats, n_both: Floats, progress: bool = False
+) -> Floats:
     """(K, n): derivative of W, from `Search.means`, by the frequency of each row.
 
     The derivative of Eq. 10 by the three means makes a change of them a mean over pairs of a row
@@ -63,6 +74,7 @@ def influences(search: Search, n_p: float, n_theta: Floats, n_both: Floats) -> F
     by_both = 1 / n_p + 1 / (1 - n_p)
     means = by_p * n_p + by_theta * n_theta + by_both * n_both
     result = np.zeros((len(search.columns), len(search.target)))
+    rows_done = bar("N-RReliefF: resamples", progress, total=len(search.rows))
     for rows, others, influence in search.pairs():
         p_diff = search.p_diff(rows, others)
         for k, column in enumerate(search.columns):
@@ -74,10 +86,18 @@ def influences(search: Search, n_p: float, n_theta: Floats, n_both: Floats) -> F
             pairs -= of_rows[:, None]
             pairs *= influence
             np.add.at(result[k], others.ravel(), pairs.ravel())
+        rows_done.update(len(rows))
+    rows_done.close()
     return np.asarray(result * (len(search.target) / len(search.rows)))
 
 
-def permute(trials: Trials, count: int, null: str, random: np.random.RandomState) -> Floats:
+def permute(
+    trials: Trials,
+    count: int,
+    null: str,
+    random: np.random.RandomState,
+    progress: bool = False,
+) -> Floats:
     """(1 + count, K): the weights that are tested, and those of permutations.
 
     null: "target", or "column", which needs two columns at least.
@@ -89,7 +109,7 @@ def permute(trials: Trials, count: int, null: str, random: np.random.RandomState
             target = trials.target - trials.target.min()
             return _permute(target, count, random, partial(of_targets, search))
         parts = []
-        for k, column in enumerate(trials.columns):
+        for k, column in enumerate(bar("N-RReliefF: permutations", progress, trials.columns)):
             weigh = partial(of_columns, trials.search(k))
             parts.append(_permute(column.scaled(), count, random, weigh))
         return np.hstack(parts)

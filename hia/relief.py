@@ -181,6 +181,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         y: ArrayLike,
         n_resamples: int = 1000,
         random_state: int | np.random.RandomState | None = None,
+        progress: bool = False,
     ) -> Floats:
         """Weights as other configurations of the same kind would give them, (n_resamples, K).
 
@@ -188,12 +189,13 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         are an interval for the W of so many; the same holds for shares and ranks made from
         each row of the result. The ranges of columns and target are taken as known. The spread errs
         on the large side, by up to about √2 for columns without influence, hardly for others.
+        progress: tell on standard error how long it still takes.
 
         Raises ValueError as `fit`, and where n_resamples is not a whole number of at least 1.
         """
         check_count("n_resamples", n_resamples)
         random = check_random_state(random_state)
-        return certainty.resample(self.read(X, y), n_resamples, random)
+        return certainty.resample(self.read(X, y), n_resamples, random, progress)
 
     def permutation_test(
         self,
@@ -202,10 +204,12 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         n_permutations: int = 999,
         null: str = "column",
         random_state: int | np.random.RandomState | None = None,
+        progress: bool = False,
     ) -> pd.DataFrame:
         """Whether each column weighs more than one that has no relation to the performance.
 
-        X, y: as for `fit`, which need not come before and is not replaced.
+        X, y: as for `fit`, which need not come before and is not replaced. progress: tell on
+        standard error how long it still takes.
 
         null="column", for each column on its own: it is unrelated to performance and to the other
         columns, and these may matter as they like. Its weight is computed with the neighbours that
@@ -229,7 +233,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
         if null not in ("column", "target"):
             raise ValueError(f"null={null!r} is not one of ('column', 'target')")
         random = check_random_state(random_state)
-        weights = certainty.permute(self.read(X, y), n_permutations, null, random)
+        weights = certainty.permute(self.read(X, y), n_permutations, null, random, progress)
         names = [n if isinstance(n, str) else f"x{k}" for k, n in enumerate(as_frame(X))]
         return pd.DataFrame(
             {

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.special import comb
 from sklearn.ensemble import RandomForestRegressor
 
-Floats = NDArray[np.float64]
+from hia.inputs import Floats
+
 Ints = NDArray[np.int64]
 Singles = NDArray[np.float32]
 

@@ -36,6 +36,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from hia.inputs import (
+    Floats,
     as_frame,
     check_count,
     is_text,
@@ -47,7 +48,6 @@ from hia.inputs import (
 )
 from hia.space import Hyperparameter
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Codes = NDArray[np.float32]
 Name = str | int
@@ -141,7 +141,13 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         self._spread = span_of(target, "y", "no column can explain it")
         self._middle = target.min() + self._spread / 2
         target = (target - self._middle) / self._spread
-        self._scales = self._read_scales(frame, target)
+        space = self.space or {}
+        self._scales = [
+            _read_scale(label, values, space.get(name, space.get(k)), target)
+            for k, (name, (label, values)) in enumerate(
+                zip(frame, read_columns(frame), strict=True)
+            )
+        ]
         columns = zip(self._scales, frame.items(), strict=True)
         codes = np.column_stack([scale.codes(values) for scale, (_, values) in columns])
         order = np.lexsort([target, *codes.T])
@@ -208,16 +214,6 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         return pd.DataFrame(
             {"value": points, "mean": self._middle + self._spread * mean, "std": self._spread * std}
         )
-
-    def _read_scales(self, frame: pd.DataFrame, target: Floats) -> "list[_Scale]":
-        """The scale of each column, from the space and the values it has."""
-        space = self.space or {}
-        return [
-            _read_scale(label, values, space.get(name, space.get(k)), target)
-            for k, (name, (label, values)) in enumerate(
-                zip(frame, read_columns(frame), strict=True)
-            )
-        ]
 
     def _trees(self) -> Iterator["_Tree"]:
         for estimator in self._forest.estimators_:

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold, cross_val_score
 
-from hia.certainty import adjusted_p_values, p_values
+from hia.certainty import adjusted_p_values, bar, p_values
 from hia.inputs import Floats, in_unit
 from hia.neighbours import Ints
 from hia.ranking import fanova_package
@@ -97,8 +97,8 @@ class Method:
 
     label: its name for people. score: what its raw scores are. source: where it is from. measure:
     (trials, seed, **options) -> scores (K,). settle: (trials, seed, options) -> `Settled`.
-    resample: with a count as well, scores of so many resamples (count, K); without it, resamples
-    are measured one by one. p_values: with a count as well, of so many permutations, columns
+    resample: with a count and whether to tell the progress as well, scores of so many resamples
+    (count, K); without it, resamples are measured one by one. p_values: with both as well, columns
     `p_value` and `p_adjusted` of K rows; null: what they are against. pairs: what pairs do
     together, columns `first`, `second`, `weight`. most: a score can be. has_forest: whether it is
     only as good as a forest. asks_direction: whether it asks what is good. max_rows: used at most,
@@ -188,27 +188,34 @@ def _settle_relief(trials: Trials, seed: int, options: Options) -> Settled:
     return trials, settled, None
 
 
-def _resample_relief(trials: Trials, seed: int, count: int, **options: Any) -> Floats:
-    return _relief(trials, options).bootstrap(trials.scaled(), trials.y, count, seed)
+def _resample_relief(
+    trials: Trials, seed: int, count: int, progress: bool, **options: Any
+) -> Floats:
+    model = _relief(trials, options)
+    return model.bootstrap(trials.scaled(), trials.y, count, seed, progress)
 
 
 def _test_by_target(
-    measure: Measure, trials: Trials, seed: int, count: int, **options: Any
+    measure: Measure, trials: Trials, seed: int, count: int, progress: bool, **options: Any
 ) -> pd.DataFrame:
     """Against what configurations score whose targets are permuted."""
     random = np.random.default_rng(seed)
     first = np.unique(trials.configuration, return_index=True)[1]
     scores = [measure(trials, seed, **options)]
-    for _ in range(min(count, _PERMUTATIONS)):
+    for _ in bar("permutations", progress, range(min(count, _PERMUTATIONS))):
         X = trials.X.iloc[random.permutation(first)[trials.configuration]].reset_index(drop=True)
         scores.append(measure(replace(trials, X=X), seed, **options))
     weights = np.array(scores)
     return pd.DataFrame({"p_value": p_values(weights), "p_adjusted": adjusted_p_values(weights)})
 
 
-def _test_relief(trials: Trials, seed: int, count: int, **options: Any) -> pd.DataFrame:
+def _test_relief(
+    trials: Trials, seed: int, count: int, progress: bool, **options: Any
+) -> pd.DataFrame:
     model = _relief(trials, options)
-    return model.permutation_test(trials.scaled(), trials.y, count, random_state=seed)
+    return model.permutation_test(
+        trials.scaled(), trials.y, count, random_state=seed, progress=progress
+    )
 
 
 def _nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:

@@ -66,8 +66,8 @@ def report(ranking: Ranking) -> str:
     if ranking.n_bootstrap:
         printed[f"{ranking.level:.0%} interval"] = _intervals(table, "share", 3)
         lines.append(
-            f"Intervals: percentiles of {ranking.n_bootstrap} resamples, "
-            f"{_seconds(ranking.bootstrap_seconds)}"
+            f"Intervals, for other tables of so many trials: percentiles of {ranking.n_bootstrap} "
+            f"resamples, {_seconds(ranking.bootstrap_seconds)}"
         )
     printed["score"] = table["score"].map("{:.4f}".format)
     if ranking.n_bootstrap:

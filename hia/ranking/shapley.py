@@ -19,16 +19,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils import check_consistent_length
 
-from hia.inputs import check_count, read_target, span_of
+from hia.inputs import Floats, check_count, read_target, span_of
 from hia.ranking.coalitions import game_values, shapley_interactions, shapley_values
 from hia.ranking.columns import read
 from hia.space import Hyperparameter
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

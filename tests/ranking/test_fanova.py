@@ -1,6 +1,7 @@
 """Functional ANOVA against hand computation, enumeration of all cells, and other programs."""
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -67,13 +68,7 @@ def test_five_nodes_on_levels():
     np.testing.assert_allclose(tree.effects[0], [-1.4, -0.4, 3.6], rtol=1e-14)
 
 
-def test_a_constant_tree_has_no_variance():
-    tree = fanova._read_tree(five_nodes((0, 1), (0.25, 0.5), (0.1, 0.1, 0.1)), [UNIT, UNIT])
-    assert tree.variance == 0
-    np.testing.assert_allclose(np.concatenate(tree.effects), 0, atol=1e-16)
-
-
-@pytest.mark.parametrize(("apart", "varies"), [(2e-16, False), (5e-13, False), (2e-12, True)])
+@pytest.mark.parametrize(("apart", "varies"), [(0, False), (5e-13, False), (2e-12, True)])
 def test_a_tree_that_is_constant_but_for_rounding_has_no_variance(apart, varies):
     leaves = (0.1, 0.1 + apart, 0.1)
     tree = fanova._read_tree(five_nodes((0, 1), (0.25, 0.5), leaves), [UNIT, UNIT])
@@ -305,7 +300,7 @@ MIXED = (
 
 @pytest.mark.parametrize("cells", [1, 50, fanova._CELLS])
 @pytest.mark.parametrize("min_samples_leaf", [1, 4])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_equals_the_enumeration_of_all_cells(monkeypatch, seed, min_samples_leaf, cells):
     monkeypatch.setattr(fanova, "_CELLS", cells)  # rows of a pair's grid taken at once
     X, y = mixed(seed)
@@ -437,29 +432,13 @@ def test_unit_and_mean_of_the_target_do_not_matter(factor, shift):
     np.testing.assert_allclose(curve["std"], factor * marginal["std"], rtol=1e-12)
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e3])
-@pytest.mark.parametrize("spread", [1e-12, 1e12])
-def test_very_small_and_very_large_targets(spread, offset):
-    X = factorial({"a": [0, 1], "b": [0, 1], "c": [0, 1]})
-    single, pairs = shares(X, (offset + 3 * X["a"] - X["b"] + X["b"] * X["c"]) * spread)
-    # b alone: −1/2 on average over c; c alone 1/2; variances 9/4, 1/16, 1/16 and b·c's own 1/16.
-    np.testing.assert_allclose(single, np.array([36, 1, 1]) / 39, rtol=1e-9)
-    np.testing.assert_allclose(pairs, np.array([1, 0, 0]) / 39, rtol=1e-9, atol=1e-15)
-    assert pairs.index[0] == ("b", "c")
-
-
 def test_irrelevant_columns_are_near_zero_and_the_rest_is_right():
     rng = np.random.default_rng(6)
-    X = rng.random((3000, 6))
+    X = rng.random((1500, 6))
     y = 3 * X[:, 4] + X[:, 1]
-    single, pairs = shares(X, y)
+    single, _ = shares(X, y)
     np.testing.assert_allclose(single[[4, 1]], [0.9, 0.1], atol=0.02)
     assert (single[[0, 2, 3, 5]] < 1e-3).all()
-    # (a − 1/2)(b − 1/2) has no single effects.
-    single, pairs = shares(X, (X[:, 4] - 0.5) * (X[:, 1] - 0.5))
-    assert pairs.index[0] == ("x1", "x4")
-    assert pairs.iloc[0] > 0.9
-    assert (single < 0.02).all()
 
 
 # --- The estimator -------------------------------------------------------------------------------
@@ -484,22 +463,15 @@ def test_the_papers_space():
     fitted = FAnova(space=SPACE, random_state=0).fit(X, y)
     assert fitted.feature_names_in_[np.argmax(fitted.importances_)] == "lr"
     assert fitted.marginal("num_fc_units")["value"].tolist() == list(range(8, 257))
+    # On a logarithm, and in wide ranges, integers are as good as fractions.
+    for unlike in ({"log": True}, {"high": 1009}):
+        known = {"num_fc_units": replace(SPACE["num_fc_units"], **unlike)}
+        assert len(FAnova(1, space=known).fit(X, y).marginal("num_fc_units")) == 101
     assert fitted.marginal("batch_size")["value"].tolist() == [32, 64, 128, 256]
     assert fitted.marginal("optimizer")["value"].tolist() == ["SGD", "Adam"]
     np.testing.assert_allclose(
         fitted.marginal("lr")["value"], np.geomspace(1e-6, 1e-1, 101), rtol=1e-12
     )
-
-
-def test_integers_on_a_logarithm_and_in_wide_ranges_are_as_good_as_fractions():
-    rng = np.random.default_rng(12)
-    X = pd.DataFrame({"unit": rng.integers(1, 1025, 40), "wide": rng.integers(0, 1002, 40)})
-    known = {
-        "unit": Hyperparameter("unit", "integer", 1, 1024, log=True),
-        "wide": Hyperparameter("wide", "integer", 0, 1001),
-    }
-    fitted = FAnova(2, space=known, random_state=0).fit(X, X["unit"])
-    assert len(fitted.marginal("unit")) == len(fitted.marginal("wide")) == 101
 
 
 def test_constant_trees_are_left_out_of_the_average():
@@ -544,10 +516,9 @@ def test_a_constant_column_of_declared_range_has_no_importance(known):
 
 
 def test_results_need_a_fit():
-    with pytest.raises(NotFittedError):
-        FAnova().pair_importances()
-    with pytest.raises(NotFittedError):
-        FAnova().marginal(0)
+    for question in (FAnova().pair_importances, lambda: FAnova().marginal(0)):
+        with pytest.raises(NotFittedError):
+            question()
 
 
 # --- Errors --------------------------------------------------------------------------------------
@@ -585,27 +556,20 @@ def test_wrong_values_of_a_declared_column():
         FAnova().fit(X.assign(lr=0.1), y)
 
 
-def test_too_few_rows():
-    with pytest.raises(ValueError, match=r"X has 1 sample\(s\), a minimum of 2 is required"):
-        FAnova().fit([[1.0, 2.0]], [0.1])
-
-
-def test_wrong_questions_to_a_marginal():
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("lrr", None, "column: 'lrr' is not a column of X; there are 4 columns"),
+        (4, None, "column: 4 is not a column"),
+        ("lr", [1e-3, 1.0], "'lr' of X has 1, which is outside its bounds 1e-06 and"),
+        ("lr", [np.nan], "has nan, which is outside its bounds"),
+        ("batch_size", [48], r"'batch_size' of X has 48\.0, which is none of 16\.0"),
+        ("activation", ["elu"], "'activation' of X has elu, which is none of"),
+        ("lr", ["a"], r"'lr' of X \(str\) is neither all numbers nor all text"),
+    ],
+)
+def test_wrong_questions_to_a_marginal(column, values, message):
     X, y = mixed(15)
     fitted = FAnova(n_trees=2, random_state=0, space=MIXED).fit(X, y)
-    with pytest.raises(ValueError, match="column: 'lrr' is not a column of X; there are 4 columns"):
-        fitted.marginal("lrr")
-    with pytest.raises(ValueError, match="column: 4 is not a column"):
-        fitted.marginal(4)
-    with pytest.raises(ValueError, match="'lr' of X has 1, which is outside its bounds 1e-06 and"):
-        fitted.marginal("lr", [1e-3, 1.0])
-    with pytest.raises(ValueError, match="has nan, which is outside its bounds"):
-        fitted.marginal("lr", [np.nan])
-    with pytest.raises(ValueError, match=r"'batch_size' of X has 48\.0, which is none of 16\.0"):
-        fitted.marginal("batch_size", [48])
-    with pytest.raises(ValueError, match="'activation' of X has elu, which is none of"):
-        fitted.marginal("activation", ["elu"])
-    with pytest.raises(ValueError, match=r"'lr' of X \(str\) is neither all numbers nor all text"):
-        fitted.marginal("lr", ["a"])
-    with pytest.raises(ValueError, match=r"'batch_size' of X \(str\) is neither all numbers nor"):
-        fitted.marginal("batch_size", ["a"])
+    with pytest.raises(ValueError, match=message):
+        fitted.marginal(column, values)

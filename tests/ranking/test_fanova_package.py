@@ -32,14 +32,6 @@ def test_shares_of_a_sum() -> None:
 
 
 @compiled
-def test_an_interaction_is_nobodys_own() -> None:
-    X = pd.DataFrame(RNG.choice([1, 3], (N, 2)), columns=["a", "b"]).join(IDLE)
-    found = importances(X, (X["a"] != X["b"]).astype(float), categorical=("a", "b"))
-    assert found.loc[["a", "b"], "weight"].tolist() == pytest.approx([0.0, 0.0], abs=0.01)
-    assert found["weight"].sum() < 0.5
-
-
-@compiled
 def test_a_category_and_a_logarithmic_scale() -> None:
     # Uniform on the logarithm, the variance of its log10 over six decades is 36 / 12 = 3; that of
     # a fair coin times 2 sqrt(3) is 3 as well.
