@@ -19,8 +19,11 @@ from sphinx.util.nodes import make_refnode
 from sphinx.util.typing import stringify_annotation
 
 WHOLE = re.compile(r"(N-RReliefF|Fashion-MNIST|CIFAR-\d+|[\d.]+e-\d+|\d+ %)")
-SYMBOL = re.compile(r"(\\(?:tau|sigma|Theta|theta|max|min)\b|[A-Za-z]|\^\{[^{}^]+\})")
-FORMULA = re.compile(rf"(?:{SYMBOL.pattern}|[\d\s+=/().,|<>−-])+")
+ONE = r"\\(?:tau|sigma|Theta|theta|max|min)\b|[A-Za-z]"
+SIGNS = r"[\d\s+=/().,|<>−-]"
+POWER = rf"\^\{{(?:{ONE}|{SIGNS})+\}}"
+SYMBOL = re.compile(rf"({ONE}|{POWER})")
+FORMULA = re.compile(rf"(?:{ONE}|{SIGNS}|{POWER})+")
 LETTERS = {"tau": "τ", "sigma": "σ", "Theta": "Θ", "theta": "θ"}
 # Terms that are other words as well, which do not stand after an article or the like.
 ORDINARY = {"share", "shares", "claim", "universe", "interaction", "main effect"}

@@ -65,6 +65,8 @@ def test_names_and_numbers_are_parted_from_their_text_and_keep_their_letters() -
         (r"\frac{a}{b}", ""),
         ("W_k", ""),
         (r"\sum x", ""),
+        (r"10^{\sum x}", ""),
+        ("10^{W_k}", ""),
     ],
 )
 def test_formulas_that_are_text_are_written_as_text(formula: str, shown: str) -> None:
