@@ -42,6 +42,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from hia_book import cost, mixed, recording, truth
+from hia_book.agreement import student
 from hia_book.claims import claim, glue, need
 from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table
 from hia_book.rankings import by_name
@@ -185,7 +186,17 @@ def behind(kind, n, best):
     if n <= 600:  # a twentieth is no more than 30: the same method
         others = others.drop("nrrelieff_growing", errors="ignore")
     gaps = {name: (of_draws[best] - of_draws[name]).dropna() for name in others}
-    return {name: truth.mean_over(gap.groupby("surface").mean()) for name, gap in gaps.items()}
+    return {name: gap.groupby("surface").mean() for name, gap in gaps.items()}
+
+
+def is_clear(gaps):
+    """Whether the mean over the surfaces is above 0."""
+    return student(gaps).low > 0
+
+
+def written(gaps):
+    """The mean over the surfaces and its standard error."""
+    return f"{gaps.mean():.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{gaps.sem():.2f}"
 
 
 rows, nearest, told = [], [], []
@@ -194,10 +205,12 @@ for kind, words in KINDS.items():
         tau = overall[f"tau_{kind}"].loc[n].dropna()
         others = behind(kind, n, tau.idxmax())
         nearest.append((kind, n, tau.idxmax()))
-        told.append(all(one.clear for one in others.values()))
+        told.append(all(map(is_clear, others.values())))
         close, clear = (
-            ", ".join(f"{LABELS[x]} ({one})" for x, one in others.items() if one.clear == is_clear)
-            for is_clear in (False, True)
+            ", ".join(
+                f"{LABELS[x]} ({written(of)})" for x, of in others.items() if is_clear(of) == one
+            )
+            for one in (False, True)
         )
         first = f"{LABELS[tau.idxmax()]} ({tau.max():.2f})"
         most = draws.xs(n, level="trials").max()
@@ -263,13 +276,13 @@ tau = overall["tau_main"]
 fixed, growing = tau["nrrelieff"].dropna(), tau["nrrelieff_growing"].dropna()
 best, most = fixed.idxmax(), fixed.index[-1]
 at_best, at_most = (each["tau_main"].xs(n, level="trials") for n in (best, most))
-falls = truth.mean_over(at_best["nrrelieff"] - at_most["nrrelieff"])
-gains = truth.mean_over(at_most["nrrelieff_growing"] - at_most["nrrelieff"])
-claim("with 30 neighbours the ranking gets worse with more trials", falls.clear)
-claim("a growing number of neighbours is better", gains.clear)
+falls = at_best["nrrelieff"] - at_most["nrrelieff"]
+gains = at_most["nrrelieff_growing"] - at_most["nrrelieff"]
+claim("with 30 neighbours the ranking gets worse with more trials", is_clear(falls))
+claim("a growing number of neighbours is better", is_clear(gains))
 glue(best=best, most=most, at_best=fixed[best], at_most=fixed[most], growing=growing[most])
 glue(n_worse=(at_best["nrrelieff"] > at_most["nrrelieff"]).sum(), n_surfaces=len(order))
-glue(falls=str(falls), gains=str(gains))
+glue(falls=written(falls), gains=written(gains))
 
 # %% [markdown]
 # ### Trials that a search chose
@@ -292,14 +305,15 @@ taus = chosen.pivot_table(
 taus = taus.groupby(["trials", "method", "surface"]).mean()
 means = taus.groupby(["trials", "method"]).mean()
 lost = (taus["part"] - taus["mixed"]).dropna().groupby(["trials", "method"])
-lost = {key: truth.mean_over(own) for key, own in lost}
-table = means[["random", "part", "mixed"]].assign(lost=[str(lost[key]) for key in means.index])
+lost = dict(iter(lost))
+texts = [written(lost[key]) for key in means.index]
+table = means[["random", "part", "mixed"]].assign(lost=texts)
 table = table.rename(LABELS, level="method").reset_index()
 table.columns = ["Trials", "Method", "Random", "Random, part", "Mixed", "Lost"]
 formats = {"Trials": ","} | dict.fromkeys(table.columns[2:5], ".2f")
 show_table(table, "table-mixed", formats)
 most = chosen["trials"].max()
-worse = {method for trials, method in lost if trials == most and lost[trials, method].clear}
+worse = {method for trials, method in lost if trials == most and is_clear(lost[trials, method])}
 harmed = {"ped_anova", "nrrelieff_growing"}
 claim("chosen trials clearly harm PED-ANOVA and N-RReliefF with n/20, no other", worse == harmed)
 glue(n_mixed=most, share_random=1 - mixed.SHARE, share_bohb=mixed.SHARE)

@@ -247,7 +247,8 @@ glue(n_again=len(again), n_sized=sizes.groupby(KEY).ngroups)
 # :::
 
 # %%
-of_sizes = {one: taus for one in others if (taus := noise.between_sizes(sizes, one))}
+of_sizes = {one: noise.between_columns(noise.beside_full(sizes, one)) for one in others}
+of_sizes = {one: taus for one, taus in of_sizes.items() if taus}
 against = {one: noise.with_other_seeds(noise.beside_full(sizes, one), seeds) for one in of_sizes}
 many = {one: taus for one, taus in against.items() if len(taus) > 1}
 need(many, "there are no trainings with other seeds on two data sets at least")

@@ -1,13 +1,8 @@
 """How well lists of importance weights agree (Wang et al. 2024, Sections 4.1 and 5.2).
 
-The paper draws ten subsets of the trained CNNs, weighs the hyperparameters on each, and takes the
-intraclass correlation (ICC) of the ten lists as evidence that the weights are reliable. It leaves
-two things open. The intervals of performance are here of equal width, ten by default. Of the six
-ICCs `REPORTED` is ICC(A,1), the absolute agreement of single lists, which Shrout and Fleiss (1979)
-call ICC(2,1).
-
-Whether several data sets rank alike is asked by Kendall's W and by the procedure of Demšar (2006,
-"Statistical comparisons of classifiers over multiple data sets", JMLR 7, 1-30).
+The paper names neither its ICC nor the width of its intervals of performance. Here `REPORTED` is
+ICC(A,1), the absolute agreement of single lists (ICC(2,1) of Shrout and Fleiss 1979), and intervals
+are equally wide, ten by default. For several data sets: Demšar 2006, JMLR 7, 1-30.
 """
 
 import warnings
@@ -58,7 +53,7 @@ class RankAgreement(NamedTuple):
 def intervals(y: ArrayLike, n_intervals: int = 10) -> NDArray[np.intp]:
     """Which of `n_intervals` equally wide intervals of [0, 1] each accuracy is in, (n,), from 0.
 
-    Intervals are closed below, the last one on both sides. Raises ValueError for no rows and for an
+    They are closed below, the last one on both sides. Raises ValueError for no rows and for an
     accuracy that is missing or outside [0, 1].
     """
     check_count("n_intervals", n_intervals)
@@ -79,13 +74,10 @@ def balanced_subsamples(
     n_intervals: int = 10,
     random_state: int | np.random.Generator = 0,
 ) -> list[NDArray[np.intp]]:
-    """Random subsets of rows in which no interval of accuracy has too many (Section 5.2).
+    """`n_subsets` random subsets of rows, as ascending row numbers (Section 5.2).
 
-    y: accuracies, (n,). Each subset has, from each of the `intervals` of y, all rows where there
-    are at most `max_per_interval` of them, else so many drawn without replacement.
-    Returns `n_subsets` arrays of row numbers, ascending. Where no interval has more rows than the
-    cap, every subset is all rows.
-    Raises ValueError for a number that is not a whole number of at least 1, and as `intervals`.
+    y: accuracies, (n,). Of each of its `intervals` a subset has all rows, or `max_per_interval`
+    drawn without replacement. Raises ValueError for a count below 1, and as `intervals`.
     """
     check_count("n_subsets", n_subsets)
     check_count("max_per_interval", max_per_interval)
@@ -105,22 +97,13 @@ def balanced_subsamples(
 def icc(weights: pd.DataFrame) -> pd.DataFrame:
     """Intraclass correlations of lists of weights, by pingouin.
 
-    weights: (lists, hyperparameters), one list per row. The hyperparameters are the targets, the
-    lists the raters. Only the values count, not the names of rows and columns.
-    Returns six rows, columns `form` (ICC(1,1), ICC(A,1), ICC(C,1), ICC(1,k), ICC(A,k), ICC(C,k)),
-    `icc`, and `low` and `high`, the limits of the 95 % interval; all 1 where all lists are equal.
-    Raises ValueError for fewer than two lists, two hyperparameters or five weights, for a missing
-    weight, and where all weights of each list are the same number, which leaves it undefined.
+    weights: (lists, hyperparameters); the lists are the raters. Returns six rows, columns `form`
+    (ICC(1,1), ICC(A,1), ICC(C,1), and the same of k lists), `icc`, and `low` and `high` of the 95 %
+    interval; all 1 where all lists are equal. Raises ValueError for fewer than two lists, two
+    hyperparameters or five weights, a missing weight, and where it is not defined.
     """
-    values = weights.to_numpy(dtype=float)
+    values = _values(weights, least=2)
     lists, items = values.shape
-    if lists < 2 or items < 2:
-        raise ValueError(
-            f"an ICC needs two lists of two weights at least, not {lists} list(s) of {items}"
-        )
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
-        raise ValueError(f"list {row}, {weights.columns[column]!r}: {values[row, column]}")
     if (values == values[0, 0]).all():
         raise ValueError(f"all weights are {values[0, 0]:g}: the ICC is not defined")
     if values.size < 5:
@@ -157,43 +140,31 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
 
 
 def rank_agreement(a: pd.Series, b: pd.Series) -> RankAgreement:
-    """How alike two lists of weights order the same items: Kendall's tau-b, with a 95 % interval.
+    """Kendall's tau-b of two lists of weights, indexed by item, with a 95 % interval.
 
-    a, b: weights (or ranks, both the same way round), indexed by the names of the items, in any
-    order.
-
-    The interval takes the items for a random sample of those that could have been compared, and
-    inverts the test of tau (as Wilson's interval does for a share) with the variance
-    v (1 - tau²), v = 2 (2n + 5) / 9n (n - 1) being that of two unrelated rankings. It covers at
-    least 95 % (simulated with normal variables), where the one on Fisher's scale misses above 0.8.
-    Raises ValueError where the items differ, occur twice or are fewer than two, where a weight is
-    missing, and where all weights of a list are equal.
+    The interval takes the items for a random sample and inverts the test of tau, with variance v (1
+    - tau²), v = 2 (2n + 5) / 9n (n - 1) that of unrelated rankings. It covers at least 95 %
+    (simulated), where that on Fisher's scale misses above 0.8. Raises ValueError for an item that
+    is there twice or in one list only, and for a list whose weights are all equal.
     """
-    for name, weights in (("first", a), ("second", b)):
+    for weights in (a, b):
         if not weights.index.is_unique:
-            twice = weights.index[weights.index.duplicated()][0]
-            raise ValueError(f"the {name} list has {twice!r} twice")
+            raise ValueError(f"a list has {weights.index[weights.index.duplicated()][0]!r} twice")
+    both = pd.DataFrame({"first": a, "second": b})
+    for name, weights in both.items():
         if weights.isna().any():
-            raise ValueError(
-                f"the {name} list has no weight for {weights.index[weights.isna()][0]!r}"
-            )
-    if len(only := a.index.symmetric_difference(b.index)):
-        raise ValueError(f"only one of the lists has {only[0]!r}")
-    if len(a) < 2:
-        raise ValueError(f"a ranking needs two items at least, not {len(a)}")
-    for name, weights in (("first", a), ("second", b)):
+            missing = weights.index[weights.isna()][0]
+            raise ValueError(f"the {name} list has no weight for {missing!r}")
         if (weights == weights.iloc[0]).all():
-            raise ValueError(f"all weights of the {name} list are {weights.iloc[0]}: no ranking")
-    tau = float(stats.kendalltau(a, b.reindex(a.index)).statistic)
+            raise ValueError(f"all weights of the {name} list are equal: no ranking")
+    tau = float(stats.kendalltau(both["first"], both["second"]).statistic)
     return RankAgreement(tau, *_interval(tau, _variance(len(a))), len(a))
 
 
 def mean_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
-    """The mean of several taus, one per data set say, with a 95 % interval.
+    """The mean of taus of unrelated samples of items, one per data set say, with a 95 % interval.
 
-    agreements: of unrelated samples of items; all weigh the same. The interval is made as for one
-    tau, with the mean of the m taus in its place and sum(v) / m² in that of v. `items`: all items.
-    Raises ValueError where there is none.
+    As for one tau, with sum(v) / m² of the m taus for v. `items`: all. Raises ValueError for none.
     """
     if not agreements:
         raise ValueError("there are no rankings to take the mean of")
@@ -205,8 +176,7 @@ def mean_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
 def typical_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
     """The means of tau and of both limits, over pairs of lists of the same items.
 
-    agreements: of pairs that are not independent, such as all pairs of several lists. The interval
-    is that of one pair: many of them tell no more about other items than one does.
+    Pairs that are not independent, such as all of several lists, are no surer for their number.
     Raises ValueError where there is none, or where they differ in their number of items.
     """
     if len({one.items for one in agreements}) != 1:
@@ -234,15 +204,11 @@ def kendalls_w(
 ) -> Concordance:
     """How alike several lists order the same items: 1 for the same order, near 0 for unrelated.
 
-    weights: (lists, items), one list per row. Equal weights share the mean of their ranks, and W is
-    corrected for them: the variance of the items' rank sums over the largest that lists with such
-    ties could have.
-
-    The interval is a bootstrap over the lists: percentiles of (1 + (m - 1) r) / m, r the mean
-    correlation of the ranks of two *different* lists among those drawn, since a list drawn twice
-    agrees with itself. Of five or ten lists that agree well it covers about 88 % (simulated).
-    Raises ValueError for fewer than three lists or two items, for a missing weight, for a list of
-    equal weights, and where n_resamples is no whole number of at least 1.
+    weights: (lists, items). Corrected for ties. The interval is a bootstrap over the lists:
+    percentiles of (1 + (m - 1) r) / m, r the mean correlation of the ranks of two *different* lists
+    among those drawn. Of five or ten lists that agree well it covers about 88 % (simulated). Raises
+    ValueError for fewer than three lists or two items, a missing weight, and a list of equal
+    weights.
     """
     check_count("n_resamples", n_resamples)
     places = _places(weights, least=3)
@@ -273,10 +239,9 @@ def kendalls_w(
 class Friedman(NamedTuple):
     """Friedman's test that all items have the same mean rank, and Nemenyi's comparison of them.
 
-    mean_ranks: by item, the best (1) first. chi2, p: Friedman's, corrected for ties. f, f_p: the
-    less conservative form of Iman and Davenport. critical_difference: mean ranks that differ by
-    less are not told apart, at the level `alpha` for all pairs together. groups: the largest sets
-    of items that are not.
+    mean_ranks: the best (1) first. chi2, p: corrected for ties. f, f_p: of Iman and Davenport.
+    critical_difference: mean ranks that differ by less are not told apart, at the level `alpha` for
+    all pairs together. groups: the largest sets of items that are not.
     """
 
     mean_ranks: pd.Series
@@ -292,11 +257,9 @@ class Friedman(NamedTuple):
 def friedman(weights: pd.DataFrame, alpha: float = 0.05) -> Friedman:
     """Which items several lists tell apart (Demšar 2006, Section 3.2).
 
-    weights: (lists, items), one list per row, large weights for the first ranks; three items at
-    least. Groups are runs of the mean ranks that span less than the critical difference and are in
-    no longer run; they have two items or more.
-    Raises ValueError for fewer than two lists or three items, for a missing weight, an alpha that
-    is not between 0 and 1, and where every list ranks all items equal.
+    weights: (lists, items), large ones for the first ranks. Raises ValueError for fewer than two
+    lists or three items, a missing weight, an alpha outside (0, 1), and lists that rank all items
+    equal.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha!r} is not between 0 and 1")
@@ -324,8 +287,8 @@ def critical_difference(items: int, lists: int, alpha: float = 0.05) -> float:
 
 
 class Mantel(NamedTuple):
-    """Correlation of two tables of distances, and the share of permutations that correlate as
-    strongly or more strongly, in the same direction (one-sided p)."""
+    """Correlation of two tables of distances, and the share of permutations that correlate at least
+    as strongly in the same direction (one-sided p)."""
 
     correlation: float
     p: float
@@ -337,13 +300,12 @@ def mantel(
     n_permutations: int = 1999,
     random_state: int | np.random.Generator = 0,
 ) -> Mantel:
-    """Whether what is far apart in one respect is far apart in another (Mantel 1967, "The detection
-    of disease clustering and a generalized regression approach", Cancer Research 27, 209-220).
+    """Whether what is far apart in one respect is far apart in another (Mantel 1967, Cancer
+    Research 27, 209-220).
 
-    distances, others: (n, n), symmetric; only what is above the diagonal counts. The objects of
-    `others` are permuted; p counts the original as one of the permutations.
-    Raises ValueError for tables of other shapes or fewer than four objects, missing distances,
-    distances that are all the same, and where n_permutations is no whole number of at least 1.
+    distances, others: (n, n), symmetric, of which the part above the diagonal counts. p counts the
+    original as a permutation. Raises ValueError for other shapes, fewer than four objects, and
+    distances that are missing or all the same.
     """
     check_count("n_permutations", n_permutations)
     first, second = np.asarray(distances, dtype=float), np.asarray(others, dtype=float)
@@ -355,10 +317,8 @@ def mantel(
         raise ValueError(f"{len(first)} objects are too few to permute; at least 4 are needed")
     above = np.triu_indices(len(first), 1)
     for which, table in (("first", first), ("second", second)):
-        if not np.isfinite(table[above]).all():
-            raise ValueError(f"a distance of the {which} table is missing or infinite")
-        if (table[above] == table[above][0]).all():
-            raise ValueError(f"all distances of the {which} table are the same")
+        if not np.isfinite(table[above]).all() or np.ptp(table[above]) == 0:
+            raise ValueError(f"distances of the {which} table are missing, or all the same")
     first, second = (np.ldexp(one, -in_unit(one[above])[1]) for one in (first, second))
     rng = np.random.default_rng(random_state)
     correlation = float(np.corrcoef(first[above], second[above])[0, 1])
@@ -370,8 +330,8 @@ def mantel(
     return Mantel(correlation, (1 + hits) / (1 + n_permutations))
 
 
-def _places(weights: pd.DataFrame, least: int) -> NDArray[np.float64]:
-    """Ranks (lists, items), 1 for the largest weight."""
+def _values(weights: pd.DataFrame, least: int) -> NDArray[np.float64]:
+    """Weights (lists, items) of so many lists at least, of two items or more, none missing."""
     values = weights.to_numpy(dtype=float)
     lists, items = values.shape
     if lists < least or items < 2:
@@ -379,7 +339,12 @@ def _places(weights: pd.DataFrame, least: int) -> NDArray[np.float64]:
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"list {row}, {weights.columns[column]!r}: {values[row, column]}")
-    return np.asarray(stats.rankdata(-values, axis=1))
+    return values
+
+
+def _places(weights: pd.DataFrame, least: int) -> NDArray[np.float64]:
+    """Ranks (lists, items), 1 for the largest weight."""
+    return np.asarray(stats.rankdata(-_values(weights, least), axis=1))
 
 
 def _runs(ranks: pd.Series, critical: float) -> list[list[str]]:

@@ -1,15 +1,8 @@
 """The paper's printed numbers, checked against each other and against its own definitions.
 
-Every check is a function of `Paper`, all that the paper prints as far as it is used here, and
-computes what is printed and what it should be; tables with other numbers get other answers. A check
-says one of four things (`Check.status`):
-
-- "agrees": the printed number is what it should be;
-- "differs": it is not, or two printed things contradict each other;
-- "not shown": the number may be right, but what is said from it does not follow from it;
-- "not said": it cannot be checked, for the paper does not say how it was made.
-
-Nothing here needs our own CNNs. What follows from the answers is the page's to say.
+Every check is computed from what the paper prints (`Paper`); our own CNNs have no part in it. A
+check says that a number "agrees" with what it should be, that it "differs", that what is said from
+it is "not shown" by it, or that how it was made is "not said".
 """
 
 import math
@@ -49,8 +42,8 @@ ROUNDING = 0.5e-6
 class Paper:
     """What the paper prints.
 
-    tables: by number, as `hia_book.published.table` returns them. figure2: models per data set.
-    numbers, claims: by name, what is in values.csv and claims.csv, the second as text.
+    tables: by number, as of `hia_book.published.table`. figure2: models per data set. numbers,
+    claims: by name, of values.csv and, as text, of claims.csv.
     """
 
     tables: Mapping[int, pd.DataFrame]
@@ -69,9 +62,8 @@ class Paper:
 
 @dataclass(frozen=True)
 class Check:
-    """What was checked, and the answer. where: table, equation or section. about: what is checked.
-    printed, found: what the paper has, and what it should be or what else is true. status: one of
-    `STATUSES`. bears: on which of `CLAIMS`, by their keys."""
+    """A check: where (table, equation or section), what is checked, what is printed, what was found
+    instead or besides, one of `STATUSES`, and the keys of `CLAIMS` on which it bears."""
 
     where: str
     about: str
@@ -92,15 +84,9 @@ def load(folder: Path = published.FOLDER) -> Paper:
 
 
 def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
-    """All checks, in the order of the paper.
-
-    facts: of the data sets, as `hia.datasets.table2` returns them.
-    """
+    """All checks, in the order of the paper. facts: as of `hia.datasets.table2`."""
     by_name = facts.set_index("name")
     return [check for section in _SECTIONS for check in section(paper, by_name)]
-
-
-# --- what the notebooks share --------------------------------------------------------------------
 
 
 def equation11(weights: pd.Series) -> pd.DataFrame:
@@ -116,12 +102,11 @@ def equation11(weights: pd.Series) -> pd.DataFrame:
 
 
 def labels(pairs: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
-    """Whose weight each printed weight of a pair is.
+    """Whose weight each printed weight of a pair is. pairs: Table 5. weights: Table 3's.
 
-    pairs: Table 5. weights: Table 3's. One row per printed pair: `rank`, `weight`, `first` and
-    `second` as printed, `found_first`, `found_second` and `found_weight`, the pair whose weight by
-    Eq. 11 is the printed number to one unit of its last digit (missing where there is none), and
-    `right`, whether it is the one in print.
+    One row per pair: `rank`, `weight`, `first`, `second` as printed; `found_first`, `found_second`,
+    `found_weight`, the pair whose weight by Eq. 11 is that number to one unit of its last digit
+    (missing for none); `right`, whether it is the one in print.
     """
     computed = equation11(weights)
     gaps = np.abs(pairs["weight"].to_numpy()[:, None] - computed["weight"].to_numpy())
@@ -134,28 +119,26 @@ def labels(pairs: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
 
 
 def implied_sd(weights: pd.Series, reliability: float) -> float:
-    """Standard deviation of a weight between lists, that an ICC of single lists leaves.
+    """Standard deviation of a weight between lists that an ICC of single lists leaves.
 
-    weights: of one list, whose variance stands for that between hyperparameters, v. From
-    ICC = v / (v + e): the root of e = v (1 - ICC) / ICC.
+    From ICC = v / (v + e), v the variance of the weights of one list: the root of e.
     """
     return math.sqrt(float(weights.var(ddof=1)) * (1 - reliability) / reliability)
 
 
 def told_apart(weights: pd.Series, sd: float) -> float:
-    """The gap above which two weights of one list differ more than chance does in 95 of 100 cases,
-    if each varies with this standard deviation."""
+    """The gap above which two weights of this standard deviation differ more than chance does (95
+    %)."""
     return float(stats.norm.ppf(0.975) * math.sqrt(2) * sd)
 
 
 def shuffled_icc(
     weights: pd.Series, kept: int, lists: int = 10, repeats: int = 200, random_state: int = 0
 ) -> float:
-    """Mean ICC of lists that share their first `kept` weights only.
+    """Mean ICC (`hia_book.agreement.REPORTED`) of lists that share their first `kept` weights only.
 
-    weights: of one list. In each of the lists the other weights are in a random order: what stands
-    at rank kept + 1 and after it is chance. The ICC is `hia_book.agreement.REPORTED`, from mean
-    squares (Shrout and Fleiss 1979), which is much faster here than `hia_book.agreement.icc`.
+    The others are in random order in each list. From mean squares (Shrout and Fleiss 1979), which
+    is much faster here than `hia_book.agreement.icc`.
     """
     rng = np.random.default_rng(random_state)
     ordered = weights.sort_values(ascending=False).to_numpy(dtype=float)
@@ -170,8 +153,6 @@ def shuffled_icc(
     spread = between + (lists - 1) * error + lists * (raters - error) / items
     return float(((between - error) / spread).mean())
 
-
-# --- the checks ----------------------------------------------------------------------------------
 
 _SAME = "the same"
 _RANKS_OF_3 = ("three", "five", "last")

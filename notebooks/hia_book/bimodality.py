@@ -1,9 +1,4 @@
-"""Whether a sample of accuracies has two modes, as the paper says of its own (Section 5.1, Fig. 3).
-
-The paper judges by the look of a histogram. Here are three numbers instead, none of which decides
-alone: how many maxima a smoothed density has, Sarle's coefficient, and whether the middle third is
-the emptiest.
-"""
+"""Whether accuracies have two modes, as the paper says of its own (Section 5.1, Fig. 3)."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +11,9 @@ UNIFORM = 5 / 9
 def sarle(values: ArrayLike) -> float:
     """Sarle's bimodality coefficient of a sample (n,), with SAS's correction for its size.
 
-    (g² + 1) / (k + 3 (n - 1)² / ((n - 2)(n - 3))), g and k the unbiased skewness and excess
-    kurtosis. 1 for two points of any weight, 5/9 for a uniform and 1/3 for a normal distribution;
-    one mode with a long tail may exceed 5/9 as well (Pfister et al. 2013, "Good things peak in
-    pairs", Frontiers in Psychology 4:700).
-    Returns NaN where it is not defined: for fewer than four values and where all are the same.
+    1 for two points, 5/9 for a uniform and 1/3 for a normal distribution; a long tail may exceed
+    5/9 as well (Pfister et al. 2013, Frontiers in Psychology 4:700). NaN for fewer than four values
+    and where all are the same.
     """
     sample = np.asarray(values, dtype=float)
     n = len(sample)
@@ -33,8 +26,7 @@ def sarle(values: ArrayLike) -> float:
 def modes(values: ArrayLike) -> list[float]:
     """Where a density of accuracies (n,) in [0, 1] has its maxima, on a grid of steps of 1/500.
 
-    The density is smoothed by a Gaussian kernel of Silverman's width, which is rather too wide:
-    what it shows apart is apart. Fewer than two different values are their own mode.
+    By a Gaussian kernel of Silverman's width, rather too wide: what it shows apart is apart.
     """
     sample = np.asarray(values, dtype=float)
     if len(sample) == 0 or np.ptp(sample) == 0:
@@ -52,10 +44,10 @@ def thirds(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def end_over_middle(values: ArrayLike) -> tuple[float, float, float]:
-    """By how much the emptier of the outer thirds of accuracy is fuller than the middle one.
+    """By how much more accuracies (n,) are in the emptier of the outer thirds than in the middle
+    one.
 
-    values: accuracies (n,). Returns the difference of the two shares of the sample and the limits
-    of its 95 % interval, that of a difference of two shares of a multinomial.
+    Returns the difference of the two shares and its 95 % limits, as of a multinomial.
     """
     low, middle, high = thirds(values)
     end = min(low, high)

@@ -1,22 +1,20 @@
 """What a page says, held to what its cells compute.
 
 A number in the prose is glued by the cell that computes it, `glue(tau=tau)`, and stands in Markdown
-as {glue:text}`tau:.2f`. A finding that a sentence states is a claim beside the computation. In the
-book's own run a claim that does not hold fails the build; in a rerun with other parameters the page
-begins with a list of those that no longer hold. Captions are prose too: Markdown of the form
+as {glue:text}`tau:.2f`. A finding is a claim beside the computation: one that does not hold fails
+the book's build, and a rerun lists it. A caption is Markdown too, set at its figure or table:
 
     :::{caption} fig-pairs
     :alt: what a reader who cannot see the figure should know
 
     Weights of {glue:text}`n_pairs` pairs.
     :::
-
-is set below the figure of this name, or above the table. `book/run_notebooks.py` sees to all.
 """
 
 import ast
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import myst_nb
@@ -51,8 +49,8 @@ def claim(text: str, holds: Any) -> None:
 def glue(**values: Any) -> None:
     """Glues numbers and words for the page's prose, by their names.
 
-    NumPy's scalars become Python's, which `{glue:text}` can format. Of a named tuple, a mapping or
-    a Series every part is glued by the name and its own: `lr=agreement` as `lr_tau`, `lr_low` ...
+    Of a named tuple, a mapping or a Series every part is glued by the name and its own:
+    `lr=agreement` as `lr_tau`, `lr_low` ...
     """
     for name, value in values.items():
         if hasattr(value, "_asdict"):
@@ -77,15 +75,10 @@ def glued(notebook: NotebookNode) -> dict[str, Any]:
         for output in cell.get("outputs", []):
             if name := output.get("metadata", {}).get("scrapbook", {}).get("name"):
                 (text,) = (x for kind, x in output["data"].items() if kind.endswith("text/plain"))
-                values[name] = float(text) if text in ("nan", "inf", "-inf") else _literal(text)
+                values[name] = float(text) if text in ("nan", "inf", "-inf") else text
+                with suppress(SyntaxError, ValueError):
+                    values[name] = ast.literal_eval(text)
     return values
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text
 
 
 def resolve(markdown: str, values: Mapping[str, Any]) -> str:
@@ -100,8 +93,7 @@ def resolve(markdown: str, values: Mapping[str, Any]) -> str:
 def write_captions(notebook: NotebookNode) -> None:
     """Moves the captions of an executed notebook from its Markdown to the figures and tables.
 
-    Raises PageError for a figure or table without a caption, and a caption with a value that no
-    cell has glued.
+    Raises PageError for one without a caption, and a caption with a value that no cell has glued.
     """
     values, captions = glued(notebook), {}
     for cell in notebook.cells:

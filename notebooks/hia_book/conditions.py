@@ -1,5 +1,5 @@
-"""What CNNs trained under several conditions have in common, and what not: the learning rate drawn
-uniformly or on its logarithm, on some of the images or on all."""
+"""CNNs trained under several conditions: lr drawn uniformly or on its logarithm, some images or
+all."""
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,9 @@ LOW, HIGH = 0.25, 0.7
 
 
 def average(values: pd.DataFrame, random_state: int = 0) -> pd.DataFrame:
-    """Mean of each column over the data sets, (data sets, columns), with a 95 % interval.
+    """Mean of each column of values (data sets, columns) with the bootstrap's 95 % percentiles.
 
-    The interval is the percentile bootstrap's, over the data sets. Returns columns `mean`, `low`,
-    `high` by column, the lowest mean first.
+    Returns columns `mean`, `low`, `high` by column, the lowest mean first.
     """
     interval = stats.bootstrap(
         (values.to_numpy(),), np.mean, axis=0, method="percentile", rng=random_state
@@ -25,9 +24,8 @@ def average(values: pd.DataFrame, random_state: int = 0) -> pd.DataFrame:
 def judge(ranks: pd.Series, published: pd.Series) -> dict[str, bool]:
     """Which of the paper's findings about its ranking another ranking repeats.
 
-    ranks: by hyperparameter, 1 for the most important. published: the paper's, of these at least.
-    "order": the first three, in this order. "three", "five": the first three and five as sets.
-    "last": `num_fc_units` and `batch_size`, the paper's last two, are the last two.
+    ranks, published: by hyperparameter, 1 for the most important. "order": the first three, in
+    order. "three", "five": the first three and five as sets. "last": the last two as a set.
     """
     ours = list(ranks.sort_values(kind="stable").index)
     theirs = list(published[ours].sort_values().index)

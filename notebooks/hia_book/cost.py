@@ -1,12 +1,10 @@
 """How many trainings a ranking of the hyperparameters costs, from the recorded ones.
 
-Methods that take any trials (`SAMPLED`) rank random parts of the study's, drawn without replacement
-from one data set or from all together; the Plackett-Burman screen (`hia_book.screening`) has its
-own trainings, 12, 24, 36 or 72 for each data set. Each ranking of the ten hyperparameters that
-random search draws is compared (`hia_book.truth.agreement`) with
+Methods that take any trials (`SAMPLED`) rank random parts of the study's, of one data set or of all
+together; the Plackett-Burman screen has its own trainings. Each ranking of the ten hyperparameters
+that random search draws is compared (`hia_book.truth.agreement`) with
 
-- own: the method's ranking of all trials, which says how soon it settles, not whether it is right.
-  Parts of more than half are not drawn: they agree with the whole by being most of it;
+- own: the method's ranking of all trials, which says how soon it settles, not whether it is right;
 - reference: the mean rank by `REFERENCE` on all trials of the data set. N-RReliefF with 30
   neighbours has no part in it (see `hia_book.truth`).
 """
@@ -40,8 +38,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """A ranking by a method of the `repeat`-th part of so many trainings of a scope: a data set, or
-    `POOLED`."""
+    """A ranking of the `repeat`-th part of so many trainings of a data set or of `POOLED`."""
 
     scope: str
     method: str
@@ -61,7 +58,8 @@ def jobs(
     pooled_sizes: Sequence[int] = POOLED_SIZES,
     repeats: int = REPEATS,
 ) -> list[Job]:
-    """All rankings by the sampled methods: of parts up to half of a scope, and of all of it."""
+    """All rankings by the sampled methods: of all of a scope, and of parts up to half of it. Larger
+    parts agree with the whole by being most of it."""
     wanted = []
     for scope, rows in scopes(trials).items():
         parts = pooled_sizes if scope == POOLED else sizes
@@ -96,8 +94,8 @@ def screens(table: pd.DataFrame) -> list[Row]:
     """The rankings by the Plackett-Burman screen, as `measure` returns them.
 
     table: of data/screening.parquet. Its parts: half of the folded design or all of it, with one
-    replicate or with all; the whole is the last. The score is the size of the effect, over all data
-    sets of the mean effect.
+    replicate or with all; the whole is the last. Scores are sizes of effects, over all data sets of
+    the mean effect.
     """
     half = table["run"].nunique() // 2
     halves = {"first": table["run"] < half, "second": table["run"] >= half}
@@ -132,22 +130,18 @@ def screens(table: pd.DataFrame) -> list[Row]:
 
 
 def effects_of(rows: pd.DataFrame) -> pd.Series:
-    """Mean accuracy at the high level minus that at the low one, by hyperparameter.
-
-    rows: runs of an orthogonal design, one or more replicates of each; as `screening.effects`,
-    which however wants an error to state.
-    """
+    """Effects of an orthogonal design, (runs and replicates), as `screening.effects` without
+    errors."""
     signs = screening.code(rows)
     return 2 * signs.mul(rows["accuracy"], axis=0).mean()
 
 
 def table(rows: Sequence[Row], trials: pd.DataFrame) -> pd.DataFrame:
-    """All rankings with their agreements, `tau_own` and `tau_reference`.
+    """All rankings, of the sampled methods and of the screen, with their agreements.
 
-    rows: finished ones, of the sampled methods and of the screen. Further columns: `scope`,
-    `method`, `trainings`, `repeat`, `whole` (it is the ranking of all there is), `scores`,
-    `problem`. An agreement is missing where what it is with is not there yet; a ranking that was
-    refused has 0.
+    Columns `scope`, `method`, `trainings`, `repeat`, `whole` (it is the ranking of all there is),
+    `tau_own` and `tau_reference` (missing where the other ranking is, 0 for a refusal), `scores`,
+    `problem`.
     """
     sizes = {
         (scope, method): len(part) for scope, part in scopes(trials).items() for method in SAMPLED
@@ -190,12 +184,10 @@ def _agreement(row: Row, with_scores: Sequence[float] | None) -> float:
 def needed(
     table: pd.DataFrame, column: str, least: float, by: Sequence[str] = ("scope", "method")
 ) -> pd.Series:
-    """The fewest trainings from which on the median agreement is at least so much; NaN where it
-    never is.
+    """The fewest trainings from which on the median agreement stays at least so much; NaN for
+    never.
 
-    table: of `table`. column: "tau_own" or "tau_reference". From which on: with no number above at
-    which it is less. What is the whole of a method counts for the reference only, as it agrees with
-    itself.
+    table: of `table`. column: "tau_own", for which the whole does not count, or "tau_reference".
     """
     if column == "tau_own":
         table = table[~table["whole"]]

@@ -1,9 +1,5 @@
-"""The page of the book on which all trials can be explored, packed for a browser.
-
-`markup` gives one piece of HTML with the table in it, as compressed JSON, and `explorer.js`, which
-needs no library and asks nothing of a network. A browser without JavaScript shows what
-`notebooks/explorer.py` has below it.
-"""
+"""The page on which all trials can be explored, packed for a browser: compressed JSON and
+`explorer.js`, which needs no library and no network."""
 
 import base64
 import json
@@ -38,11 +34,8 @@ _LOG = ("lr", "seconds", "parameters", "flops")
 
 
 def describe(column: pd.Series) -> dict[str, Any]:
-    """A column for `explorer.js`: its `values`, and how they are shown.
-
-    Texts are positions in `choices`; what is missing is None. `colors`: of each value that rows are
-    coloured by, as in the book's figures.
-    """
+    """A column for `explorer.js`: its `values` (texts as positions in `choices`, None where
+    missing), and how they are shown; `colors` of each value that rows are coloured by."""
     name = str(column.name)
     levels = sorted(column.dropna().unique())
     is_text = not pd.api.types.is_numeric_dtype(column)
@@ -64,9 +57,8 @@ def marginals(
 ) -> dict[str, dict[str, list[Any]]]:
     """Mean accuracy over all other hyperparameters, by functional ANOVA (`hia.ranking.fanova`).
 
-    rows: a table of trials. n_trees, min_samples_leaf, random_state: of the forest.
-    Returns for each hyperparameter that has several values the lists `value`, `mean` and `std`,
-    over the trees; values that are text are positions in their sorted list.
+    rows: a table of trials. Returns for each hyperparameter that varies the lists `value`
+    (positions among the sorted texts), `mean` and `std`, over the trees.
     """
     names = [name for name in HYPERPARAMETERS if (rows[name] != rows[name].iloc[0]).any()]
     model = FAnova(
@@ -90,8 +82,7 @@ def marginals(
 def markup(rows: pd.DataFrame, curves: Mapping[str, Any], model: str) -> str:
     """HTML of the explorer: style, data and program, in one element.
 
-    rows: a table of trials. curves: of `marginals`; the other numbers have none. model: what the
-    curves are, for the legend.
+    rows: a table of trials. curves: of `marginals`. model: what these are, for the legend.
     """
     given = {
         "columns": [describe(rows[name]) for name in COLUMNS],

@@ -1,15 +1,10 @@
 """Numbered figures and tables of the book, from a notebook's cell, in one visual language.
 
-In Jupyter both are shown as they are; in the book they become a numbered, captioned figure or
-table that prose can refer to. Nothing is written beside the notebook. A caption stands in the
-page's Markdown, `:::{caption} fig-3`, and `hia_book.claims.write_captions` puts it in its place.
-
-Names number: `fig-3` and `table-5` are those of the paper, and carry its numbers; all others are
-numbered S1, S2, ... in the book's order (`book/_ext/hia_numbers.py`).
-
-Figures have no background: on the book's dark pages their lightness is turned round and their hues
-stay. So captions may name a hue, but not black, white, dark or light. To import this module is to
-draw in the book's style.
+`fig-3` and `table-5` carry the paper's numbers; all others are numbered S1, S2, ... in the book's
+order (`book/_ext/hia_numbers.py`). Captions stand in the page's Markdown (`hia_book.claims`).
+Figures have no background: on dark pages their lightness is turned round and their hues stay, so
+captions may name a hue, but not black, white, dark or light. To import this module is to draw in
+the book's style.
 """
 
 import base64
@@ -28,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from hia.datasets import FACTS
+from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, HYPERPARAMETERS
 
 # Inches. Shrunk to a phone's width, letters of a figure this wide are still ten pixels high. Wider
@@ -109,10 +104,6 @@ _METHODS = {
     "screening": ("#8C8C8C", "*"),
 }
 _SOURCES = {"random": ("#44AA99", "o"), "bohb": ("#882255", "s")}
-_DATASETS = (
-    *("cifar10", "cifar100", "emnist", "eurosat", "fashion_mnist"),
-    *("mnist", "semeion", "stl10", "svhn", "usps"),
-)
 
 LOOKS: dict[str, Look] = {
     name: {"color": color, "marker": marker}
@@ -121,7 +112,7 @@ LOOKS: dict[str, Look] = {
         *zip(FILTERS, _FILTERS, strict=True),
         *_METHODS.items(),
         *_SOURCES.items(),
-        *zip(_DATASETS, _ELEVEN, strict=False),
+        *zip(sorted(NAMES), _ELEVEN, strict=False),
     )
 }
 
@@ -129,10 +120,9 @@ LOOKS: dict[str, Look] = {
 def look(name: str) -> Look:
     """Colour and marker that stand for this throughout the book: `ax.scatter(x, y, **look("lr"))`.
 
-    name: a hyperparameter; a method (a key of `hia.ranking.methods.METHODS`, or `nrrelieff_growing`
-    for J = n/20, `nrrelieff_raw` for raw distances, `fanova_package`, `screening`); `paper` for
-    what the paper prints; a source of trials; or a data set. A data set has a hyperparameter's
-    colour: do not draw both in one figure. Raises ValueError for any other name.
+    name: one of `LOOKS`: a hyperparameter, a method, a source of trials, "paper", or a data set. A
+    data set has a hyperparameter's colour: do not draw both in one figure. Raises ValueError for
+    another.
     """
     if name not in LOOKS:
         raise ValueError(f"no look for {name!r}; there are looks for {', '.join(LOOKS)}")
@@ -218,8 +208,8 @@ def show_figure(
 ) -> None:
     """Shows a figure, to be referred to as {numref}`name`, and closes it.
 
-    data: what is drawn, one row per mark and without the index, offered as a CSV to download with
-    six significant digits. photographs: there are images in it, whose colours stay as they are.
+    data: what is drawn, one row per mark, offered as a CSV with six significant digits.
+    photographs: there are images in it, whose colours stay as they are.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
@@ -246,9 +236,8 @@ def show_table(
 
     table: or its rows, with `formats` for all columns. Texts are MyST Markdown. formats: format
     specification per column, such as {"weight": ".6f"}; other fractions get four significant
-    digits, and what is rounded to 0 has no sign. Columns of numbers, texts or not, have them one
-    under the other. The CSV has every digit. Raises ValueError for a format of a column that is not
-    there.
+    digits, and what is rounded to 0 has no sign. The CSV has every digit. Raises ValueError for a
+    format of a column that is not there.
     """
     formats = dict(formats or {})
     if not isinstance(table, pd.DataFrame):
@@ -256,7 +245,7 @@ def show_table(
     if unknown := sorted(set(formats) - set(table.columns)):
         raise ValueError(f"no column {unknown[0]!r}; the table has {', '.join(table.columns)}")
     cells = table.apply(lambda column: column.map(_writer(formats.get(str(column.name)))))
-    right = [cells[column].map(_is_number).all() for column in cells]
+    right = [all(map(_NUMBER.fullmatch, cells[column])) for column in cells]
     rows = [list(table.columns), ["--:" if one else ":--" for one in right]]
     rows += cells.to_numpy().tolist()
     body = "\n".join(
@@ -282,11 +271,6 @@ def _writer(specification: str | None) -> Callable[[Any], str]:
         return written[1:] if _SIGNED_ZERO.fullmatch(written) else written
 
     return write
-
-
-def _is_number(cell: str) -> bool:
-    """Whether a table's cell is nothing but a number or a range, perhaps in bold or in percent."""
-    return _NUMBER.fullmatch(cell) is not None
 
 
 def _csv(name: str, table: pd.DataFrame, digits: str | None = None) -> str:

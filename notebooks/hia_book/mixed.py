@@ -1,12 +1,9 @@
 """What trials that a search chose do to a ranking.
 
-The paper's trials are of random search and of BOHB together. Those of a search stand close together
-where it went well, and are each other's neighbours. Here both kinds are drawn from surfaces whose
-importances are known (`hia_book.surfaces`), and methods rank the hyperparameters from three tables:
-the mixture, its random trials alone, and as many random trials as the mixture has.
-
-The search is Optuna's TPE with the options of the study's BOHB (`hia.study.run`), without stopping
-any trial early, in runs as long as the study's on one data set.
+The paper's trials are of random search and of BOHB. Here both kinds are drawn from surfaces whose
+importances are known (`hia_book.surfaces`), and methods rank three tables: the mixture, its random
+trials alone, and as many random ones as the mixture has. The search is Optuna's TPE with the
+options of the study's BOHB (`hia.study.run`), without early stopping.
 """
 
 import warnings
@@ -59,24 +56,22 @@ def measure(surface: Surface, drawn: pd.DataFrame, true: pd.DataFrame, job: Job)
     """One row for each table and method: the job, `table`, `method`, the agreements `tau_main` and
     `tau_total` of `hia_book.truth`, and `problem` where the method refused, with agreement 0.
 
-    drawn: the job's draw from the surface (`truth.draw`). true: of the surface, index
-    `hyperparameter`, columns `main` and `total`.
+    drawn: the job's `truth.draw`. true: of the surface by hyperparameter, columns `main`, `total`.
     """
     part = drawn.iloc[: job.trials - round(SHARE * job.trials)]
     chosen = search(surface, job.trials - len(part), job.repeat)
-    given = (drawn, part, pd.concat([part, chosen], ignore_index=True))
-    rows, kept = [], ("method", "tau_main", "tau_total", "problem")
-    for key, table in zip(TABLES, given, strict=True):
+    tables = (drawn, part, pd.concat([part, chosen], ignore_index=True))
+    rows, names = [], ("method", "tau_main", "tau_total", "problem")
+    for key, table in zip(TABLES, tables, strict=True):
         for method in METHODS:
             fit = truth.Job(job.surface, method, job.trials, job.repeat)
             row = truth.assess(truth.measure(surface.columns, table, fit), true)
-            rows.append({**vars(job), "table": key} | {name: row[name] for name in kept})
+            rows.append({**vars(job), "table": key} | {name: row[name] for name in names})
     return rows
 
 
 def search(surface: Surface, trials: int, repeat: int) -> pd.DataFrame:
-    """Trials that TPE chooses for large values of the surface, in runs of `RUN`; as
-    `Surface.draw` gives them."""
+    """Trials as of `Surface.draw` that TPE chooses for large values, in runs of `RUN`."""
     lengths = [min(RUN, trials - start) for start in range(0, trials, RUN)]
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,25 +1,17 @@
 """How the ranking of N-RReliefF moves with every choice in its computation.
 
-A universe is one way to make all of the choices in `CHOICES` (Steegen et al. 2016 call the set of
-them a multiverse). They are a full factorial, so that the spread of a rank splits exactly into the
-parts of single choices (`variance_shares`).
+A universe is one way to make all of the choices in `CHOICES` (a multiverse: Steegen et al. 2016,
+Perspectives on Psychological Science 11, 702-712). They are a full factorial, so that the spread of
+a rank splits exactly into the parts of single choices (`variance_shares`). Decided here, because
+the paper says nothing of it:
 
-Decided here, because the paper says nothing of it:
-
-- Shares. Every way from W to shares that keeps the order keeps the ranks: max(W, 0), W less the
-  smallest, a softmax. The one that does not is |W|, which counts a weight below 0 as importance.
-- Per data set. W is the mean over the data sets. A hyperparameter that has one value on a data set
-  has no weight there, so that `in_channel_num` has none at all and ten are left to be ranked. Their
-  ranks are stretched over 1 to 11, so that the last is the last.
-- Balanced. By accuracy: as in Section 5.2, at most so many CNNs of each interval of accuracy, with
-  the paper's cap in proportion to the number of CNNs. By data set: equally many of each. One draw,
-  with the same seed in all universes.
+- Shares. max(W, 0), W less the smallest and a softmax keep the ranks. |W| does not: it counts a
+  weight below 0 as importance.
+- Per data set. W is the mean over the data sets. `in_channel_num` has one value on each and no
+  weight; the ranks of the other ten are stretched over 1 to 11.
+- Balanced. By accuracy: at most so many CNNs of each interval (Section 5.2), in proportion to the
+  number of CNNs. By data set: equally many of each. One draw for all universes.
 - J. At most all the other CNNs.
-
-References
-----------
-Wang et al. 2024. Steegen, S., Tuerlinckx, F., Gelman, A., Vanpaemel, W.: Increasing transparency
-through a multiverse analysis. Perspectives on Psychological Science 11 (2016) 702-712.
 """
 
 import os
@@ -53,8 +45,8 @@ ALWAYS, NEVER, MOST = 0.95, 0.05, 0.5
 class Choice:
     """Something that the paper leaves open, or that others do differently.
 
-    label: for people. options: in the order in which they are shown, the paper's first where it
-    names one. paper: what it says. against: those of the options that what it says rules out.
+    options: in the order in which they are shown, the paper's first where it names one. paper: what
+    it says. against: the options that this rules out.
     """
 
     label: str
@@ -109,9 +101,6 @@ _DISTANCES = {
 _TARGETS = {"as it is": "none", "range": "range"}
 
 
-# --- the universes --------------------------------------------------------------------------------
-
-
 def searches() -> list[dict[str, str]]:
     """The combinations of those choices that decide which neighbours are searched."""
     return list(_combinations("source", "balance", "scope", "distance", "lr_scale"))
@@ -120,9 +109,9 @@ def searches() -> list[dict[str, str]]:
 def weigh(table: pd.DataFrame, search: Mapping[str, str]) -> list[dict[str, Any]]:
     """W in every universe that shares one of the `searches`; one search for neighbours serves all.
 
-    table: trials, the columns `USED`. Each universe has its choices (`RECORDED`); `rows`, the CNNs
-    used; and W of the eleven hyperparameters, NaN where it has one value on every data set.
-    Raises ValueError where fewer than `MIN_ROWS` CNNs are left or their accuracies are the same.
+    table: trials, the columns `USED`. Returns for each its choices (`RECORDED`), `rows`, the CNNs
+    used, and W of the eleven, NaN where a hyperparameter has one value on every data set. Raises
+    ValueError where fewer than `MIN_ROWS` CNNs are left or their accuracies are the same.
     """
     rows = _subset(table, search["source"], search["balance"])
     parts = [rows] if search["scope"] == "pooled" else [part for _, part in rows.groupby("dataset")]
@@ -145,20 +134,17 @@ def _weigh_part(
     """W by hyperparameter in every weighing, of those that differ in this part."""
     names = [name for name in NAMES if (part[name] != part[name].iloc[0]).any()]
     metric, scale = _DISTANCES[search["distance"]]
-    n_neighbors = [_count(weighing["neighbours"], len(part)) for weighing in weighings]
+    n = len(part)
+    counts = {"n/20": max(MIN_NEIGHBORS, n // 20)}
+    wanted = [counts.get(one["neighbours"]) or int(one["neighbours"]) for one in weighings]
+    n_neighbors = [min(count, n - 1) for count in wanted]
     X = design(part, names, log=search["lr_scale"] == "log")
-    found = profile(X, part["accuracy"], max(n_neighbors), metric, scale)
+    curves = profile(X, part["accuracy"], max(n_neighbors), metric, scale)
     weights = [
-        found.weights(n, float(one["sigma"]), int(one["rank_base"]), _TARGETS[one["target"]])
-        for n, one in zip(n_neighbors, weighings, strict=True)
+        curves.weights(J, float(one["sigma"]), int(one["rank_base"]), _TARGETS[one["target"]])
+        for J, one in zip(n_neighbors, weighings, strict=True)
     ]
     return [dict(zip(names, one, strict=True)) for one in weights]
-
-
-def _count(neighbours: str, n: int) -> int:
-    """J of n CNNs."""
-    wanted = max(MIN_NEIGHBORS, n // 20) if neighbours == "n/20" else int(neighbours)
-    return min(wanted, n - 1)
 
 
 def collect(parts: Iterable[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
@@ -190,9 +176,6 @@ def _subset(table: pd.DataFrame, source: str, balance: str) -> pd.DataFrame:
     return rows
 
 
-# --- the recorded table ---------------------------------------------------------------------------
-
-
 def fingerprint(table: pd.DataFrame) -> str:
     """Changes with the trials that the universes are made from."""
     hashed = pd.util.hash_pandas_object(table[USED], index=False).to_numpy()
@@ -207,8 +190,8 @@ def pack(table: pd.DataFrame) -> pd.DataFrame:
 def load(path: str | os.PathLike[str]) -> pd.DataFrame:
     """The recorded universes, as `collect` returns them, W to five decimals.
 
-    Raises as `hia_book.recording.read`, and ValueError naming the file and the universe that is
-    there twice or not at all.
+    Raises as `hia_book.recording.read`, and ValueError naming the file where a universe is there
+    twice or not at all.
     """
     path = Path(path)
     table = recording.read(path, (*RECORDED, *NAMES), "record_multiverse.py")
@@ -231,14 +214,11 @@ def _check_factorial(choices: pd.DataFrame) -> None:
         raise ValueError(f"{len(choices):,} universes; all combinations would be {wanted:,}")
 
 
-# --- what they say --------------------------------------------------------------------------------
-
-
 def ranks(weights: pd.DataFrame) -> pd.DataFrame:
-    """Ranks from 1, of the largest weight, to the number of columns, in each row.
+    """Ranks of weights (universes, K) in each row, from 1 for the largest.
 
-    weights: (universes, K). Equal weights share the mean of their ranks. Where a weight is missing
-    it has no rank, and the others' are stretched over the same range.
+    Equal weights share the mean of their ranks. Where a weight is missing it has no rank, and the
+    others' are stretched over the same range.
     """
     places = weights.rank(axis=1, ascending=False)
     last = np.maximum(weights.notna().sum(axis=1) - 1, 1)
@@ -246,10 +226,7 @@ def ranks(weights: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The choices (universes, 10) and the ranks (universes, 11), with the choice of `score`.
-
-    table: as `load` returns it; every row becomes one universe for each option of `score`.
-    """
+    """The choices (universes, 10) and the ranks (universes, 11), for each option of `score`."""
     options = list(CHOICES["score"].options)
     choices = pd.concat([table[RECORDED].assign(score=one) for one in options], ignore_index=True)
     by_score = [ranks(table[NAMES]), ranks(table[NAMES].abs())]
@@ -258,10 +235,7 @@ def ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def allowed(choices: pd.DataFrame) -> pd.Series:
-    """Which universes nothing in the paper's text rules out, (universes,).
-
-    choices: (universes, C), of `CHOICES`, as `ranked` returns them.
-    """
+    """Which universes nothing in the paper's text rules out, (universes,)."""
     ruled_out = [choices[name].isin(CHOICES[str(name)].against) for name in choices]
     return ~pd.concat(ruled_out, axis=1).any(axis=1)
 
@@ -269,10 +243,9 @@ def allowed(choices: pd.DataFrame) -> pd.Series:
 def moves(choices: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
     """By how many places the rank moves when one choice is made otherwise and all others stay.
 
-    choices: (universes, C), every combination of their options once. ranks: (universes, K).
-    Returns (K, C), of the choices with several options: the mean over all pairs of options and over
-    all that the other choices can be. Pairs where a rank is missing do not count; NaN where it is
-    in all of them.
+    choices: (universes, C), every combination once. ranks: (universes, K). Returns (K, C), of the
+    choices with several options: the mean over all pairs of options and over all that the other
+    choices can be; NaN where all ranks are missing.
     """
     _check_factorial(choices)
     by_choice = {}
@@ -290,10 +263,9 @@ def moves(choices: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
 def variance_shares(choices: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
     """Shares of the variance over the universes: functional ANOVA of a full factorial.
 
-    choices: (universes, C), every combination of their options once. values: (universes, K), such
-    as ranks. Universes without a value are left out, which must be those of some options.
-    Returns (K, C + 1): the share of each choice alone, and `together`, what only combinations of
-    choices explain. A row sums to 1; it is missing where all values are the same.
+    choices: (universes, C), every combination once. values: (universes, K); those missing must be
+    of whole options. Returns (K, C + 1): each choice alone, and `together`, what only combinations
+    explain. A row sums to 1; it is missing where all values are the same.
     """
     _check_factorial(choices)
     by_name = {}
@@ -334,8 +306,7 @@ class Finding:
     last: bool = False
 
     def holds(self, ranks: pd.DataFrame) -> pd.Series:
-        """In which universes, (universes,). ranks: (universes, 11); where one has no rank, the
-        others are asked without it."""
+        """In which universes, (universes,). ranks: (universes, 11); missing ones are not asked."""
         places = ranks.rank(axis=1, ascending=not self.last)
         return (places[list(self.names)] < self.among + 1).all(axis=1)
 
@@ -343,25 +314,27 @@ class Finding:
 def findings(paper: pd.Series) -> list[Finding]:
     """What the paper says of its Table 3. paper: ranks by hyperparameter."""
     order = tuple(paper.sort_values().index)
-    found = [Finding(f"`{order[0]}` is first", order[:1], 1)]
+    of_paper = [Finding(f"`{order[0]}` is first", order[:1], 1)]
     for count, word in ((3, "three"), (5, "five")):
         first = order[:count]
-        found += [Finding(f"`{one}` is among the first {word}", (one,), count) for one in first]
+        of_paper += [Finding(f"`{one}` is among the first {word}", (one,), count) for one in first]
         quoted = ", ".join(f"`{one}`" for one in first)
-        found += [Finding(f"the first {word} are {quoted}, in any order", first, count)]
-    found += [Finding(f"`{one}` is among the last two", (one,), 2, last=True) for one in order[-2:]]
+        of_paper += [Finding(f"the first {word} are {quoted}, in any order", first, count)]
+    of_paper += [
+        Finding(f"`{one}` is among the last two", (one,), 2, last=True) for one in order[-2:]
+    ]
     both = "` and `".join(order[-2:])
-    return [*found, Finding(f"the last two are `{both}`", order[-2:], 2, last=True)]
+    return [*of_paper, Finding(f"the last two are `{both}`", order[-2:], 2, last=True)]
 
 
 @dataclass(frozen=True)
 class Verdict:
     """In which universes a finding holds.
 
-    share: of all. choice: the one whose options differ most in it; by_option: its shares.
-    kind: "every" universe; "most", at least 95 %; "none"; "few", at most 5 %; "one choice", where
-    an option of one choice leaves it at most 5 % and another makes it hold in more than half;
-    "mixed" otherwise.
+    share: of all. choice: the one whose options differ most in it; by_option: its shares. kind:
+    "every" universe; "most", at least `ALWAYS`; "none"; "few", at most `NEVER`; "one choice", where
+    one option leaves it at most `NEVER` and another makes it hold in more than `MOST`; else
+    "mixed".
     """
 
     share: float

@@ -1,8 +1,4 @@
-"""How the j-th nearest neighbours differ: one search for N-RReliefF of many options.
-
-The mean over the rows depends on the distance alone. The number of neighbours, sigma, the rank base
-and the scale of the target only weigh it.
-"""
+"""How the j-th nearest neighbours differ: one search for N-RReliefF of many options."""
 
 from dataclasses import dataclass, replace
 
@@ -57,10 +53,7 @@ def profile(
     metric: str = "euclidean",
     scale: str = "range",
 ) -> Profile:
-    """The profile of configurations X (n, K) and performances y (n,), up to `n_neighbors`.
-
-    metric, scale: as those of `NRReliefF`. Raises ValueError as its `fit`.
-    """
+    """The profile of X (n, K) and performances y (n,); options and errors as of `NRReliefF`."""
     search = NRReliefF(n_neighbors, metric=metric, scale=scale).read(X, y).search()
     # Not in cells: few rows have so many neighbours in their own.
     search = replace(search, cells=search.cells[:0])

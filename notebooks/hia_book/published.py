@@ -1,6 +1,5 @@
 """What the paper prints (Wang et al. 2024), as it prints it, mistakes included.
 
-The files under `data/published/` have the paper's label of each row beside the name used here.
 Paths are relative to the root of the repository, where the notebooks run.
 """
 
@@ -26,14 +25,11 @@ _NUMBERS = ["images", "classes", "channels", "models", "weight", "rank", "value"
 
 
 def table(number: int, folder: Path = FOLDER) -> pd.DataFrame:
-    """Table 1 to 7 of the paper, rows in the paper's order.
+    """Table 1 to 7 of the paper, rows in the paper's order; columns as in `_COLUMNS`, Table 1 as
+    text.
 
-    1: `label`, `hyperparameter`, `type`, `space`, `default` (all text).
-    2: `label`, `dataset`, `images`, `classes`, `channels`, `size`.
-    3, 4, 6, 7: `label`, `hyperparameter`, `weight`, `rank`.
-    5: `label`, `first`, `second`, `weight`, `rank`.
-    Raises ValueError for a table that the paper does not have, or a file that has other columns or
-    a value that is no number; FileNotFoundError where the file is missing.
+    Raises ValueError for another number and for a file that has other columns or a value that is no
+    number; FileNotFoundError where it is missing.
     """
     if number not in range(1, 8):
         raise ValueError(f"the paper has Tables 1 to 7, no Table {number!r}")
@@ -46,11 +42,8 @@ def figure2(folder: Path = FOLDER) -> pd.DataFrame:
 
 
 def value(name: str, folder: Path = FOLDER) -> float:
-    """A number from the paper's text.
-
-    name: "icc", "subsets", "points_per_interval" (Section 5.2), "neighbors" (5.3) or
-    "random_share" (4.1). Raises ValueError for any other.
-    """
+    """A number from the paper's text: "icc", "subsets", "points_per_interval" (Section 5.2),
+    "neighbors" (5.3) or "random_share" (4.1). Raises ValueError for any other."""
     values = _read(folder / "values.csv").set_index("name")["value"]
     if name not in values.index:
         raise ValueError(f"no published value {name!r}; there are: {', '.join(values.index)}")

@@ -53,8 +53,8 @@ def weigh(
     """Weights (K,) of columns by a key of `METHODS`, or by "nrrelieff_raw", with distances between
     values as they are; 0 for a column that has one value only.
 
-    `lr` is on the scale on which it was drawn. n_neighbors, sigma: of N-RReliefF, of all other
-    trials at most. The rest is the forest's of functional ANOVA. Raises ValueError as these do.
+    `lr` is on the scale on which it was drawn. n_neighbors: all other trials at most. Raises
+    ValueError as `NRReliefF` and `FAnova` do.
     """
     several = [name for name in columns if (trials[name] != trials[name].iloc[0]).any()]
     if method == "fanova":
@@ -101,10 +101,9 @@ def ways(
 ) -> dict[str, Way]:
     """The ways of the page on importance, by name, all of the same columns.
 
-    "Ours": all CNNs. "Random search": those of random search, or all where these are too few.
-    "J = n/20": of these a twentieth as neighbours, at least `n_neighbors`, sigma in proportion.
-    "Raw": all, on raw values. log_lr: `log` of `hia.trials.design`, of all but "Raw". options: of
-    `NRReliefF`, of all but "Raw".
+    "Ours": all CNNs. "Random search": its own, or all where these are too few. "J = n/20": of these
+    a twentieth as neighbours, at least `n_neighbors`, sigma in proportion. "Raw": all, on raw
+    values. log_lr (see `hia.trials.design`) and options (of `NRReliefF`) are of all but "Raw".
     """
     drawn = trials[trials["source"] == "random"]
     if len(drawn) <= n_neighbors:

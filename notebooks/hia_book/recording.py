@@ -1,8 +1,7 @@
 """What the scripts in `studies/` share that compute something and record it.
 
-Every finished part is in joblib's cache (`--cache`), so a script can be killed at any moment and
-the same command goes on. The cache knows a part by its arguments, not by the code that it calls:
-`--again` forgets what is there.
+Every finished part is in joblib's cache (`--cache`), so that a killed script goes on. The cache
+knows a part by its arguments, not by the code that it calls: `--again` forgets what is there.
 """
 
 import argparse
@@ -57,10 +56,10 @@ def compute(
     total: int,
     ignore: Sequence[str] = (),
 ) -> Iterator[Any]:
-    """Results of `function` for the arguments of each call, in their order.
+    """Results of `function` for the arguments of each call, in their order, from the cache or anew.
 
-    What the cache has is not computed again. total: calls at most, for the progress that is shown.
-    ignore: names of arguments that follow from the others and are no part of the key.
+    total: calls at most, for the progress that is shown. ignore: names of arguments that follow
+    from the others and are no part of the key.
     """
     cached = Memory(options.cache, verbose=0).cache(function, ignore=list(ignore))
     if options.again:
@@ -87,10 +86,10 @@ def save(table: pd.DataFrame, path: Path, **content: Any) -> None:
     from hia.study import processes  # PyTorch takes seconds
 
     trials.write(table, path)
-    made = {
+    note = {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": processes.describe_processor("cpu"),
         "versions": {name: version(name) for name in PACKAGES},
     }
-    write_json(made | content, path.with_suffix(".json"))
+    write_json(note | content, path.with_suffix(".json"))
     print(f"{len(table):,} rows written to {path}")

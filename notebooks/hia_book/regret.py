@@ -15,6 +15,7 @@ from hia_book import tuning
 from hia_book.agreement import Estimate
 from hia_book.figures import WIDTH, shades
 from hia_book.surrogates import Floats
+from hia_book.tuning import LONGEST
 
 _RESAMPLES = 2000
 
@@ -48,17 +49,9 @@ class Curve:
 
 
 def by_dataset(
-    results: pd.DataFrame,
-    default: str,
-    search: str,
-    ranking: str,
-    k: int,
-    epochs: str = tuning.LONGEST,
+    results: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
 ) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Checkpoints (N,), and of each data set, by name, regrets and their standard errors (D, N).
-
-    As `regrets`.
-    """
+    """Checkpoints (N,), and of each data set, by name, regrets and their standard errors (D, N)."""
     chosen = _select(results, default, search, ranking, k, epochs)
     best = chosen["best"].to_numpy()[:, None]
     mean, error = (np.array(chosen[name].tolist(), dtype=float) for name in ("mean", "error"))
@@ -66,20 +59,14 @@ def by_dataset(
 
 
 def regrets(
-    results: pd.DataFrame,
-    default: str,
-    search: str,
-    ranking: str,
-    k: int,
-    epochs: str = tuning.LONGEST,
+    results: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
 ) -> Curve:
     """Regret: how much accuracy is missing to the best known, mean over the data sets.
 
-    results: as `load` returns it. epochs: of which arm (`EPOCHS`). The interval is that of a
-    bootstrap over data sets and repetitions.
-    Raises ValueError where the table does not have it.
+    results: as of `tuning.load`. epochs: a key of `tuning.EPOCHS`. The interval is a bootstrap's,
+    over data sets and repetitions. Raises ValueError where the table does not have it.
     """
-    return _curve(*by_dataset(results, default, search, ranking, k, epochs))
+    return _sum(results, default, search, (1, ranking, k, epochs))
 
 
 def losses(
@@ -88,31 +75,26 @@ def losses(
     search: str,
     ranking: str,
     k: int,
-    epochs: str = tuning.LONGEST,
-    against: tuple[str, int] | None = None,
+    epochs: str = LONGEST,
+    against: Arm | None = None,
 ) -> Curve:
-    """Regret minus that of tuning everything, by data set, then the mean; above 0, everything wins.
-
-    against: instead of everything, another ranking and k. As `regrets`.
+    """Regret minus that of tuning everything, or `against`, by data set, then the mean; as
+    `regrets`. Above 0, the other wins.
     """
-    trials, mean, error = by_dataset(results, default, search, ranking, k, epochs)
-    against = against or tuning.everything(epochs)
-    _, other, error_of_other = by_dataset(results, default, search, *against, epochs)
-    return _curve(trials, mean - other, np.hypot(error, error_of_other))
+    other = against or tuning.everything(epochs)
+    return _sum(results, default, search, (1, ranking, k, epochs), (-1, *other, epochs))
 
 
 def by_training(results: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
     """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
-    minus that with the longest training for all, by data set, then the mean. As `losses`.
+    minus that with the longest training for all. As `losses`.
     """
-    parts = []
-    for epochs in (tuning.TUNED, tuning.LONGEST):
-        for arm in ((ranking, k), tuning.everything(epochs)):
-            parts.append(by_dataset(results, default, search, *arm, epochs))
-    means = [mean for _, mean, _ in parts]
-    errors = np.array([error for _, _, error in parts])
-    apart = means[0] - means[1] - (means[2] - means[3])
-    return _curve(parts[0][0], apart, np.sqrt((errors**2).sum(axis=0)))
+    arms = [
+        (sign * own, *arm, epochs)
+        for sign, epochs in ((1, tuning.TUNED), (-1, LONGEST))
+        for own, arm in ((1, (ranking, k)), (-1, tuning.everything(epochs)))
+    ]
+    return _sum(results, default, search, *arms)
 
 
 def _select(
@@ -124,6 +106,16 @@ def _select(
     if chosen.empty:
         raise ValueError(f"the table has no searches with {wanted}")
     return chosen.sort_values("dataset")
+
+
+def _sum(
+    results: pd.DataFrame, default: str, search: str, *arms: tuple[int, str, int, str]
+) -> Curve:
+    """A sum of regrets of arms: their sign, ranking, k and epochs."""
+    parts = [by_dataset(results, default, search, *arm) for _, *arm in arms]
+    mean = sum(sign * regret for (sign, *_), (_, regret, _) in zip(arms, parts, strict=True))
+    variance = sum(error**2 for _, _, error in parts)
+    return _curve(parts[0][0], mean, np.sqrt(variance))
 
 
 def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
@@ -139,22 +131,17 @@ def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
 
 
 def unreachable(
-    results: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = tuning.LONGEST
+    results: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = LONGEST
 ) -> Estimate:
-    """What is missing to the best known however long one tunes, mean over data sets and interval.
-
-    As `regrets`; of `ceiling`.
-    """
+    """What is missing to the best known however long one tunes (`ceiling`); as `regrets`."""
     chosen = _select(results, default, "random", ranking, k, epochs)
     gap = (chosen["best"] - chosen["ceiling"]).to_numpy()[:, None]
     return _curve(np.ones(1, dtype=np.int64), gap, np.zeros_like(gap)).at(1)
 
 
 def wins_from(curve: Curve, *, surely: bool = False) -> int | None:
-    """From how many trials on a loss stays above 0, None where it does not.
-
-    surely: not the mean but the lower limit of the interval.
-    """
+    """From how many trials on a loss stays above 0, None where it does not. surely: its lower
+    limit."""
     above = (curve.low if surely else curve.mean) > 0
     stays = np.logical_and.accumulate(above[::-1])[::-1]
     return int(curve.trials[stays.argmax()]) if stays.any() else None
@@ -225,8 +212,8 @@ def answers(
 ) -> pd.DataFrame:
     """Losses of tuning the first of N-RReliefF against tuning everything, in percentage points.
 
-    One row for each setting and number tuned; at each of some numbers of trials, with the interval
-    at one of them (sure), and from how many trials on everything stays ahead.
+    One row for each setting and number tuned: at each of some numbers of trials, with the interval
+    at `sure`, and from how many trials on everything stays ahead.
     """
     arms = [*(("nrrelieff", k) for k in tuning.TOP), tuning.everything(filters=False)]
     rows = []

@@ -1,30 +1,19 @@
-"""Importance from a Plackett-Burman design, as QIM takes it (Jia et al. 2016).
+"""Importance from a Plackett-Burman design, as QIM takes it (Jia et al. 2016, NPC, LNCS 9966).
 
-A two-level design (Plackett and Burman 1946) estimates the main effects of k hyperparameters from
-few more than k trainings. An effect is the mean accuracy of the runs at the high level minus that
-of the runs at the low level. Its size is the importance; over several data sets ranks are summed.
+A two-level design (Plackett and Burman 1946, Biometrika 33, 305-325) estimates the main effects of
+k hyperparameters from few more than k trainings: mean accuracy at the high level minus that at the
+low one. Its size is the importance; over several data sets ranks are summed. Only QIM's abstract
+can be read, so the rest is decided here:
 
-Only QIM's abstract can be read. Levels, fold-over and arithmetic are therefore decided here:
-
-- Levels are the quartiles of what random search draws from Table 1 (Wang et al. 2024), see
-  `levels`. At the ends of the ranges most networks stay at chance, whatever else is chosen.
-- The numbers of filters are no factors: all three are Table 1's default.
-- `in_channel_num` is a factor: `hia.datasets.load` converts the images.
-- The design is folded over. In 12 runs a third of every two-factor interaction is mixed into the
-  main effects of the other factors; 24 runs free the main effects of them.
-
-References
-----------
-Jia, D., Wang, R., Xu, C., Yu, Z.: QIM: Quantifying hyperparameter importance for deep learning.
-    NPC 2016, LNCS 9966.
-Plackett, R. L., Burman, J. P.: The design of optimum multifactorial experiments. Biometrika 33
-    (1946) 305-325.
-Paley, R. E. A. C.: On orthogonal matrices. J. Math. Phys. 12 (1933) 311-320.
+- Levels are the quartiles of what random search draws from Table 1. At the ends of the ranges most
+  networks stay at chance.
+- Numbers of filters are no factors, but Table 1's defaults. `in_channel_num` is one:
+  `hia.datasets.load` converts the images.
+- The design is folded over: in 12 runs a third of every two-factor interaction is mixed into the
+  main effects of the other factors, in 24 none.
 """
 
-import itertools
 import math
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -32,70 +21,51 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg, stats
 
 from hia import space
-from hia.inputs import in_unit
+from hia.inputs import check_count, in_unit
 
 ERRORS = ("replicates", "contrasts")
 CONFIDENCE = 0.95  # of the intervals
 _ROUNDING = 1e-14  # sums and means are this near, relative to the largest number
 _DECIMALS = 12  # effects that are the same to so many, relative to the largest, share a rank
 
-# --- the design ----------------------------------------------------------------------------------
-
 
 def design(n_factors: int, fold_over: bool = True) -> NDArray[np.int8]:
     """A Plackett-Burman design: (runs, n_factors), +1 for the high and -1 for the low level.
 
-    Without fold-over it has as many runs as the smallest Hadamard matrix that `hadamard` makes and
-    that is larger than `n_factors`: 12 for 8 to 11 factors.
-    fold_over: the same runs follow with all levels exchanged, which frees main effects of
-    two-factor interactions.
-
-    Every level occurs in half of the runs of each factor, and every pair of levels in a quarter of
-    those of each two factors. Raises ValueError unless n_factors is a whole number of at least 1.
+    Of the smallest Hadamard matrix that is made here and larger than `n_factors`: 12 runs for 8 to
+    11 factors. fold_over: the same runs follow with all levels exchanged, which frees
+    main effects of two-factor interactions. Columns are balanced and orthogonal. Raises ValueError
+    unless n_factors is a whole number of at least 1.
     """
-    if isinstance(n_factors, bool) or not isinstance(n_factors, int | np.integer) or n_factors < 1:
-        raise ValueError(f"n_factors must be a whole number of at least 1, not {n_factors!r}")
-    orders = itertools.count(4 * (int(n_factors) // 4 + 1), 4)  # ends: powers of 2 all exist
-    matrix = next(known for order in orders if (known := hadamard(order)) is not None)
+    check_count("n_factors", n_factors)
+    order = 4 * (n_factors // 4 + 1)
+    while (matrix := _hadamard(order)) is None:  # ends: all powers of 2 exist
+        order += 4
     runs = matrix[:, 1 : n_factors + 1]
     return np.vstack([runs, -runs]) if fold_over else runs.copy()
 
 
-@cache
-def hadamard(order: int) -> NDArray[np.int8] | None:
-    """A Hadamard matrix of this order whose first column is all +1; None where none is made here.
+def _hadamard(order: int) -> NDArray[np.int8] | None:
+    """A Hadamard matrix whose first column is all +1, None where neither construction has one.
 
-    order: 2 or a multiple of 4. Where Paley's first construction gives one it is taken: without
-    its first column it is the cyclic design that Plackett and Burman printed. Else the matrix of
-    half the order is doubled (Sylvester's construction).
+    By Paley's first (1933), whose other columns are the cyclic design that Plackett and Burman
+    printed: shifts of the quadratic characters of a prime that is 3 mod 4, and a row of -1. Else
+    Sylvester's.
     """
-    if order == 2:
-        return np.array([[1, 1], [1, -1]], dtype=np.int8)
     q = order - 1
     if all(q % factor for factor in range(2, math.isqrt(q) + 1)):
-        return _paley(q)
-    if order % 8 == 0 and (half := hadamard(order // 2)) is not None:
-        return np.block([[half, half], [half, -half]])
-    return None
-
-
-def _paley(q: int) -> NDArray[np.int8]:
-    """Order q + 1, q a prime that is 3 mod 4: shifts of the quadratic characters, and all -1."""
-    characters = np.full(q, -1, dtype=np.int8)
-    characters[np.arange(q) ** 2 % q] = 1  # and 1 for 0, on the diagonal
-    body = np.vstack([linalg.circulant(characters).T, np.full(q, -1, dtype=np.int8)])
-    return np.hstack([np.ones((q + 1, 1), dtype=np.int8), body])
-
-
-# --- levels --------------------------------------------------------------------------------------
+        characters = np.full(q, -1, dtype=np.int8)
+        characters[np.arange(q) ** 2 % q] = 1  # and 1 for 0, on the diagonal
+        body = np.vstack([linalg.circulant(characters).T, np.full(q, -1, dtype=np.int8)])
+        return np.hstack([np.ones((order, 1), dtype=np.int8), body])
+    return linalg.hadamard(order, np.int8) if order.bit_count() == 1 else None
 
 
 def levels() -> pd.DataFrame:
-    """The two levels of each of the eleven hyperparameters, one row each in Table 3's order.
+    """The two levels of the eleven hyperparameters, in Table 3's order.
 
     Index `hyperparameter`; columns `label` (the paper's words), `drawn` (how random search draws
-    it), `low` (the level -1) and `high` (+1), plain Python values. What they are and why: see this
-    module's docstring.
+    it), `low` (the level -1) and `high` (+1), plain Python values.
     """
     rows = []
     for name in space.HYPERPARAMETERS:
@@ -120,19 +90,17 @@ def _quartiles(row: space.Hyperparameter) -> tuple[space.Value, space.Value]:
 
 def _drawn(row: space.Hyperparameter) -> str:
     if row.choices is not None:
-        return "one of " + ", ".join(str(choice) for choice in row.choices)
-    low, high = row.bounds
-    if row.kind == "integer":
-        return f"a whole number from {low:g} to {high:g}"
-    return f"{'log-uniform' if row.log else 'uniform'} from {low:g} to {high:g}"
+        return f"one of {row.possible}"
+    how = "log-uniform" if row.log else {"integer": "a whole number"}.get(row.kind, "uniform")
+    return f"{how} from {row.possible}"
 
 
 def configs(coded: ArrayLike) -> list[space.Config]:
-    """The configuration of each run of a design of the eleven hyperparameters.
+    """The configuration of each run of a design (runs, 11), in the order of
+    `hia.space.HYPERPARAMETERS`.
 
-    coded: (runs, 11) of +1 and -1, columns in the order of `hia.space.HYPERPARAMETERS`. Returns
-    what `hia.trainer.train` takes, `in_channel_num` included. Raises ValueError for another shape
-    or other values.
+    Returns what `hia.trainer.train` takes, `in_channel_num` included. Raises ValueError for another
+    shape or other values.
     """
     signs = _signs(coded)
     names = space.HYPERPARAMETERS
@@ -150,10 +118,10 @@ def configs(coded: ArrayLike) -> list[space.Config]:
 
 
 def code(table: pd.DataFrame) -> pd.DataFrame:
-    """The design behind a table of trained runs: +1 and -1 where it has the high and low levels.
+    """The design (n, 11) behind a table of trained runs, of +1 and -1.
 
-    table: the columns of `hia.space.HYPERPARAMETERS`, as in data/screening.parquet. Returns
-    (n, 11). Raises ValueError naming the column, row and value that is neither level.
+    table: the columns of `hia.space.HYPERPARAMETERS`, as in data/screening.parquet. Raises
+    ValueError naming the column, row and value that is neither level.
     """
     coded = {}
     for name, (low, high) in levels()[["low", "high"]].iterrows():
@@ -167,35 +135,25 @@ def code(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(coded, index=table.index)
 
 
-# --- the analysis --------------------------------------------------------------------------------
-
-
 def effects(design: ArrayLike, responses: ArrayLike, error: str | None = None) -> pd.DataFrame:
     """Main effects of a two-level design with their standard errors.
 
-    design: (runs, k) of +1 and -1 with orthogonal, balanced columns, as `design` gives.
-    responses: accuracy of each run, (runs,), or (runs, replicates) trained with different seeds.
-    error: where the standard error comes from.
-        "replicates": the spread of a run's replicates. It says how far the effect would move with
-        other seeds. Runs may differ in spread (a network that learns nothing has none): degrees
-        of freedom are Welch and Satterthwaite's.
-        "contrasts": the contrasts that no factor uses. In a folded design those are the ones of
-        even order, strings of aliased two-factor interactions, and the difference between its
-        halves. It is larger where hyperparameters interact, and tells an effect that stands out of
-        the interactions.
-        None: "replicates" where there are any, else "contrasts".
+    design: (runs, k) of +1 and -1 with orthogonal, balanced columns. responses: accuracies, (runs,)
+    or (runs, replicates) of different seeds. error: the source of the standard error:
 
-    Returns one row per factor, in the design's order, index `hyperparameter`: the columns of a
-    DataFrame, else 0 to k - 1.
-    `effect`: mean response at +1 minus mean response at -1.
-    `se`, `df`, `t`, `p`: standard error, its degrees of freedom, effect / se, two-sided p-value.
-    `low`, `high`: the 95 % interval of the effect.
-    `share`: |effect| over the sum of all |effect|; sums to 1.
-    `variance`: share of the variance between the means of the runs that is this main effect. They
-        sum to at most 1, the rest being interactions and noise.
-    `rank`: 1 for the largest |effect|; equal ones share the mean of their ranks.
-    Raises ValueError for shapes that do not match, columns that are not orthogonal, values that are
-    missing, and an `error` that the data cannot give.
+    - "replicates" (the default where there are any): their spread, which says how far the effect
+      would move with other seeds. Runs may differ in it: Welch and Satterthwaite's degrees of
+      freedom.
+    - "contrasts": the contrasts that no factor uses, in a folded design strings of two-factor
+      interactions and the difference between its halves. It tells an effect from the interactions.
+
+    Returns by factor (`hyperparameter`: a DataFrame's columns, else 0 to k - 1) `effect`, its `se`,
+    `df`, `t`, two-sided `p` and 95 % limits `low` and `high`; `share`, |effect| over their sum;
+    `variance`, the share of the variance between runs (they sum to at most 1); `rank`, 1 for the
+    largest |effect|, ties sharing the mean.
+
+    Raises ValueError for shapes that do not match, columns that are not orthogonal, missing values,
+    and an `error` that the data cannot give.
     """
     signs = _signs(design)
     runs, k = signs.shape
@@ -227,14 +185,12 @@ def effects(design: ArrayLike, responses: ArrayLike, error: str | None = None) -
 
 
 def aliases(design: ArrayLike) -> pd.DataFrame:
-    """How much of each two-factor interaction is in each main effect.
+    """What each two-factor interaction adds to each main effect, (k, k (k - 1) / 2), in parts of
+    it.
 
-    design: (runs, k) of +1 and -1 with orthogonal, balanced columns, as `design` gives.
-    Returns (k, k (k - 1) / 2), index `hyperparameter`, columns `first` and `second`, the pairs of
-    factors: what is added to the effect of a factor, in parts of the interaction's, which is the
-    mean response where the pair's signs are equal less that where they differ. 0 everywhere in a
-    folded design. Factors are named by a DataFrame's columns, else 0 to k - 1.
-    Raises ValueError as `effects` does for a design.
+    An interaction is the mean response where the pair's signs are equal less that where they
+    differ. 0 everywhere in a folded design. Index `hyperparameter`, columns `first` and `second`.
+    design and errors as for `effects`.
     """
     signs = _signs(design)
     _check_orthogonal(signs)
@@ -251,14 +207,13 @@ def _names(design: ArrayLike, k: int) -> pd.Index:
 
 
 def screen(table: pd.DataFrame, error: str | None = None) -> pd.DataFrame:
-    """The effects on each data set of data/screening.parquet.
+    """The rows of `effects` for each data set of data/screening.parquet, index `dataset`,
+    `hyperparameter`.
 
-    table: columns `dataset`, `run`, `replicate`, the eleven hyperparameters and `accuracy`.
-    Returns the rows of `effects` for each data set, index `dataset`, `hyperparameter`.
-    Raises ValueError naming the data set whose runs or replicates are incomplete, or whose runs
-    are no orthogonal design.
+    table: columns `dataset`, `run`, `replicate`, the eleven hyperparameters and `accuracy`. Raises
+    ValueError naming the data set whose runs or replicates are incomplete or no orthogonal design.
     """
-    found = {}
+    screened = {}
     for name, rows in table.groupby("dataset", sort=False):
         if rows.duplicated(["run", "replicate"]).any():
             raise ValueError(f"{name}: a replicate of a run occurs twice")
@@ -268,18 +223,17 @@ def screen(table: pd.DataFrame, error: str | None = None) -> pd.DataFrame:
             raise ValueError(f"{name}: run {run} lacks replicates that other runs have")
         first = rows.drop_duplicates("run").sort_values("run")
         try:
-            found[name] = effects(code(first), accuracy, error=error)
+            screened[name] = effects(code(first), accuracy, error=error)
         except ValueError as problem:
             raise ValueError(f"{name}: {problem}") from None
-    return pd.concat(found, names=["dataset"])
+    return pd.concat(screened, names=["dataset"])
 
 
 def pooled(screened: pd.DataFrame) -> pd.DataFrame:
-    """The mean effects over data sets.
+    """The mean effects over two data sets or more, in the columns of `effects`.
 
-    screened: as `screen` returns it, at least two data sets. The standard error is that of the
-    mean of the data sets' effects, from their spread: it says how far the effect would move with
-    other data sets, not with other seeds. Columns as those of `effects`; `variance` is the mean.
+    screened: of `screen`. The standard error is from the spread of the data sets' effects: it says
+    how far the effect would move with other data sets, not with other seeds.
     """
     groups = screened.groupby(level="hyperparameter", sort=False)
     n = int(groups.size().min())
@@ -293,13 +247,11 @@ def pooled(screened: pd.DataFrame) -> pd.DataFrame:
 
 
 def rank_sum(scores: pd.DataFrame) -> pd.DataFrame:
-    """Ranks by importance on each data set, summed over them.
+    """Ranks by size on each data set, summed over them, the most important first.
 
-    scores: (factors, data sets) of effects or of any other measure of importance whose size counts,
-    for example ``screen(table)["effect"].unstack("dataset")``.
-    Returns one row per factor, the smallest sum, which is the most important, first: the ranks on
-    the data sets under their names, then `rank_sum` and `rank`. Ties share the mean of their ranks,
-    so that each data set's ranks sum to the same. Raises ValueError for a missing score.
+    scores: (factors, data sets) of any measure of importance, such as
+    ``screen(table)["effect"].unstack("dataset")``. Returns the ranks on the data sets, `rank_sum`
+    and `rank`; ties share the mean. Raises ValueError for a missing score.
     """
     for name, column in scores.items():
         if column.isna().any():
@@ -336,8 +288,7 @@ def _standard_error(
 ) -> tuple[float, float]:
     """The standard error, the same for all effects, and its degrees of freedom.
 
-    means: of the runs, (runs,), with mean 0. variances: of the replicates of each run, None where
-    there is one.
+    means: of the runs, around 0. variances: of the replicates of each run, None where there is one.
     """
     runs = len(means)
     if error is None:

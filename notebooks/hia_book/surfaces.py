@@ -1,21 +1,15 @@
 """Response surfaces whose importances are known, to tell how near a method comes to the truth.
 
-A surface is a function on a space of hyperparameters, and a way to draw trials from it. Two truths
-follow from the function and the uniform measure of the space, the Sobol' indices of first order and
-total:
+A surface is a function on a space of hyperparameters, and a way to draw trials from it. True are
+the Sobol' indices under the uniform measure of the space:
 
-- main: the share of the variance that a hyperparameter explains alone, Var E[f | x_i] / Var f. This
-  is what functional ANOVA estimates.
-- total: the share in which it takes part, alone or together with others,
-  E Var(f | all but x_i) / Var f. Relief's weights see interactions too.
+- main: the share of the variance that a hyperparameter explains alone, Var E[f | x_i] / Var f,
+  which functional ANOVA estimates.
+- total: the share in which it takes part, E Var(f | all but x_i) / Var f. Relief's weights see
+  interactions too.
 
 Where a hyperparameter exists in some trials only, the space is the product nevertheless, in which
 it has no influence where it does not exist; as in `hia.ranking.methods`.
-
-`synthetic` has surfaces that are sums of products of functions of one hyperparameter: all their
-Sobol' indices follow from one-dimensional means (`Products`). `of_study` is a forest fitted to the
-recorded study: its main shares are exact, its totals are estimated to a stated error
-(Jansen 1999: Analysis of variance designs for model output. Comput. Phys. Commun. 117, 35-43).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -79,13 +73,8 @@ class Surface:
         return X.assign(**{TARGET: y})
 
     def truth(self) -> pd.DataFrame:
-        """What is true: index `hyperparameter`, `main` and `total`, shares of the variance, and
-        their standard errors `main_error` and `total_error`, 0 where they are exact."""
-        found = self.response.indices()
-        return found.reindex([column.name for column in self.columns])
-
-
-# --- the measure of a space ----------------------------------------------------------------------
+        """`main` and `total` by hyperparameter, and their standard errors, 0 where exact."""
+        return self.response.indices().reindex([column.name for column in self.columns])
 
 
 def values_at(column: Hyperparameter, places: Floats) -> pd.Series:
@@ -102,8 +91,7 @@ def values_at(column: Hyperparameter, places: Floats) -> pd.Series:
 
 
 def places_of(column: Hyperparameter, values: pd.Series) -> Floats:
-    """Where values (n,) lie: from 0 for the lowest to 1 for the highest, on the column's scale;
-    choices are evenly spaced."""
+    """Where values (n,) lie, 0 to 1, on the column's scale; choices are evenly spaced."""
     if (choices := _choices(column)) is not None:
         at = pd.Index(choices).get_indexer(pd.Index(values))
         return np.asarray(at / max(1, len(choices) - 1))
@@ -135,15 +123,12 @@ def _quadrature(column: Hyperparameter) -> tuple[Floats, Floats]:
     return (points + 1) / 2, weights / 2
 
 
-# --- sums of products ----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Products:
     """A sum of products of functions of one hyperparameter: Σ_t c_t Π_i g_ti(x_i).
 
-    terms: (c_t, {name of i: g_ti}); functions that are not named are 1. Functions of an interval
-    are polynomials of a degree up to 31, or so smooth that a quadrature of 32 points is exact.
+    terms: (c_t, {name of i: g_ti}); functions that are not named are 1. On an interval they are
+    polynomials of a degree up to 31, or as smooth.
     """
 
     columns: tuple[Hyperparameter, ...]
@@ -160,12 +145,9 @@ class Products:
         return total
 
     def indices(self) -> pd.DataFrame:
-        """From the means of the functions and of their products, by hyperparameter.
-
-        With m = E g_t E g_s and q = E g_t g_s of each hyperparameter and c = c_t c_s, summed over
-        all pairs of terms: Var f = Σ c (Π q - Π m), its part of i alone is
-        Σ c (q_i - m_i) Π_{j≠i} m_j, and the part in which i takes part Σ c (q_i - m_i) Π_{j≠i} q_j.
-        """
+        """With m = E g_t E g_s and q = E g_t g_s of each hyperparameter and c = c_t c_s, summed
+        over all pairs of terms: Var f = Σ c (Π q - Π m), its part of i alone is Σ c (q_i - m_i)
+        Π_{j≠i} m_j, and the part in which i takes part Σ c (q_i - m_i) Π_{j≠i} q_j."""
         coefficients = np.array([coefficient for coefficient, _ in self.terms])
         pairs = np.outer(coefficients, coefficients)
         m = np.empty((len(self.columns), *pairs.shape))
@@ -183,9 +165,9 @@ class Products:
         for k in range(len(self.columns)):
             own, others = pairs * (q[k] - m[k]), np.arange(len(m)) != k
             rows.append([(own * x[others].prod(axis=0)).sum() / variance for x in (m, q)])
-        found = pd.DataFrame(np.round(rows, _DECIMALS) + 0.0, columns=["main", "total"])
-        found.index = pd.Index([column.name for column in self.columns], name="hyperparameter")
-        return found.assign(main_error=0.0, total_error=0.0)
+        shares = pd.DataFrame(np.round(rows, _DECIMALS) + 0.0, columns=["main", "total"])
+        shares.index = pd.Index([column.name for column in self.columns], name="hyperparameter")
+        return shares.assign(main_error=0.0, total_error=0.0)
 
 
 def rising(u: Floats) -> Floats:
@@ -232,7 +214,7 @@ def synthetic() -> dict[str, Surface]:
     """The surfaces that are made up, by name. Their variance is 1."""
     lr = replace(SPACE["lr"], name="lr_copy", origin="declared")
     with_copy = (*TABLE1, lr)
-    made = [
+    surfaces = [
         Surface("additive", TABLE1, _additive()),
         Surface("interactions", TABLE1, _interactions()),
         Surface("product", TABLE1, _product()),
@@ -245,7 +227,7 @@ def synthetic() -> dict[str, Surface]:
             copies={"lr_copy": ("lr", 0.8)},
         ),
     ]
-    return {surface.name: surface for surface in made}
+    return {surface.name: surface for surface in surfaces}
 
 
 def _additive() -> Products:
@@ -351,9 +333,6 @@ def _conditional() -> Surface:
     return Surface("conditional", columns, response, only_where=only_where)
 
 
-# --- the recorded study --------------------------------------------------------------------------
-
-
 class _Forest(FAnova):
     """The mean of the trees of a fitted `FAnova` as a function on its space."""
 
@@ -406,10 +385,7 @@ class _Fitted:
 
 
 def of_study(trials: pd.DataFrame, *, points: int = 4096, replicates: int = 16) -> Surface:
-    """The recorded study as a surface: a forest of 64 trees fitted to its accuracies.
-
-    trials: as `hia.trials.load` returns it. points, replicates: see `jansen`.
-    """
+    """The recorded study as a surface: a forest of 64 trees fitted to the accuracies of trials."""
     names = [column.name for column in TABLE1]
     forest = _Forest(_TREES, _LEAF, space=SPACE, random_state=0)
     forest.fit(trials[names], trials["accuracy"])
@@ -423,11 +399,12 @@ def jansen(
     replicates: int,
     random_state: int = 0,
 ) -> tuple[Floats, Floats]:
-    """Variance (replicates,) and total shares (replicates, K) of a function, estimated.
+    """Variance (replicates,) and total shares (replicates, K) of a function, estimated (Jansen
+    1999, Comput. Phys. Commun. 117, 35-43).
 
-    Each replicate has two sets of random points, Sobol' points scrambled anew, and takes half of
-    the mean square of what changes when one hyperparameter is taken from the other set (Jansen
-    1999). points: in a set, a power of 2.
+    points: a power of 2, of Sobol' points scrambled anew in each of the two sets of a replicate. A
+    total is half of the mean square of what changes when one hyperparameter is taken from the other
+    set.
     """
     variances, totals = np.empty(replicates), np.empty((replicates, len(columns)))
     seeds = np.random.SeedSequence(random_state).spawn(replicates)

@@ -1,7 +1,6 @@
 """A forest for each data set of the study, that predicts the accuracy of any configuration.
 
-Configurations are encoded as numbers, (n, 13), in the order of `NAMES`: the hyperparameters that
-can be chosen.
+Configurations are encoded as numbers, (n, 13), in the order of `NAMES`.
 """
 
 from collections.abc import Sequence
@@ -31,11 +30,8 @@ _FOLDS = 5
 
 
 def encode(table: pd.DataFrame) -> Floats:
-    """Configurations as numbers (n, 13), in the order of `NAMES`.
-
-    lr as its base-10 logarithm, the optimizer as its place among the choices, filters of layers
-    that do not exist as 0.
-    """
+    """Configurations as numbers (n, 13): lr as its base-10 logarithm, the optimizer as its place
+    among the choices, filters of layers that do not exist as 0."""
     encoded = np.empty((len(table), len(NAMES)))
     for place, name in enumerate(NAMES):
         row = space.SPACE[name]
@@ -57,8 +53,7 @@ def without_absent(X: Floats) -> Floats:
 
 
 def draw(n: int, rng: np.random.Generator) -> Floats:
-    """Random configurations (n, 13), encoded. All numbers of filters are drawn: `without_absent`
-    takes those of layers that do not exist out."""
+    """Random configurations (n, 13), encoded, with all numbers of filters."""
     drawn = pd.DataFrame({name: values_at(space.SPACE[name], rng.random(n)) for name in NAMES})
     layers = drawn["num_conv_layers"]
     encoded = encode(drawn.assign(num_conv_layers=len(space.FILTERS)))
@@ -97,10 +92,7 @@ def mask(names: Sequence[str]) -> Bools:
 
 
 class Surrogate:
-    """The accuracy of any configuration on one data set, by extremely randomised trees.
-
-    rows: the trials of one data set, as `hia.trials.load` returns them.
-    """
+    """The accuracy of any configuration on one data set (rows: its trials), by extra-trees."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         self._forest = _forest().fit(encode(rows), rows["accuracy"])
@@ -115,12 +107,10 @@ class Surrogate:
 
 
 def quality(rows: pd.DataFrame) -> dict[str, float]:
-    """How well the surrogate of a data set predicts trials that it has not seen.
+    """How well the surrogate of a data set predicts trials that it has not seen, cross-validated.
 
-    By 5-fold cross-validation: `r2`, `random` (the same of random search's trials only: BOHB's are
-    like each other, so that what is left out has nearly been seen), `spearman` (rank correlation of
-    all trials), `top` (the same of the quarter that is predicted best, which is where searches go)
-    and `error`, the mean absolute error.
+    `r2`, `random` (of random search's trials only: BOHB's are like each other), `spearman`, `top`
+    (the same of the quarter that is predicted best, where searches go) and `error`, mean absolute.
     """
     y = rows["accuracy"].to_numpy()
     folds = KFold(_FOLDS, shuffle=True, random_state=0)

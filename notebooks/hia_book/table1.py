@@ -17,17 +17,14 @@ _POOL = 2
 def allowed(name: str) -> str:
     """The values of a hyperparameter, in words."""
     row = space.SPACE[name]
-    if row.choices is not None:
-        return ", ".join(map(str, row.choices))
-    return f"{row.low:g} to {row.high:g}" + (", log scale" if row.log else "")
+    return row.possible + (", log scale" if row.log else "")
 
 
 def raw_distance_parts(names: Sequence[str] = space.HYPERPARAMETERS) -> pd.Series:
     """Parts of the mean squared distance of Section 3.1 between two random configurations.
 
-    That distance is Euclidean over the values as they are. Configurations are uniform over Table
-    1's space, as `hia.space` reads it; a category counts 1 where two differ. The share of each
-    hyperparameter, largest first.
+    Euclidean over values as they are, of configurations uniform over Table 1; two different
+    categories count 1. The share of each hyperparameter, largest first.
     """
     parts = pd.Series({name: _mean_square(space.SPACE[name]) for name in names})
     return (parts / parts.sum()).sort_values(ascending=False)
@@ -51,7 +48,7 @@ def _mean_square(row: space.Hyperparameter) -> float:
 
 def runs_out(size: int, layers: int, kernel: int, stride: int, padding: int) -> bool:
     """Whether a map becomes smaller than the kernel or the pooling window, on images of this side,
-    where the text is followed to the letter: every convolution is followed by a pooling layer."""
+    where every convolution is followed by a pooling layer, as in the text."""
     for _ in range(layers):
         if size + 2 * padding < kernel:
             return True
@@ -63,10 +60,10 @@ def runs_out(size: int, layers: int, kernel: int, stride: int, padding: int) -> 
 
 
 def structures(sizes: Mapping[str, int]) -> pd.DataFrame:
-    """How many of Table 1's structures run out of pixels, per data set.
+    """How many of Table 1's structures run out of pixels, by data set. sizes: sides of the images.
 
-    sizes: data set -> side of its images. Columns `dataset`, `size`, `structures` (combinations of
-    layers, kernel, stride and padding) and `impossible`.
+    Columns `dataset`, `size`, `structures` (combinations of layers, kernel, stride and padding) and
+    `impossible`.
     """
     names = ("num_conv_layers", "kernel", "stride", "padding")
     bounds = [space.SPACE[name].bounds for name in names]

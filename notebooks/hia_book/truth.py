@@ -1,13 +1,11 @@
 """How near each importance method comes to the truth, against the number of trials.
 
-Each method of `hia.ranking.methods` ranks the hyperparameters of trials drawn from surfaces whose
-importances are known (`hia_book.surfaces`), with its own options (`CONTENDERS`); all methods get
-the same draws. N-RReliefF takes part twice: with the paper's 30 neighbours, and with a twentieth of
-the trials, since 30 neighbours among many trials do not differ in hyperparameters of two values.
-
-Nothing is averaged over fits here, and a fit that a method refuses stays in, with agreement 0. Time
-is processor time of the whole call, without intervals and on all rows. A fit above the limit on
-time is the last of its method on that surface (`over`).
+The methods of `hia.ranking.methods` (`CONTENDERS`) rank the hyperparameters of trials drawn from
+`hia_book.surfaces`, all of the same draws. N-RReliefF takes part twice: with the paper's 30
+neighbours, and with a twentieth of the trials, since 30 neighbours among many do not differ in
+hyperparameters of two values. A fit that a method refuses stays in, with agreement 0. Time is
+processor time, without intervals and on all rows; a fit above the limit is the last of its method
+on that surface (`over`).
 """
 
 import time
@@ -15,12 +13,11 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from hia import space
 from hia.ranking import methods
@@ -78,12 +75,12 @@ def _growing(trials: int) -> dict[str, Any]:
     return {"n_neighbors": min(neighbors, trials - 1), "sigma": neighbors * 20 / 30}
 
 
-def _thirty(trials: int) -> dict[str, Any]:
-    return {"n_neighbors": min(30, trials - 1), "sigma": 20}
-
-
 CONTENDERS = {name: Contender(name, method.label) for name, method in methods.METHODS.items()}
-CONTENDERS["nrrelieff"] = Contender("nrrelieff", methods.METHODS["nrrelieff"].label, _thirty)
+CONTENDERS["nrrelieff"] = Contender(
+    "nrrelieff",
+    CONTENDERS["nrrelieff"].label,
+    lambda trials: {"n_neighbors": min(30, trials - 1), "sigma": 20},
+)
 CONTENDERS["nrrelieff_growing"] = Contender("nrrelieff", "N-RReliefF, J = n/20", _growing)
 
 
@@ -97,15 +94,12 @@ class Job:
     repeat: int
 
 
-# --- how near ------------------------------------------------------------------------------------
-
-
 def agreement(scores: ArrayLike, truth: ArrayLike) -> float:
     """Order of scores (K,) against that of the truth (K,): 1 for the true order, 0 for no relation.
 
     Of the pairs that the truth orders, the share that the scores order alike minus the share that
-    they order the other way: Kendall's tau-b over the largest that the truth's ties allow.
-    Raises ValueError where the lengths differ and where the truth orders nothing.
+    they order the other way (Somers' D). Raises ValueError where the lengths differ and where the
+    truth orders nothing.
     """
     ours, true = _pair(scores, truth)
     first, second = np.triu_indices(len(true), 1)
@@ -118,8 +112,8 @@ def agreement(scores: ArrayLike, truth: ArrayLike) -> float:
 def recall(scores: ArrayLike, truth: ArrayLike, top: int = TOP) -> float:
     """Share of the `top` truly largest of K that are among the `top` largest scores.
 
-    Equal scores are put in a random order: it is the mean over all of them. Raises ValueError where
-    the lengths differ, and where a tie in the truth leaves open which are the largest.
+    With equal scores the mean over all their orders. Raises ValueError where the lengths differ,
+    and where a tie in the truth leaves open which are the largest.
     """
     ours, true = _pair(scores, truth)
     largest = np.flatnonzero((true[:, None] < true).sum(axis=1) < top)
@@ -135,9 +129,6 @@ def _pair(scores: ArrayLike, truth: ArrayLike) -> tuple[Floats, Floats]:
     if ours.shape != true.shape or ours.ndim != 1:
         raise ValueError(f"scores of shape {ours.shape} for a truth of shape {true.shape}")
     return ours, true
-
-
-# --- the fits ------------------------------------------------------------------------------------
 
 
 def jobs(
@@ -163,9 +154,8 @@ def draw(surface: Surface, trials: int, repeat: int) -> pd.DataFrame:
 
 
 def measure(columns: Sequence[Hyperparameter], drawn: pd.DataFrame, job: Job) -> Row:
-    """A finished fit: the job, `scores` in the order of the columns, `seconds` and `problem`, what
-    the method said where it refused; then the scores are None. drawn: the job's draw of a surface
-    with these columns."""
+    """A finished fit: the job, `scores` in the order of the columns, `seconds`, and `problem`, what
+    the method said where it refused; then the scores are None. drawn: the job's draw."""
     began = time.process_time()
     scores, problem = None, ""
     try:
@@ -187,22 +177,18 @@ def over(rows: Iterable[Row], job: Job, limit: float) -> bool:
     )
 
 
-# --- the tables ----------------------------------------------------------------------------------
-
-
 def table(
     rows: Sequence[Row],
     truths: Mapping[str, pd.DataFrame],
     wanted: Sequence[Job],
     limit: float = LIMIT,
 ) -> pd.DataFrame:
-    """All fits with their agreements, and what is missing with the reason.
+    """All finished fits (rows) with their agreements, and what is missing of the jobs wanted.
 
-    rows: finished fits. truths: by surface. wanted: all jobs. Columns: those of `measure`
-    without `scores`, the agreements `tau_main` and `tau_total`, the recalls `top_main` and
-    `top_total`, `scores`, and `state`: "measured", "over the limit", "not installed" or "not
-    measured". Of a surface, a method and a number of trials without a fit there is one row, with
-    the repeat 0 and nothing measured.
+    truths: by surface. Columns: those of `measure`, the agreements `tau_main` and `tau_total`, the
+    recalls `top_main` and `top_total`, and `state`: "measured", "over the limit", "not installed"
+    or "not measured". Of a surface, a method and a number of trials without a fit there is one row,
+    with the repeat 0.
     """
     cells = [assess(row, truths[row["surface"]]) for row in rows]
     measured = {(row["surface"], row["method"], row["trials"]) for row in rows}
@@ -220,10 +206,8 @@ def table(
 
 
 def assess(row: Row, truth: pd.DataFrame) -> Row:
-    """A finished fit with its agreements and recalls, 0 agreement where the method refused.
-
-    row: of `measure`. truth: of its surface, columns `main` and `total`.
-    """
+    """A finished fit with its agreements and recalls, 0 agreement where the method refused. truth:
+    of its surface, columns `main` and `total`."""
     scores = row["scores"]
     if scores is None:  # no order is like any other
         scores = np.zeros(len(truth))
@@ -258,30 +242,10 @@ def by_surface(fits: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def over_surfaces(fits: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Means over the surfaces of `by_surface` (trials, methods).
-
-    NaN where a method has not been measured on every surface of the fits.
-    """
+    """Means over the surfaces of `by_surface` (trials, methods), NaN where a method has not been
+    measured on every surface of the fits."""
     of_each = by_surface(fits, column).groupby("trials")
     return of_each.mean().where(of_each.count() == fits["surface"].nunique())
-
-
-class Mean(NamedTuple):
-    """A mean over surfaces, its standard error, and whether it is above 0 with 95 % confidence."""
-
-    mean: float
-    error: float
-    clear: bool
-
-    def __str__(self) -> str:
-        return f"{self.mean:.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{self.error:.2f}"
-
-
-def mean_over(of_surfaces: pd.Series) -> Mean:
-    """The surfaces count as a sample of those that there could be. of_surfaces: one value each."""
-    n, mean = len(of_surfaces), float(of_surfaces.mean())
-    error = float(of_surfaces.std()) / n**0.5
-    return Mean(mean, error, bool(n > 1 and mean > stats.t.isf(0.025, n - 1) * error))
 
 
 def all_surfaces(trials: pd.DataFrame) -> dict[str, Surface]:
@@ -290,9 +254,6 @@ def all_surfaces(trials: pd.DataFrame) -> dict[str, Surface]:
 
 
 def truths(trials: pd.DataFrame) -> pd.DataFrame:
-    """What is true of every surface (`Surface.truth`), one row per `surface` and `hyperparameter`.
-
-    trials: of the study.
-    """
+    """What is true of every surface (`Surface.truth`), by `surface` and `hyperparameter`."""
     tables = {name: surface.truth() for name, surface in all_surfaces(trials).items()}
     return pd.concat(tables, names=["surface"]).reset_index()

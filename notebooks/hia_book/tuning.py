@@ -1,19 +1,15 @@
 """Does a ranking pay? Searches that tune its first k hyperparameters, against tuning everything.
 
-A ranking is worth something if it makes a search smaller without making its result worse. This is
-tried on surrogates: for each data set of the recorded study, a forest that predicts the accuracy of
-any configuration of Table 1. One data set is left out at a time. The hyperparameters are ranked on
-the other nine, the first k are tuned on the surrogate of the one left out, and the rest stay at
-their defaults. Against that stands tuning everything, with as many trials.
+Tried on surrogates: for each data set a forest that predicts the accuracy of any configuration of
+Table 1. The hyperparameters are ranked on the other nine data sets, the first k are tuned on the
+surrogate of the one left out, and the rest stay at their defaults.
 
-- The space: the thirteen hyperparameters that can be chosen (`NAMES`). Filters of layers that a
-  configuration does not have are no part of it: the surrogate gets 0 for them, and TPE is not asked
-  for them. Rankings are of the paper's eleven without `in_channel_num`, ten (`RANKED`).
-- The epochs (`EPOCHS`). Longer training is better with nearly any other choice, so searches that
-  tune `epoch` are not compared fairly with those that leave it at Table 1's 2. In the arm "longest"
-  every configuration has the most epochs that Table 1 allows; in "tuned" `epoch` is tuned as well.
-- The rankings (`RANKINGS`) are of trials of random search only: BOHB's are no independent draws.
-  Surrogates learn from all trials, since BOHB's lie where searches end.
+- The space: the thirteen hyperparameters that can be chosen (`NAMES`), without filters of layers
+  that a configuration does not have. The ten of Table 3 among them are ranked (`RANKED`).
+- The epochs (`EPOCHS`). Longer training is better with nearly any other choice, so tuning `epoch`
+  is no fair match for Table 1's 2. In the arm "longest" all have the most that Table 1 allows.
+- The rankings (`RANKINGS`) are of random search's trials: BOHB's are no independent draws.
+  Surrogates learn from all, since BOHB's lie where searches end.
 - The defaults (`DEFAULTS`) are the first trial of every search, tuned or not.
 - TPE takes a thousand times longer than random search, so there is less of it (`jobs`).
 """
@@ -111,8 +107,7 @@ def learned_defaults(
     """For each data set the configuration (13,) that is best on the others.
 
     Of many random ones, that with the largest mean over the other surrogates of its place between
-    the mean and the largest prediction of all, so that all data sets count the same. epochs: the
-    arm whose epochs they have.
+    the mean and the largest prediction, so that all data sets count the same.
     """
     X = trained(draw(_CANDIDATES, np.random.default_rng(0)), epochs)
     merits = {}
@@ -123,15 +118,11 @@ def learned_defaults(
     return {name: X[np.argmax(total - merits[name])] for name in surrogates}
 
 
-# --- rankings ------------------------------------------------------------------------------------
-
-
 def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Orders of the ten, the most important first, by the keys of `RANKINGS` but "random".
 
-    others: trials of all data sets but one, of which those of random search are used. paper: the
-    paper's order, names that cannot be tuned among them.
-    Raises ValueError where there are no trials of random search.
+    others: trials of all data sets but one. paper: the paper's order, names that cannot be tuned
+    among them. Raises ValueError where there are no trials of random search.
     """
     drawn = others[others["source"] == "random"]
     if drawn.empty:
@@ -153,16 +144,12 @@ def random_order(dataset: str, repetition: int) -> tuple[str, ...]:
     return tuple(_rng("order", dataset, repetition).permutation(RANKED).tolist())
 
 
-# --- searches ------------------------------------------------------------------------------------
-
-
 def random_search(
     surrogate: Surrogate, free: Bools, default: Floats, trials: int, rng: np.random.Generator
 ) -> Floats:
     """Best accuracy after each trial (R, trials) of R random searches.
 
     free: (R, 13), what each tunes. default: (13,), the first trial, and what the rest stays at.
-    All configurations of all searches are predicted at once.
     """
     drawn = draw(len(free) * trials, rng).reshape(len(free), trials, -1)
     X = np.where(free[:, None], drawn, default)
@@ -221,10 +208,10 @@ def _suggest(trial: optuna.Trial, tuned: Bools, default: Floats) -> Floats:
 
 
 def ceiling(surrogate: Surrogate, tuned: Bools, default: Floats, rng: np.random.Generator) -> float:
-    """The best accuracy that tuning these (13,) can reach, the rest at the default.
+    """The best accuracy that tuning these (13,) can reach, the rest at the default: a lower bound.
 
     The best of many random configurations, improved one hyperparameter at a time until that does
-    not help. A lower bound, as the best of a search is.
+    not help.
     """
     X = np.where(tuned, draw(_POINTS, rng), default)
     X[0] = default
@@ -259,13 +246,10 @@ def _grid(name: str) -> tuple[float, ...]:
     return tuple(np.unique(np.rint(values) if row.kind == "integer" else values).tolist())
 
 
-# --- the experiment ------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Job:
-    """Searches on the surrogate of a data set: the first k of a ranking are tuned, the others stay
-    at a default. epochs: a key of `EPOCHS`. ranking: one of `RANKINGS`, or with k `everything`."""
+    """Searches on the surrogate of a data set that tune the first k of a ranking (of `RANKINGS`, or
+    `everything`). epochs: a key of `EPOCHS`."""
 
     dataset: str
     epochs: str
@@ -296,9 +280,9 @@ def _arms(epochs: str) -> list[tuple[str, int]]:
 class Experiment:
     """The recorded study, and searches on its surrogates.
 
-    trials: as `hia.trials.load` returns them, of two data sets at least. paper: see `rankings`.
-    Attributes: `surrogates`, `defaults` (epochs -> default -> data set -> configuration (13,)) and
-    `rankings` (data set -> ranking -> names, `epoch` among them).
+    trials: of two data sets at least. paper: see `rankings`. Attributes: `surrogates`, `defaults`
+    (epochs -> default -> data set -> configuration (13,)) and `rankings` (data set -> ranking ->
+    names, `epoch` among them).
     """
 
     def __init__(self, trials: pd.DataFrame, paper: Sequence[str]) -> None:
@@ -317,8 +301,7 @@ class Experiment:
         self._keys = {name: joblib.hash(rows) for name, rows in parts.items()}
 
     def tuned(self, job: Job, repetition: int = 0) -> tuple[str, ...]:
-        """What a job tunes, in the order of `NAMES`; only of a random order it depends on the
-        repetition."""
+        """What a job tunes, in the order of `NAMES`. A random order depends on the repetition."""
         names = tunable(job.epochs)
         if job.ranking == ALL:
             return names if job.k == len(names) else ranked(job.epochs)
@@ -357,10 +340,9 @@ def search(
     """Searches that each tune some names and leave the rest at the default.
 
     key: a hash of what the surrogate learned from, which stands for it in a cache. arm: `dataset`,
-    `epochs`, `default` and `search` of the job, which with `tuned` seed the searches.
-    Returns over the searches the mean best accuracy at the checkpoints (`mean`), its standard error
-    (`error`), the best accuracy of all (`found`), and what tuning these can reach at all
-    (`ceiling`).
+    `epochs`, `default` and `search` of the job, which with `tuned` seed the searches. Returns over
+    the searches the mean best accuracy at the checkpoints (`mean`), its standard error (`error`),
+    the best of all (`found`), and what tuning these can reach at all (`ceiling`).
     """
     points = np.array(checkpoints)
     searches = {"random": random_search, "tpe": tpe}[arm[-1]]
@@ -384,14 +366,9 @@ def _rng(*parts: object) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(repr(parts).encode()))
 
 
-# --- the table -----------------------------------------------------------------------------------
-
-
 def table(rows: Sequence[Row]) -> pd.DataFrame:
-    """One row per finished job: the columns of `Experiment.row`, `trials`, the
-    checkpoints, and `best`, the best accuracy that anything has reached on that surrogate with
-    these epochs. Means and their errors are in single precision.
-    """
+    """One row per finished job: the columns of `Experiment.row`, `trials`, the checkpoints, and
+    `best`, the best accuracy of anything on that surrogate with these epochs."""
     jobs = pd.DataFrame(rows)
     reached = jobs[["found", "ceiling"]].max(axis=1)
     jobs["best"] = reached.groupby([jobs["dataset"], jobs["epochs"]]).transform("max")
