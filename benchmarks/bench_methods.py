@@ -47,6 +47,7 @@ from scipy.stats import kendalltau
 from hia import space, trials
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
+from hia_book.surfaces import values_at
 
 ROOT = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"
@@ -108,22 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def configurations(n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:
     """n configurations of Table 1 and an accuracy in [0, 1] that follows some of them."""
-    X = pd.DataFrame({name: values(space.SPACE[name], n, rng) for name in space.HYPERPARAMETERS})
+    X = pd.DataFrame({one.name: values_at(one, rng.random(n)) for one in space.TABLE1})
     accuracy = 0.5 + 0.05 * (X["num_conv_layers"] - 2) - 0.2 * X["dropout_rate"]
     accuracy += rng.normal(0, 0.05, n) - 0.02 * (np.log10(X["lr"]) + 3) ** 2
     return X, accuracy.clip(0, 1)
-
-
-def values(row: space.Hyperparameter, n: int, rng: np.random.Generator) -> np.ndarray:
-    """What `row.sample` draws, n times at once."""
-    if row.choices is not None:
-        return rng.choice(np.array(row.choices), n)
-    low, high = row.bounds
-    if row.kind == "integer":
-        return rng.integers(int(low), int(high), n, endpoint=True)
-    if row.log:
-        return np.exp(rng.uniform(np.log(low), np.log(high), n))
-    return rng.uniform(low, high, n)
 
 
 def time_relief(_: argparse.Namespace) -> None:

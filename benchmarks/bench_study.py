@@ -27,19 +27,9 @@ from hia.study import plans
 from hia.study import run as study
 
 LARGEST = space.validate(
-    {
-        "num_conv_layers": 1,
-        "lr": 1e-4,
-        "dropout_rate": 0.5,
-        "optimizer": "Adam",
-        "epoch": 1,
-        "stride": 1,
-        "padding": 1,
-        "kernel": 2,
-        "num_fc_units": 256,
-        "batch_size": 256,
-        "num_filters_1": 64,
-    }
+    {"num_conv_layers": 1, "num_filters_1": 64, "stride": 1, "padding": 1, "kernel": 2}
+    | {"num_fc_units": 256, "batch_size": 256, "dropout_rate": 0.5, "optimizer": "Adam"}
+    | {"lr": 1e-4, "epoch": 1}
 )
 # (side, channels): images of the recorded study, a fifth of them for validation.
 SHAPES = {(16, 1): 5000, (28, 1): 5000, (32, 3): 5000, (64, 3): 2500, (96, 3): 1250}
@@ -50,17 +40,8 @@ def peak(size: int, channels: int, n: int) -> float:
     images = torch.randn(n, channels, size, size).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(10, (n,))
     train = n * 4 // 5
-    data = Dataset(
-        name="random",
-        train_images=images[:train],
-        train_labels=labels[:train],
-        val_images=images[train:],
-        val_labels=labels[train:],
-        n_classes=10,
-        channels=channels,
-        size=size,
-        sha256="",
-    )
+    parts = images[:train], labels[:train], images[train:], labels[train:]
+    data = Dataset("random", *parts, n_classes=10, channels=channels, size=size, sha256="")
     trainer.train(LARGEST, data, 0)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 

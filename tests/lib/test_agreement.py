@@ -18,117 +18,56 @@ from hia_book.agreement import (
     typical_agreement,
 )
 
-# Shrout and Fleiss (1979), Table 2: six targets rated by four judges; here one judge per row.
-JUDGES = pd.DataFrame(
-    [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]]
-)
-# Their Table 4.
-SHROUT_FLEISS = {
-    "ICC(1,1)": 0.17,
-    "ICC(A,1)": 0.29,
-    "ICC(C,1)": 0.71,
-    "ICC(1,k)": 0.44,
-    "ICC(A,k)": 0.62,
-    "ICC(C,k)": 0.91,
-}
-
-
-def forms(weights: pd.DataFrame) -> pd.Series:
-    return icc(weights).set_index("form")["icc"]
-
-
-def shares(lists: int, items: int, seed: int = 0) -> pd.DataFrame:
-    """Lists of shares around the same truth."""
-    rng = np.random.default_rng(seed)
-    values = rng.dirichlet(np.ones(items)) + 0.02 * rng.random((lists, items))
-    return pd.DataFrame(values / values.sum(axis=1, keepdims=True))
-
-
 # balanced_subsamples --------------------------------------------------------------------------
 
 
 def test_an_interval_with_too_many_rows_is_cut_to_the_cap_and_the_others_are_whole() -> None:
     y = np.array([0.05] * 50 + [0.15] * 3 + [0.95] * 20)
     subsets = balanced_subsamples(y, n_subsets=4, max_per_interval=10)
-    assert len(subsets) == 4
+    assert len({tuple(rows) for rows in subsets}) == 4
     for rows in subsets:
         assert (np.diff(rows) > 0).all()
         assert [(rows < 50).sum(), (rows >= 53).sum()] == [10, 10]
         assert {50, 51, 52} <= set(rows)
-    assert len({tuple(rows) for rows in subsets}) == 4
 
 
 def test_an_edge_belongs_to_the_interval_above_it_and_1_to_the_last() -> None:
-    y = [0.0, 0.49, 0.5, 0.99, 1.0]
-    assert intervals(y, 2).tolist() == [0, 0, 1, 1, 1]
-    for rows in balanced_subsamples(y, max_per_interval=1, n_intervals=2):
-        assert len(rows) == 2
-        assert rows[0] in (0, 1)
-        assert rows[1] in (2, 3, 4)
+    assert intervals([0.0, 0.49, 0.5, 0.99, 1.0], 2).tolist() == [0, 0, 1, 1, 1]
     # Accuracies on 1,000 images, as decimal fractions: none falls on the wrong side by rounding.
     assert intervals(np.arange(1001) / 1000).tolist() == [*np.repeat(np.arange(10), 100), 9]
-
-
-def test_a_cap_that_never_binds_gives_all_rows() -> None:
-    y = np.random.default_rng(0).random(100)
-    for rows in balanced_subsamples(y, max_per_interval=100):
-        assert rows.tolist() == list(range(100))
 
 
 def test_every_row_of_an_interval_is_equally_likely() -> None:
     subsets = balanced_subsamples(np.full(20, 0.3), n_subsets=2000, max_per_interval=5)
     counts = np.bincount(np.concatenate(subsets), minlength=20)
     assert counts.sum() == 2000 * 5
-    # Binomial(2000, 1/4): standard deviation 19.4.
-    assert np.abs(counts - 500).max() < 5 * 19.4
-
-
-@pytest.mark.parametrize(
-    ("y", "message"),
-    [
-        ([0.1, 55.0], r"row 1: 55.0 is not an accuracy"),
-        ([np.nan], "row 0: nan"),
-        ([], r"shape \(0,\)"),
-        ([[0.1]], r"shape \(1, 1\)"),
-    ],
-)
-def test_accuracies_are_checked(y: list, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        balanced_subsamples(y)
+    assert np.abs(counts - 500).max() < 5 * 19.4  # binomial(2000, 1/4): standard deviation 19.4
 
 
 # icc ------------------------------------------------------------------------------------------
 
+# Shrout and Fleiss (1979), Table 2, six targets rated by four judges; and their Table 4.
+JUDGES = pd.DataFrame(
+    [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]]
+)
+SHROUT_FLEISS = {
+    **{"ICC(1,1)": 0.17, "ICC(A,1)": 0.29, "ICC(C,1)": 0.71},
+    **{"ICC(1,k)": 0.44, "ICC(A,k)": 0.62, "ICC(C,k)": 0.91},
+}
+
 
 def test_the_example_of_shrout_and_fleiss() -> None:
-    assert forms(JUDGES).round(2).to_dict() == SHROUT_FLEISS
+    table = icc(JUDGES).set_index("form")
+    assert table["icc"].round(2).to_dict() == SHROUT_FLEISS
     assert REPORTED in SHROUT_FLEISS
-
-
-def test_interval_holds_the_estimate_and_has_all_its_digits() -> None:
-    table = icc(shares(10, 11))
     assert (table["low"] < table["icc"]).all()
     assert (table["icc"] < table["high"]).all()
-    assert (table["low"] != table["low"].round(2)).all()
+    assert (table["low"] != table["low"].round(2)).all()  # all digits
 
 
 def test_equal_lists_agree_fully() -> None:
     table = icc(pd.DataFrame([[0.1, 0.2, 0.7]] * 3))
     assert (table[["icc", "low", "high"]] == 1).all(axis=None)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ([[0.2, 0.8]], "not 1 list"),
-        ([[1.0], [1.0]], "2 list.* of 1"),
-        ([[0.5, 0.5], [0.5, 0.5]], "all weights are 0.5"),
-        ([[0.5, 0.5], [np.nan, 0.5]], "list 1, 'a': nan"),
-    ],
-)
-def test_lists_are_checked(values: list, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        icc(pd.DataFrame(values, columns=["a", "b"][: len(values[0])]))
 
 
 # rank_agreement -------------------------------------------------------------------------------
@@ -158,36 +97,6 @@ def test_ties_are_those_of_tau_b() -> None:
     assert rank_agreement(a, b) == rank_agreement(b, a)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("tau", [0.0, 0.5, 0.9, 0.99])
-def test_the_interval_covers(tau: float) -> None:
-    """Normal variables of correlation sin(π tau / 2) have this tau."""
-    rng = np.random.default_rng(0)
-    rho = np.sin(np.pi * tau / 2)
-    covered = 0
-    for _ in range(400):
-        x, noise = rng.standard_normal((2, 11))
-        found = rank_agreement(pd.Series(x), pd.Series(rho * x + np.sqrt(1 - rho**2) * noise))
-        assert -1 <= found.low < found.high <= 1
-        covered += found.low <= tau <= found.high
-    # 95 %, less three standard deviations of 400 draws.
-    assert covered / 400 > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        (ELEVEN.drop("c"), "only one of the lists has 'c'"),
-        (ELEVEN.rename({"a": "b"}), "second list has 'b' twice"),
-        (ELEVEN.mask(ELEVEN == 3), "second list has no weight for 'd'"),
-        (0 * ELEVEN, "all weights of the second list are 0.0"),
-    ],
-)
-def test_rankings_are_checked(other: pd.Series, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        rank_agreement(ELEVEN, other)
-
-
 def test_the_mean_of_many_taus_has_the_interval_of_their_variance() -> None:
     """Of m pairs with n items each, v of one pair becomes v / m."""
     found = mean_agreement([RankAgreement(tau, -1, 1, 11) for tau in (0.4, 0.6, 0.6, 0.4)])
@@ -195,24 +104,6 @@ def test_the_mean_of_many_taus_has_the_interval_of_their_variance() -> None:
     half = np.sqrt(c * (1 + c - 0.5**2))
     limits = ((0.5 - half) / (1 + c), (0.5 + half) / (1 + c))
     assert found == pytest.approx((0.5, *limits, 44))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("tau", [0.0, 0.5, 0.9])
-def test_the_interval_of_the_mean_covers(tau: float) -> None:
-    rng = np.random.default_rng(0)
-    rho = np.sin(np.pi * tau / 2)
-    covered = 0
-    for _ in range(200):
-        pairs = []
-        for _ in range(5):
-            x, noise = rng.standard_normal((2, 8))
-            pairs.append(
-                rank_agreement(pd.Series(x), pd.Series(rho * x + np.sqrt(1 - rho**2) * noise))
-            )
-        found = mean_agreement(pairs)
-        covered += found.low <= tau <= found.high
-    assert covered / 200 > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200)
 
 
 def test_the_typical_pair_is_no_surer_for_there_being_many() -> None:
@@ -234,6 +125,8 @@ def test_w_by_hand() -> None:
     assert found.correlation == pytest.approx((0.8 + 0.8 + 0.4) / 3)
     assert found[4:] == (3, 4)
     assert found.low <= found.w <= found.high
+    same = kendalls_w(pd.DataFrame([[1, 2, 3], [1, 5, 9], [0.1, 0.2, 0.3]]))
+    assert same[:4] == pytest.approx((1, 1, 1, 1))
 
 
 def test_w_with_ties_by_hand() -> None:
@@ -241,11 +134,6 @@ def test_w_with_ties_by_hand() -> None:
     Kendall's correction: 12 · 14 / (9 · 24 - 3 (6 + 0 + 6))."""
     found = kendalls_w(pd.DataFrame([[2, 2, 1], [3, 2, 1], [5, 5, 0]]))
     assert found.w == pytest.approx(12 * 14 / (9 * 24 - 3 * 12))
-
-
-def test_lists_of_the_same_order_agree_without_doubt() -> None:
-    found = kendalls_w(pd.DataFrame([[1, 2, 3], [1, 5, 9], [0.1, 0.2, 0.3]]))
-    assert found[:4] == pytest.approx((1, 1, 1, 1))
 
 
 @pytest.mark.slow
@@ -256,22 +144,8 @@ def test_the_interval_of_w_covers() -> None:
         return pd.DataFrame(np.arange(10) / 2 + 2 * rng.standard_normal((lists, 10)))
 
     truth = (1 + 9 * kendalls_w(draw(2000), 1).correlation) / 10
-    found = [kendalls_w(draw(10), 200, seed) for seed in range(150)]
-    assert np.mean([one.low <= truth <= one.high for one in found]) > 0.85
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (THREE[:2], r"2 list\(s\) of 4"),
-        (THREE[["a"]], r"3 list\(s\) of 1"),
-        (THREE.replace(3.0, np.nan), "list 0, 'b': nan"),
-        (THREE.replace({4: 1, 3: 1, 2: 1}), "list 0 are equal"),
-    ],
-)
-def test_lists_of_w_are_checked(weights: pd.DataFrame, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        kendalls_w(weights)
+    found = [kendalls_w(draw(10), 200, seed) for seed in range(100)]
+    assert np.mean([one.low <= truth <= one.high for one in found]) > 0.8
 
 
 # friedman -------------------------------------------------------------------------------------
@@ -279,23 +153,24 @@ def test_lists_of_w_are_checked(weights: pd.DataFrame, message: str) -> None:
 # The example of Demšar (2006, Section 3.2): AUC of four variants of C4.5 on fourteen data sets. In
 # the last row but one he prints 0.975 twice and gives ranks 2 and 3: the fourth digit is ours.
 DEMSAR = pd.DataFrame(
-    [
-        [0.763, 0.768, 0.771, 0.798],
-        [0.599, 0.591, 0.59, 0.569],
-        [0.954, 0.971, 0.968, 0.967],
-        [0.628, 0.661, 0.654, 0.657],
-        [0.882, 0.888, 0.886, 0.898],
-        [0.936, 0.931, 0.916, 0.931],
-        [0.661, 0.668, 0.609, 0.685],
-        [0.583, 0.583, 0.563, 0.625],
-        [0.775, 0.838, 0.866, 0.875],
-        [1.0, 1.0, 1.0, 1.0],
-        [0.94, 0.962, 0.965, 0.962],
-        [0.619, 0.666, 0.614, 0.669],
-        [0.972, 0.981, 0.9751, 0.975],
-        [0.957, 0.978, 0.946, 0.97],
-    ],
-    columns=["C4.5", "+m", "+cf", "+m+cf"],
+    {
+        "C4.5": [
+            *(0.763, 0.599, 0.954, 0.628, 0.882, 0.936, 0.661),
+            *(0.583, 0.775, 1.0, 0.94, 0.619, 0.972, 0.957),
+        ],
+        "+m": [
+            *(0.768, 0.591, 0.971, 0.661, 0.888, 0.931, 0.668),
+            *(0.583, 0.838, 1.0, 0.962, 0.666, 0.981, 0.978),
+        ],
+        "+cf": [
+            *(0.771, 0.59, 0.968, 0.654, 0.886, 0.916, 0.609),
+            *(0.563, 0.866, 1.0, 0.965, 0.614, 0.9751, 0.946),
+        ],
+        "+m+cf": [
+            *(0.798, 0.569, 0.967, 0.657, 0.898, 0.931, 0.685),
+            *(0.625, 0.875, 1.0, 0.962, 0.669, 0.975, 0.97),
+        ],
+    }
 )
 
 
@@ -305,12 +180,8 @@ def test_the_example_of_demsar() -> None:
     found = friedman(DEMSAR)
     assert found.chi2 * (1 - 78 / 840) == pytest.approx(9.28, abs=0.005)
     assert found.f == pytest.approx(13 * found.chi2 / (14 * 3 - found.chi2))
-    assert found.mean_ranks.round(3).to_dict() == {
-        "+m+cf": 1.964,
-        "+m": 2.0,
-        "+cf": 2.893,
-        "C4.5": 3.143,
-    }
+    ranks = {"+m+cf": 1.964, "+m": 2.0, "+cf": 2.893, "C4.5": 3.143}
+    assert found.mean_ranks.round(3).to_dict() == ranks
     assert found.critical_difference == pytest.approx(1.25, abs=0.005)
     assert friedman(DEMSAR, 0.10).critical_difference == pytest.approx(1.12, abs=0.005)
 
@@ -319,11 +190,9 @@ def test_friedman_by_hand() -> None:
     """Mean ranks of THREE: 4/3, 2, 8/3, 4. chi² = m (n - 1) W = 7; F = 2 · 7 / (9 - 7)."""
     found = friedman(THREE)
     assert found.mean_ranks.to_dict() == pytest.approx({"a": 4 / 3, "b": 2, "c": 8 / 3, "d": 4})
-    assert found.chi2 == pytest.approx(7)
-    assert found.f == pytest.approx(7)
+    assert (found.chi2, found.f) == pytest.approx((7, 7))
     assert found.f_p < found.p < 0.1
-    # The critical difference, 2.71, holds a to d (2.67) together.
-    assert found.groups == [["a", "b", "c", "d"]]
+    assert found.groups == [["a", "b", "c", "d"]]  # the critical difference, 2.71, holds 2.67
 
 
 def test_groups_are_the_longest_runs() -> None:
@@ -331,22 +200,7 @@ def test_groups_are_the_longest_runs() -> None:
     ranks apart are not told apart."""
     found = friedman(pd.DataFrame([[5, 4, 3, 2, 1]] * 9, columns=list("abcde")))
     assert found.groups == [list("abc"), list("bcd"), list("cde")]
-    assert found.f == np.inf
-    assert found.f_p == 0
-
-
-@pytest.mark.parametrize(
-    ("weights", "alpha", "message"),
-    [
-        (THREE, 1.0, "alpha=1.0"),
-        (THREE[["a", "b"]], 0.05, "three items at least, not 2"),
-        (0 * THREE, 0.05, "ranks all items equal"),
-        (THREE[:1], 0.05, r"1 list\(s\)"),
-    ],
-)
-def test_what_friedman_cannot_test(weights: pd.DataFrame, alpha: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        friedman(weights, alpha)
+    assert (found.f, found.f_p) == (np.inf, 0)
 
 
 # mantel ---------------------------------------------------------------------------------------
@@ -366,19 +220,41 @@ def test_the_same_distances_correlate_fully() -> None:
 def test_of_two_kinds_all_assignments_count() -> None:
     """Objects of two kinds, a and b, 2 of each: of the 24 orders 8 keep who is of one kind."""
     kind = distances(np.array([0, 0, 1, 1]))
-    assert mantel(kind, kind, 5999).p == pytest.approx(1 / 3, abs=0.03)
+    assert mantel(kind, kind, 1999).p == pytest.approx(1 / 3, abs=0.05)
+
+
+# what is refused ------------------------------------------------------------------------------
+
+AB = list("ab")
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "message"),
+    ("function", "given", "message"),
     [
-        (np.eye(4), np.eye(5), r"\(4, 4\) and \(5, 5\)"),
-        (np.ones((4, 3)), np.ones((4, 3)), r"both must be \(n, n\)"),
-        (np.eye(3), np.eye(3), "3 objects"),
-        (distances(np.arange(4)), np.eye(4), "of the second table are the same"),
-        (np.full((4, 4), np.nan), distances(np.arange(4)), "first table is missing"),
+        (balanced_subsamples, ([0.1, 55.0],), r"row 1: 55.0 is not an accuracy"),
+        (balanced_subsamples, ([np.nan],), "row 0: nan"),
+        (balanced_subsamples, ([[0.1]],), r"shape \(1, 1\)"),
+        (icc, (pd.DataFrame([[0.2, 0.8]]),), r"1 list\(s\) of 2"),
+        (icc, (pd.DataFrame([[1.0], [1.0]]),), r"2 list\(s\) of 1"),
+        (icc, (pd.DataFrame([[0.5, 0.5], [0.5, 0.5]]),), "all weights are 0.5"),
+        (icc, (pd.DataFrame([[0.5, 0.5], [np.nan, 0.5]], columns=AB),), "list 1, 'a': nan"),
+        (rank_agreement, (ELEVEN, ELEVEN.drop("c")), "second list has no weight for 'c'"),
+        (rank_agreement, (ELEVEN, ELEVEN.rename({"a": "b"})), "'b' twice"),
+        (rank_agreement, (ELEVEN, ELEVEN.mask(ELEVEN == 3)), "second list has no weight for 'd'"),
+        (rank_agreement, (ELEVEN, 0 * ELEVEN), "all weights of the second list are equal"),
+        (rank_agreement, (ELEVEN[:1], ELEVEN[:1]), "all weights of the first list are equal"),
+        (kendalls_w, (THREE[:2],), r"2 list\(s\) of 4"),
+        (kendalls_w, (THREE.replace({4: 1, 3: 1, 2: 1}),), "list 0 are equal"),
+        (friedman, (THREE, 1.0), "alpha=1.0"),
+        (friedman, (THREE[AB],), "three items at least, not 2"),
+        (friedman, (0 * THREE,), "ranks all items equal"),
+        (mantel, (np.eye(4), np.eye(5)), r"\(4, 4\) and \(5, 5\)"),
+        (mantel, (np.ones((4, 3)), np.ones((4, 3))), r"both must be \(n, n\)"),
+        (mantel, (np.eye(3), np.eye(3)), "3 objects"),
+        (mantel, (distances(np.arange(4)), np.eye(4)), "second table are .* all the same"),
+        (mantel, (np.full((4, 4), np.nan), np.eye(4)), "first table are missing"),
     ],
 )
-def test_distances_are_checked(first: np.ndarray, second: np.ndarray, message: str) -> None:
+def test_what_cannot_be_compared_is_named(function, given: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        mantel(first, second)
+        function(*given)

@@ -37,15 +37,9 @@ def one(paper: Paper, about: str, where: str = "", facts: pd.DataFrame = FACTS) 
     return found
 
 
-# --- the paper -----------------------------------------------------------------------------------
-
-
 def test_every_check_has_an_answer(found: list[Check]) -> None:
     assert len({(check.where, check.about) for check in found}) == len(found)
-    for check in found:
-        assert check.status in audit.STATUSES
-        assert check.printed
-        assert check.found
+    assert all(check.printed and check.found for check in found)
     assert {check.status for check in found} == set(audit.STATUSES)
     assert {claim for check in found for claim in check.bears} == set(audit.CLAIMS)
 
@@ -99,9 +93,6 @@ def test_the_labels_of_table_5(paper: Paper) -> None:
     assert found["found_second"].tolist()[:2] == ["lr", "dropout_rate"]
     assert found.loc[found["right"], "second"].tolist() == ["kernel"]
     np.testing.assert_allclose(found["weight"], found["found_weight"].astype(float), atol=1e-6)
-
-
-# --- other tables --------------------------------------------------------------------------------
 
 
 def test_right_labels_are_right(paper: Paper) -> None:
@@ -217,9 +208,6 @@ def test_defaults_inside(paper: Paper) -> None:
     assert "`optimizer`: Lion" in one(altered(paper, 1, category), "defaults").printed
 
 
-# --- the pieces ----------------------------------------------------------------------------------
-
-
 def test_equation_11_as_elsewhere(paper: Paper) -> None:
     weights = paper.weights(3)
     pd.testing.assert_frame_equal(audit.equation11(weights), relief.joint_importance(weights))
@@ -230,42 +218,30 @@ def test_icc_of_shuffled_lists() -> None:
     assert audit.shuffled_icc(weights, 4) == pytest.approx(1)
     assert audit.shuffled_icc(weights, 0) == pytest.approx(0, abs=0.05)
     rng = np.random.default_rng(0)
-    made = np.tile(weights.to_numpy(), (1, 10, 1))
-    made[..., 2:] = rng.permuted(made[..., 2:], axis=-1)
-    table = agreement.icc(pd.DataFrame(made[0])).set_index("form")["icc"]
-    expected = table[agreement.REPORTED]
-    assert audit.shuffled_icc(weights, 2, repeats=1) == pytest.approx(expected)
+    drawn = np.tile(weights.to_numpy(), (1, 10, 1))
+    drawn[..., 2:] = rng.permuted(drawn[..., 2:], axis=-1)
+    table = agreement.icc(pd.DataFrame(drawn[0])).set_index("form")["icc"]
+    assert audit.shuffled_icc(weights, 2, repeats=1) == pytest.approx(table[agreement.REPORTED])
 
 
-def test_implied_error_by_simulation() -> None:
-    rng = np.random.default_rng(0)
-    true = np.linspace(0, 1, 400)
-    sd = 0.1
-    lists = pd.DataFrame(true + rng.normal(0, sd, (10, 400)))
-    reliability = agreement.icc(lists).set_index("form")["icc"][agreement.REPORTED]
-    assert audit.implied_sd(pd.Series(lists.iloc[0]), reliability) == pytest.approx(sd, rel=0.05)
+def test_implied_error_is_that_of_the_variances() -> None:
+    """ICC = v / (v + e): of weights 0 and 1, v = 1/2, and an ICC of 0.9, e = 1/18."""
+    assert audit.implied_sd(pd.Series([0.0, 1.0]), 0.9) == pytest.approx(np.sqrt(1 / 18))
 
 
 def test_parts_of_the_raw_distance_by_drawing() -> None:
     rng = np.random.default_rng(0)
     names = [name for name in space.HYPERPARAMETERS if name != "in_channel_num"]
-    pairs = [[space.sample(rng) for _ in range(4000)] for _ in range(2)]
-    one_, other = (pd.DataFrame(rows)[names] for rows in pairs)
-    squared = pd.Series(
-        {
-            name: (one_[name] != other[name]).mean()
-            if name == "optimizer"
-            else ((one_[name] - other[name]) ** 2).mean()
-            for name in names
-        }
-    )
+    drawn = pd.DataFrame([space.sample(rng) for _ in range(8000)])[names]
+    drawn["optimizer"] = (drawn["optimizer"] == "Adam").astype(int)  # a category counts 1
+    squared = 2 * drawn.var()
     parts = table1.raw_distance_parts(names)
     assert parts.is_monotonic_decreasing
     assert parts.sum() == pytest.approx(1)
     np.testing.assert_allclose(parts, (squared / squared.sum())[parts.index], rtol=0.1)
 
 
-@pytest.mark.parametrize("size", [8, 16, 28, 32, 64, 96])
+@pytest.mark.parametrize("size", [8, 16, 28, 96])
 def test_running_out_of_pixels_as_the_network_does(size: int) -> None:
     table = table1.structures({"one": size})
     rows = [

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scripts import load_script
 
-from hia import space, trials
+from hia import trials
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,34 +19,17 @@ CONTENDERS = {contender.method: contender for contender in bench.CONTENDERS}
 
 @pytest.fixture(scope="module")
 def recorded() -> pd.DataFrame:
-    return trials.load(ROOT / "data" / "trials.parquet").sample(400, random_state=0)
+    return trials.load(ROOT / "data" / "trials.parquet").sample(100, random_state=0)
 
 
 @pytest.fixture
 def saved(recorded: pd.DataFrame, tmp_path: Path) -> Path:
-    path = tmp_path / "rows.npz"
-    np.savez(path, **bench.table(recorded, 120, np.random.default_rng(0)))
+    """Rows that are drawn and moved, for there are fewer recorded ones."""
+    path, rows = tmp_path / "rows.npz", bench.table(recorded, 120, np.random.default_rng(0))
+    assert ((rows["low"] <= rows["X"]) & (rows["high"] >= rows["X"])).all()
+    assert ((rows["y"] >= 0) & (rows["y"] <= 1)).all()
+    np.savez(path, **rows)
     return path
-
-
-def test_rows_are_recorded_ones_or_made_from_them(recorded: pd.DataFrame) -> None:
-    names = list(space.HYPERPARAMETERS)
-    for n in (100, 400, 1000):
-        rows = bench.table(recorded, n, np.random.default_rng(1))
-        X = pd.DataFrame(rows["X"], columns=names)
-        assert X.shape == (n, 11)
-        assert ((rows["low"] <= X) & (rows["high"] >= X)).all(axis=None)
-        assert set(X["batch_size"]) <= {0, 1, 2, 3}
-        assert ((rows["y"] >= 0) & (rows["y"] <= 1)).all()
-        known = set(np.log10(recorded["lr"]).round(9))
-        assert (set(X["lr"].round(9)) <= known) == (n <= 400)
-
-
-def test_configurations_are_in_the_space() -> None:
-    X, y = bench.configurations(50, np.random.default_rng(0))
-    assert y.between(0, 1).all()
-    for name in space.HYPERPARAMETERS:
-        assert all(space.SPACE[name].check(value) == value for value in X[name].tolist())
 
 
 def test_every_contender_has_a_method_and_pins() -> None:
@@ -76,8 +59,6 @@ def test_fits_of_a_method_and_the_row_of_the_table(saved: Path) -> None:
 def test_a_fit_over_the_limit_is_ended_and_marked(saved: Path) -> None:
     outcome = bench.measure(CONTENDERS["hia_fanova"], saved, limit=0.001, repeats=1)
     assert outcome == {"seconds": [], "scores": None, "note": "over 0.001 s"}
-    row = bench.line(vars(CONTENDERS["hia_fanova"]) | outcome, None)
-    assert (row["runs"], row["note"]) == (0, "over 0.001 s")
 
 
 def test_a_method_that_fails_says_why(tmp_path: Path) -> None:

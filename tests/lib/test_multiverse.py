@@ -71,9 +71,15 @@ def weigh(table: pd.DataFrame, neighbours: str = "5", **search: str) -> pd.Serie
     return pd.Series(row)
 
 
-@pytest.mark.parametrize("distance", CHOICES["distance"].options)
-@pytest.mark.parametrize("lr_scale", CHOICES["lr_scale"].options)
-@pytest.mark.parametrize("source", CHOICES["source"].options)
+@pytest.mark.parametrize(
+    ("distance", "lr_scale", "source"),
+    [
+        ("raw Euclidean", "raw", "both"),
+        ("Euclidean", "log", "random"),
+        ("Manhattan", "log", "both"),
+        ("Euclidean", "raw", "BOHB"),
+    ],
+)
 def test_a_pooled_universe_is_a_fit_to_its_rows(distance: str, lr_scale: str, source: str) -> None:
     table = trials()
     rows = table if source == "both" else table[table["source"] == source.lower()]
@@ -88,23 +94,18 @@ def test_a_pooled_universe_is_a_fit_to_its_rows(distance: str, lr_scale: str, so
 
 
 def test_a_universe_of_data_sets_is_the_mean_of_their_fits() -> None:
-    table = trials()
-    fits = [
-        NRReliefF(len(own) - 1).fit(design(own, WITHIN), own["accuracy"]).weights_  # J is capped
-        for _, own in table.groupby("dataset")
-    ]
-    row = weigh(table, "200", scope="each")
-    np.testing.assert_allclose(row[WITHIN].astype(float), np.mean(fits, axis=0), atol=1e-9)
-    assert np.isnan(row["in_channel_num"])
-
-
-def test_a_column_that_differs_on_one_data_set_only_is_weighed_there() -> None:
+    """Over those on which a hyperparameter varies."""
     table = trials()
     table.loc[table["dataset"] == "svhn", "stride"] = 1
-    own = table[table["dataset"] == "mnist"]
-    fit = NRReliefF(5).fit(design(own, WITHIN), own["accuracy"])
-    found = weigh(table, scope="each")["stride"]
-    assert found == pytest.approx(fit.weights_[WITHIN.index("stride")])
+    fits = []
+    for _, own in table.groupby("dataset"):
+        names = [name for name in WITHIN if np.ptp(own[name].factorize()[0])]
+        fit = NRReliefF(len(own) - 1).fit(design(own, names), own["accuracy"])  # J is capped
+        fits.append(pd.Series(fit.weights_, names))
+    row = weigh(table, "200", scope="each")
+    expected = pd.DataFrame(fits).mean()[WITHIN]
+    np.testing.assert_allclose(row[WITHIN].astype(float), expected, atol=1e-9)
+    assert np.isnan(row["in_channel_num"])
 
 
 def test_balance_takes_what_it_says() -> None:
@@ -136,7 +137,6 @@ def test_a_saved_table_comes_back(made: pd.DataFrame, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.drop(columns="kernel"), "column 'kernel' is missing"),
         (lambda table: table.drop(columns="sigma"), "column 'sigma' is missing"),
         (lambda table: table.iloc[1:], "107 universes; all combinations would be 108"),
         (lambda table: pd.concat([table, table[:1]]), "a universe is there twice"),
@@ -199,8 +199,7 @@ def test_moves_with_a_choice_of_one_option_and_missing_ranks() -> None:
     found = multiverse.moves(choices.assign(c="0"), values.mask(choices["b"] == "2"))
     assert found.loc["y"].to_dict() == {"a": 0, "b": 1}
     found = multiverse.moves(choices, values.mask(choices["a"] == "1"))
-    assert np.isnan(found.loc["y", "a"])
-    assert found.loc["y", "b"] == pytest.approx(4 / 3)
+    assert found.loc["y"].tolist() == pytest.approx([np.nan, 4 / 3], nan_ok=True)
 
 
 def test_variance_shares_by_hand() -> None:
@@ -258,7 +257,6 @@ def test_findings_hold_for_the_paper_s_ranking_and_not_for_its_opposite() -> Non
     ],
 )
 def test_verdicts(holds: list[int], kind: str, choice: str) -> None:
-    choices = factorial()[0]
-    found = multiverse.judge(choices, pd.Series(holds, dtype=bool))
+    found = multiverse.judge(factorial()[0], pd.Series(holds, dtype=bool))
     assert (found.kind, found.choice, found.share) == (kind, choice, np.mean(holds))
     assert found.by_option.mean() == pytest.approx(np.mean(holds))

@@ -28,7 +28,8 @@ from pathlib import Path
 def square(number):
     with Path("calls").open("a") as file:
         file.write(f"{number} ")
-    time.sleep(0.2)
+    while number > 2 and not Path("go").exists():
+        time.sleep(0.02)
     return number**2
 """
 COMMAND = """
@@ -51,24 +52,22 @@ def test_what_was_killed_goes_on(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "command.py").write_text(COMMAND)
     calls, command = tmp_path / "calls", [sys.executable, "command.py", "--cache", "cache"]
-    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
-        before = len(calls.read_text().split()) if calls.exists() else 0
+    for number, code, begun in ((signal.SIGKILL, -signal.SIGKILL, 4), (signal.SIGINT, 130, 5)):
         killed = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-        while not calls.exists() or len(calls.read_text().split()) < before + 3:
-            time.sleep(0.01)
+        while not calls.exists() or len(calls.read_text().split()) < begun:
+            time.sleep(0.02)
         killed.send_signal(number)
         _, said = killed.communicate()
         assert killed.returncode == code
         assert ("the same command goes on" in said) == (number == signal.SIGINT)
+    (tmp_path / "go").touch()
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == f"{[n**2 for n in range(8)]}\n"
     assert "8/8" in done.stderr
-    once = calls.read_text().split()
-    assert len(once) <= 8 + 2  # what was cut short is done again, and nothing else
-    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
-    assert calls.read_text().split() == once
+    # What was cut short twice is done again, and nothing else.
+    assert calls.read_text().split() == [*"0123", "3", *"34567"]
     subprocess.run([*command, "--again"], cwd=tmp_path, capture_output=True, check=True)
-    assert len(calls.read_text().split()) == len(once) + 8
+    assert len(calls.read_text().split()) == 10 + 8
 
 
 def test_a_table_has_a_note(tmp_path: Path) -> None:
@@ -145,12 +144,8 @@ def test_the_cost_is_recorded(
 
 
 @pytest.mark.slow
-def test_mixtures_are_recorded(
-    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mixed, "RUN", 20)
-    monkeypatch.setattr(mixed, "SIZES", {40: 2})
-    monkeypatch.setattr(mixed, "METHODS", ("nrrelieff", "fanova"))
+@pytest.mark.usefixtures("short_mixtures")
+def test_mixtures_are_recorded(given: list[str], tmp_path: Path) -> None:
     assert load_script("record_truth").main(["mixed", *given]) == 0
     rows = mixed.load(tmp_path)
     assert len(rows) == 2 * 2 * len(mixed.TABLES) * 2
@@ -173,17 +168,8 @@ def test_universes_are_recorded(
 
 
 @pytest.mark.slow
-def test_searches_are_recorded(
-    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tuning, "REPETITIONS", {"random": 20, "tpe": 2})
-    monkeypatch.setattr(tuning, "CHECKPOINTS", {"random": (1, 5, 20), "tpe": (1, 5, 12)})
-    monkeypatch.setattr(tuning, "TOP", (1, 2))
-    monkeypatch.setattr(tuning, "_POINTS", 64)
-    monkeypatch.setattr(tuning, "_CANDIDATES", 200)
-    tunability, few = truth.CONTENDERS["tunability"], {"n_trees": 2, "n_samples": 20}
-    quick = dataclasses.replace(tunability, options=lambda trials: few)
-    monkeypatch.setitem(truth.CONTENDERS, "tunability", quick)
+@pytest.mark.usefixtures("few_searches")
+def test_searches_are_recorded(given: list[str], tmp_path: Path) -> None:
     assert load_script("record_tuning").main([*given, "--searches", "random"]) == 0
     assert len(tuning.load(tmp_path / "tuning.parquet")) == 128
     notes = json.loads((tmp_path / "tuning.json").read_text())

@@ -21,28 +21,27 @@ needs_mariadb = pytest.mark.skipif(mariadb.missing() is not None, reason=str(mar
 
 
 @pytest.fixture
-def postgresql_url():
-    with postgres.server(durable=False) as running:
-        yield running.url
-
-
-@pytest.fixture
-def mariadb_url():
-    with mariadb.server() as url:
-        yield url
+def url(request):
+    if request.param == "postgresql":
+        with postgres.server(durable=False) as running:
+            yield running.url
+    else:
+        with mariadb.server() as address:
+            yield address
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
     [
-        pytest.param("postgresql_url", marks=needs_postgres),
-        pytest.param("mariadb_url", marks=needs_mariadb),
+        pytest.param("postgresql", marks=needs_postgres),
+        pytest.param("mariadb", marks=needs_mariadb),
     ],
+    indirect=True,
 )
-def test_machines_join_by_the_url_and_may_die(url, request, tmp_path):
+def test_machines_join_by_the_url_and_may_die(url, tmp_path):
     """The same command twice, as on two machines; a worker of one dies, then all of the other."""
-    disturbed = Disturbed(tmp_path, 40, request.getfixturevalue(url))
+    disturbed = Disturbed(tmp_path, 40, url)
     with zygote() as start:
         first, second = start(disturbed), start(disturbed)
         until(lambda: len(workers_of(disturbed)) >= 4, first, disturbed.output)

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import tomllib
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -67,25 +67,16 @@ def test_conda_gets_the_lock() -> None:
 
 
 def test_what_runs_here_is_what_is_locked() -> None:
-    different = {}
-    for name, pinned in versions("requirements.lock").items():
-        try:
-            here = version(name).split("+")[0]
-        except PackageNotFoundError:
-            here = "missing"
-        if here != pinned:
-            different[name] = (here, pinned)
-    assert not different
+    here = {canonicalize_name(one.name): one.version.split("+")[0] for one in distributions()}
+    pinned = versions("requirements.lock")
+    assert {name: here.get(name, "missing") for name in pinned} == pinned
 
 
 def test_every_package_asked_for_is_used() -> None:
     """Imported somewhere, or called by the Makefile or the book's configuration."""
     code = "\n".join(path.read_text() for path in tracked() if path.suffix == ".py")
     tools = (ROOT / "Makefile").read_text() + (ROOT / "_config.yml").read_text()
-    modules = {
-        "scikit-learn": "sklearn",
-        "axe-playwright-python": "axe_playwright_python",
-    }
+    modules = {"scikit-learn": "sklearn", "axe-playwright-python": "axe_playwright_python"}
     # Papermill starts the first, mypy reads the second, pandas opens Parquet files with the third,
     # SQLAlchemy finds the next two by a storage's URL, the last is pytest's -n.
     silent = {"ipykernel", "pandas-stubs", "pyarrow", "psycopg", "pymysql", "pytest-xdist"}

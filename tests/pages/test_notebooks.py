@@ -123,6 +123,9 @@ def test_a_parameter_is_checked_before_anything_is_removed(
         "error: upper=0: give a whole number from 1 to 9, such as upper=3\n"
     )
     assert kept.exists()
+    with pytest.raises(NotebookError, match="has no parameter 'uper'; it has: upper, names"):
+        run(chapter, Path("out.ipynb"), {"uper": 4})
+    assert not Path("out.ipynb").exists()
     chapter.write_text(HEADER.replace('names = ["a"]', 'names = "notebooks/chapter.py"') + BODY)
     with pytest.raises(ParameterError, match=r"names=none\.csv: there is no such file"):
         rerun("chapter", "names=none.csv")
@@ -138,12 +141,6 @@ def test_what_a_page_cannot_do_is_one_line(chapter: Path, capsys: pytest.Capture
         chapter.write_text(f"{HEADER}# %%\n{cell}\n\n{BODY}")
         assert main(["rerun", "chapter", "upper=9"]) == 1
         assert capsys.readouterr().err.endswith(f"error: notebooks/chapter.py failed: {line}\n")
-
-
-@pytest.mark.slow
-def test_what_is_wrong_with_a_table_is_one_line(
-    chapter: Path, capsys: pytest.CaptureFixture
-) -> None:
     chapter.write_text(HEADER + "# %%\nfrom hia.trials import load\n\nload('none.parquet')\n")
     assert main(["rerun", "chapter", ""]) == 1
     assert re.search(r"\nerror: .*failed: .*none\.parquet.*\n$", capsys.readouterr().err)
@@ -159,12 +156,6 @@ def test_a_claim_that_does_not_hold_fails_the_book_and_names_itself(
         "error: notebooks/chapter.py: these claims do not hold: the sum is three (cell 3)\n"
     )
     assert not Path("out.ipynb").exists()
-
-
-def test_misspelt_parameter_names_those_there_are(chapter: Path, tmp_path: Path) -> None:
-    with pytest.raises(NotebookError, match="has no parameter 'uper'; it has: upper, names"):
-        run(chapter, tmp_path / "out.ipynb", {"uper": 4})
-    assert not (tmp_path / "out.ipynb").exists()
 
 
 @pytest.mark.slow
@@ -186,6 +177,12 @@ def test_run_in_the_root_with_the_code_folded(chapter: Path, tmp_path: Path) -> 
     box = nbformat.reads(text, 4).cells[-1].source
     assert 'make notebook NB=chapter P="upper=3"\n' in box
     assert nbformat.reads(text, 4).metadata.hia.parameters == {"upper": 3, "names": ["a"]}
+    picture = ["picture", "book/chapter.ipynb", "-o", "picture.svg"]
+    assert main([*picture, "fig-none"]) == 1
+    assert not Path("picture.svg").exists()
+    assert main([*picture, "fig-line"]) == 0
+    svg = ElementTree.fromstring(Path("picture.svg").read_text())
+    assert (svg[0].tag, svg[0].get("fill")) == ("{http://www.w3.org/2000/svg}rect", "white")
 
 
 @pytest.mark.slow
@@ -227,8 +224,8 @@ def test_rerun_leaves_the_books_copy_alone(
     assert "Thirds of n, up to 4.0." in text
     assert "5 ['../x', 'y']" in page  # printed by the first cell
     assert "0.33" in page  # in the table, as formatted
-    assert 'download="table-squares.csv"' in page
-    assert 'download="fig-line.csv"' in page
+    for name in ("table-squares.csv", "fig-line.csv"):
+        assert f'download="{name}"' in page
     assert 'make notebook NB=chapter P="upper=5 names=[../x, y]"' in page.replace("&quot;", '"')
     assert "how far to count" in page  # of the parameter, in the fold at the end
     assert "data:image/svg+xml;base64," in page
@@ -246,17 +243,3 @@ def test_an_interrupted_rerun_ends_with_one_line(chapter: Path) -> None:
     _, told = process.communicate(timeout=60)
     assert told.split("\n") == ["", "interrupted; what was there before is as it was", ""]
     assert process.returncode == 130
-
-
-@pytest.mark.slow
-def test_picture_is_the_figure_of_that_name(
-    chapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notebook, target = tmp_path / "chapter.ipynb", tmp_path / "picture.svg"
-    run(chapter, notebook)
-    assert main(["picture", str(notebook), "fig-line", "-o", str(target)]) == 0
-    svg = ElementTree.fromstring(target.read_text())
-    assert (svg[0].tag, svg[0].get("fill")) == ("{http://www.w3.org/2000/svg}rect", "white")
-    target.unlink()
-    assert main(["picture", str(notebook), "fig-none", "-o", str(target)]) == 1
-    assert not target.exists()

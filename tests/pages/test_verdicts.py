@@ -22,23 +22,19 @@ def in_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def study(per_source: int = 1000) -> pd.DataFrame:
+def study(per_source: int) -> pd.DataFrame:
     """The first recorded CNNs of each data set and source."""
     table = trials.load(ROOT / "data" / "trials.parquet")
     return table.groupby(["dataset", "source"]).head(per_source).reset_index(drop=True)
 
 
-def write(table: pd.DataFrame) -> str:
-    """A table whose accuracies were changed, saved; its path."""
+def write(table: pd.DataFrame) -> None:
+    """Saves a table whose accuracies were changed."""
     lists = [
         [*before[:-1], after]
         for before, after in zip(table["accuracy_per_epoch"], table["accuracy"], strict=True)
     ]
     trials.save(table.assign(accuracy_per_epoch=lists), "data/trials.parquet")
-    return "data/trials.parquet"
-
-
-# layers ---------------------------------------------------------------------------------------
 
 
 def layered(per_filter: tuple[float, float, float], noise: float = 0.02) -> None:
@@ -64,9 +60,6 @@ def test_layers_without_influence_have_no_order() -> None:
     assert not claims()["with all in the distance every layer's W is above 0"]
 
 
-# lists that are independent, and others -------------------------------------------------------
-
-
 def test_lists_of_random_search_need_its_cnns() -> None:
     table = study(30)
     write(table[(table["source"] == "bohb") | (table.groupby("dataset").cumcount() < 10)])
@@ -75,9 +68,8 @@ def test_lists_of_random_search_need_its_cnns() -> None:
 
 
 def test_pairs_have_an_interval_of_random_search_s_cnns_alone() -> None:
-    table = study(30)
+    write(study(30))
     options = {"n_neighbors": 10, "n_resamples": 20, "n_trees": 2}
-    write(table)
     page("joint", **options)
     both = numbers()
     assert both["n_drawn"] == 300
