@@ -112,10 +112,12 @@ def _sum(
     results: pd.DataFrame, default: str, search: str, *arms: tuple[int, str, int, str]
 ) -> Curve:
     """A sum of regrets of arms: their sign, ranking, k and epochs."""
-    parts = [by_dataset(results, default, search, *arm) for _, *arm in arms]
-    mean = sum(sign * regret for (sign, *_), (_, regret, _) in zip(arms, parts, strict=True))
-    variance = sum(error**2 for _, _, error in parts)
-    return _curve(parts[0][0], mean, np.sqrt(variance))
+    signed, variances = [], []
+    for sign, ranking, k, epochs in arms:
+        trials, regret, error = by_dataset(results, default, search, ranking, k, epochs)
+        signed.append(sign * regret)
+        variances.append(error**2)
+    return _curve(trials, np.sum(signed, axis=0), np.sqrt(np.sum(variances, axis=0)))
 
 
 def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:

@@ -255,8 +255,3 @@ def test_running_out_of_pixels_as_the_network_does(size: int) -> None:
     shrinking = [cnn.shrinks(row, 1, size) for row in rows]
     assert table["structures"].item() == len(rows)
     assert table["impossible"].item() == sum(shrinking)
-
-
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"csv is missing: run in the root"):
-        audit.load(tmp_path)

@@ -193,18 +193,6 @@ def test_contrasts_give_the_standard_errors_of_a_regression():
     assert found["variance"].sum() == pytest.approx(fit.rsquared)
 
 
-def test_replicates_of_equal_spread_give_the_standard_error_of_a_regression_on_all_runs():
-    """Two replicates at the run's mean +- d in all runs: the pure error is known exactly."""
-    rng = np.random.default_rng(2)
-    x, d = folded(), 0.03
-    means = rng.uniform(size=24)
-    found = effects(x, np.column_stack([means - d, means + d]))
-    # Variance in a run 2 d^2; an effect is the difference of two means of 24 trainings each.
-    np.testing.assert_allclose(found["se"], np.sqrt(2 * d**2 * (1 / 24 + 1 / 24)))
-    np.testing.assert_allclose(found["df"], 24)
-    np.testing.assert_allclose(found["effect"], effects(x, means)["effect"])
-
-
 @pytest.mark.parametrize("unit", [1.0, 1e-3])
 def test_replicates_of_unequal_spread_have_the_degrees_of_freedom_of_satterthwaite(unit):
     """Three replicates at the run's mean and +- d: variance d^2, of which half are 9 times those

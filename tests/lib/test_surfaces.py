@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import numpy as np
 import pandas as pd
@@ -64,17 +63,6 @@ def test_ishigami_as_in_the_textbook() -> None:
     np.testing.assert_allclose(found["main"], alone / variance, atol=1e-9)
     total = (alone + np.array([pair, 0, pair])) / variance
     np.testing.assert_allclose(found["total"], total, atol=1e-9)
-
-
-def test_sobols_product_as_in_the_textbook() -> None:
-    strengths = np.array([1.0, 0.5, 0.25])
-    linear = [lambda u, c=c: 1 + c * math.sqrt(12) * (u - 0.5) for c in strengths]
-    shapes = {f"x{i + 1}": shape for i, shape in enumerate(linear)}
-    found = Products(unit_cube(3), ((2.0, shapes),)).indices()
-    variance = np.prod(1 + strengths**2) - 1
-    np.testing.assert_allclose(found["main"], strengths**2 / variance, atol=1e-12)
-    others = np.prod(1 + strengths**2) / (1 + strengths**2)
-    np.testing.assert_allclose(found["total"], strengths**2 * others / variance, atol=1e-12)
 
 
 def test_terms_that_overlap_are_not_counted_twice() -> None:
