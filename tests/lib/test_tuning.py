@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +11,11 @@ import pytest
 from hia import space
 from hia_book import regret, surrogates, tuning
 from hia_book.surrogates import NAMES
-from hia_book.truth import CONTENDERS
 from hia_book.tuning import ALL, EPOCHS, LONGEST, RANKED, TUNED, Job
 
 PAPER = list(space.HYPERPARAMETERS)
 RNG = np.random.default_rng
+pytestmark = pytest.mark.usefixtures("few_trees")
 
 
 def made(n: int, seed: int, best_lr: float = 1e-3) -> pd.DataFrame:
@@ -30,16 +28,6 @@ def made(n: int, seed: int, best_lr: float = 1e-3) -> pd.DataFrame:
     accuracy = 0.8 - 0.6 * away.clip(upper=1) + 0.1 * (rows["optimizer"] == "Adam")
     accuracy += rng.uniform(0, 0.02, n)
     return rows.assign(in_channel_num=1, source="random", accuracy=accuracy)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_trees() -> Iterator[None]:
-    """Tunability of a small forest: ten seconds less for each ranking."""
-    options = {"n_trees": 2, "n_samples": 20}
-    quick = replace(CONTENDERS["tunability"], options=lambda trials: options)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setitem(CONTENDERS, "tunability", quick)
-        yield
 
 
 @pytest.fixture(scope="module")
