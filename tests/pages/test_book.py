@@ -73,7 +73,7 @@ WIDTH = """() => {
     return document.documentElement.scrollWidth;
 }"""
 # Opens all folds. Colours that are still fading in would be judged on their way; and the theme
-# takes 0.3 s to let keys reach what scrolls since the size has changed.
+# takes 0.3 s to let keys reach what scrolls.
 OPEN = """async () => {
     for (const fold of document.querySelectorAll("details")) fold.open = true;
     const drawn = () => new Promise((done) => requestAnimationFrame(() => done()));
@@ -81,7 +81,6 @@ OPEN = """async () => {
     await drawn();
     await Promise.all(document.getAnimations().map((one) => one.finished));
     await new Promise((done) => setTimeout(done, 400));
-    return document.documentElement.dataset.theme;
 }"""
 AXE = {
     "resultTypes": ["violations"],
@@ -113,8 +112,18 @@ def watch(page: Page, root: Path) -> tuple[list[str], set[Path]]:
     return faults, files
 
 
+def look(page: Page, path: Path, scheme: Any, size: Any) -> list[str]:
+    """Opens a page: what of it cannot be seen."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(size)
+    page.goto(path.as_uri(), timeout=300_000)  # a busy machine is no fault of the page
+    unseen: list[str] = page.evaluate(UNSEEN)
+    return unseen
+
+
 def barriers(page: Page) -> list[str]:
     """Serious and critical findings of axe-core: rule, element and what is wrong."""
+    page.evaluate(OPEN)
     response: dict[str, Any] = Axe().run(page, options=AXE).response
     return [
         f"{finding['id']}: {node['target']}: {node['failureSummary']}"
@@ -131,16 +140,12 @@ def test_every_page_is_whole_light_without_barriers_and_fits_a_phone(
     """From files. Under 2 MB at the first visit; nothing is wider than a phone; letters of figures
     have nine pixels there, and tables keep their first column. Pages of every kind are judged by
     axe-core, light on a phone and dark on a desk."""
-    context = browser.new_context()
-    page, letters, weights = context.new_page(), {}, {}
+    page, letters, weights = browser.new_page(), {}, {}
     faults, files = watch(page, html)
     for path in pages:
         name = path.stem
-        page.set_viewport_size(PHONE)
-        page.emulate_media(color_scheme="light")
         files.clear()
-        page.goto(path.as_uri(), timeout=300_000)  # a busy machine is no fault of the page
-        seen = page.evaluate(UNSEEN)
+        seen = look(page, path, "light", PHONE)
         weights[name] = sum(file.stat().st_size for file in files)
         letters |= dict(page.evaluate(LETTERS))
         for numbers, moved in page.evaluate(TABLES):
@@ -149,14 +154,11 @@ def test_every_page_is_whole_light_without_barriers_and_fits_a_phone(
         width = page.evaluate(WIDTH)
         seen += [f"{width} wide"] if width > PHONE["width"] else []
         if name in KINDS:
-            for scheme, size in (("light", PHONE), ("dark", DESKTOP)):
-                page.emulate_media(color_scheme=scheme)
-                page.set_viewport_size(size)
-                assert page.evaluate(OPEN) == scheme
-                seen += barriers(page)
+            seen += [*barriers(page), *look(page, path, "dark", DESKTOP), *barriers(page)]
+            assert page.evaluate("document.documentElement.dataset.theme") == "dark"
         faults += [f"{name}: {one}" for one in seen]
     page.wait_for_timeout(200)  # for late requests
-    context.close()
+    page.close()
     assert not faults
     assert not {name: weight for name, weight in weights.items() if not 1e5 < weight < 2e6}
     assert set(KINDS) < set(weights)
@@ -172,8 +174,7 @@ def test_the_checks_see_what_they_look_for(tmp_path: Path, browser: Browser) -> 
     )
     page = browser.new_page()
     faults, files = watch(page, tmp_path)
-    page.goto((tmp_path / "bad.html").as_uri())
-    faults += page.evaluate(UNSEEN)
+    faults += look(page, tmp_path / "bad.html", "light", PHONE)
     kinds = {fault.split(":")[0] for fault in faults}
     assert kinds == {"failed", "off the machine", "script", "image", "mathematics"}
     assert {file.name for file in files} == {"bad.html", "none.png"}
