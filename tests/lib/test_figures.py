@@ -65,7 +65,7 @@ def test_table_with_formats_and_every_digit_in_its_csv(shown: list) -> None:
     assert "| a&#124;b | 0.3333 | 1,000 |\n| c |  | 2 |" in markdown
     pd.testing.assert_frame_equal(csv(markdown), TABLE)
     show_table(TABLE.to_numpy(), "table-x", {"name": "", "x": ".4g", "n": ","})
-    assert shown[1][0]["text/markdown"].startswith(markdown.partition("<a")[0])
+    assert shown[1]["text/markdown"].startswith(markdown.partition("<a")[0])
     with pytest.raises(ValueError, match="no column 'm'; the table has name, x, n"):
         show_table(TABLE, "table-x", {"m": ","})
 
