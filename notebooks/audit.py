@@ -75,9 +75,8 @@ glue(n_pairs=len(labels), sd=sd, needed=needed, reported=reported, lists=lists)
 # %% [markdown]
 # A weight has a standard deviation of {glue:text}`sd:.4f`, and two differ clearly from a gap of
 # {glue:text}`needed:.3f` on. The other {glue:text}`n_other` lie within {glue:text}`spread:.3f` of
-# each other, so Table 3 prints more digits than its ICC supports. Small weights may vary less, and
-# the list from all CNNs should vary less too. But subsets of the same CNNs are more alike than
-# lists of new CNNs would be ({doc}`reliability`).
+# each other, so Table 3 prints more digits than its ICC supports. Subsets of the same CNNs are even
+# more alike than lists of new CNNs would be ({doc}`reliability`).
 #
 # {numref}`fig-audit-icc` draws lists to test this. Lists that agree on the first
 # {glue:text}`enough` and on nothing else have an ICC of {glue:text}`enough_icc:.4f`, above the
@@ -143,7 +142,6 @@ glue(**{f"n_{status.replace(' ', '_')}": len(found) for status, found in by_stat
 
 # %% [markdown]
 # A check against a claim does not make it false; it says what the printed numbers can support.
-# {doc}`importance` asks whether other CNNs give the same answers.
 #
 # ## What follows from each finding
 #
@@ -152,8 +150,9 @@ glue(**{f"n_{status.replace(' ', '_')}": len(found) for status, found in by_stat
 # **Differs** ({glue:text}`n_differs`): a printed number is wrong, or contradicts another.
 #
 # - *A letter for two things (Algorithm 1, Section 5.3), loops that begin at 1 (Algorithm 1), the
-#   range of the ICC (Section 4.1), more CNNs than stated (Fig. 2), a default outside its space
-#   (Table 1), two exchanged ranks of small weights (Table 4).* Slips; nothing depends on them.
+#   range of the ICC (Section 4.1).* Slips; nothing depends on them.
+# - *More CNNs than stated (Fig. 2), a default outside its space (Table 1), two exchanged ranks of
+#   small weights (Table 4).* Nothing depends on these either.
 # - *Numbers of images (Table 2).* This changes no ranking.
 # - *Numbers of channels (Table 2, Section 4.4).* The text says correctly which collections are in
 #   colour; the table does not. This affects only the rank of `in_channel_num`.

@@ -133,8 +133,7 @@ glue(worse=(gains[epochs] < 0).mean())
 #
 # **Optimizer.** With Adam the median CNN reaches {glue:text}`first_Adam:.2f` on this scale after
 # one epoch and {glue:text}`last_Adam:.2f` after {glue:text}`last_epoch`; with SGD it reaches
-# {glue:text}`first_SGD:.2f` and {glue:text}`last_SGD:.2f`. The bands are wide because all other
-# hyperparameters vary, above all the learning rate, drawn over five powers of ten. Adam does best
+# {glue:text}`first_SGD:.2f` and {glue:text}`last_SGD:.2f`. Adam does best with learning rates
 # between $10^{-3}$ and $10^{-2}$, with a median of {glue:text}`best_Adam:.2f`. SGD needs ten times
 # more: it does best between $10^{-2}$ and $10^{-1}$, with {glue:text}`best_SGD:.2f`.
 #
@@ -148,9 +147,6 @@ glue(worse=(gains[epochs] < 0).mean())
 # {glue:text}`worse:.0%` get worse. So these are the accuracies of short trainings, like the
 # paper's, and not the best that the configurations can reach.
 #
-# BOHB trains only promising CNNs for long, so its CNNs are not followed here. Random search draws
-# the number of epochs, so those followed are not special.
-#
 # ## Do the first epochs foretell the last?
 #
 # They do. BOHB stops CNNs early and continues the leaders, which loses nothing if the order after
@@ -161,9 +157,8 @@ glue(worse=(gains[epochs] < 0).mean())
 # the data sets (95 % interval {glue:text}`after_first_low:.2f` to
 # {glue:text}`after_first_high:.2f`); after epoch {glue:text}`early_last` it is
 # {glue:text}`after_last_tau:.2f` ({glue:text}`after_last_low:.2f` to
-# {glue:text}`after_last_high:.2f`). Hyperband continues about a third of the CNNs at each stop.
-# After either epoch, that third contains every CNN that ends in the best tenth, so none of them
-# would be lost.
+# {glue:text}`after_last_high:.2f`). Hyperband continues about a third of the CNNs at each stop:
+# after either epoch, every CNN that ends in the best tenth is in that third.
 #
 # :::{caption} table-early
 # Kendall's $\tau$ between the validation accuracies after an early epoch and after epoch

@@ -131,10 +131,9 @@ show_table(described, "table-bimodal", formats | {"Modes": "", "Sarle": ".2f"})
 # ## How many CNNs
 #
 # There are as many as in the paper, on every data set ({numref}`fig-2`). Random search chose
-# {glue:text}`random_share:.0%` of our configurations and BOHB the rest; in the paper random search
-# chose {glue:text}`paper_share:.0%`. Every trained CNN counts, even if stopped early:
-# {glue:text}`stopped:.0%` of BOHB's have fewer than {glue:text}`most_epochs` epochs. The paper does
-# not say whether it counts such CNNs.
+# {glue:text}`random_share:.0%` of our configurations ({glue:text}`paper_share:.0%` of the paper's)
+# and BOHB the rest. Every trained CNN counts, even if stopped early: {glue:text}`stopped:.0%` of
+# BOHB's have fewer than {glue:text}`most_epochs` epochs.
 #
 # :::{caption} fig-2
 # :alt: Bars of up to {glue:text}`most_models:,` CNNs per data set, with the paper's numbers
@@ -171,9 +170,8 @@ glue(most_epochs=SPACE["epoch"].high)
 # %% [markdown]
 # ## The collections
 #
-# {numref}`table-2` lists the ten collections; {numref}`fig-samples` shows ten images of each. Our
-# numbers are those of the published collections, and of torchvision's downloads. {doc}`audit` says
-# what follows from the differences.
+# {numref}`table-2` lists the ten collections; {numref}`fig-samples` shows ten images of each.
+# {doc}`audit` says what follows from the differences.
 #
 # :::{caption} table-2
 # The ten collections, training and test parts together; side in pixels. Where the paper
@@ -256,10 +254,10 @@ glue(cell=CELL)
 #
 # ## What the CNNs were trained on
 #
-# As far as it says, the paper trains on whole collections. Here each CNN sees the number of images
-# in {numref}`table-images`, in the collection's class proportions, split 8:2 into training and
-# validation images as in the paper (Section 4.4). Fewer images make more CNNs affordable, and
-# accuracies lower. {doc}`noise` shows how the number of images changes the order of configurations.
+# As far as it says, the paper trains on whole collections. Here each CNN sees fewer images
+# ({numref}`table-images`), in the collection's class proportions, split 8:2 into training and
+# validation images as in the paper (Section 4.4). {doc}`noise` shows how their number changes the
+# order of configurations.
 #
 # :::{caption} table-images
 # Images per CNN. {doc}`card` has the times.
@@ -293,7 +291,6 @@ claim("the image files of EMNIST, SVHN and USPS are those described", sums >= se
 #
 # ## Data set by data set
 #
-# A pooled histogram mixes ten tasks: the best accuracy on CIFAR-100 would be a failure on MNIST.
 # Two heaps in the pool may simply be easy data sets beside hard ones. So {numref}`fig-3-datasets`
 # and {numref}`table-accuracy` show each data set alone, the table on a scale from 0 (guessing: one
 # over the number of classes) to 1 (the data set's best CNN).
@@ -301,9 +298,8 @@ claim("the image files of EMNIST, SVHN and USPS are those described", sums >= se
 # On this scale {glue:text}`scaled_low:.0%` of all CNNs are in the lowest third,
 # {glue:text}`scaled_middle:.0%` in the middle and {glue:text}`scaled_high:.0%` in the highest. The
 # middle third is the emptiest on {glue:text}`n_sparse` of ten data sets; on CIFAR-100, EuroSAT and
-# STL10, few CNNs come near the best. Many CNNs have learnt next to nothing: the learning rate is
-# drawn over five powers of ten, and a few epochs on few images cannot make up for one that is too
-# small.
+# STL10, few CNNs come near the best. Many have learnt next to nothing: a few epochs cannot make up
+# for a learning rate that is too small.
 #
 # :::{caption} fig-3-datasets
 # :alt: Ten histograms of accuracy; the best accuracy goes from {glue:text}`best_least:.2f` to

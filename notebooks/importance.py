@@ -91,8 +91,7 @@ show_figure(figure, "fig-importance", data=rankings.by_name(shares))
 # - *Ours* follows its words most closely: CNNs of both searches, {glue:text}`n_neighbors`
 #   neighbours. Each hyperparameter is divided by its range before distances are taken; `lr` is on a
 #   log scale.
-# - *Random search* leaves out BOHB's CNNs. Only random search draws independently, as tests and
-#   intervals assume.
+# - *Random search* leaves out BOHB's CNNs, which are no independent draws.
 # - *J = n/20* takes a twentieth of these CNNs as neighbours: {glue:text}`many`.
 # - *Raw* takes the printed distance literally: raw values, of both searches, with `lr` as it is.
 #
@@ -146,11 +145,9 @@ glue(**with_paper)
 # {glue:text}`rank_Ours` by *Ours*, {glue:text}`rank_Random_search` by *Random search*,
 # {glue:text}`rank_J_n_20` by *J = n/20* and {glue:text}`rank_Raw` by *Raw*.
 #
-# **Why thirty neighbours see so little.** Two CNNs can differ slightly in `lr`, but a
-# hyperparameter with two values is either equal or as far apart as possible. Among thousands of
-# CNNs the nearest thirty hardly ever differ in it, so its weight is 0 whatever it does.
-# {doc}`weights` measures this, the effects of BOHB and of raw distances, and which weights exceed
-# chance.
+# **Why thirty neighbours see so little.** Among thousands of CNNs the nearest thirty hardly ever
+# differ in a hyperparameter with two values, so its weight is 0 whatever it does. {doc}`weights`
+# measures this, the effects of BOHB and of raw distances, and which weights exceed chance.
 #
 # **Why pooling misleads.** `in_channel_num` only reveals which data set a CNN was trained on
 # ({doc}`channels`). So {doc}`perdataset` ranks each data set by itself; the first page compares
@@ -208,16 +205,14 @@ glue(anova=tau4, sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["w
 # %% [markdown]
 # The paper's weights sum to {glue:text}`sum_paper:.3f`, more than parts of one variance can
 # ({doc}`audit`). Ours sum to {glue:text}`sum_ours:.2f`; the rest is interactions ({doc}`joint`) and
-# noise that the forest has learnt. The sum depends on the forest's settings, so compare orders
-# between pages, not values.
+# noise that the forest has learnt. Other pages have other forests, so compare orders, not values.
 #
 # ## Do the rankings agree?
 #
 # Kendall's $\tau$ is the share of pairs that two rankings order alike, minus the share that they
 # order differently. {numref}`table-importance-agreement` has two intervals. The first, used on
-# every page, treats the hyperparameters as a sample of those that could be compared; it is wide
-# because there are few. The second, by bootstrap, says what other CNNs of random search would have
-# given.
+# every page, treats the hyperparameters as a sample; it is wide because there are few. The second,
+# by bootstrap, says what other CNNs of random search would have given.
 #
 # :::{caption} table-importance-agreement
 # Agreement of the rankings of {glue:text}`n_columns` hyperparameters, with both intervals. *In data
@@ -270,7 +265,7 @@ claim("our two methods agree with many neighbours", growing.low > 0)
 claim("our two methods do not clearly agree with thirty", thirty.low < 0)
 between = rows.groupby("dataset")["accuracy"].transform("mean").var() / rows["accuracy"].var()
 glue(papers=papers, methods=growing, thirty=thirty, models=len(rows), between=between)
-glue(models_paper=published.figure2()["models"].sum(), images=int(rows["images"].median()))
+glue(images=int(rows["images"].median()))
 glue(part_random=(rows["source"] == "random").mean(), part_paper=published.value("random_share"))
 
 # %% [markdown]
@@ -280,11 +275,10 @@ glue(part_random=(rows["source"] == "random").mean(), part_paper=published.value
 #
 # ## Why ours may differ
 #
-# The paper's CNNs and code are not public, so the reason cannot be known. The candidates:
+# The paper's CNNs and code are not public. The candidates:
 #
 # - **The images.** Ours saw {glue:text}`images:,d` training images (the median); the paper mentions
-#   no limit. Both studies have about as many CNNs: {glue:text}`models:,d` and
-#   {glue:text}`models_paper:,d`.
+#   no limit.
 # - **The search.** The paper does not say how it drew `lr`; we drew it on a log scale
 #   ({doc}`design`). {glue:text}`part_random:.0%` of our CNNs come from random search, and
 #   {glue:text}`part_paper:.0%` of the paper's. BOHB's early stops make `epoch` a result instead of

@@ -15,8 +15,8 @@
 #
 # Two rankings that agree can both be wrong, so this page compares methods with the truth. It draws
 # random trials from functions whose hyperparameters have known importances, and asks every method
-# for its ranking ({numref}`fig-when`). One of the functions is a forest fitted to the recorded
-# trainings. The last section counts how many real trainings a ranking costs.
+# for its ranking ({numref}`fig-when`). The last section counts how many real trainings a ranking
+# costs.
 #
 # :::{caption} fig-when
 # :alt: Two panels with a line for each method. The lines of functional ANOVA rise to nearly 1; that
@@ -144,16 +144,15 @@ glue(lr_total=study["total"].iloc[0], lr_main=study["main"].iloc[0], all_main=st
 # %% [markdown]
 # In the forest `lr` takes part in {glue:text}`lr_total:.0%` of the variance and explains
 # {glue:text}`lr_main:.0%` alone. All eleven alone explain {glue:text}`all_main:.0%`; the rest is
-# interactions. ({doc}`joint` has other sums for the same CNNs, because it analyses single trees and
-# this page the mean of the trees; compare orders only.) The shares in all are estimates
-# {cite:p}`jansen1999analysis`, but precise enough to fix their order.
+# interactions. ({doc}`joint` analyses single trees instead of their mean, so its sums differ.) The
+# shares in all are estimates {cite:p}`jansen1999analysis`, but precise enough to fix their order.
 #
 # ## How near the methods come
 #
 # Agreement is Kendall's $\tau$ over the pairs that the truth orders: 1 for the true ranking, 0 for
-# an unrelated one. All methods get the same trials, with the options used throughout the book.
-# N-RReliefF takes part twice, with the paper's 30 neighbours and with $J$ = n/20, a twentieth of
-# the trials. Up to 600 trials the two are the same.
+# an unrelated one. All methods get the same trials. N-RReliefF takes part twice, with the paper's
+# 30 neighbours and with $J$ = n/20, a twentieth of the trials. Up to 600 trials the two are the
+# same.
 #
 # :::{caption} table-truth
 # Agreement with the true order alone and in all, means over the surfaces, by the number of trials;
@@ -162,9 +161,8 @@ glue(lr_total=study["total"].iloc[0], lr_main=study["main"].iloc[0], all_main=st
 # :::
 #
 # :::{caption} table-when
-# The method of the highest mean agreement over the surfaces, by the order asked for and the number
-# of trials, each drawn so often from every surface; and by how much the others are behind it on the
-# same draws, with the standard error over the surfaces. *Clearly*: with 95 % confidence.
+# The method of the highest mean agreement, and by how much the others are behind it on the same
+# draws, with the standard error over the surfaces. *Clearly*: with 95 % confidence.
 # :::
 
 # %%
@@ -230,9 +228,9 @@ glue(top=truth.TOP, most_trials=numbers[-1], wins=wins, n_sizes=len(sizes))
 # Our functional ANOVA is nearest at {glue:text}`wins_main` of {glue:text}`n_sizes` numbers of
 # trials for the order alone, and at {glue:text}`wins_total` for the order in all
 # ({numref}`table-when`). It is never clearly ahead of all others, because two of these are
-# functional ANOVA too. The *study* surface is a forest, like the models inside all methods but
-# N-RReliefF and PED-ANOVA, which makes it easier for them than the real world is.
-# {numref}`fig-truth-main` and {numref}`fig-truth-total` show each surface.
+# functional ANOVA too. The *study* surface is a forest, which favours methods with forests inside:
+# all but N-RReliefF and PED-ANOVA. {numref}`fig-truth-main` and {numref}`fig-truth-total` show each
+# surface.
 #
 # :::{caption} fig-truth-main
 # :alt: Coloured cells with numbers, a row for each method and a column for each surface
@@ -328,8 +326,7 @@ for method in mixed.METHODS:
 # {glue:text}`nrrelieff_after:.2f` for N-RReliefF ({glue:text}`nrrelieff_growing_before:.2f` to
 # {glue:text}`nrrelieff_growing_after:.2f` with $J$ = n/20), and from {glue:text}`fanova_before:.2f`
 # to {glue:text}`fanova_after:.2f` for functional ANOVA. Chosen trials lie close together and
-# perform alike, which a method can mistake for the effect of what they share. {doc}`weights` shows
-# what they do to the recorded trainings.
+# perform alike, which a method can mistake for the effect of what they share ({doc}`weights`).
 #
 # ### Interactions, copies and noise
 #
@@ -420,16 +417,14 @@ claim("nothing is left to be measured", not (fits["state"] == truth.MISSING).any
 glue(processor=note["processor"], limit=note["limit"])
 
 # %% [markdown]
-# These times were recorded on {glue:text}`processor`. `python studies/record_truth.py --again`
-# measures them again.
+# Recorded on {glue:text}`processor`, by `python studies/record_truth.py --again`.
 #
 # ## How many trainings does a ranking cost?
 #
 # Nobody knows the true importances in real trainings, but one can ask when a ranking stops
 # changing. Rankings of random parts of the recorded trainings are compared with the method's
-# ranking of all of them (*own*), and with one *reference*: the mean rank by functional ANOVA,
-# PED-ANOVA and N-RReliefF with $J$ = n/20 on all. `in_channel_num` is left out, because it is
-# constant on a data set.
+# ranking of all of them (*own*). They are also compared with one *reference*: the mean rank by
+# functional ANOVA, PED-ANOVA and N-RReliefF with $J$ = n/20 on all.
 #
 # :::{caption} fig-cost
 # :alt: Four panels of agreement against trainings, a line for each of five methods; most lines rise
@@ -515,7 +510,7 @@ glue(fewest=fanova.index[0], screen_12=screen[12], screen_24=screen[24], screen_
 # trainings per data set, by {glue:text}`screen_24:.2f` with 24, and by {glue:text}`screen_72:.2f`
 # with 72. Functional ANOVA does as well with {glue:text}`fewest` random trainings, the fewest that
 # we tried. The comparison favours it: the reference is made from these trainings, not the screen's.
-# Also, the screen has two levels only, and misses any hump between them ({doc}`screening`).
+# Also, the screen misses any hump between its two levels ({doc}`screening`).
 #
-# A method can settle early on a wrong ranking; the first part of this page says which come near the
-# truth. `python studies/record_truth.py cost` computes this part.
+# A method can settle early on a wrong ranking. `python studies/record_truth.py cost` computes this
+# part.

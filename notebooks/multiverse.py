@@ -120,15 +120,13 @@ glue(unrelated=(len(names) ** 2 - 1) / (3 * len(names)), chance=chance, n_random
 #
 # Between two random universes a rank moves by {glue:text}`between:.1f` places on average; between
 # unrelated rankings it would be {glue:text}`unrelated:.1f`. Chance does less: resampling the
-# {glue:text}`n_random:,d` CNNs of random search, with the options of {doc}`importance`, moves a
-# rank by {glue:text}`chance:.1f` places. With fewer CNNs, chance does more.
+# {glue:text}`n_random:,d` CNNs of random search moves a rank by {glue:text}`chance:.1f` places.
 #
 # ## Which choices matter
 #
-# The options in bold are those that the paper's text allows. It states the number of neighbours,
-# the CNNs and the distance, but not whether values are scaled first, nor $\sigma$, nor how weights
-# become shares. *Alone* is the share of a rank's variance that a choice explains by itself, which
-# is exact because every combination occurs once.
+# The paper's text allows the options in bold. It states the number of neighbours, the CNNs and the
+# distance, but not whether values are scaled first, nor $\sigma$, nor how weights become shares.
+# *Alone* is the share of a rank's variance that a choice explains by itself.
 #
 # :::{caption} table-multiverse-choices
 # The choices: options, what the paper says, how many places a change moves a rank, and the share of
@@ -183,8 +181,7 @@ glue(together=shares["together"].mean(), negative=(weights[names] < 0).any(axis=
 # allows, {glue:text}`n_made` of {glue:text}`n_findings` findings are *made by one choice*, the
 # distance: they hold in at most a twentieth of the universes with one option, and in more than half
 # with another. {glue:text}`n_never` never hold. One of these, that `num_conv_layers` is first,
-# holds in {glue:text}`leads:.1%` of all universes. Findings overlap, so do not count them as
-# independent.
+# holds in {glue:text}`leads:.1%` of all universes.
 #
 # :::{caption} table-multiverse-findings
 # Share of the universes in which the paper's findings hold: of the {glue:text}`n_allowed:,` that
@@ -310,10 +307,9 @@ claim("the normalised distance ranks what is planted first", (of_planted["normal
 claim("the raw distance leaves it in the lower half", (of_planted["raw"] > len(names) / 2).all())
 
 # %% [markdown]
-# **Another unit.** Any hyperparameter loses its weight once its numbers are large enough.
-# {numref}`table-multiverse-units` makes one hyperparameter at a time {glue:text}`stretch:g` times
-# larger. By size, all {glue:text}`n_stretched` weights fall to the last two places, even that of
-# `lr`, which was the largest.
+# **Another unit.** Any hyperparameter loses its weight once its numbers are large enough. Made
+# {glue:text}`stretch:g` times larger, one at a time, all {glue:text}`n_stretched` fall to the last
+# two places by size, even `lr`, which was first ({numref}`table-multiverse-units`).
 #
 # :::{caption} table-multiverse-units
 # W with all hyperparameters from 0 to 1, and after writing this one, alone, from 0 to
@@ -357,6 +353,5 @@ glue(raw=ranks.loc[raw, last].median(), other=ranks.loc[~raw, last].median())
 #
 # ## What this cannot say
 #
-# All options count the same, sensible or not. All universes share our CNNs, so even what holds in
-# all of them may fail on other CNNs. All use N-RReliefF; {doc}`methods` compares methods, and
-# {doc}`perdataset` data sets.
+# All options count the same, sensible or not. All universes share our CNNs and use N-RReliefF;
+# {doc}`methods` compares methods, and {doc}`perdataset` data sets.

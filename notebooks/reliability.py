@@ -158,8 +158,7 @@ glue(n_draws=n_draws, size=len(parts[-1]))
 # {glue:text}`rest_subsets:.4f`, but the parts of random search only {glue:text}`rest_draws:.2f`.
 #
 # **The subsets overlap.** Lists from mostly the same CNNs agree for that reason alone; parts that
-# share none agree less. The parts are also smaller, with {glue:text}`size:,d` CNNs each, so overlap
-# does not explain all of the difference.
+# share none agree less. But the parts are also smaller, with {glue:text}`size:,d` CNNs each.
 #
 # **The order is less certain than the values.** `lr` comes first in every list. But Kendall's
 # $\tau$ between the rankings of two lists is {glue:text}`tau_subsets:.2f` over the subsets,
@@ -168,11 +167,10 @@ glue(n_draws=n_draws, size=len(parts[-1]))
 #
 # ## What the number does not say
 #
-# The ICC says how little the weights depend on which of *these* CNNs are drawn. Other data sets,
-# another search or other options of the method may give other weights. Nor does it say that the
-# weights are right: a method that always errs in the same way has an ICC of 1. {doc}`audit` derives
-# the errors of single weights from the printed ICC; {doc}`methods` compares the method with the
-# truth.
+# The ICC says how little the weights depend on which of *these* CNNs are drawn. It does not say
+# that they are right: a method that always errs in the same way has an ICC of 1. {doc}`audit`
+# derives the errors of single weights from the printed ICC; {doc}`methods` compares the method with
+# the truth.
 #
 # ## Ten balanced subsets
 #
@@ -199,9 +197,9 @@ glue(cap=cap, binding=(in_all > cap).sum(), n_intervals=n_intervals, n_subset=le
 # %% [markdown]
 # ## Parts that share nothing
 #
-# For contrast, the CNNs are also dealt at random into parts, each CNN into one. But BOHB tries CNNs
-# like its best so far, so its CNNs are alike in all parts. Only random search draws independently,
-# so its CNNs are also dealt into parts of the same size, and only their ICC has an interval.
+# The CNNs are also dealt at random into parts, each CNN into one. But BOHB's CNNs are alike in all
+# parts. Only random search draws independently, so its CNNs are also dealt into parts of the same
+# size, and only their ICC has an interval.
 #
 # ## Which ICC
 #

@@ -13,8 +13,8 @@
 # the paper's space, on ten data sets. Everything else in this book is computed from the table of
 # their accuracies.**
 #
-# {numref}`fig-1` shows the steps. Training is slow, so its results come with the code; all later
-# steps run while the book is built. {doc}`data` describes the images.
+# Training is slow, so its results come with the code; all later steps run while the book is built
+# ({numref}`fig-1`). {doc}`data` describes the images.
 #
 # :::{caption} fig-1
 # :alt: Data sets, then random search and BOHB, then trained CNNs, then the table of trials, then
@@ -241,14 +241,12 @@ show_figure(figure, "fig-network")
 # **BOHB** mixes short trainings of many CNNs with long ones of the best. Here it is Optuna's
 # multivariate TPE under Hyperband, not its authors' program. It aims at {glue:text}`full` epochs
 # for every CNN and stops those that fall behind: {glue:text}`stopped:.0%` of BOHB's CNNs have only
-# 1, 3 or 9. So in random search `epoch` is a choice, but in BOHB it is partly a result: good CNNs
-# have more epochs because they are good.
+# 1, 3 or 9. So in BOHB `epoch` is partly a result: good CNNs have more epochs.
 #
-# **Small maps.** Two rules above make every combination a valid network on every data set: small
-# maps are padded, and maps of one pixel are not pooled. They matter for images of up to 64 pixels a
-# side, in at most {glue:text}`most_shrunk:.0%` of configurations ({numref}`table-shrink`), and
-# change little there: the last maps have one pixel either way. {doc}`audit` counts the networks
-# that could not be built without them.
+# **Small maps.** Two rules above make every combination a valid network: small maps are padded, and
+# maps of one pixel are not pooled. They matter for images of up to 64 pixels a side, in at most
+# {glue:text}`most_shrunk:.0%` of configurations ({numref}`table-shrink`). {doc}`audit` counts the
+# networks that could not be built without them.
 #
 # :::{caption} table-shrink
 # Share of {glue:text}`n_configurations:,` random configurations in which a map is filled up to the

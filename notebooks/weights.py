@@ -102,12 +102,11 @@ glue(fixed_most=fixed[most], grown_most=grown[most])
 # %% [markdown]
 # ## Thirty neighbours
 #
-# A neighbour says something about a hyperparameter only if it differs in it. Among the nearest
-# {glue:text}`n_neighbors`, differences in these {glue:text}`n_few` hyperparameters are
-# {glue:text}`frequent:.0%` as frequent as between any two trials; among the nearest
-# {glue:text}`many`, {glue:text}`frequent_many:.0%`. The more trials, the nearer the nearest thirty,
-# and the fewer of them differ. A number of neighbours that grows with the trials keeps their
-# distance the same.
+# Among the nearest {glue:text}`n_neighbors`, differences in these {glue:text}`n_few`
+# hyperparameters are {glue:text}`frequent:.0%` as frequent as between any two trials; among the
+# nearest {glue:text}`many`, {glue:text}`frequent_many:.0%`. The more trials, the nearer the nearest
+# thirty, and the fewer of them differ. A number of neighbours that grows with the trials keeps
+# their distance the same.
 #
 # Where the truth is known, this can be measured ({doc}`methods`). With 30 neighbours N-RReliefF
 # agrees with the true order by {glue:text}`fixed_peak:.2f` from {glue:text}`peak:,d` trials, but
@@ -143,9 +142,8 @@ like_chance = list(adjusted.index[adjusted > 0.05])
 claim("all weights but `num_fc_units`' are told from chance", like_chance == ["num_fc_units"])
 
 # %% [markdown]
-# All weights but that of `num_fc_units` exceed chance, which does not make them large. And
-# `in_channel_num` stands for the data set, whose accuracy has other causes than colour
-# ({doc}`channels`).
+# All weights but that of `num_fc_units` exceed chance, which does not make them large; and
+# `in_channel_num` stands for the data set ({doc}`channels`).
 #
 # ## What BOHB's CNNs do
 #
@@ -227,6 +225,5 @@ glue(before=before, after=after, n_drawn=len(drawn))
 # %% [markdown]
 # ## How good the forests are
 #
-# A forest's view of hyperparameters is worth no more than its predictions. A random forest as in
-# {numref}`table-4` explains {glue:text}`explained:.0%` of the variance of accuracies that it has
-# not seen, and {glue:text}`explained_drawn:.0%` for random search.
+# A random forest as in {numref}`table-4` explains {glue:text}`explained:.0%` of the variance of
+# accuracies that it has not seen, and {glue:text}`explained_drawn:.0%` for random search.
