@@ -205,11 +205,7 @@ show_table(of_package, "table-versions", {"Package": "", "Version": ""})
 # {glue:text}`n_changed` of the pages were made with other parameters than their own.
 
 # %%
-changed = [
-    f"- {{doc}}`{page}`: {', '.join(state['given'])}"
-    for page, state in states.items()
-    if state["given"]
-]
-glue(n_changed=len(changed))
-if changed:
-    show_text("\n".join(changed))
+given = {page: state["given"] for page, state in states.items() if state["given"]}
+glue(n_changed=len(given))
+if given:
+    show_text("\n".join(f"- {{doc}}`{page}`: {', '.join(one)}" for page, one in given.items()))

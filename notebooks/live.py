@@ -84,11 +84,9 @@ axes.set(ylabel="validation accuracy", ylim=(0, 1), xlim=(0.8, 10.2), xticks=ran
 show_figure(figure, "fig-live", data=curves)
 
 # %%
-table = pd.DataFrame(configs).assign(
-    accuracy=accuracies,
-    parameters=[result.parameters for result in results],
-    seconds=[result.seconds for result in results],
-)
+table = pd.DataFrame(configs).assign(accuracy=accuracies)
+for name in ("parameters", "seconds"):
+    table[name] = [getattr(result, name) for result in results]
 names = {"num_conv_layers": "layers", "dropout_rate": "dropout", "epoch": "epochs"}
 table = table.sort_values("accuracy", ascending=False).rename(columns=names)
 columns = ["accuracy", "layers", "lr", "dropout", "optimizer", "epochs", "parameters", "seconds"]

@@ -112,16 +112,12 @@ table = regret.answers(results, SETTINGS, numbers, at)
 show_table(table, "table-pays-answer", dict.fromkeys([f"{n} trials" for n in numbers], "+.1f"))
 
 # %%
-curves = {
-    default: {k: regret.losses(results, default, "random", "nrrelieff", k) for k in tuning.TOP}
+by_paper, by_learned = (
+    {k: regret.losses(results, default, "random", "nrrelieff", k) for k in tuning.TOP}
     for default in tuning.DEFAULTS
-}
-by_paper, by_learned = curves["table1"], curves["learned"]
+)
 most = max(tuning.TOP)
-start = {
-    default: regret.regrets(results, default, "random", *ALL).at(1)[0]
-    for default in tuning.DEFAULTS
-}
+start = {x: regret.regrets(results, x, "random", *ALL).at(1)[0] for x in tuning.DEFAULTS}
 end = regret.regrets(results, "table1", "random", "nrrelieff", compared).at(at)[0]
 always_ahead = all(regret.wins_from(one, surely=True) for one in by_paper.values())
 best_of_few = min(one.mean.min() for one in by_paper.values())
