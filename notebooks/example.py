@@ -46,10 +46,8 @@ show_table(rows.reset_index(), "table-example-rows", {"log10 lr": ".1f", "accura
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the distances and their code"}
 lr, optimizer, p = (rows[name].to_numpy() for name in rows)
-diff = {
-    "log10 lr": np.abs(lr[:, None] - lr) / np.ptp(lr),
-    "optimizer": (optimizer[:, None] != optimizer).astype(float),
-}
+diff = {"log10 lr": np.abs(lr[:, None] - lr) / np.ptp(lr)}
+diff["optimizer"] = (optimizer[:, None] != optimizer).astype(float)
 diff_p = np.abs(p[:, None] - p)
 distance = np.sqrt(diff["log10 lr"] ** 2 + diff["optimizer"] ** 2)
 np.fill_diagonal(distance, np.nan)

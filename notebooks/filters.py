@@ -166,10 +166,8 @@ def order(layers, weight):
 
 case = "all in the distance"
 tau = {layers: order(layers, whole[layers, case]) for layers in paper}
-like = {
-    layers: sum(order(layers, half) == 1 for _, half in halves[layers, case].iterrows())
-    for layers in paper
-}
+of_halves = {n: [order(n, half) for _, half in halves[n, case].iterrows()] for n in paper}
+like = {n: taus.count(1) for n, taus in of_halves.items()}
 only, among = (pd.concat([whole[layers, x] for layers in paper]) for x in CASES)
 claim("with filters only no layer's W is above 0", (only <= 0).all())
 claim("with all in the distance every layer's W is above 0", (among > 0).all())

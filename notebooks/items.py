@@ -75,11 +75,8 @@ def shown(notebook):
     return "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
 
 
-notebooks = {
-    path.stem: nbformat.read(path, as_version=4)
-    for path in sorted(Path(folder).glob("*.ipynb"))
-    if path.stem != "items"
-}
+paths = sorted(Path(folder).glob("*.ipynb"))
+notebooks = {x.stem: nbformat.read(x, as_version=4) for x in paths if x.stem != "items"}
 need(notebooks, f"there are no executed pages in {folder}; `make book` runs them")
 contents = re.findall(r"(?:root|file): (\S+)", Path(folder, "_toc.yml").read_text("utf-8"))
 outputs = {page: shown(notebook) for page, notebook in notebooks.items()}

@@ -76,8 +76,10 @@ curves = pd.DataFrame(curves)
 figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
 colours = dict(zip(("Adam", "SGD"), shades("optimizer", 2), strict=True))
 kinds = {"hue": "optimizer", "style": "optimizer", "size": "layers", "units": "CNN"}
+kinds |= {"hue_order": list(colours), "style_order": list(colours)}
 look = {"palette": colours, "sizes": (1.2, 2.4), "marker": "o", "markersize": 3}
 sns.lineplot(curves, x="epoch", y="accuracy", estimator=None, ax=axes, **kinds, **look)
+sns.move_legend(axes, "center left", bbox_to_anchor=(1, 0.5))
 axes.axhline(0.1, color="0.5", linewidth=0.8)
 axes.annotate("guessing", (10, 0.1), ha="right", va="bottom", color="0.35")
 axes.set(ylabel="validation accuracy", ylim=(0, 1), xlim=(0.8, 10.2), xticks=range(1, 11))

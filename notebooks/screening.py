@@ -244,10 +244,8 @@ contrasts = qim.screen(table, "contrasts")
 of_seed = [
     matrix(qim.screen(table[table["replicate"] == one], "contrasts")).abs() for one in replicates
 ]
-same = {
-    name: np.mean([rank_agreement(a[name], b[name]).tau for a, b in combinations(of_seed, 2)])
-    for name in names
-}
+two = list(combinations(of_seed, 2))
+same = {x: np.mean([rank_agreement(a[x], b[x]).tau for a, b in two]) for x in names}
 clear = matrix(contrasts, "p") < level
 columns = {"Error, seeds": by_seeds, "Error, interactions": matrix(contrasts, "se").iloc[0]}
 columns["Beyond seeds"] = (matrix(screened, "p") < level).sum()

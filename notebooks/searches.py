@@ -246,10 +246,8 @@ for default in tuning.DEFAULTS:
 table = pd.DataFrame(rows)
 formats = {"With epoch": ".0%", f"{longest} for all": "+.1f", "tuned": "+.1f"}
 show_table(table, "table-pays-epoch", formats)
-more = {
-    default: regret.by_training(results, default, "random", "nrrelieff", compared).at(at)
-    for default in tuning.DEFAULTS
-}
+first = ("random", "nrrelieff", compared)
+more = {x: regret.by_training(results, x, *first).at(at) for x in tuning.DEFAULTS}
 of_thirty = table[table["Ranking"] == tuning.RANKINGS["nrrelieff"]].set_index("Default")
 claim("with Table 1's default the difference is the length of training", more["table1"].low > 0)
 claim("with the learned default the loss falls", more["learned"].high < 0)
