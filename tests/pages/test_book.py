@@ -90,7 +90,7 @@ AXE = {
 # One page of every kind: prose, mathematics, figures and tables, the explorer, code, references.
 KINDS = (
     *("intro", "method", "explorer", "extend", "glossary", "bibliography", "search"),
-    "api_ranking",
+    "api_study",
 )
 
 
