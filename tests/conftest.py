@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,15 @@ def forked() -> None:
         from faults import fork_workers
 
         fork_workers()
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Callable]:
+    """Starts a study with two workers, in no time: see `faults.zygote`."""
+    from faults import zygote
+
+    with zygote() as starting:
+        yield starting
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,7 +20,6 @@ from faults import (
     posix,
     small_disk,
     until,
-    zygote,
 )
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
@@ -39,13 +38,6 @@ def impatient(monkeypatch):
     monkeypatch.setattr("hia.study.storage.PATIENCE", (0.1, 0.1))
 
 
-@pytest.fixture(scope="module")
-def start():
-    """Starts a study with two workers, in no time."""
-    with zygote() as starting:
-        yield starting
-
-
 Start = Callable[[Disturbed], Forked]
 
 
@@ -54,10 +46,10 @@ Start = Callable[[Disturbed], Forked]
 
 @posix
 def test_killed_workers_and_coordinators_lose_nothing(tmp_path, start: Start):
-    disturbed = Disturbed(tmp_path, 40)
+    disturbed = Disturbed(tmp_path, 30)
     rng = random.Random(0)
     process = start(disturbed)
-    for _ in range(3):
+    for _ in range(2):
         disturbed.wait(process, more=2)
         until(lambda: bool(process.workers()))
         rng.choice(process.workers()).kill()

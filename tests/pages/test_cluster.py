@@ -11,7 +11,7 @@ from pathlib import Path
 import mariadb
 import postgres
 import pytest
-from faults import Disturbed, until, zygote
+from faults import Disturbed, until
 
 from hia import cli
 from hia.study.storage import StorageError
@@ -39,16 +39,15 @@ def url(request):
     ],
     indirect=True,
 )
-def test_machines_join_by_the_url_and_may_die(url, tmp_path):
+def test_machines_join_by_the_url_and_may_die(url, tmp_path, start):
     """The same command twice, as on two machines; a worker of one dies, then all of the other."""
     disturbed = Disturbed(tmp_path, 40, url)
-    with zygote() as start:
-        first, second = start(disturbed), start(disturbed)
-        until(lambda: len(workers_of(disturbed)) >= 4, first, disturbed.output)
-        first.workers()[0].kill()
-        disturbed.wait(first, more=2)
-        os.killpg(second.pid, signal.SIGKILL)
-        first.wait()
+    first, second = start(disturbed), start(disturbed)
+    until(lambda: len(workers_of(disturbed)) >= 4, first, disturbed.output)
+    first.workers()[0].kill()
+    disturbed.wait(first, more=2)
+    os.killpg(second.pid, signal.SIGKILL)
+    first.wait()
     assert "Traceback" not in disturbed.output()
     assert disturbed.output().count("a worker died (Killed)") == 1
     disturbed.assert_whole()

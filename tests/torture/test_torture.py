@@ -17,7 +17,7 @@ import mariadb
 import postgres
 import psutil
 import pytest
-from faults import Disturbed, Forked, fill_up, needs_mount, posix, small_disk, until, zygote
+from faults import Disturbed, Forked, fill_up, needs_mount, posix, small_disk, until
 
 from hia.study import run as study
 from hia.study.storage import StorageError, opened
@@ -31,13 +31,6 @@ def rng():
     seed = int(os.environ.get("HIA_SEED", str(time.time_ns() % 10**6)))
     print(f"HIA_SEED={seed}")
     return random.Random(seed)
-
-
-@pytest.fixture(scope="module")
-def start():
-    """Starts a study with two workers, in no time."""
-    with zygote() as starting:
-        yield starting
 
 
 def finish(disturbed: Disturbed, start) -> None:
