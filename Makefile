@@ -31,7 +31,8 @@ READY_TOO := $(READY) $(FANOVA)
 # pip install, showing on one line where it is.
 define pip_install
 install() { "$$1" -m pip --disable-pip-version-check install --progress-bar off "$${@:2}" | \
-  awk '/^(Collecting|Processing)/ {sub(".*/", "", $$2); printf "\r\033[K  %d: %s", ++n, $$2} \
+  awk '/^(Collecting|Processing|Requirement already)/ {what = /^R/ ? $$4 : $$2; sub(".*/", "", what); \
+      printf "\r\033[K  %d: %s", ++n, what} \
     /^ +Downloading.*\([0-9.]+ MB\)/ {printf " %s %s", $$(NF - 1), $$NF} \
     /^(Installing|Building)/ {printf "\r\033[K  %s %d packages", tolower($$1), n} \
     {fflush()} END {if (n) print ""}'; }; install

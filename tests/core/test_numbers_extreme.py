@@ -18,7 +18,7 @@ from hia.ranking import methods
 from hia.ranking.columns import infer
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
-from hia_book import agreement, screening
+from hia_book import agreement
 
 N = 200
 RNG = np.random.default_rng(11)
@@ -175,7 +175,7 @@ def test_columns_of_extreme_numbers(values, kind, log, method):
     assert not [note for note in found.notes if "encountered" in note]
 
 
-# --- agreement and screening ---------------------------------------------------------------------
+# --- agreement -----------------------------------------------------------------------------------
 
 LISTS = pd.DataFrame(RNG.random((6, 8)) + 2 * RNG.random(8)).round(6)
 POINTS = RNG.random((9, 2))
@@ -196,22 +196,6 @@ def test_agreement_has_no_unit(spread):
     found = agreement.mantel(DISTANCES * spread, others, 99)
     assert found == agreement.mantel(DISTANCES, others, 99)
     assert found == agreement.mantel(DISTANCES, others * spread, 99)
-
-
-DESIGN = screening.design(11)
-RESPONSES = DESIGN @ RNG.random(11) + RNG.normal(0, 0.1, 24)
-WITH_UNIT = ["effect", "se", "low", "high"]
-
-
-@pytest.mark.parametrize("replicates", [1, 3])
-@pytest.mark.parametrize("spread", [2.0**-900, 2.0**900])
-def test_effects_are_in_the_unit_of_the_responses(spread, replicates):
-    rng = np.random.default_rng(0)
-    responses = RESPONSES[:, None] + rng.normal(0, 0.1, (24, replicates))
-    found = screening.effects(DESIGN, responses * spread)
-    expected = screening.effects(DESIGN, responses)
-    expected[WITH_UNIT] *= spread
-    pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 # --- many rows, and threads ----------------------------------------------------------------------

@@ -381,13 +381,6 @@ def test_an_export_that_was_cut_short_is_said_before_anything_is_taken_over(tmp_
     assert after.seen == disturbed.seen
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(StorageError, match="No such file or directory"):
-        Disturbed(tmp_path, 3, str(tmp_path / "no" / "study.journal")).run()
-    with pytest.raises(ValueError, match=r"storage nonsense: neither a file NAME\.journal nor"):
-        Disturbed(tmp_path, 3, "nonsense").run()
-
-
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

@@ -97,13 +97,6 @@ def test_the_paper_scale_plan(empty):
     assert total["tflops"] == pytest.approx(counted["flops"].sum() / 1e12)
 
 
-@pytest.mark.parametrize("max_images", [1797, 200, 1796])
-def test_the_split_is_the_one_that_is_loaded(tmp_path, max_images):
-    data = datasets.load("digits", max_images=max_images)
-    (job,) = rows.digits_plan(tmp_path, 1, images=max_images).jobs
-    assert (job["images"], job["val_images"]) == (len(data.train_labels), len(data.val_labels))
-
-
 def test_images_of_the_file_that_is_here(empty):
     path = empty / "plan.toml"
     path.write_text("[datasets.usps]\nmodels = 1\n")

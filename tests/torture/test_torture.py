@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import time
-from pathlib import Path
 
 import mariadb
 import postgres
@@ -116,21 +115,6 @@ def test_a_disk_that_fills_and_gets_room_needs_no_person(tmp_path, rng, start):
         disturbed.assert_whole()
 
 
-@needs_mount
-def test_a_disk_that_stays_full_ends_the_study_and_loses_nothing(tmp_path, rng, start):
-    with small_disk(tmp_path / "disk", "16m"):
-        disturbed = Disturbed(tmp_path / "disk", 150)
-        process = start(disturbed)
-        disturbed.wait(process, more=5)
-        # What is printed goes to the same disk.
-        fill_up(tmp_path / "disk" / "filler", leave=rng.randrange(20_000))
-        process.wait()
-        (tmp_path / "disk" / "filler").unlink()
-        disturbed.look()
-        assert len(disturbed.seen) < 150
-        finish(disturbed, start)
-
-
 def test_a_storage_cut_short_at_any_place_goes_on(tmp_path, rng, monkeypatch):
     """Never are there other rows than those that were recorded."""
     monkeypatch.setattr("hia.study.storage.PATIENCE", (0.1,))
@@ -228,19 +212,3 @@ def test_connections_that_the_server_ends(tmp_path, rng, start):
                 disturbed.look()
             process.wait()
         disturbed.assert_whole()
-
-
-def test_the_table_of_a_server_is_that_of_a_file(tmp_path):
-    """PostgreSQL and a journal hold the same rows of random search."""
-    if (reason := postgres.missing()) is not None:
-        pytest.skip(reason)
-    tables = []
-    with postgres.server(durable=False) as server:
-        for name, url in (("file", None), ("server", server.url)):
-            Path(tmp_path, name).mkdir()
-            disturbed = Disturbed(tmp_path / name, 40, url)
-            disturbed.run(workers=2)
-            disturbed.assert_whole()
-            tables.append(disturbed.random_rows())
-    assert tables[0] == tables[1]
-    assert len(tables[0]) == 28
