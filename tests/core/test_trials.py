@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 ROW = 3  # the row that the tests spoil
 RAW = {name: rows.raw(name) for name in ("trials", *TABLES)}
 CHECKED = {name: check(table, name) for name, table in RAW.items()}
-INTEGERS = [name for name, (dtype, _) in COLUMNS.items() if dtype in ("int64", "Int64")]
 OPTIONAL = ("loss", "cpu_seconds", *space.FILTERS)
 
 each = pytest.mark.parametrize("name", RAW)
@@ -104,8 +103,8 @@ def test_a_missing_value_is_named(name):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [(one, "many") for one in [*INTEGERS, "lr", "accuracy", "seconds"]]
-    + [(one, 8.5) for one in INTEGERS if one != "num_filters_3"]
+    [(one, "many") for one in ("epoch", "images", "num_filters_1", "lr", "accuracy")]
+    + [(one, 8.5) for one in ("epoch", "images", "num_filters_1", "batch_size")]
     + [("parameters", 1e30), ("seed", True), ("lr", "0.01"), ("loss", True)]
     + [("diverged", "False"), ("diverged", 2), ("dataset", 7), ("processor", 3.0)],
 )
@@ -122,12 +121,12 @@ def test_wrong_keys_are_named(value):
             refuses(CHECKED[name], column, value, "is not", name)
 
 
-@pytest.mark.parametrize("column", ["dataset", "processor"])
 @pytest.mark.parametrize(
     "text", ["<script>", "`a`\n```{include} /etc/hosts", "$\\frac$", "[a](b)", "a|b", "", "x" * 999]
 )
-def test_text_that_would_be_markup_somewhere_is_refused(table, column, text):
-    refuses(table, column, text, "must be a name of letters, digits")
+def test_text_that_would_be_markup_somewhere_is_refused(table, text):
+    for column in ("dataset", "processor"):
+        refuses(table, column, text, "must be a name of letters, digits")
 
 
 @pytest.mark.parametrize(
