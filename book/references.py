@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 # Figures and tables: a name in the code, or the option of a directive.
-_ITEM = re.compile(r'"((?:fig|table)-[\w-]+)"|:name: ([\w-]+)')
+_ITEM = re.compile(r'"((?:fig|table)-[\w-]+)"|:name: ([\w-]+)|\{caption\} ([\w-]+)')
 _EQUATION = re.compile(r":label:\s+(eq-(\d+))")
 _TITLE = re.compile(r"^(?:# )?# (.+)$", re.MULTILINE)
 _OF_THE_PAPER = re.compile(r"(?:fig|table)-(\d+)")

@@ -11,16 +11,16 @@
 #
 # **Analysed as in the paper, with the learning rate drawn uniformly and all data sets pooled,
 # N-RReliefF's first three and last two are the paper's. Only depth and the learning rate change
-# places. Drawn on a log scale, `lr` outweighs everything else.**
+# places. Drawn on a log scale, `lr` outweighs everything else. Training on all images does not
+# bring depth to the front.**
 #
 # The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
 # is drawn on a log scale, and most data sets are cut to 5,000 images. The paper's Table 1 prints
 # only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-pooled` compares
 # the draws.
 #
-# The sentences of this page are about both draws on the *fewer images*. Figures and tables add CNNs
-# trained on *all images* once more than {glue:text}`n_neighbors` of random search are recorded on
-# every data set ({numref}`table-conditions`).
+# Sentences are about both draws on the *fewer images*, but for those under "All images". Figures
+# and tables also have CNNs trained on *all images* ({numref}`table-conditions`).
 #
 # :::{caption} fig-pooled
 # :alt: Dots with intervals: with a uniform draw lr, num_conv_layers and dropout_rate have most, as
@@ -33,8 +33,8 @@
 # %% tags=["parameters"]
 log_reduced = "data/trials.parquet"  # `lr` on its logarithm, fewer images
 linear_reduced = "data/linear_reduced/trials.parquet"  # `lr` uniform, the same images
-log_all = "data/log_all/trials.parquet"  # `lr` on its logarithm, all images; left out if missing
-linear_all = "data/linear_all/trials.parquet"  # `lr` uniform, all images; left out if missing
+log_all = "data/log_all/trials.parquet"  # `lr` on its logarithm, all images; under way
+linear_all = "data/linear_all/trials.parquet"  # `lr` uniform, all images
 n_neighbors = 30  # J, neighbours of each CNN, the paper's value; at least 1
 sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 n_trees = 32  # trees of functional ANOVA on each data set; at least 1
@@ -44,8 +44,6 @@ n_subsets = 10  # subsets of which the ICC is taken, as in the paper; at least 2
 random_state = 0  # seed of the forests, the subsets and the intervals; at least 0
 
 # %%
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -60,19 +58,20 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import WIDTH, list_down, shades, show_figure, show_table
 
 LOG, UNIFORM = DRAWS = ["log lr, fewer images", "uniform lr, fewer images"]
-FILES = {LOG: log_reduced, UNIFORM: linear_reduced}
-FILES |= {"uniform lr, all images": linear_all, "log lr, all images": log_all}
+SAME, ALL = "uniform lr, fewer images, same CNNs", "uniform lr, all images"
+FILES = {LOG: log_reduced, UNIFORM: linear_reduced, ALL: linear_all, "log lr, all images": log_all}
 METHODS = rankings.METHODS | {"nrrelieff_raw": "N-RReliefF, raw distance"}
 samples = {}
 for name, path in FILES.items():
-    if name in DRAWS or Path(path).is_file():
-        rows = load(path)
-        rows = rows[rows["source"] == "random"]
-        # A recording under way has data sets of too few CNNs to have as many neighbours.
-        if rows["dataset"].value_counts().reindex(NAMES, fill_value=0).min() > n_neighbors:
-            samples[name] = rows
+    rows = load(path)
+    rows = rows[rows["source"] == "random"]
+    if name == ALL:  # what is compared with them: the same configurations, on fewer images
+        samples[SAME] = samples[UNIFORM].merge(rows[["dataset", "trial"]])
+    # A recording under way has data sets of too few CNNs to have as many neighbours.
+    if rows["dataset"].value_counts().reindex(NAMES, fill_value=0).min() > n_neighbors:
+        samples[name] = rows
 few = f"n_neighbors={n_neighbors}: the tables have data sets of no more CNNs than that"
-need(set(DRAWS) <= set(samples), few)
+need({LOG, UNIFORM, ALL} <= set(samples), few)
 both_draws = pd.concat([samples[LOG], samples[UNIFORM]])
 # The recorded study has more CNNs: as many of them as were trained with `lr` uniform, with the same
 # configurations where these were random search's in both.
@@ -94,8 +93,9 @@ compared = [name for name in table3.index if name in columns]
 paper = table3.loc[compared, "rank"].rank()
 
 # %%
-COLORS = dict(zip(FILES, ("#D9B25F", "#8F92E0", "#2C2E8C", "#8A5A00"), strict=True))
-MARKERS = dict(zip(FILES, "osD^", strict=True))
+NAMED = [LOG, UNIFORM, SAME, ALL, "log lr, all images"]
+COLORS = dict(zip(NAMED, ("#D9B25F", "#8F92E0", "#5F9EA0", "#2C2E8C", "#8A5A00"), strict=True))
+MARKERS = dict(zip(NAMED, "osvD^", strict=True))
 offsets = dict(zip(samples, np.linspace(-0.27, 0.27, len(samples)), strict=True))
 
 
@@ -208,9 +208,9 @@ show_figure(figure, "fig-conditions", data=listed)
 
 
 # %%
-def change(hyperparameter, method):
-    """What a uniform draw of `lr` adds to a mean rank, with the interval over the data sets."""
-    added = ranks[UNIFORM, method] - ranks[LOG, method]
+def change(hyperparameter, method, before=LOG, after=UNIFORM):
+    """What another condition adds to a mean rank, with the interval over the data sets."""
+    added = ranks[after, method] - ranks[before, method]
     return conditions.average(added[[hyperparameter]], random_state).loc[hyperparameter]
 
 
@@ -299,6 +299,41 @@ claim("the first five are the paper's with either draw", all(x["five"] for x in 
 claim("with a uniform draw also by raw distances", judged[UNIFORM, "nrrelieff_raw"]["five"])
 claim("the first three are the paper's, in its order, nowhere", not any(x["order"] for x in by_all))
 claim("`num_fc_units` and `batch_size` are last nowhere", not any(x["last"] for x in by_all))
+
+# %% [markdown]
+# ## All images
+#
+# More images do not raise `num_conv_layers`; they lower it. So far {glue:text}`cnns` CNNs were
+# trained on all images, with a uniform draw. They are compared with the *same* configurations on
+# fewer images. On a single data set, `optimizer` stays first by both methods. The mean rank of
+# `num_conv_layers` by N-RReliefF grows by {glue:text}`depth_mean:.1f` (95 % interval
+# {glue:text}`depth_low:.1f` to {glue:text}`depth_high:.1f`), that of `lr` shrinks by
+# {glue:text}`rate:.1f`. By functional ANOVA neither change is certain.
+#
+# Pooled, {glue:text}`cnns` CNNs are too few to say what images do. On fewer images, the same
+# configurations have `in_channel_num` and `optimizer` first, as on all images; `num_conv_layers`
+# has {glue:text}`pool_same:.0%` and {glue:text}`pool_all:.0%`. So the pooled ranking above needs
+# thousands of CNNs: with {glue:text}`n_neighbors` neighbours, the number of CNNs moves it more than
+# the images do.
+
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the code"}
+depth, rate = (change(name, "nrrelieff", SAME, ALL) for name in ("num_conv_layers", "lr"))
+by_anova = [change(name, "fanova", SAME, ALL) for name in ("num_conv_layers", "lr")]
+both = [SAME, ALL]
+leaders = {means[name, method].index[0] for name in both for method in rankings.METHODS}
+claim("on all images and on fewer, `optimizer` is first by both methods", leaders == {"optimizer"})
+claim("all images lower `num_conv_layers` by N-RReliefF", depth["low"] > 0)
+claim("all images raise `lr` by N-RReliefF", rate["high"] < 0)
+uncertain = all(one["low"] < 0 < one["high"] for one in by_anova)
+claim("by functional ANOVA neither change is certain", uncertain)
+of_data = {frozenset(pooled_ranks[name].nsmallest(2).index) for name in both}
+claim(
+    "pooled, few CNNs have `in_channel_num` and `optimizer` first, whatever the images",
+    of_data == {frozenset({"in_channel_num", "optimizer"})},
+)
+glue(cnns=len(samples[ALL]), depth=depth, rate=-rate["mean"])
+glue(pool_same=in_pool[SAME]["mean"]["num_conv_layers"])
+glue(pool_all=in_pool[ALL]["mean"]["num_conv_layers"])
 
 # %% [markdown]
 # ## Why: a uniform draw tries one decade
@@ -421,7 +456,8 @@ show_table(trained, "table-conditions", formats)
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the images by data set and their code"}
 images = pd.DataFrame({"Collection": {name: FACTS[name].images for name in NAMES}})
-for name, rows in samples.items():
+for name in (UNIFORM, ALL):
+    rows = samples[name]
     used = (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
     images[name.split(", ")[1].capitalize()] = used
 part = images.iloc[:, 1:].div(images["Collection"], axis=0).add_suffix(", share")

@@ -126,7 +126,8 @@ glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 # **Two choices of ours may explain the difference.** We draw the learning rate on a log scale, and
 # our CNNs train on {glue:text}`images:,d` images or fewer. With the learning rate drawn uniformly
 # and all data sets pooled, as the paper pools them, N-RReliefF's first three and last two are the
-# paper's. Ranked on each data set, the optimizer is then first ({doc}`design`).
+# paper's. Ranked on each data set, the optimizer is then first. Training on all images does not
+# bring depth to the front ({doc}`design`).
 
 # %% [markdown]
 # ## Should you tune only the first few?

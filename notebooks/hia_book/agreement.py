@@ -155,7 +155,7 @@ def rank_agreement(a: pd.Series, b: pd.Series) -> RankAgreement:
         if weights.isna().any():
             missing = weights.index[weights.isna()][0]
             raise ValueError(f"the {name} list has no weight for {missing!r}")
-        if (weights == weights.iloc[0]).all():
+        if weights.nunique() < 2:
             raise ValueError(f"all weights of the {name} list are equal: no ranking")
     tau = float(stats.kendalltau(both["first"], both["second"]).statistic)
     return RankAgreement(tau, *_interval(tau, _variance(len(a))), len(a))
@@ -317,16 +317,19 @@ def mantel(
         raise ValueError(f"{len(first)} objects are too few to permute; at least 4 are needed")
     above = np.triu_indices(len(first), 1)
     for which, table in (("first", first), ("second", second)):
-        if not np.isfinite(table[above]).all() or np.ptp(table[above]) == 0:
+        if not np.isfinite(table[above]).all() or (table[above] == table[above][0]).all():
             raise ValueError(f"distances of the {which} table are missing, or all the same")
-    first, second = (np.ldexp(one, -in_unit(one[above])[1]) for one in (first, second))
+    one, other = in_unit(first[above])[0], in_unit(second[above])[0]
+    symmetric = np.zeros_like(second)
+    symmetric[above] = other
+    symmetric += symmetric.T
     rng = np.random.default_rng(random_state)
-    correlation = float(np.corrcoef(first[above], second[above])[0, 1])
+    correlation = float(np.corrcoef(one, other)[0, 1])
     hits = 0
     for _ in range(n_permutations):
         order = rng.permutation(len(first))
-        permuted = second[np.ix_(order, order)]
-        hits += np.corrcoef(first[above], permuted[above])[0, 1] >= correlation - _ROUNDING
+        permuted = symmetric[np.ix_(order, order)]
+        hits += np.corrcoef(one, permuted[above])[0, 1] >= correlation - _ROUNDING
     return Mantel(correlation, (1 + hits) / (1 + n_permutations))
 
 
