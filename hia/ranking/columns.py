@@ -31,11 +31,20 @@ _DIFFERENT = 0.9
 _SAME, _RESULT = 0.99, 0.8
 # Numbers that are times: seconds from 2000 to 2040 since 1970, or parts of them.
 _TIMES = (946_684_800, 2_208_988_800)
-# Days of a year that is written with four digits: 64-32-16 are layers.
-_DATE = r"((19|20)\d\d[-/.][01]?\d[-/.][0-3]?\d|[0-3]?\d[-/.][0-3]?\d[-/.](19|20)\d\d)(?!\d)"
-# What begins with a number; of a column that has few such ends, or is none but for its form.
-_WITH_UNIT = r"['$€£<>~]?\s*[+-]?\d[\d.,]*(?:[eEdD][+-]?\d+)?\s*(\D{0,6})"
+# Days: with a year of four digits (64-32-16 are layers), or two after points or strokes, and with
+# the name of a month.
+_DATE = (
+    r"((19|20)\d\d[-/.][01]?\d[-/.][0-3]?\d|[0-3]?\d[-/.][0-3]?\d[-/.](19|20)\d\d)(?!\d)"
+    r"|[0-3]?\d([/.])[0-3]?\d\4\d\d(?!\d)|(?=.*\b(19|20)\d\d\b)(?i:.*\b"
+    r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b)"
+)
+_WHOLE_DATE = r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])(\d{4}(\d\d)?)?"
+# A number, and what begins with one; of a column that has few such ends, or is none but for its
+# form. Then what is written in two numbers.
+_NUMBER = r"[+-]?\d[\d.,]*(?:[eEdD][+-]?\d+)?"
+_WITH_UNIT = rf"['$€£<>~≈]?\s*{_NUMBER}\s*(\D{{0,6}})"
 _UNITS = 3
+_OF_TWO = rf"{_NUMBER}\s*(?:[x×·*]\s*10\s*)?(?:\^|\*\*|/|±|\+/?-|[x×·*]|\()\s*{_NUMBER}\)?"
 # A hyperparameter that a trial does not have, where that is taken for a choice.
 _BLANK = "(blank)"
 
@@ -278,14 +287,18 @@ def _infer(
         if values.str.match(_DATE).all():
             return "dates"
         numbers = pd.to_numeric(values, errors="coerce").notna()
-        if different > _LEVELS and 0.5 < numbers.mean() < 1:
+        many = 0.5 < numbers.mean() < 1 and different > _LEVELS
+        few = 0 < values[~numbers].nunique() <= _LEVELS < values[numbers].nunique()
+        if many or few:
             raise ValueError(
                 f"column {name!r} has {values[~numbers].iloc[0]!r} among its numbers: correct it, "
                 "or leave the column out"
             )
         if nearly_all:
-            units = values.str.strip().str.extract(rf"^{_WITH_UNIT}$")[0]
-            if units.notna().all() and units.nunique() <= _UNITS:
+            texts = values.str.strip()
+            units = texts.str.extract(rf"^{_WITH_UNIT}$")[0]
+            has_units = bool(units.notna().all()) and units.nunique() <= _UNITS
+            if has_units or texts.str.fullmatch(_OF_TWO).all():
                 if by_name and exports.is_result(name):
                     return "a result, by the name"
                 raise ValueError(
@@ -305,6 +318,8 @@ def _infer(
         parts = [10.0**power for power in (0, 3, 6, 9)]
         if any(numbers.between(_TIMES[0] * part, _TIMES[1] * part).all() for part in parts):
             return "times, counted from 1970"
+    if whole and not named and numbers.map("{:.0f}".format).str.fullmatch(_WHOLE_DATE).all():
+        return "dates"
     if whole and nearly_all and not named:
         if different == len(values) == np.ptp(numbers) + 1:
             return "whole numbers that count the rows"

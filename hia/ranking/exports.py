@@ -20,18 +20,25 @@ _PREFIXES = (
     "hyperparameters/", "hparams.", "hparams/", "hparam_", "hp_", "hp.", "hp/",
 )  # fmt: skip
 
-# Columns that say when, where and how a trial ran. Of a path such as summary._step, the last part.
+# Columns that say when, where and how a trial ran; see `_words`.
+_OF_A_TRIAL = (
+    r"(trial|run|task|job|exp|experiment|config|study|sweep|array|worker|process|training|source"
+    r"|sequence|display|wandb|slurm|arm|generation)_"
+)
 _BOOKKEEPING = re.compile(
-    r"((trial|run|task|job|experiment|config|study|sweep)[ _]?)?(id|uuid|name|number|tag)|trial|run"
-    r"|tid|uid|state|status|created|started|finished|ended|updated|duration|elapsed|date|time"
-    r"|timestamp|datetime\w*|\w*[ _]?runtime|(start|end)[ _]?time|time_(total|this|since)\w*|_\w+"
-    r"|(\w+[ _])?p?pid|host|hostname|node_ip|user|agent|machine|worker|server|group"
-    r"|gpu[ _]?(id|name|type|model|count)|gpu|(git[ _]?)?(commit|branch|sha|hash)|git"
-    r"|tags?|notes?|comments?|remarks?|sweep|job ?type|logdir|artifact_uri|unnamed: \d+"
-    r"|(best|last|stopped)[ _]?(epoch|step|iteration)|(epoch|step|iteration)s?[ _]?(stopped|done)"
-    r"|training_iteration|(iterations|timesteps|episodes)_(since|total)\w*|seconds|index|attempt"
-    r"|failed|crashed|pruned|success|succeeded|completed?|done|exit[ _]?code",
-    re.IGNORECASE,
+    rf"({_OF_A_TRIAL})*(id|uuid|name|number|tag|state|status|index|url)"
+    rf"|({_OF_A_TRIAL})+(type|version|key|dir|path|method|node)|(\w+_)?status|outcome|trial|run"
+    r"|tid|uid|(created|started|finished|ended|updated|completed)(_at)?|duration\w*|elapsed|date"
+    r"|time|timestamp|datetime\w*|\w*runtime|(start|end)_time|(relative|wall)_?(time|clock)\w*"
+    r"|time_(total|this|since)\w*|_\w+|(\w+_)?p?pid|host|hostname|node_ip|user|agent|machine|server"
+    r"|group|worker|gpus?(_(id|name|type|model|count))?|(cuda_)?device|(git_)?(commit|branch|sha|hash)"
+    r"|git|tags?|notes?|comments?|remarks?|sweep|(log|output|save|checkpoint)_?dir|checkpoint(_path)?"
+    r"|artifact_uri|unnamed_\d+|(best|last|stopped)_(epoch|step|iteration)|(\w+_)?global_step"
+    r"|(epoch|step|iteration)s?_(stopped|done|trained|run)|(intermediate_)?result_count"
+    r"|training_iteration|(iterations|timesteps|episodes)_(since|total)\w*|seconds|attempt"
+    r"|\w+_per_s(ec(ond)?)?|((peak|max|gpu|cuda|cpu|used)_)+mem(ory)?(_\w+)?|mem(ory)?_(mb|gb|used)"
+    r"|(is_|has_)?(failed|crashed|pruned|success|succeeded|completed?|done|best|converged|diverged)"
+    r"|early_stopped|exit_?code|exception|traceback|error_(message|type|file)"
 )
 _GROUPS = re.compile(
     r"(metrics?|tags|summary|results?|user_attrs|system_attrs|system|intermediate_values?)[./_]",
@@ -39,25 +46,31 @@ _GROUPS = re.compile(
 )
 # Last words of the names of results; of losses, a small one is good. (A cost can be an SVM's.)
 _LOSS = re.compile(
-    r"loss|err(or)?|r?mse|mae|mape|perplexity|ppl|nll|logloss|[wc]er|regret|time|latency|duration"
-    r"|runtime|seconds|minutes|hours|deviance|brier|flops|macs"
+    r"loss(es)?|err(or)?s?|r?mse|r?msle|s?mae|s?m?ape|mdape|perplexity|ppl|nll|logloss|[wce]er|regret"
+    r"|time|latency|duration|elapsed|runtime|seconds|minutes|hours|millis|deviance|brier|flops|macs"
+    r"|misclassification|(cross|x)ent(ropy)?|bce|crps|fid|lpips|bp[bcd]|params|parameters|miss"
 )
 _GAIN = re.compile(
     r"acc(uracy)?|au(ro|pr)?c|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
+    r"|likelihood|throughput"
 )
+_NEGATED = re.compile(r"(^|[^a-z])neg|^\s*(1\s*)?[-−]")
 # Of results where the numbers say so too.
 _PART = re.compile(
     "train(ing)?|val(id|idation)?|test|eval|dev|holdout|cv|oof|precision|sensitivity|specificity"
 )
-_WHICH = re.compile("m?s|secs?|macro|micro|weighted|mean|avg|std|min|max|best|final|last")
-_STATE = re.compile("((trial|run|job|task)[ _]?)?(state|status)")
+_WHICH = re.compile(
+    "m?s|secs?|mm?|[mg]b|macro|micro|weighted|mean|avg|median|std|sem|ci|min|max|best|final|last"
+    "|rate|pct|percent"
+)
+_STATE = re.compile(rf"({_OF_A_TRIAL})*state|(\w+_)?status|outcome")
 _COMPLETE = re.compile("completed?|finished|succe(ss|eded)|ok|terminated|done")
 _INCOMPLETE = re.compile(
     "running|waiting|fail(ed|ure)?|pruned|killed|crash(ed)?|error(ed)?|scheduled|pending|queued|new"
     "|timeout|mem(ory)?out|abort(ed)?|stopped|preempt(ed|ing)|cancell?ed|invalid|paused"
 )
 # Columns of true and false, and what says that a trial is not complete.
-_FLAGS = dict.fromkeys(("failed", "crashed", "pruned"), True) | dict.fromkeys(
+_FLAGS = dict.fromkeys(("failed", "crashed", "pruned", "diverged"), True) | dict.fromkeys(
     ("success", "succeeded", "complete", "completed", "finished", "done"), False
 )
 # SMAC's numbers for how a trial ended.
@@ -72,7 +85,7 @@ def hyperparameters(names: Iterable[str]) -> tuple[str, list[str]] | None:
     marked = {prefix: [n for n in names if n.startswith(prefix)] for prefix in _PREFIXES}
     prefix = max(marked, key=lambda prefix: len(marked[prefix]))
     chosen = marked[prefix]
-    others = [name for name in names if name not in chosen]
+    others = [name for name in names if not name.startswith(_PREFIXES)]
     if len(chosen) > 1 or (chosen and all(is_bookkeeping(n) or is_result(n) for n in others)):
         return prefix, chosen
     return None
@@ -80,7 +93,7 @@ def hyperparameters(names: Iterable[str]) -> tuple[str, list[str]] | None:
 
 def is_bookkeeping(name: str) -> bool:
     """Whether the name says that a column is no hyperparameter, nor a result."""
-    return bool(_BOOKKEEPING.fullmatch(re.split(r"[./]", name)[-1].strip()))
+    return bool(_BOOKKEEPING.fullmatch(_words(name)))
 
 
 def is_result(name: str) -> bool:
@@ -95,39 +108,52 @@ def may_be_result(name: str) -> bool:
 
 
 def is_loss(name: str) -> bool:
-    """Whether a result of this name is good where it is small."""
+    """Whether a result of this name is good where it is small, as a loss, or 1 - accuracy."""
     word = _last_word(name)
-    negated = re.search(r"(^|[^a-z])neg", name.lower())
-    return bool(word == "cost" or _LOSS.fullmatch(word)) and not negated
+    turned = _GAIN if _NEGATED.search(name.lower()) else _LOSS
+    return bool(turned.fullmatch(word) or (word == "cost" and turned is _LOSS))
+
+
+def _split(name: str) -> str:
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _words(name: str) -> str:
+    """trial_id of Trial ID and of trialId. Of a path such as summary._step, the last part."""
+    return re.sub(r"\W+", "_", _split(re.split(r"[./]", name)[-1].strip()).rstrip(" )]"))
 
 
 def _last_word(name: str) -> str:
-    """Without what tells which of several it is, as in val_loss_mean."""
-    words = re.findall(r"[a-z]+\d*", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
-    words = [word for word in words if not _WHICH.fullmatch(word)]
-    return words[-1] if words else ""
+    """Of what is measured: without the unit, which of several it is, as in val_loss_mean, and for
+    what, as in time_per_epoch."""
+    measured = re.split(r"_(?:per|to)_", _split(name))[0]
+    words = re.findall(r"[a-z]+\d*", measured)
+    words = [word for word in words if not _WHICH.fullmatch(word.rstrip("0123456789"))]
+    word = words[-1] if words else ""
+    return word if _GAIN.fullmatch(word) else word.rstrip("0123456789")
 
 
 def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
     """The trials that are complete, and how many of the others are what.
 
     By a column that is called state, status or run_status, and has a known one, where every other
-    than complete or missing counts as incomplete; and by columns of true and false such as failed.
+    than complete or missing counts as incomplete; and by columns of true and false, or of 1 and 0,
+    such as failed.
     """
     others: Counter[str] = Counter()
     for name in table:
-        word = re.split(r"[./]", str(name))[-1].strip().lower()
-        if word not in _FLAGS and not _STATE.fullmatch(word):
-            continue
-        states = table[name].astype(str).str.split(".").str[-1].str.strip().str.lower()
-        states = states.where(table[name].notna(), "complete")
-        if word not in _FLAGS:
+        word = _words(str(name))
+        flag = word.removeprefix("is_").removeprefix("has_")
+        values = table[name]
+        if _STATE.fullmatch(word):
+            states = values.astype(str).str.split(".").str[-1].str.strip().str.lower()
+            states = states.where(values.notna(), "complete")
             complete = states.str.fullmatch(_COMPLETE)
             known = complete | states.str.fullmatch(_INCOMPLETE)
             complete |= not known.any()
-        elif set(states) == {"true", "false"}:
-            complete = states != str(_FLAGS[word]).lower()
-            states[:] = word if _FLAGS[word] else f"not {word}"
+        elif flag in _FLAGS and set(values.dropna().unique()) == {0, 1}:
+            complete = values.isna() | (values == (not _FLAGS[flag]))
+            states = pd.Series(flag if _FLAGS[flag] else f"not {flag}", values.index)
         else:
             continue
         others += Counter(states[~complete])

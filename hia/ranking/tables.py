@@ -40,7 +40,12 @@ _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, "
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.IGNORECASE)
 _THOUSANDS = {sign: re.compile(rf"[+-]?[1-9]\d{{0,2}}(\{sign}\d{{3}})+(?!\d)") for sign in ",."}
 _SPACED = re.compile(r"(?<=\d)[\s'’_](?=\d{3}(?!\d))")
-_NUMPY = re.compile(r"(?:np|numpy)\.(?:float|int|uint|bool|str)\w*\(([^()]*)\)")
+_PRINTED = re.compile(
+    r"\b(?:(?:np|numpy)\.(?:float|int|uint|bool|str)\w*|tensor|array)"
+    r"\(([^()]*?)(?:, *(?:device|dtype|grad_fn)=[^()]*)?\)"
+)
+# A decimal point that is none of thousands, in a whole field.
+_POINT = re.compile(r"(?:^|;)\"?[+-]?(?:0\.\d+|\d+\.(?:\d\d?|\d{4,}))\"?\s*(?:;|$)", re.MULTILINE)
 _LIST_OF_ONE = re.compile(r"[\[(]\s*(['\"]?)([^,\[\](){}]*)\1,?\s*[\])]")
 
 
@@ -63,6 +68,10 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     if not any(line.strip() for line in lines):
         raise ValueError("it is empty")
     separator = separator or max(_SEPARATORS, key=lambda sign: len(_fields(lines[first:], sign)))
+    if len(_fields(lines[first:], separator)) == 1:  # blanks, which the names have as well
+        words = [line.split() for line in lines]
+        if len({len(fields) for fields in words[first:] if fields}) == 1:
+            separator, lines = "\t", ["\t".join(fields) + "\n" for fields in words]
     names = _fields(lines[first:], separator)
     before = _fields([lines[first - 1].lstrip(_COMMENT)], separator) if first else []
     if len(before) == len(names) and any(map(_NUMBER.fullmatch, names)):
@@ -90,7 +99,8 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
         try:
             table = pd.read_csv(io.BytesIO(content), **options)
             texts = [values for _, values in table.items() if _is_text(values)]
-            commas = any(_has_commas(values, separator == ";") for values in texts)
+            likely = separator == ";" and not _POINT.search("".join(lines))
+            commas = any(_has_commas(values, likely) for values in texts)
             if commas:  # then a point can stand for thousands: nothing is a number before
                 table = pd.read_csv(io.BytesIO(content), dtype=str, **options)
         except pd.errors.ParserWarning:
@@ -271,7 +281,7 @@ def _read_cells(values: pd.Series, commas: bool) -> pd.Series:
 
 
 def _strip(cell: str) -> str:
-    cell = _NUMPY.sub(r"\1", cell).strip()
+    cell = _PRINTED.sub(r"\1", cell).strip()
     one = _LIST_OF_ONE.fullmatch(cell)
     return one[2].strip() if one else cell
 
@@ -284,7 +294,7 @@ def _records(values: pd.Series) -> list[dict[str, Any]] | None:
     records: dict[Any, dict[str, Any]] = {row: {} for row in values.index}
     for row, text in texts.items():
         try:
-            records[row] = ast.literal_eval(_NUMPY.sub(r"\1", text))
+            records[row] = ast.literal_eval(_PRINTED.sub(r"\1", text))
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             try:
                 records[row] = json.loads(text)

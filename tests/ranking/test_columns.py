@@ -226,25 +226,39 @@ ROW = np.arange(40)
     [
         *[
             (name, ["a", "b"] * 20, BY_NAME)
-            for name in ("hostname", "Agent", "GPU Type", "git_commit", "comment", "run_name")
+            for name in ("hostname", "Source Type", "GPU Type", "git_commit", "jobKey", "run_name")
+        ],
+        *[
+            (name, ["a", "b"] * 20, BY_NAME)
+            for name in ("Source Type", "generation_node", "jobKey")
         ],
         *[(name, ROW % 7, BY_NAME) for name in ("worker_pid", "best_epoch", "exit_code")],
+        *[
+            (name, RNG.random(40), BY_NAME)
+            for name in ("Relative Time (Wall)", "trainer/global_step", "max_mem_mb", "createdAt")
+        ],
         ("label", [f"try {k}" if k != 3 else None for k in ROW], "text, different in nearly every"),
         ("code", [f"v{k}" for k in RNG.integers(0, 600, 40)], "text, different in nearly every"),
         ("when", [f"{1 + k % 9}.12.2026 10:00" for k in ROW], "dates"),
         ("when", ["2026-01-02T10:00:00Z"] * 40, "dates"),
+        ("when", ["1.12.26", "28.2.26"] * 20, "dates"),
+        ("when", ["Mar 3, 2026", "8 May 2026"] * 20, "dates"),
+        ("when", 20260101 + ROW % 7, "dates"),
         ("began", 1_700_000_000 + 37 * ROW, "times, counted from 1970"),
         ("began", RNG.permutation(1.7e12 + 37.5 * ROW), "times, counted from 1970"),
         ("job", 70_000 + 37 * ROW + RNG.integers(0, 9, 40), "whole numbers that grow or fall"),
         ("job", RNG.permutation(ROW), "whole numbers that count the rows"),
         *[
             (name, RNG.random(40), RESULT)
-            for name in ("val_loss", "f1_macro", "epoch_time_s", "GPU hours", "top_5_accuracy")
+            for name in ("val_loss", "f1_macro", "epoch_time_s", "GPU hours", "acc_sem", "n_params")
         ],
         ("train_time", [f"{k / 7:.2f} s" for k in ROW], RESULT),
         ("best_val", (ROW + 0.5) ** 2, f"{RESULT}, that goes with acc"),
         ("precision", -ROW / 40, f"{RESULT}, that goes with acc"),
         ("precision", [16, 32] * 20, None),
+        ("learning_rate", RNG.random(40), None),
+        ("lora_rank", ROW % 5, None),
+        ("early_stopping", ["yes", "no"] * 20, None),
         ("n_train", RNG.integers(10, 99, 40), None),
         ("state_dim", RNG.integers(10, 99, 40), None),
         ("loss", ["hinge", "log"] * 20, None),
@@ -266,8 +280,10 @@ def test_a_prefix_marks_hyperparameters_but_not_by_chance() -> None:
     assert {c.name for c in infer(marked, "value").columns} == {"params_lr", "weight"}
     marked = table.set_axis(["params_lr", "params_x", "value", "odd"], axis=1)
     assert {c.name for c in infer(marked, "value").columns} == {"params_lr", "params_x"}
-    chance = table.set_axis(["param_count", "lr", "acc", "duration"], axis=1)
-    assert {c.name for c in infer(chance, "acc").columns} == {"param_count", "lr"}
+    unfolded = table.set_axis(["param_C", "params.C", "mean_test_score", "std_fit_time"], axis=1)
+    assert [c.name for c in infer(unfolded, "mean_test_score").columns] == ["param_C"]
+    chance = table.set_axis(["param_size", "lr", "acc", "duration"], axis=1)
+    assert {c.name for c in infer(chance, "acc").columns} == {"param_size", "lr"}
 
 
 def test_a_hyperparameter_that_only_a_failed_trial_has() -> None:
@@ -285,6 +301,10 @@ def test_a_hyperparameter_that_only_a_failed_trial_has() -> None:
         ([f"${k}.50" for k in range(40)], r"'\$0.50' where a number could be"),
         ([f"{k}.5D-03" for k in range(40)], "'0.5D-03' where a number could be"),
         ([str(k) for k in range(40)], "'0' where a number could be"),
+        ([f"10^-{k / 7:.2f}" for k in range(40)], r"'10\^-0.00' where a number could be"),
+        ([f"{k} ± 0.5" for k in range(40)], "'0 ± 0.5' where a number could be"),
+        ([f"{k}/97" for k in range(40)], "'0/97' where a number could be"),
+        (["auto"] * 25 + [f"{k / 7}" for k in range(15)], "'auto' among its numbers"),
     ],
 )
 def test_numbers_are_read_or_refused(cells, message) -> None:

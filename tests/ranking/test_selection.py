@@ -89,16 +89,14 @@ def test_groups() -> None:
         list(groups(pd.DataFrame({"x": range(51)}), "x"))
 
 
+LARGE = "acc value val_accuracy metrics.f1 neg_log_loss -loss"
+SMALL = "loss val_loss valLoss test/error RMSE cost 1-acc error_rate MAE[m] time_per_epoch Loss1"
+
+
 @pytest.mark.parametrize(
     ("target", "large"),
-    [
-        *dict.fromkeys(
-            ["acc", "value", "val_accuracy", "metrics.f1", "neg_log_loss"], True
-        ).items(),
-        *dict.fromkeys(
-            ["loss", "val_loss", "valLoss", "test/error", "RMSE", "train time", "cost"], False
-        ).items(),
-    ],
+    [(name, True) for name in LARGE.split()]
+    + [(name, False) for name in (*SMALL.split(), "train time", "negative_log_likelihood")],
 )
 def test_the_direction_is_assumed_by_the_name(target, large) -> None:
     maximize, says = direction(target, None, False, False)
