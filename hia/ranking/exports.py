@@ -38,7 +38,7 @@ _BOOKKEEPING = re.compile(
     r"|training_iteration|(iterations|timesteps|episodes)_(since|total)\w*|seconds|attempt"
     r"|\w+_per_s(ec(ond)?)?|((peak|max|gpu|cuda|cpu|used)_)+mem(ory)?(_\w+)?|mem(ory)?_(mb|gb|used)"
     r"|(is_|has_)?(failed|crashed|pruned|success|succeeded|completed?|done|best|converged|diverged)"
-    r"|early_stopped|exit_?code|exception|traceback|error_(message|type|file)"
+    r"|(\w+_)?seed|random_state|(cv_)?fold|repeat|replicate|early_stopped|exit_?code|exception|traceback|error_(message|type|file)"
 )
 _GROUPS = re.compile(
     r"(metrics?|tags|summary|results?|user_attrs|system_attrs|system|intermediate_values?)[./_]",
@@ -120,7 +120,8 @@ def _split(name: str) -> str:
 
 def _words(name: str) -> str:
     """trial_id of Trial ID and of trialId. Of a path such as summary._step, the last part."""
-    return re.sub(r"\W+", "_", _split(re.split(r"[./]", name)[-1].strip()).rstrip(" )]"))
+    last = re.split(r"[./]", name)[-1]
+    return re.sub(r"\W+", "_", re.sub(r"^\W+|\W+$", "", _split(last)))
 
 
 def _last_word(name: str) -> str:

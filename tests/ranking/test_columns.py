@@ -31,7 +31,7 @@ def table() -> pd.DataFrame:
             "when": pd.date_range("2024-01-01", periods=N, freq="h"),
             "history": [[0.1, 0.2]] * N,
             "empty": np.full(N, np.nan),
-            "seed": 7,
+            "constant": 7,
             "accuracy": RNG.uniform(size=N),
         }
     )
@@ -56,7 +56,7 @@ def test_kinds_and_scales_follow_from_the_values() -> None:
         "units_2": "integer",
         "optimizer": "categorical",
         "warm_up": "categorical",
-        "seed": "integer",
+        "constant": "integer",
     }
     assert LEFT_OUT == {
         "number": "bookkeeping, by the name",
@@ -232,7 +232,10 @@ ROW = np.arange(40)
             (name, ["a", "b"] * 20, BY_NAME)
             for name in ("Source Type", "generation_node", "jobKey")
         ],
-        *[(name, ROW % 7, BY_NAME) for name in ("worker_pid", "best_epoch", "exit_code")],
+        *[
+            (name, ROW % 7, BY_NAME)
+            for name in ("worker_pid", "best_epoch", "exit_code", "data_seed")
+        ],
         *[
             (name, RNG.random(40), BY_NAME)
             for name in ("Relative Time (Wall)", "trainer/global_step", "max_mem_mb", "createdAt")
@@ -258,6 +261,7 @@ ROW = np.arange(40)
         ("precision", [16, 32] * 20, None),
         ("learning_rate", RNG.random(40), None),
         ("lora_rank", ROW % 5, None),
+        ("$(units)", ROW % 5, None),
         ("early_stopping", ["yes", "no"] * 20, None),
         ("n_train", RNG.integers(10, 99, 40), None),
         ("state_dim", RNG.integers(10, 99, 40), None),
