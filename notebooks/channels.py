@@ -22,8 +22,8 @@
 # :alt: Effects near 0 on colour images, and down to a large loss on grey ones
 #
 # Effect of the number of channels on the same images, converted, on each data set, with two 95 %
-# intervals: thick for other seeds, thin for whether it stands out from the interactions of
-# hyperparameters in the same design.
+# intervals. Thick: for other seeds. Thin: from the interactions of hyperparameters in the same
+# design.
 # :::
 
 # %% tags=["parameters"]

@@ -214,7 +214,7 @@ claim("in a million CNNs a proposal costs a tenth of a training or more", propos
 #
 # ### What this leaves out
 #
-# We did not measure MySQL and MariaDB; the network between worker and server, with some tens of
-# round trips per trial; disks that are slow to confirm writes; and GPUs, on which trainings are
-# shorter, so that each worker asks more of the storage. `benchmarks/bench_storage.py` repeats the
-# measurement on your own machine.
+# We did not measure MySQL and MariaDB, disks that are slow to confirm writes, or the network, which
+# each trial crosses some tens of times. Nor did we measure GPUs: trainings are shorter on them, so
+# each worker asks more of the storage. `benchmarks/bench_storage.py` repeats the measurement on
+# your own machine.

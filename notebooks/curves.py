@@ -42,7 +42,7 @@ from hia.datasets import FACTS
 from hia.trials import load, select
 from hia_book.agreement import mean_agreement, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, dataset_panels, shades, show_figure, show_table
+from hia_book.figures import WIDTH, dataset_panels, look, shades, show_figure, show_table
 from hia_book.rankings import by_name
 
 everything = select(load(trials), datasets)
@@ -60,6 +60,7 @@ best = rows["dataset"].map(everything.groupby("dataset")["accuracy"].max())
 progress = accuracy.sub(guessing, axis=0).div(best - guessing, axis=0)
 
 OPTIMIZERS = sorted(rows["optimizer"].unique())
+COLORS = {name: look(name)["color"] for name in OPTIMIZERS}
 LAYERS = {1: "1 layer", 2: "2 layers", 3: "3 layers"}
 # A line's style says the same as its colour, for readers and printers without colours.
 STYLES = ("-", "--", ":")
@@ -70,7 +71,8 @@ def draw(ax, curves, by):
     """Median and quartiles after every epoch, for every value of `by`; they are returned."""
     drawn = []
     values = sorted(rows[by].unique())
-    for value, color, style in zip(values, shades(by, len(values)), STYLES, strict=False):
+    colors = shades(by, len(values)) if by == "num_conv_layers" else map(COLORS.get, values)
+    for value, color, style in zip(values, colors, STYLES, strict=False):
         own = curves[rows[by].reindex(curves.index) == value]
         low, middle, high = own.quantile([0.25, 0.5, 0.75]).to_numpy()
         quartiles = {"lower quartile": low, "median": middle, "upper quartile": high}

@@ -33,7 +33,7 @@ from matplotlib.lines import Line2D
 from hia.trials import load, select
 from hia_book import explorer
 from hia_book.claims import claim, glue
-from hia_book.figures import dataset_panels, shades, show_figure, show_table
+from hia_book.figures import dataset_panels, look, show_figure, show_table
 from hia_book.rankings import by_name
 
 rows = select(load(trials), datasets, sources)
@@ -73,7 +73,7 @@ display({"text/html": explorer.markup(rows, curves, words)}, raw=True)
 
 # %%
 figure, axes = dataset_panels(names, "lr", sharex=True, sharey=True)
-colors = dict(zip(("Adam", "SGD"), shades("optimizer", 2), strict=True))
+colors = {name: look(name)["color"] for name in ("Adam", "SGD")}
 for name, ax in axes.items():
     own = rows[rows["dataset"] == name].sample(frac=1, random_state=0)
     # Thousands of dots are one picture, not thousands of shapes: the page stays small.

@@ -32,7 +32,7 @@ n_neighbors = 30  # J of N-RReliefF, all the other CNNs at most; at least 1
 sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 n_trees = 16  # trees of functional ANOVA on each data set; at least 1
 min_samples_leaf = 3  # the fewest CNNs in a leaf of them; at least 1
-n_repeats = 4  # random halves of each data set; at least 1
+n_repeats = 2  # random halves of each data set; at least 1
 random_state = 0  # seed of these and of the forests; at least 0
 
 # %%
@@ -41,22 +41,15 @@ import pandas as pd
 from scipy import stats
 
 from hia.datasets import FACTS
-from hia.trials import load, select
+from hia.trials import load
 from hia_book import rankings
 from hia_book.agreement import student
-from hia_book.claims import claim, glue, need
+from hia_book.claims import claim, glue
 from hia_book.figures import show_table
 
-recorded = load(trials)
-rows = select(recorded, datasets, sources)
-present = [name for name in FACTS if name in set(rows["dataset"])]
-need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at least")
-
-
-others = [name for name in beside if (recorded["source"] == name).any()] or sources
-MAIN, BESIDE = rankings.searched(sources), rankings.searched(others)
-samples = {MAIN: rows, BESIDE: select(recorded, present, others)}
-columns = rankings.varied(*samples.values())
+samples, columns = rankings.samples(load(trials), datasets, sources, beside)
+MAIN, BESIDE = next(iter(samples)), list(samples)[-1]
+present = [name for name in FACTS if name in set(samples[MAIN]["dataset"])]
 options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
 options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
 

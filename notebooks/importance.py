@@ -16,11 +16,11 @@
 # {numref}`fig-importance` shows the shares of importance by N-RReliefF, the paper's and ours.
 #
 # :::{caption} fig-importance
-# :alt: Dot plot of the share of each hyperparameter: the paper puts num_conv_layers first, ours put
-#   lr first
+# :alt: A table of shares: the paper's largest is that of num_conv_layers; ours is that of lr, but
+#   not by raw distances
 #
-# Share of the importance, by the paper and by four computations of ours ({numref}`table-3`);
-# hyperparameters in the paper's order.
+# Share of the importance, by the paper and by four computations of ours; hyperparameters in the
+# paper's order. Empty: less than 0.005.
 # :::
 
 # %% tags=["parameters"]
@@ -53,7 +53,7 @@ from hia.trials import design, drawn_space, load, select
 from hia_book import published, rankings
 from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import list_down, look, show_figure, show_table
+from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table
 
 rows = select(load(trials), datasets, sources)
 need(len(rows) > n_neighbors, f"{n_neighbors} neighbours need more than {len(rows)} CNNs")
@@ -69,18 +69,10 @@ rank = W.rank(ascending=False, method="min").astype(int)
 paper = published.table(3).set_index("hyperparameter").loc[columns]
 paper4 = published.table(4).set_index("hyperparameter").loc[columns]
 
-
-LOOKS = {"Paper": "paper", "Ours": "nrrelieff", "Random search": "random"}
-LOOKS |= {"J = n/20": "nrrelieff_growing", "Raw": "nrrelieff_raw"}
-figure, axes = plt.subplots(figsize=(5.4, 4))
-heights = range(len(columns))
 shares = pd.DataFrame({"Paper": paper["weight"], **share})
-axes.hlines(heights, shares.min(axis=1), shares.max(axis=1), color="0.8", zorder=1)
-for name in shares:
-    axes.scatter(shares[name], heights, s=45, alpha=0.85, label=name, **look(LOOKS[name]))
-list_down(axes, columns, "share of the importance")
-axes.set_xlim(left=-0.015)
-figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+figure, ax = plt.subplots(figsize=(WIDTH, 4))
+color = look("nrrelieff")["color"]
+draw_cells(ax, shares, color, ".2f", low=0, high=0.6, least=0.005)
 show_figure(figure, "fig-importance", data=rankings.by_name(shares))
 
 # %% [markdown]
@@ -133,11 +125,11 @@ glue(**with_paper)
 # %% [markdown] tags=["agreement-table-3"]
 # **Agreement with the paper.** The paper's ranking and ours of {glue:text}`n_columns`
 # hyperparameters have a Kendall's $\tau$ of {glue:text}`Ours_tau:.2f` (95 % interval
-# {glue:text}`Ours_low:.2f` to {glue:text}`Ours_high:.2f`) with both searches and
-# {glue:text}`n_neighbors` neighbours, {glue:text}`Random_search_tau:.2f`
-# ({glue:text}`Random_search_low:.2f` to {glue:text}`Random_search_high:.2f`) with random search
-# alone, {glue:text}`J_n_20_tau:.2f` ({glue:text}`J_n_20_low:z.2f` to {glue:text}`J_n_20_high:.2f`)
-# with {glue:text}`many` neighbours, and {glue:text}`Raw_tau:.2f` with raw distances.
+# {glue:text}`Ours_low:.2f` to {glue:text}`Ours_high:.2f`). With random search alone it is
+# {glue:text}`Random_search_tau:.2f` ({glue:text}`Random_search_low:.2f` to
+# {glue:text}`Random_search_high:.2f`), with {glue:text}`many` instead of
+# {glue:text}`n_neighbors` neighbours {glue:text}`J_n_20_tau:.2f` ({glue:text}`J_n_20_low:z.2f` to
+# {glue:text}`J_n_20_high:.2f`), and with raw distances {glue:text}`Raw_tau:.2f`.
 
 # %% [markdown]
 # Of the paper's first five, {glue:text}`common` are in the first five of *Ours* and

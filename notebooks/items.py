@@ -159,7 +159,8 @@ states = {page: notebooks[page].metadata["hia"] for page in contents if page in 
 rows = []
 for page, state in states.items():
     kinds = [name.split("-")[0] for name in NAMED.findall(outputs[page])]
-    data = ", ".join(Path(one["file"]).stem for one in state["recordings"])
+    files = dict.fromkeys(one["file"].removeprefix("data/") for one in state["recordings"])
+    data = ", ".join(file.split(".")[0] for file in files)
     row = (f"{{doc}}`{page}`", kinds.count("fig"), kinds.count("table"), state["seconds"], data)
     rows.append(row)
 formats = {"Page": "", "Figures": "", "Tables": "", "Seconds": ".1f", "Data": ""}

@@ -120,10 +120,10 @@ glue(leaf=min_samples_leaf, tau_both=tau)
 #
 # ## What a weight by Eq. 11 means
 #
-# All shares sum to 1, so two hyperparameters with shares $a$ and $b$ have the weight $e^{a + b -
-# 1}$. It rises with the sum of the two shares and depends on nothing else. Two hyperparameters that
-# work only together get the same weight as two that ignore each other, if their shares are the
-# same.
+# All shares sum to 1, so two hyperparameters with shares $a$ and $b$ have the weight
+# $\exp(a + b - 1)$. It rises with the sum of the two shares and depends on nothing else. Two
+# hyperparameters that work only together get the same weight as two that ignore each other, if
+# their shares are the same.
 #
 # This order of the pairs and that of the interactions have a Kendall's $\tau$ of
 # {glue:text}`tau_both:.2f`. Hyperparameters that matter alone also tend to interact, but the

@@ -51,7 +51,7 @@ import seaborn as sns
 
 from hia import datasets, space, trainer
 from hia_book.claims import claim, glue
-from hia_book.figures import WIDTH, shades, show_figure, show_table
+from hia_book.figures import WIDTH, look, show_figure, show_table
 
 digits = datasets.load("digits", device=trainer.resolve_device(device))
 rng = np.random.default_rng(seed)
@@ -74,11 +74,11 @@ curves = [
 ]
 curves = pd.DataFrame(curves)
 figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
-colours = dict(zip(("Adam", "SGD"), shades("optimizer", 2), strict=True))
+colours = {name: look(name)["color"] for name in ("Adam", "SGD")}
 kinds = {"hue": "optimizer", "style": "optimizer", "size": "layers", "units": "CNN"}
 kinds |= {"hue_order": list(colours), "style_order": list(colours)}
-look = {"palette": colours, "sizes": (1.2, 2.4), "marker": "o", "markersize": 3}
-sns.lineplot(curves, x="epoch", y="accuracy", estimator=None, ax=axes, **kinds, **look)
+style = {"palette": colours, "sizes": (1.2, 2.4), "marker": "o", "markersize": 3}
+sns.lineplot(curves, x="epoch", y="accuracy", estimator=None, ax=axes, **kinds, **style)
 sns.move_legend(axes, "center left", bbox_to_anchor=(1, 0.5))
 axes.axhline(0.1, color="0.5", linewidth=0.8)
 axes.annotate("guessing", (10, 0.1), ha="right", va="bottom", color="0.35")

@@ -155,9 +155,9 @@ glue(lr_total=study["total"].iloc[0], lr_main=study["main"].iloc[0], all_main=st
 # same.
 #
 # :::{caption} table-truth
-# Agreement with the true order alone and in all, means over the surfaces, by the number of trials;
-# and the share of the true first {glue:text}`top` alone that are among the method's first
-# {glue:text}`top`, with {glue:text}`most_trials:,` trials. Empty: not measured on all surfaces.
+# Agreement with the true order alone and in all, means over the surfaces, by the number of trials.
+# *First {glue:text}`top`*: the share of the true first {glue:text}`top` alone that are among the
+# method's, with {glue:text}`most_trials:,` trials. Empty: not measured on all surfaces.
 # :::
 #
 # :::{caption} table-when
@@ -336,9 +336,9 @@ for method in mixed.METHODS:
 # end: it fools forward selection least and N-RReliefF most. Noise costs forward selection most.
 #
 # :::{caption} table-hard
-# With {glue:text}`common:,` trials: the mean rank of `stride` and `kernel` on the surface
-# *interactions*, where they matter together only; the rank of the copy of `lr` on the surface
-# *copy*; and the agreement that is lost when half of the variance is noise.
+# Three hard cases with {glue:text}`common:,` trials. The mean rank of `stride` and `kernel` on the
+# surface *interactions*, where they matter together only. The rank of the copy of `lr` on the
+# surface *copy*. The agreement that is lost when half of the variance is noise.
 # :::
 
 

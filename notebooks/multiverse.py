@@ -179,8 +179,8 @@ glue(together=shares["together"].mean(), negative=(weights[names] < 0).any(axis=
 #
 # No finding from the paper's Table 3 survives every choice. Among the universes that the text
 # allows, {glue:text}`n_made` of {glue:text}`n_findings` findings are *made by one choice*, the
-# distance: they hold in at most a twentieth of the universes with one option, and in more than half
-# with another. {glue:text}`n_never` never hold. One of these, that `num_conv_layers` is first,
+# distance. These hold in at most a twentieth of the universes with one option, and in more than
+# half with another. {glue:text}`n_never` never hold. One of these, that `num_conv_layers` is first,
 # holds in {glue:text}`leads:.1%` of all universes.
 #
 # :::{caption} table-multiverse-findings

@@ -10,8 +10,8 @@
 # # Does it pay?
 #
 # **With the paper's defaults, tuning only the first three of most rankings costs several points of
-# accuracy. The first three by tunability cost nothing, and the paper's, which are also those of our
-# first page, hardly anything. A better default is worth more than any ranking.**
+# accuracy; the three by tunability cost nothing, and the paper's hardly anything. A better default
+# is worth more than any ranking.**
 #
 # {numref}`fig-pays-rankings` follows random searches that tune the first {glue:text}`compared`
 # hyperparameters of a ranking and leave the rest at a default. *Regret* is how far the best
@@ -36,8 +36,6 @@ n_trees = 16  # trees of the forest behind the tunability; at least 1
 random_state = 0  # seed of that forest; at least 0
 
 # %%
-from pathlib import Path
-
 import pandas as pd
 
 from hia.ranking.shapley import explain
@@ -45,15 +43,10 @@ from hia.space import HYPERPARAMETERS
 from hia.trials import drawn_space, load, select
 from hia_book import rankings, regret, tuning
 from hia_book.agreement import rank_agreement
-from hia_book.claims import claim, glue, need
+from hia_book.claims import claim, glue
 from hia_book.figures import look, show_figure, show_table
 
-results = tuning.complete(tuning.load(Path(folder) / "tuning.parquet"))
-datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
-need(datasets, f"{folder}: on no data set are all searches recorded")
-numbers = [n for n in shown if n in tuning.CHECKPOINTS["random"]]
-need(numbers, f"shown={shown}: none of {', '.join(map(str, tuning.CHECKPOINTS['random']))}")
-at = sorted(numbers)[len(numbers) // 2]
+results, datasets, numbers, at = regret.read(folder, shown)
 ALL = tuning.everything()
 SETTINGS = [(default, "random") for default in tuning.DEFAULTS]
 TITLES = ["rest: Table 1's default", "rest: learned default"]

@@ -43,24 +43,17 @@ import pandas as pd
 from scipy import stats
 
 from hia.datasets import FACTS
-from hia.trials import load, select
+from hia.trials import load
 from hia_book import rankings
 from hia_book.agreement import friedman, kendalls_w, mantel, rank_agreement
 from hia_book.claims import claim, glue, need
 from hia_book.figures import draw_cells, list_down, look, show_figure, show_table
 
 METHODS = rankings.METHODS
-recorded = load(trials)
-rows = select(recorded, datasets, sources)
+samples, columns = rankings.samples(load(trials), datasets, sources, beside)
+MAIN = next(iter(samples))
+rows = samples[MAIN]
 present = [name for name in FACTS if name in set(rows["dataset"])]
-need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at least")
-
-
-# The CNNs that are used, and those of the second line.
-MAIN = rankings.searched(sources)
-others = [name for name in beside if (recorded["source"] == name).any()] or sources
-samples = {MAIN: rows, rankings.searched(others): select(recorded, present, others)}
-columns = rankings.varied(*samples.values())
 options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
 options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
 weights_of = {

@@ -99,8 +99,7 @@ figure, axes = plt.subplots(len(lists), 1, figsize=(5.4, 0.5 + 3.6 * len(lists))
 for ax, (which, table) in zip(axes, lists.items(), strict=True):
     # One height per list within the hyperparameter's row, so that equal weights stay apart.
     heights = np.arange(len(paper)) + np.linspace(-0.3, 0.3, len(table))[:, None]
-    for height, name in zip(heights.T, paper.index, strict=True):
-        ax.scatter(shares(table)[name], height, s=16, alpha=0.8, **look(name))
+    ax.scatter(shares(table)[paper.index], heights, s=16, alpha=0.8, **look("nrrelieff"))
     hollow = {"marker": look("paper")["marker"], "edgecolor": look("paper")["color"]}
     ax.scatter(paper, range(len(paper)), facecolor="none", s=34, label="the paper", **hollow)
     ax.set_title(TITLES[which], loc="left")

@@ -44,15 +44,10 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import show_figure, show_table
 from hia_book.rankings import by_name
 
-results = tuning.complete(tuning.load(Path(folder) / "tuning.parquet"))
+results, datasets, _, at = regret.read(folder, shown)
 notes = json.loads((Path(folder) / "tuning.json").read_text(encoding="utf-8"))
-datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
 by_tpe = results[results["search"] == "tpe"]
-need(datasets, f"{folder}: on no data set are all searches recorded")
 need(len(by_tpe), f"{folder}: on no data set are all searches by TPE recorded")
-numbers = [n for n in shown if n in tuning.CHECKPOINTS["random"]]
-need(numbers, f"shown={shown}: none of {', '.join(map(str, tuning.CHECKPOINTS['random']))}")
-at = sorted(numbers)[len(numbers) // 2]
 ALL, RANKED = tuning.everything(), tuning.everything(filters=False)
 most = max(tuning.TOP)
 
@@ -136,9 +131,9 @@ show_table(by_name(table), "table-pays-space", formats)
 # the order known in the best quarter, where every search ends?
 #
 # :::{caption} table-pays-surrogates
-# Cross-validated quality of the forest of each data set: share of the variance explained, of all
-# CNNs and of those of random search only, Spearman's rank correlation over all CNNs and over the
-# quarter predicted best, and mean absolute error of the accuracy.
+# Cross-validated quality of the forest of each data set. *R²*: the share of the variance explained,
+# of all CNNs and of random search's. *Rank correlation*: Spearman's, over all CNNs and over the
+# quarter predicted best. *Mean error*: absolute, of the accuracy.
 # :::
 
 # %%

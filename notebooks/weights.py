@@ -122,9 +122,9 @@ glue(fixed_most=fixed[most], grown_most=grown[most])
 #
 # :::{caption} table-importance-w
 # The weights $W$ of {eq}`eq-10` behind the shares, from -1 to 1, and a test on the CNNs of random
-# search with {glue:text}`n_neighbors` neighbours that the other hyperparameters find: the weight,
-# how often {glue:text}`n_permutations:,` permutations reach it ($p$), and the same with Holm's
-# correction for {glue:text}`n_columns` tests.
+# search. It takes {glue:text}`n_neighbors` neighbours by the other hyperparameters; $p$ is how
+# often {glue:text}`n_permutations:,` permutations reach the weight. Holm's correction is for
+# {glue:text}`n_columns` tests.
 # :::
 
 # %%

@@ -46,8 +46,7 @@ def describe(column: pd.Series) -> dict[str, Any]:
         shown["choices"] = levels
         column = column.map(dict(zip(levels, codes, strict=True)))
     if name in COLORED:
-        in_space = name in SPACE
-        colors = shades(name, len(levels)) if in_space else [look(one)["color"] for one in levels]
+        colors = [look(x)["color"] for x in levels] if is_text else shades(name, len(levels))
         shown["colors"] = dict(zip(map(int, codes), colors, strict=True))
     return shown | {"values": column.astype(object).where(column.notna(), None).tolist()}
 

@@ -104,6 +104,7 @@ _METHODS = {
     "screening": ("#8C8C8C", "*"),
 }
 _SOURCES = {"random": ("#44AA99", "o"), "bohb": ("#882255", "s")}
+_OPTIMIZERS = {"Adam": ("#2E72C1", "o"), "SGD": ("#AD5B06", "s")}
 
 LOOKS: dict[str, Look] = {
     name: {"color": color, "marker": marker}
@@ -112,6 +113,7 @@ LOOKS: dict[str, Look] = {
         *zip(FILTERS, _FILTERS, strict=True),
         *_METHODS.items(),
         *_SOURCES.items(),
+        *_OPTIMIZERS.items(),
         *zip(sorted(NAMES), _ELEVEN, strict=False),
     )
 }
@@ -120,9 +122,9 @@ LOOKS: dict[str, Look] = {
 def look(name: str) -> Look:
     """Colour and marker that stand for this throughout the book: `ax.scatter(x, y, **look("lr"))`.
 
-    name: one of `LOOKS`: a hyperparameter, a method, a source of trials, "paper", or a data set. A
-    data set has a hyperparameter's colour: do not draw both in one figure. Raises ValueError for
-    another.
+    name: one of `LOOKS`: a hyperparameter, a method, a source of trials, an optimizer, "paper", or
+    a data set. Data sets and optimizers have colours of hyperparameters: do not draw both in one
+    figure. Raises ValueError for another.
     """
     if name not in LOOKS:
         raise ValueError(f"no look for {name!r}; there are looks for {', '.join(LOOKS)}")

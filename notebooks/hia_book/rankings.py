@@ -1,5 +1,6 @@
 """Weights of the hyperparameters: of all CNNs at once in several ways, and data set by data set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,14 @@ from hia.datasets import FACTS
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
-from hia.trials import design, drawn_space
+from hia.trials import design, drawn_space, select
+from hia_book.claims import need
 
 METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
 SEARCHES = {"random": "random search", "bohb": "BOHB"}
 
 
-def searched(sources: list[str]) -> str:
+def searched(sources: Sequence[str]) -> str:
     """Sources of trials in words; none named means all."""
     return " and ".join(word for name, word in SEARCHES.items() if name in (sources or SEARCHES))
 
@@ -37,6 +39,23 @@ def varied(*tables: pd.DataFrame) -> list[str]:
     names = list(HYPERPARAMETERS)
     counts = pd.concat([table.groupby("dataset")[names].nunique() for table in tables])
     return [name for name in names if (counts[name] > 1).all()]
+
+
+def samples(
+    trials: pd.DataFrame, datasets: Sequence[str], sources: Sequence[str], beside: Sequence[str]
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Trials to rank on each data set, of some sources and of others beside them, by the names of
+    these; and the hyperparameters that vary in both.
+
+    beside: where no trial comes from them, the first sources again. Raises PageError for fewer than
+    three data sets.
+    """
+    main = select(trials, datasets, sources)
+    present = list(main["dataset"].unique())
+    need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at least")
+    others = [name for name in beside if (trials["source"] == name).any()] or sources
+    both = {searched(sources): main, searched(others): select(trials, present, others)}
+    return both, varied(*both.values())
 
 
 def weigh(

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from hia_book import tuning
 from hia_book.agreement import Estimate
+from hia_book.claims import need
 from hia_book.figures import WIDTH, shades
 from hia_book.surrogates import Floats
 from hia_book.tuning import LONGEST
@@ -29,6 +31,28 @@ EVERYTHING: Line = (
     tuning.everything(),
     {"color": "#009E73", "linewidth": 2.6, "label": "everything"},
 )
+
+
+class Searches(NamedTuple):
+    """The recorded searches, the data sets on which all are, by name, and what a page shows: the
+    numbers of trials at which random searches were looked at, and the middle one of them."""
+
+    results: pd.DataFrame
+    datasets: list[str]
+    numbers: list[int]
+    at: int
+
+
+def read(folder: str | Path, shown: Sequence[int]) -> Searches:
+    """What `tuning.parquet` in a folder has of the numbers of trials `shown`. Raises PageError
+    where that is nothing."""
+    results = tuning.complete(tuning.load(Path(folder) / "tuning.parquet"))
+    datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
+    need(datasets, f"{folder}: on no data set are all searches recorded")
+    checkpoints = tuning.CHECKPOINTS["random"]
+    numbers = [n for n in shown if n in checkpoints]
+    need(numbers, f"shown={list(shown)}: none of {', '.join(map(str, checkpoints))}")
+    return Searches(results, datasets, numbers, sorted(numbers)[len(numbers) // 2])
 
 
 @dataclass(frozen=True)

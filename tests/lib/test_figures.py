@@ -127,6 +127,7 @@ GROUPS = {
     "hyperparameters": space.HYPERPARAMETERS,
     "filters": space.FILTERS,
     "sources": SOURCES,
+    "optimizers": ("Adam", "SGD"),
     "data sets": datasets.NAMES,
     "methods": tuple(figures._METHODS),
 }
