@@ -44,7 +44,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, t
 
-from hia.relief import NRReliefF
+from hia.relief import NRReliefF, shares
 from hia.space import FILTERS, HYPERPARAMETERS
 from hia.trials import design, load, select
 from hia_book import published
@@ -133,19 +133,13 @@ show_figure(figure, "fig-filters", data=drawn.reset_index())
 
 
 # %%
-def shares(weight):
-    """max(W, 0) over its sum; missing where no weight is above 0."""
-    positive = weight.clip(lower=0)
-    return positive / positive.sum() if positive.any() else positive * np.nan
-
-
 def show(layers, name):
     paper = published.table(int(name.removeprefix("table-"))).set_index("hyperparameter")["weight"]
     table = pd.DataFrame({"Number of filters": [f"layer {i + 1}" for i in range(layers)]})
     table["Paper"] = paper.to_numpy()
     for case, short in zip(CASES, ("filters", "all"), strict=True):
         weight, half = whole[layers, case], halves[layers, case]
-        table[f"Ours ({short})"] = shares(weight).to_numpy()
+        table[f"Ours ({short})"] = shares(weight) if (weight > 0).any() else np.nan
         table[f"W ({short})"] = weight.to_numpy()
         table[f"± W ({short})"] = (((half - weight) ** 2).mean() ** 0.5).to_numpy()
     formats = {column: "+.4f" if column.startswith("W") else ".4f" for column in table.columns[1:]}
