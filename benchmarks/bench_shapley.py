@@ -11,7 +11,6 @@ with the repository on PYTHONPATH; elsewhere the script says that it is skipped.
 """
 
 import argparse
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sklearn
+from measure import describe, show
 from sklearn.ensemble import RandomForestRegressor
 
 from hia.ranking.coalitions import game_values, shapley_interactions, shapley_values
@@ -88,36 +87,27 @@ def main() -> None:
         options.trees, np.full(options.trees, 1 / options.trees), 100
     )
 
-    print(
-        f"{platform.machine()}; Python {platform.python_version()}, NumPy {np.__version__}", end=""
-    )
-    print(
-        f", scikit-learn {sklearn.__version__}; {options.rows} rows, {len(order)} hyperparameters,"
-    )
-    print(f"{options.samples} samples, {options.trees} trees; medians of {options.runs} runs (s)")
-    print(f"{'game':>12} {'hypershap':>10} {'hia':>7} {'ratio':>6}", end=" ")
-    print(f"{'bootstrap':>10} {'difference':>11}")
+    describe("numpy", "scikit-learn")
+    table: list[dict[str, Any]] = []
     for game in ("tunability", "sensitivity"):
-        times: dict[str, list[float]] = {"package": [], "ours": [], "bootstrap": []}
+        times: dict[str, list[float]] = {"hypershap": [], "hia": [], "bootstrap": []}
         theirs = {"index": "SII", "order": 2, "n_samples": options.samples}
         for _ in range(options.runs):
             taken, result = seconds(ours, game, forest, samples, start)
-            times["ours"].append(taken)
+            times["hia"].append(taken)
             taken, explained = seconds(getattr(package, game), default, **theirs)
-            times["package"].append(taken - drawing)
+            times["hypershap"].append(taken - drawing)
             taken, _ = seconds(ours, game, forest, samples, start, resamples / options.trees)
             times["bootstrap"].append(taken)
         values = explained.dict_values
         expected = [values[(k,)] for k in range(len(order))]
         expected += [values[pair] for pair in combinations(range(len(order)), 2)]
-        difference = np.abs(np.concatenate(result) - expected).max()
         middle = {name: statistics.median(taken) for name, taken in times.items()}
-        print(
-            f"{game:>12} {middle['package']:>10.2f} {middle['ours']:>7.3f} "
-            f"{middle['package'] / middle['ours']:>6.1f} {middle['bootstrap']:>10.2f} "
-            f"{difference:>11.1e}",
-            flush=True,
-        )
+        middle["ratio"] = middle["hypershap"] / middle["hia"]
+        difference = np.abs(np.concatenate(result) - expected).max()
+        table.append({"game": game, **middle, "difference": f"{difference:.1e}"})
+    title = f"{options.rows} rows, {len(order)} hyperparameters, {options.samples} samples, "
+    show(f"{title}{options.trees} trees; medians of {options.runs} runs, s", table)
 
 
 if __name__ == "__main__":
