@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from hia import space
+from hia.relief import joint_importance
 from hia_book import published, table1
 from hia_book.agreement import rank_agreement
 
@@ -89,18 +90,6 @@ def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
     return [check for section in _SECTIONS for check in section(paper, by_name)]
 
 
-def equation11(weights: pd.Series) -> pd.DataFrame:
-    """Weights of all pairs by Eq. 11, largest first: `first`, `second`, `weight`.
-
-    As `hia.relief.joint_importance`, for printed weights that need not sum to 1.
-    """
-    names, values = list(weights.index), weights.to_numpy(dtype=float)
-    first, second = np.triu_indices(len(names), 1)
-    pairs = pd.DataFrame({"first": [names[i] for i in first], "second": [names[i] for i in second]})
-    pairs["weight"] = np.exp(values[first] + values[second] - values.sum())
-    return pairs.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
-
-
 def labels(pairs: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
     """Whose weight each printed weight of a pair is. pairs: Table 5. weights: Table 3's.
 
@@ -108,7 +97,7 @@ def labels(pairs: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
     `found_weight`, the pair whose weight by Eq. 11 is that number to one unit of its last digit
     (missing for none); `right`, whether it is the one in print.
     """
-    computed = equation11(weights)
+    computed = joint_importance(weights)
     gaps = np.abs(pairs["weight"].to_numpy()[:, None] - computed["weight"].to_numpy())
     found = computed.loc[gaps.argmin(axis=1)].add_prefix("found_").astype(object)
     found.loc[gaps.min(axis=1) > 2 * ROUNDING] = None
@@ -132,15 +121,13 @@ def told_apart(weights: pd.Series, sd: float) -> float:
     return float(stats.norm.ppf(0.975) * math.sqrt(2) * sd)
 
 
-def shuffled_icc(
-    weights: pd.Series, kept: int, lists: int = 10, repeats: int = 200, random_state: int = 0
-) -> float:
+def shuffled_icc(weights: pd.Series, kept: int, lists: int = 10, repeats: int = 200) -> float:
     """Mean ICC (`hia_book.agreement.REPORTED`) of lists that share their first `kept` weights only.
 
     The others are in random order in each list. From mean squares (Shrout and Fleiss 1979), which
     is much faster here than `hia_book.agreement.icc`.
     """
-    rng = np.random.default_rng(random_state)
+    rng = np.random.default_rng(0)
     ordered = weights.sort_values(ascending=False).to_numpy(dtype=float)
     drawn = np.tile(ordered, (repeats, lists, 1))
     drawn[..., kept:] = rng.permuted(drawn[..., kept:], axis=-1)
@@ -421,7 +408,7 @@ def _of_the_pairs(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
     printed = f"{_pair(first['first'], first['second'])} first"
     yield _check(where, about, printed, found, wrong == 0, DIFFERS, ("pairs",))
 
-    computed, leader = equation11(weights), str(weights.idxmax())
+    computed, leader = joint_importance(weights), str(weights.idxmax())
     own = (computed["first"] == leader) | (computed["second"] == leader)
     found = "which pairs come first follows from sums of Table 3"
     if computed["weight"][own].min() > computed["weight"][~own].max():

@@ -79,15 +79,10 @@ def measure(rows: pd.DataFrame, job: Job) -> Row:
     method said where it refused; then the scores are None. rows: the trials of the job's scope."""
     seed = [zlib.crc32(job.scope.encode()), job.trainings, job.repeat]
     chosen = np.random.default_rng(seed).permutation(len(rows))[: job.trainings]
-    scores, problem = None, ""
-    try:
-        ranking = CONTENDERS[job.method].rank(
-            rows.iloc[chosen], "accuracy", space.TABLE1, job.repeat
-        )
-        scores = ranking.table["score"].loc[list(COMPARED)].tolist()
-    except ValueError as error:
-        problem = str(error)
-    return {**vars(job), "scores": scores, "problem": problem}
+    contender = CONTENDERS[job.method]
+    scores, problem = contender.score(rows.iloc[chosen], "accuracy", space.TABLE1, job.repeat)
+    listed = None if scores is None else scores.loc[list(COMPARED)].tolist()
+    return {**vars(job), "scores": listed, "problem": problem}
 
 
 def screens(table: pd.DataFrame) -> list[Row]:

@@ -73,14 +73,10 @@ def measure(surface: Surface, drawn: pd.DataFrame, true: pd.DataFrame, job: Job)
 def search(surface: Surface, trials: int, repeat: int) -> pd.DataFrame:
     """Trials as of `Surface.draw` that TPE chooses for large values, in runs of `RUN`."""
     lengths = [min(RUN, trials - start) for start in range(0, trials, RUN)]
-    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, as in the study
-            runs = [_run(surface, n, (repeat, k)) for k, n in enumerate(lengths)]
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, as in the study
+        runs = [_run(surface, n, (repeat, k)) for k, n in enumerate(lengths)]
     return pd.concat(runs, ignore_index=True)
 
 

@@ -397,7 +397,6 @@ def jansen(
     columns: Sequence[Hyperparameter],
     points: int,
     replicates: int,
-    random_state: int = 0,
 ) -> tuple[Floats, Floats]:
     """Variance (replicates,) and total shares (replicates, K) of a function, estimated (Jansen
     1999, Comput. Phys. Commun. 117, 35-43).
@@ -407,8 +406,7 @@ def jansen(
     set.
     """
     variances, totals = np.empty(replicates), np.empty((replicates, len(columns)))
-    seeds = np.random.SeedSequence(random_state).spawn(replicates)
-    for replicate, seed in enumerate(seeds):
+    for replicate, seed in enumerate(np.random.SeedSequence(0).spawn(replicates)):
         sampler = qmc.Sobol(2 * len(columns), rng=np.random.default_rng(seed))
         # A point at 1 is in no choice; scrambling in 64 bits never gives one, rounding may.
         unit = np.minimum(sampler.random(points), np.nextafter(1, 0)).reshape(points, 2, -1)

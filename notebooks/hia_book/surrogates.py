@@ -3,7 +3,7 @@
 Configurations are encoded as numbers, (n, 13), in the order of `NAMES`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,11 +54,7 @@ def without_absent(X: Floats) -> Floats:
 
 def draw(n: int, rng: np.random.Generator) -> Floats:
     """Random configurations (n, 13), encoded, with all numbers of filters."""
-    drawn = pd.DataFrame({name: values_at(space.SPACE[name], rng.random(n)) for name in NAMES})
-    layers = drawn["num_conv_layers"]
-    encoded = encode(drawn.assign(num_conv_layers=len(space.FILTERS)))
-    encoded[:, PLACE["num_conv_layers"]] = layers
-    return encoded
+    return _encode_whole({name: values_at(space.SPACE[name], rng.random(n)) for name in NAMES})
 
 
 def decode(x: Floats) -> dict[str, Any]:
@@ -77,17 +73,19 @@ def decode(x: Floats) -> dict[str, Any]:
 
 def table1_default() -> Floats:
     """Table 1's default (13,), encoded, with all numbers of filters."""
-    config = pd.DataFrame([{name: space.SPACE[name].default for name in NAMES}])
-    encoded = encode(config.assign(num_conv_layers=len(space.FILTERS)))[0]
-    encoded[PLACE["num_conv_layers"]] = config["num_conv_layers"].item()
-    return np.asarray(encoded)
+    return np.asarray(_encode_whole({name: [space.SPACE[name].default] for name in NAMES})[0])
+
+
+def _encode_whole(values: Mapping[str, Any]) -> Floats:
+    """As `encode`, with all numbers of filters. values: by hyperparameter, (n,) each."""
+    table = pd.DataFrame(values)
+    encoded = encode(table.assign(num_conv_layers=len(space.FILTERS)))
+    encoded[:, PLACE["num_conv_layers"]] = table["num_conv_layers"]
+    return encoded
 
 
 def mask(names: Sequence[str]) -> Bools:
-    """(13,): which hyperparameters are tuned. Raises ValueError for one that cannot be."""
-    for name in names:
-        if name not in PLACE:
-            raise ValueError(f"{name!r} cannot be tuned; {', '.join(NAMES)} can")
+    """(13,): which hyperparameters are tuned."""
     return np.isin(NAMES, list(names))
 
 

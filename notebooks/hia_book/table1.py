@@ -9,10 +9,6 @@ import pandas as pd
 
 from hia import space
 
-# The paper's CNNs have a pooling layer after each convolution; its window is not given. This is the
-# usual one, and what `hia.cnn` has.
-_POOL = 2
-
 
 def allowed(name: str) -> str:
     """The values of a hyperparameter, in words."""
@@ -46,30 +42,22 @@ def _mean_square(row: space.Hyperparameter) -> float:
     return (high - low) ** 2 / 6
 
 
-def runs_out(size: int, layers: int, kernel: int, stride: int, padding: int) -> bool:
-    """Whether a map becomes smaller than the kernel or the pooling window, on images of this side,
-    where every convolution is followed by a pooling layer, as in the text."""
-    for _ in range(layers):
-        if size + 2 * padding < kernel:
-            return True
-        size = (size + 2 * padding - kernel) // stride + 1
-        if size < _POOL:
-            return True
-        size //= _POOL
-    return False
-
-
 def structures(sizes: Mapping[str, int]) -> pd.DataFrame:
     """How many of Table 1's structures run out of pixels, by data set. sizes: sides of the images.
 
     Columns `dataset`, `size`, `structures` (combinations of layers, kernel, stride and padding) and
-    `impossible`.
+    `impossible`: by `hia.cnn.shrinks`, whose pooling window is the usual one; the paper's is not
+    given.
     """
+    from hia import cnn  # PyTorch takes seconds
+
     names = ("num_conv_layers", "kernel", "stride", "padding")
     bounds = [space.SPACE[name].bounds for name in names]
-    every = list(product(*(range(int(low), int(high) + 1) for low, high in bounds)))
+    ranges = [range(int(low), int(high) + 1) for low, high in bounds]
+    filters = dict.fromkeys(space.FILTERS, 1)
+    every = [filters | dict(zip(names, one, strict=True)) for one in product(*ranges)]
     rows = [
-        (name, size, len(every), sum(runs_out(size, *one) for one in every))
+        (name, size, len(every), sum(cnn.shrinks(one, 1, size) for one in every))
         for name, size in sizes.items()
     ]
     return pd.DataFrame(rows, columns=["dataset", "size", "structures", "impossible"])

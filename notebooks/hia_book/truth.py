@@ -53,6 +53,15 @@ class Contender:
         """Whether what it needs is installed."""
         return methods.METHODS[self.method].available()
 
+    def score(
+        self, table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter], random_state: int
+    ) -> tuple[pd.Series | None, str]:
+        """The scores of `rank` by column and "", or None and why the method refused."""
+        try:
+            return self.rank(table, target, columns, random_state).table["score"], ""
+        except ValueError as error:
+            return None, str(error)
+
     def rank(
         self, table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter], random_state: int
     ) -> methods.Ranking:
@@ -109,19 +118,19 @@ def agreement(scores: ArrayLike, truth: ArrayLike) -> float:
     return float(order @ np.sign(ours[first] - ours[second]) / np.abs(order).sum())
 
 
-def recall(scores: ArrayLike, truth: ArrayLike, top: int = TOP) -> float:
-    """Share of the `top` truly largest of K that are among the `top` largest scores.
+def recall(scores: ArrayLike, truth: ArrayLike) -> float:
+    """Share of the `TOP` truly largest of K that are among the `TOP` largest scores.
 
     With equal scores the mean over all their orders. Raises ValueError where the lengths differ,
     and where a tie in the truth leaves open which are the largest.
     """
     ours, true = _pair(scores, truth)
-    largest = np.flatnonzero((true[:, None] < true).sum(axis=1) < top)
-    if len(largest) != top:
-        raise ValueError(f"the truth does not say which {top} are the largest: some are equal")
+    largest = np.flatnonzero((true[:, None] < true).sum(axis=1) < TOP)
+    if len(largest) != TOP:
+        raise ValueError(f"the truth does not say which {TOP} are the largest: some are equal")
     above = (ours[largest, None] < ours).sum(axis=1)
     equal = (ours[largest, None] == ours).sum(axis=1)
-    return float(np.clip((top - above) / equal, 0.0, 1.0).mean())
+    return float(np.clip((TOP - above) / equal, 0.0, 1.0).mean())
 
 
 def _pair(scores: ArrayLike, truth: ArrayLike) -> tuple[Floats, Floats]:
@@ -157,14 +166,10 @@ def measure(columns: Sequence[Hyperparameter], drawn: pd.DataFrame, job: Job) ->
     """A finished fit: the job, `scores` in the order of the columns, `seconds`, and `problem`, what
     the method said where it refused; then the scores are None. drawn: the job's draw."""
     began = time.process_time()
-    scores, problem = None, ""
-    try:
-        ranking = CONTENDERS[job.method].rank(drawn, TARGET, columns, job.repeat)
-        scores = ranking.table["score"].tolist()
-    except ValueError as error:
-        problem = str(error)
+    scores, problem = CONTENDERS[job.method].score(drawn, TARGET, columns, job.repeat)
     seconds = time.process_time() - began
-    return {**vars(job), "scores": scores, "seconds": seconds, "problem": problem}
+    listed = None if scores is None else scores.tolist()
+    return {**vars(job), "scores": listed, "seconds": seconds, "problem": problem}
 
 
 def over(rows: Iterable[Row], job: Job, limit: float) -> bool:

