@@ -26,9 +26,9 @@ _RATIO = 100.0
 # different, in this part of the rows or more.
 _CATEGORIES = 500
 _DIFFERENT = 0.9
-# Rank correlation from which on two columns say the same, and from which on one of them is a
-# result, if its name may be one.
-_SAME, _RESULT = 0.99, 0.8
+# Rank correlation from which on two columns say the same, from which on one may be a result, and
+# from which on it is, if its name may be one.
+_SAME, _DOUBT, _RESULT = 0.99, 0.9, 0.8
 # Numbers that are times: seconds from 2000 to 2040 since 1970, or parts of them.
 _TIMES = (946_684_800, 2_208_988_800)
 # Days: with a year of four digits (64-32-16 are layers), or two after points or strokes, and with
@@ -228,9 +228,9 @@ def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) 
         elif (
             column.kind != "categorical"
             and different > _LEVELS
-            and _agree(_as_numbers(name, values), pd.Series(y, values.index))
+            and _agree(_as_numbers(name, values), pd.Series(y, values.index), _DOUBT)
         ):
-            lines.append(f"{name} goes with {target} almost exactly. If it is a result, --drop it.")
+            lines.append(f"{name} goes with {target} almost always. If it is a result, --drop it.")
     return lines
 
 

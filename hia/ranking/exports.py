@@ -52,16 +52,17 @@ _LOSS = re.compile(
 )
 _GAIN = re.compile(
     r"acc(uracy)?|au(ro|pr)?c|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
-    r"|likelihood|throughput"
+    r"|likelihood|throughput|m?ap|ndcg|mrr|rouge|hits|spearman|pearson|jaccard|squared"
 )
 _NEGATED = re.compile(r"(^|[^a-z])neg|^\s*(1\s*)?[-−]")
 # Of results where the numbers say so too.
 _PART = re.compile(
     "train(ing)?|val(id|idation)?|test|eval|dev|holdout|cv|oof|precision|sensitivity|specificity"
+    "|objective|metric|fitness|performance|quality|profit|return|correlation|similarity"
 )
 _WHICH = re.compile(
     "m?s|secs?|mm?|[mg]b|macro|micro|weighted|mean|avg|median|std|sem|ci|min|max|best|final|last"
-    "|rate|pct|percent"
+    "|rate|pct|percent|pr"
 )
 _STATE = re.compile(rf"({_OF_A_TRIAL})*state|(\w+_)?status|outcome")
 _COMPLETE = re.compile("completed?|finished|succe(ss|eded)|ok|terminated|done")
@@ -115,7 +116,7 @@ def is_loss(name: str) -> bool:
 
 
 def _split(name: str) -> str:
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+    return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", name).lower()
 
 
 def _words(name: str) -> str:
@@ -126,12 +127,15 @@ def _words(name: str) -> str:
 
 def _last_word(name: str) -> str:
     """Of what is measured: without the unit, which of several it is, as in val_loss_mean, and for
-    what, as in time_per_epoch."""
-    measured = re.split(r"_(?:per|to)_", _split(name))[0]
-    words = re.findall(r"[a-z]+\d*", measured)
+    what, as in time_per_epoch; in loss_train, loss."""
+    measured = re.split(r"_(?:per|to)_|(?<=loss)_(?:step|epoch)$", _split(name))[0]
+    words: list[str] = re.findall(r"[a-z]+\d*", measured)
     words = [word for word in words if not _WHICH.fullmatch(word.rstrip("0123456789"))]
-    word = words[-1] if words else ""
-    return word if _GAIN.fullmatch(word) else word.rstrip("0123456789")
+    words = [w if _GAIN.fullmatch(w) else w.rstrip("0123456789") for w in words]
+    results = [word for word in words if not _PART.fullmatch(word)][-1:]
+    if any(_GAIN.fullmatch(word) or _LOSS.fullmatch(word) for word in results):
+        return results[0]
+    return words[-1] if words else ""
 
 
 def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hia import space
-from hia.ranking.columns import describe, infer, read
+from hia.ranking.columns import describe, doubts, infer, read
 from hia.space import TABLE1, Hyperparameter
 
 RNG = np.random.default_rng(0)
@@ -253,11 +253,22 @@ ROW = np.arange(40)
         ("job", RNG.permutation(ROW), "whole numbers that count the rows"),
         *[
             (name, RNG.random(40), RESULT)
-            for name in ("val_loss", "f1_macro", "epoch_time_s", "GPU hours", "acc_sem", "n_params")
+            for name in (
+                "loss_train",
+                "train/loss_epoch",
+                "mAP50",
+                "F1Score",
+                "val_loss",
+                "epoch_time_s",
+                "GPU hours",
+                "acc_sem",
+                "n_params",
+            )
         ],
         ("train_time", [f"{k / 7:.2f} s" for k in ROW], RESULT),
         ("best_val", (ROW + 0.5) ** 2, f"{RESULT}, that goes with acc"),
         ("precision", -ROW / 40, f"{RESULT}, that goes with acc"),
+        ("fitness", ROW / 40, f"{RESULT}, that goes with acc"),
         ("precision", [16, 32] * 20, None),
         ("learning_rate", RNG.random(40), None),
         ("lora_rank", ROW % 5, None),
@@ -265,6 +276,7 @@ ROW = np.arange(40)
         ("early_stopping", ["yes", "no"] * 20, None),
         ("n_train", RNG.integers(10, 99, 40), None),
         ("state_dim", RNG.integers(10, 99, 40), None),
+        ("time_steps", RNG.integers(10, 99, 40), None),
         ("loss", ["hinge", "log"] * 20, None),
         ("layers", ["64-32-16", "16-16-16"] * 20, None),
     ],
@@ -276,6 +288,14 @@ def test_bookkeeping_and_results_are_no_hyperparameters(name, values, reason) ->
     assert reason is None or left_out[name].startswith(reason)
     if reason and not isinstance(values[0], str):
         assert len(describe(table, "acc", ["lr", name]).columns) == 2
+
+
+def test_what_may_be_a_result_is_doubted() -> None:
+    near = ROW / 40 + 0.1 * np.random.default_rng(0).random(40)
+    table = pd.DataFrame({"lr": np.roll(near, 9), "plasticity": near, "acc": ROW / 40})
+    columns = infer(table, "acc").columns
+    told = ["plasticity goes with acc almost always. If it is a result, --drop it."]
+    assert doubts(table, "acc", columns) == told
 
 
 def test_a_prefix_marks_hyperparameters_but_not_by_chance() -> None:
