@@ -137,20 +137,6 @@ def test_seeds_and_options_reach_the_methods(study) -> None:
         assert Evaluator(**{"n_neighbors": 30} | options).evaluate(study) != weights
 
 
-def test_agrees_with_optuna_s_own_on_its_own_ground() -> None:
-    """No logarithm, no category, no condition: there the two forests measure the same."""
-
-    def objective(trial: optuna.Trial) -> float:
-        x, y, z = (trial.suggest_float(name, 0, 1) for name in "xyz")
-        return 3 * x + y + 0 * z
-
-    study = study_of(objective, 300)
-    ours = Evaluator("fanova").evaluate(study)
-    theirs = optuna.importance.FanovaImportanceEvaluator(n_trees=16, seed=0).evaluate(study)
-    assert list(ours) == list(theirs) == ["x", "y", "z"]
-    assert ours == pytest.approx(theirs, abs=0.03)
-
-
 # Tables ----------------------------------------------------------------------------------------
 
 VALUE = {"value": lambda trial: trial.value}
@@ -232,11 +218,3 @@ def test_enqueued_values_outside_the_range_widen_it() -> None:
         Hyperparameter("n", "integer", 2, 16, (2, 4, 6, 8, 16), origin=widened),
     ]
     assert Evaluator("fanova", n_trees=4).evaluate(study)["n"] > 0.5
-
-
-def test_none_is_a_category_and_no_missing_value() -> None:
-    def objective(trial: optuna.Trial) -> float:
-        return float(trial.suggest_categorical("schedule", [None, "cosine"]) is None)
-
-    found = Evaluator("fanova", n_trees=4).evaluate(study_of(objective, 40))
-    assert found == {"schedule": 1.0}
