@@ -16,11 +16,11 @@ grows little where the machine has other work; wall time is worth measuring on a
 import argparse
 import contextlib
 import dataclasses
-import importlib.metadata
 import json
 import os
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -194,14 +194,6 @@ def show(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("url", nargs="*", help="storages (default: a journal file)")
@@ -228,7 +220,7 @@ def main() -> None:
         about = {
             "processor": processes.describe_processor("cpu"),
             "cores": psutil.cpu_count(),
-            "versions": versions(),
+            "versions": {name: version(name) for name in PACKAGES},
         }
         content = json.dumps(about | measured, indent=1) + "\n"
         options.to.write_text(content, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 
 import pytest
 
@@ -20,3 +21,8 @@ needs_browser = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ,
     reason="no Chromium on the PATH and none named by CHROMIUM",
 )
+
+
+def in_browser(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks a test that looks at pages."""
+    return needs_browser(pytest.mark.browser(test))

@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 from scripts import load_script
 
-from hia import trials
-
 ROOT = Path(__file__).parents[2]
 
 load_script("measure")
@@ -19,7 +17,7 @@ CONTENDERS = {contender.method: contender for contender in bench.CONTENDERS}
 
 @pytest.fixture(scope="module")
 def recorded() -> pd.DataFrame:
-    return trials.load(ROOT / "data" / "trials.parquet").sample(100, random_state=0)
+    return pd.read_parquet(ROOT / "data" / "trials.parquet").sample(100, random_state=0)
 
 
 @pytest.fixture

@@ -2,21 +2,20 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from chromium import needs_browser
+from chromium import in_browser
 from playwright.sync_api import Browser, Page
 
 from hia.space import HYPERPARAMETERS
-from hia.trials import load
 from hia_book import explorer
 
 ROOT = Path(__file__).parents[2]
-STUDY = load(ROOT / "data" / "trials.parquet")
+STUDY = pd.read_parquet(ROOT / "data" / "trials.parquet")
 ROWS = STUDY.groupby("dataset").sample(60, random_state=0).sort_index().reset_index(drop=True)
 CURVES = {"lr": {"value": [1e-6, 1e-3, 1e-1], "mean": [0.1, 0.6, 0.3], "std": [0.01, 0.05, 0.02]}}
 
@@ -43,10 +42,6 @@ def test_marginals_have_every_hyperparameter_that_varies() -> None:
 # In the browser --------------------------------------------------------------------------------
 
 
-def in_browser(test: Callable[..., None]) -> Callable[..., None]:
-    return needs_browser(pytest.mark.browser(test))
-
-
 def write(path: Path, rows: pd.DataFrame, model: str = "a model") -> str:
     head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Explorer</title>'
     path.write_text(head + explorer.markup(rows, CURVES, model), encoding="utf-8")
@@ -61,6 +56,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
     opened = browser.new_page(viewport={"width": 900, "height": 900})
+    opened.set_default_timeout(300_000)  # a busy machine is no fault of the page
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(f"script: {error}"))
     opened.on("request", lambda request: faults.append(request.url))

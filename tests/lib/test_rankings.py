@@ -17,7 +17,7 @@ COLUMNS = ["lr", "epoch", "optimizer"]
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    study = trials.load(Path(__file__).parents[2] / "data" / "trials.parquet")
+    study = pd.read_parquet(Path(__file__).parents[2] / "data" / "trials.parquet")
     return trials.select(study, ["mnist", "svhn"]).groupby("dataset").head(80)
 
 

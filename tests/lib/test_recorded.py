@@ -12,7 +12,7 @@ from hia_book import cost, mixed, multiverse, published, surfaces, surrogates, t
 
 DATA = Path(__file__).parents[2] / "data"
 SURFACES = surfaces.synthetic()
-STUDY = load(DATA / "trials.parquet")
+STUDY = pd.read_parquet(DATA / "trials.parquet")
 pytestmark = pytest.mark.slow
 
 

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from scripts import load_script
 
-from hia.trials import load, save
 from hia_book import mixed, multiverse, recording, surfaces, truth, tuning
 
 ROOT = Path(__file__).parents[2]
 MADE = surfaces.synthetic()
+# Of joblib, where the machine is busy.
+pytestmark = pytest.mark.filterwarnings("ignore:Persisting input arguments")
 
 SLOW = """
 import time
@@ -70,31 +71,28 @@ def test_what_was_killed_goes_on(tmp_path: Path) -> None:
     assert len(calls.read_text().split()) == 10 + 8
 
 
-def test_a_table_has_a_note(tmp_path: Path) -> None:
-    table = pd.DataFrame({"a": [1, 2]})
-    recording.save(table, tmp_path / "to" / "x.parquet", rows=2)
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "to" / "x.parquet"), table)
-    note = json.loads((tmp_path / "to" / "x.json").read_text())
-    assert note["rows"] == 2
-    assert set(note["versions"]) == set(recording.PACKAGES)
-    assert {file.name for file in (tmp_path / "to").iterdir()} == {"x.parquet", "x.json"}
-
-
 # --- the scripts ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Options, two data sets of trials, and two surfaces of which the second is the study's."""
-    trials = load(ROOT / "data" / "trials.parquet")
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study of two data sets."""
+    folder = tmp_path_factory.mktemp("data")
+    trials = pd.read_parquet(ROOT / "data" / "trials.parquet")
     some = trials[trials["dataset"].isin(["mnist", "svhn"])].groupby("dataset").head(40)
-    save(some, tmp_path / "trials.parquet")
-    (tmp_path / "published").symlink_to(ROOT / "data" / "published")
+    some.to_parquet(folder / "trials.parquet", index=False)
+    (folder / "published").symlink_to(ROOT / "data" / "published")
+    return folder
+
+
+@pytest.fixture
+def given(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Options, and two surfaces of which the second is the study's."""
     monkeypatch.setattr(
         truth, "all_surfaces", lambda trials: {"additive": MADE["additive"], "study": MADE["noise"]}
     )
     monkeypatch.setattr(truth, "SIZES", {20: 2, 30: 1})
-    return [f"--{name}={tmp_path}" for name in ("data", "to")] + [f"--cache={tmp_path / 'runs'}"]
+    return [f"--data={data}", f"--to={tmp_path}", f"--cache={tmp_path / 'runs'}"]
 
 
 FAST = ("truth", "--methods", "nrrelieff", "ped_anova")
@@ -150,11 +148,13 @@ def test_mixtures_are_recorded(given: list[str], tmp_path: Path) -> None:
     rows = mixed.load(tmp_path)
     assert len(rows) == 2 * 2 * len(mixed.TABLES) * 2
     assert not rows.duplicated(["surface", "trials", "repeat", "table", "method"]).any()
+    note = json.loads((tmp_path / "mixed.json").read_text())
+    assert set(note["versions"]) == set(recording.PACKAGES)
 
 
 @pytest.mark.slow
 def test_universes_are_recorded(
-    given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given: list[str], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, some in {"neighbours": ("5",), "sigma": ("20",), "balance": ("nothing",)}.items():
         choice = dataclasses.replace(multiverse.CHOICES[name], options=some)
@@ -163,7 +163,7 @@ def test_universes_are_recorded(
     table = multiverse.load(tmp_path / "multiverse.parquet")
     note = json.loads((tmp_path / "multiverse.json").read_text())
     assert note["universes"] == len(table) == 3 * 2 * 2 * 2 * 2 * 3
-    used = load(tmp_path / "trials.parquet")
+    used = pd.read_parquet(data / "trials.parquet")
     assert (note["trials"], note["fingerprint"]) == (len(used), multiverse.fingerprint(used))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from chromium import needs_browser
+from chromium import in_browser
 from playwright.sync_api import Browser, Page, Request
 
 import references
@@ -20,10 +20,6 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PHONE: Any = {"width": 390, "height": 844}
 DESKTOP: Any = {"width": 1280, "height": 900}
-
-
-def in_browser(test: Any) -> Any:
-    return needs_browser(pytest.mark.browser(test))
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for path in (ROOT / "data").iterdir():
         if path.name != "trials.parquet":
             (root / "data" / path.name).symlink_to(path)
-    study = trials.load(ROOT / "data" / "trials.parquet")
+    study = pd.read_parquet(ROOT / "data" / "trials.parquet")
     few = study.groupby(["dataset", "source"]).head(60).reset_index(drop=True)
     trials.save(few, root / "data" / "trials.parquet")
     (root / "book").mkdir()

@@ -24,7 +24,7 @@ def in_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def study(per_source: int) -> pd.DataFrame:
     """The first recorded CNNs of each data set and source."""
-    table = trials.load(ROOT / "data" / "trials.parquet")
+    table = pd.read_parquet(ROOT / "data" / "trials.parquet")
     return table.groupby(["dataset", "source"]).head(per_source).reset_index(drop=True)
 
 
