@@ -56,13 +56,6 @@ def fork_workers() -> None:
     worker.work = forked_work
 
 
-def read_trials(storage: optuna.storages.BaseStorage) -> list[optuna.trial.FrozenTrial]:
-    """Of all Optuna studies of a plan, as far as they are there."""
-    names = set(optuna.get_all_study_names(storage)) - {"sessions"}
-    studies = [optuna.load_study(study_name=name, storage=storage) for name in sorted(names)]
-    return [trial for study in studies for trial in study.get_trials()]
-
-
 class Disturbed:
     """A study of so many CNNs in a folder, and what is known of it.
 
@@ -100,7 +93,9 @@ class Disturbed:
             if not self.journal.is_file():
                 return []
             self.reader = connect(self.url)
-        return read_trials(self.reader)
+        names = set(optuna.get_all_study_names(self.reader)) - {"sessions"}
+        studies = [optuna.load_study(study_name=one, storage=self.reader) for one in sorted(names)]
+        return [trial for one in studies for trial in one.get_trials()]
 
     def rows(self) -> list[dict]:
         """The finished trials' rows, as they are in the storage."""
@@ -134,15 +129,8 @@ class Disturbed:
         assert all(trial.state.is_finished() for trial in self.trials())
         table = study.export(self.plan, self.url, self.folder / "export")
         assert list(table["trial"]) == list(range(self.models))
-        assert all(row == undisturbed(number) for number, row in self.random_rows().items())
-
-    def random_rows(self) -> dict[int, dict]:
-        """Random search's rows, but for what was measured with a clock."""
-        return {
-            number: without_times(row)
-            for number, row in self.seen.items()
-            if row["source"] == "random"
-        }
+        random = {n: row for n, row in self.seen.items() if row["source"] == "random"}
+        assert all(without_times(row) == undisturbed(n) for n, row in random.items())
 
 
 def trained(number: int, images: int = IMAGES) -> dict:

@@ -11,6 +11,7 @@ nothing is half begun. Two rules do the rest:
 """
 
 import contextlib
+import json
 import os
 import socket
 import time
@@ -90,7 +91,7 @@ class Ledger:
 
     def read(self) -> None:
         """See what there is now. What has ended is looked at once."""
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self._trials()
         while self.settled < len(trials) and trials[self.settled].state != TrialState.RUNNING:
             self._count(trials[self.settled], self.done)
             self.settled += 1
@@ -98,6 +99,23 @@ class Ledger:
         for trial in trials[self.settled :]:
             self._count(trial, self.trials)
         self.open = [one for one in trials[self.settled :] if one.state == TrialState.RUNNING]
+
+    def _trials(self) -> list[FrozenTrial]:
+        """All there are. One that a database has without its JSON counts as failed."""
+        with contextlib.suppress(json.JSONDecodeError):
+            return self.study.get_trials(deepcopy=False)
+        study = self.storage.get_study_id_from_name(self.series.name)
+        trials: list[FrozenTrial] = []
+        while True:
+            number = len(trials)
+            try:
+                trial = self.storage.get_trial_id_from_study_id_trial_number(study, number)
+                trials.append(self.storage.get_trial(trial))
+            except json.JSONDecodeError as error:
+                self.damaged[f"trial {number}"] = f"cannot be decoded ({error})"
+                trials.append(optuna.create_trial(state=TrialState.FAIL))
+            except KeyError:
+                return trials
 
     def _count(self, trial: FrozenTrial, counted: dict[str, FrozenTrial]) -> None:
         """Add a trial that is of this plan and the first of its CNN.
@@ -139,7 +157,7 @@ class Ledger:
     @property
     def lost(self) -> list[str]:
         """CNNs that have nothing but damaged trials, with the reason; they are trained anew."""
-        lost = self.damaged.keys() - self.trials.keys()
+        lost = self.damaged.keys() - self.trials.keys() if self.unfinished else ()
         return [f"{self.series.name} {key}: {self.damaged[key]}" for key in sorted(lost)]
 
     def check_images(self) -> None:

@@ -10,11 +10,12 @@ import errno
 import io
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import optuna
 import sqlalchemy
@@ -78,6 +79,29 @@ class FileLock:
             self.file.close()
 
 
+class Journal(JournalFileBackend):
+    """A journal file that says where it is damaged. It may be cut before any line."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(path, FileLock(path) if fcntl else JournalFileOpenLock(path))  # type: ignore[arg-type]
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        whole = log_number_from
+        try:
+            for log in super().read_logs(log_number_from):
+                if not (isinstance(log, dict) and "op_code" in log):
+                    raise ValueError("it is no log of Optuna")
+                whole += 1
+                yield log
+        except ValueError as error:
+            raise StorageError(
+                f"storage {self.path}: line {whole + 1} is damaged; `head -n {whole} "
+                f"{shlex.quote(self.path)} > whole.journal` keeps what is before it, and the study "
+                "goes on with --storage whole.journal, or from its last export in a new storage"
+            ) from error
+
+
 def connect(url: str, *, create: bool = True) -> Storage:
     """Open a storage: `NAME.journal`, a file, or the URL of a database.
 
@@ -88,8 +112,7 @@ def connect(url: str, *, create: bool = True) -> Storage:
     if url.endswith(".journal"):
         if not create and not Path(url).is_file():
             raise FileNotFoundError(errno.ENOENT, "there is no such storage", url)
-        lock = FileLock(url) if fcntl else JournalFileOpenLock(url)
-        return optuna.storages.JournalStorage(JournalFileBackend(url, lock))  # type: ignore[arg-type]
+        return optuna.storages.JournalStorage(Journal(url))
     try:
         parsed = sqlalchemy.make_url(url)
         if parsed.get_backend_name() == "sqlite":
@@ -153,8 +176,6 @@ def named(url: str) -> Iterator[None]:
         advice = "finished trials are kept; once this is mended, the same command goes on"
         if isinstance(reason, FileNotFoundError):
             advice = "the study goes on from its last export, in a new storage"
-        elif isinstance(reason, json.JSONDecodeError):
-            advice = "the file is damaged; move it away, and the study goes on from its last export"
         told = f"{_tell(reason)}; {advice}"
         raise StorageError(f"storage {without_password(url)}: {told}") from error
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import platform
+import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -224,6 +226,11 @@ def test_a_storage_of_sqlite_can_be_exported_and_is_not_trained_on(first, tmp_pa
     table = study.export(first.plan, url, tmp_path / "out")
     expected = first.table[first.table["source"] == "random"]
     assert plans.plain(table) == plans.plain(expected)
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as damaged, damaged:
+        damaged.execute("update trial_user_attributes set value_json = '{' where trial_id = 3")
+    with pytest.raises(RuntimeError, match=r"1 finished trials are damaged .*random trial 2: cann"):
+        study.export(first.plan, url, tmp_path / "rest")
+    assert len(trials.load(tmp_path / "rest" / "trials.parquet")) == len(expected) - 1
     with pytest.raises(ValueError, match=r"SQLite gives one trial to several workers; name a file"):
         study.run(first.plan, url)
 
