@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from rows import digits_plan
 
 from hia import datasets, space
-from hia.study import plans, processes
+from hia.study import plans
 from hia.study import run as study
 
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -113,13 +112,6 @@ def test_seeds_are_those_of_the_recorded_rows():
         ("usps", 1114): 4024859923,
     }
     assert {key: plans.seed(*key) for key in pinned} == pinned
-
-
-def test_the_processor_is_described_with_its_instructions():
-    described = processes.describe_processor("cpu")
-    assert described == processes.describe_processor("cpu")
-    assert described.endswith(torch.backends.cpu.get_cpu_capability())
-    assert "\n" not in described
 
 
 def test_progress_has_a_rate_and_a_time_left():
