@@ -13,11 +13,11 @@ import pandas as pd
 from hia.ranking.tables import from_json, tidy
 
 # Before the names of hyperparameters: scikit-learn, Optuna, MLflow, Ray Tune, W&B, Hyperopt,
-# SageMaker and TensorBoard.
+# SageMaker, TensorBoard, Neptune and ClearML. What config_id says is no hyperparameter.
+_MARKS = ("param", "parameter", "hparam", "hyperparam", "hyperparameter")
 _PREFIXES = (
-    "param_", "params_", "params.", "config/", "config.", "misc.vals.", "vals.",
-    "hyperparameter_", "hyperparameters_", "hyperparameter.", "hyperparameters.",
-    "hyperparameters/", "hparams.", "hparams/", "hparam_", "hp_", "hp.", "hp/",
+    *[f"{mark}{ending}" for mark in _MARKS for ending in ("_", "s_", ".", "s.", "/", "s/")],
+    "hp_", "hp.", "hp/", "config.", "config/", "args.", "args/", "misc.vals.", "vals.",
 )  # fmt: skip
 
 # Columns that say when, where and how a trial ran; see `_words`.
@@ -41,7 +41,8 @@ _BOOKKEEPING = re.compile(
     r"|(\w+_)?seed|random_state|(cv_)?fold|repeat|replicate|early_stopped|exit_?code|exception|traceback|error_(message|type|file)"
 )
 _GROUPS = re.compile(
-    r"(metrics?|tags|summary|results?|user_attrs|system_attrs|system|intermediate_values?)[./_]",
+    r"(metrics?|tags|summary|results?|(user|system)_?attr(s|ibutes?)?|system|intermediate_values?)"
+    r"[./_ ]",
     re.IGNORECASE,
 )
 # Last words of the names of results; of losses, a small one is good. (A cost can be an SVM's.)
@@ -83,10 +84,10 @@ def hyperparameters(names: Iterable[str]) -> tuple[str, list[str]] | None:
     table that no tool has marked. One column alone could be called so by chance: then all others
     have to be known for something else."""
     names = list(names)
-    marked = {prefix: [n for n in names if n.startswith(prefix)] for prefix in _PREFIXES}
+    marked = {mark: [n for n in names if n.lower().startswith(mark)] for mark in _PREFIXES}
     prefix = max(marked, key=lambda prefix: len(marked[prefix]))
     chosen = marked[prefix]
-    others = [name for name in names if not name.startswith(_PREFIXES)]
+    others = [name for name in names if not name.lower().startswith(_PREFIXES)]
     if len(chosen) > 1 or (chosen and all(is_bookkeeping(n) or is_result(n) for n in others)):
         return prefix, chosen
     return None

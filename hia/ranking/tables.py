@@ -52,11 +52,11 @@ _LIST_OF_ONE = re.compile(r"[\[(]\s*(['\"]?)([^,\[\](){}]*)\1,?\s*[\])]")
 def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     """The table in a text file, compressed or not.
 
-    Read are UTF-8, UTF-16 and Windows' Latin-1; commas, semicolons, tabs and bars between the
-    fields, or what a first line `sep=;` says; decimal commas; comment lines, which begin with # or
-    % and do not have as many fields as the names. The last one before the rows is the names where
-    it has as many fields as a row with numbers, which NumPy writes. Names in two lines, as pandas
-    writes a MultiIndex, are joined: params and lr are params_lr.
+    Read are UTF-8, UTF-16 and Windows' Latin-1; commas, semicolons, tabs, bars or blanks between
+    the fields, or what a first line `sep=;` says; decimal commas; comment lines, which begin with
+    # or % and, below the names, do not have as many fields. The last one before the rows is the
+    names where it has as many fields as a row with numbers, which NumPy writes. Names in two lines,
+    as pandas writes a MultiIndex, are joined: params and lr are params_lr.
     Raises ValueError for what is no such table, a name that is there twice, a row with more fields
     than there are names, and what is too large.
     """
@@ -81,7 +81,7 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
         names = ["_".join(filter(None, both)) for both in zip(names, below, strict=True)]
         lines[first] = "\n"
     for k, line in enumerate(lines):
-        if line[0] in _COMMENT and len(_fields([line], separator)) != len(names):
+        if line[0] in _COMMENT and (k < first or len(_fields([line], separator)) != len(names)):
             lines[k] = "\n"
     check_columns(len(names), any_size)
     if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):

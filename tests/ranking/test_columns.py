@@ -255,7 +255,8 @@ ROW = np.arange(40)
             (name, RNG.random(40), RESULT)
             for name in (
                 "loss_train",
-                "train/loss_epoch",
+                "UserAttribute s",
+                "loss_epoch",
                 "mAP50",
                 "F1Score",
                 "val_loss",
@@ -304,6 +305,9 @@ def test_a_prefix_marks_hyperparameters_but_not_by_chance() -> None:
     assert {c.name for c in infer(marked, "value").columns} == {"params_lr", "weight"}
     marked = table.set_axis(["params_lr", "params_x", "value", "odd"], axis=1)
     assert {c.name for c in infer(marked, "value").columns} == {"params_lr", "params_x"}
+    for mark in ("Parameters/", "hyperparams.", "args/"):
+        marked = table.set_axis([f"{mark}lr", f"{mark}x", "value", "odd"], axis=1)
+        assert [c.name for c in infer(marked, "value").columns] == [f"{mark}lr", f"{mark}x"]
     unfolded = table.set_axis(["param_C", "params.C", "mean_test_score", "std_fit_time"], axis=1)
     assert [c.name for c in infer(unfolded, "mean_test_score").columns] == ["param_C"]
     chance = table.set_axis(["param_size", "lr", "acc", "duration"], axis=1)

@@ -50,6 +50,7 @@ def read(folder: Path, text: str, encoding: str = "utf-8") -> pd.DataFrame:
         ('"a;b;c",y\n1,2\n3,4\n', {"a;b;c": [1, 3], "y": [2, 4]}),
         ('x,y\n"a,b",2\n"c;d",4\n', {"x": ["a,b", "c;d"], "y": [2, 4]}),
         ("# of May\n\nx,y\n1,2\n# again, here, on\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
+        ("# May, 2\nx,y\n1,2\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
         ("# x,y\n1,2\n3,4\n", {"x": [1, 3], "y": [2, 4]}),
         ("% of May\n%x,y\n1,a\n3,b\n", {"x": [1, 3], "y": ["a", "b"]}),
         (
