@@ -10,8 +10,8 @@
 # # Noise: seed, size, precision
 #
 # **The seed explains little of why one CNN is better than another. Training on a quarter of the
-# images changes the order of configurations more than another seed does; half or twice as many
-# images, or bfloat16, do not clearly.**
+# images moves the order of configurations more than another seed does; for half or twice as many
+# images, and for bfloat16, this is not clear.**
 #
 # The study trains every configuration once: one seed, part of the data set, single precision. Three
 # experiments trained some of them again, with other seeds ({numref}`fig-seeds`), on fewer and more
