@@ -132,9 +132,14 @@ def _for_forest(trials: Trials) -> tuple[Floats, Floats]:
 
 
 def explained(trials: Trials, seed: int) -> float:
-    """Out-of-bag R² of a forest, by trials that none of the trees that predict them has seen."""
+    """Out-of-bag R² of a forest, by configurations that none of the trees that predict them has
+    seen: of each, the first trial has their mean."""
     rows = np.random.default_rng(seed).permutation(len(trials.y))[:_SEEN]
-    X, y = _for_forest(trials.take(rows))
+    trials = trials.take(rows)
+    _, first, of = np.unique(trials.configuration, return_index=True, return_inverse=True)
+    kept = np.sort(first)
+    means = np.bincount(of, trials.y) / np.bincount(of)
+    X, y = _for_forest(replace(trials, y=means[of]).take(kept))
     if np.ptp(y) == 0:  # by chance: of all trials it is not
         return 0.0
     forest = RandomForestRegressor(_TREES, random_state=seed % 2**32, oob_score=True)

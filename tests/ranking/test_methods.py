@@ -417,6 +417,10 @@ def test_trials_of_a_configuration_are_resampled_together(monkeypatch) -> None:
     assert len(seen) == 4
     for X in seen:  # as often as it was drawn, three times
         assert (X.groupby(list(X.columns)).size() % 3 == 0).all()
+    noise = pd.DataFrame(np.random.default_rng(3).random((40, 3)), columns=["a", "b", "y"])
+    copies = rank(pd.concat([noise] * 4), "y", method="fanova", n_bootstrap=0)
+    assert copies.r2 == pytest.approx(rank(noise, "y", method="fanova", n_bootstrap=0).r2, abs=0.2)
+    assert copies.r2 < 0
     folds = ranked(repeated, "forward_selection")["score"]
     assert folds["lr"] > 0.5
 
