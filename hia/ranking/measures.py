@@ -43,6 +43,8 @@ _PAIRS, _ALL_PAIRS = 1_000_000, 1_000
 _PERMUTATIONS = 99
 # Neighbours that differ in a column this much less than any two do are too few to weigh it.
 _HARDLY = 0.1
+# The share of neighbours with another category from which on N-RReliefF hardly sees it.
+_ALWAYS = 0.99
 # Trees of the forest whose out-of-bag R² is told, and trials it sees at most.
 _TREES, _SEEN = 50, 2_000
 # Numbers with at most so many possible values are given as categories to a method without levels.
@@ -233,6 +235,13 @@ def _weights(model: NRReliefF, trials: Trials) -> Floats:
         warnings.warn(
             f"no neighbour differs in {', '.join(never)}: 0 by construction, whatever p is; "
             "more neighbours would tell",
+            stacklevel=2,
+        )
+    diffs = zip(trials.columns.values(), model.mean_diffs_, strict=True)
+    if always := [c.name for c, d in diffs if c.kind == "categorical" and d > _ALWAYS]:
+        warnings.warn(
+            f"nearly all neighbours differ in {', '.join(always)}: the weight of a category with "
+            "so many levels is too small by construction; fanova would tell",
             stacklevel=2,
         )
     return model.weights_

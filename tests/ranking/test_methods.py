@@ -475,6 +475,18 @@ def test_a_category_that_no_near_trial_differs_in_has_its_weight(levels: int) ->
     assert thirty.notes[0].startswith("no neighbour differs in c: 0 by construction")
 
 
+def test_a_category_of_many_levels_is_said_to_be_hardly_seen() -> None:
+    rng = np.random.default_rng(4)
+    level = rng.integers(0, 800, 2000)
+    given = pd.DataFrame({"lr": rng.random(2000), "model": [f"m{k}" for k in level]})
+    given["y"] = 5 * np.sin(level) + given["lr"]
+    told = "nearly all neighbours differ in model: the weight"
+    found = rank(given, "y", ["lr", "model"], n_bootstrap=0)
+    assert any(note.startswith(told) for note in found.notes)
+    few = given.assign(model=[f"m{k % 6}" for k in level])
+    assert not any(note.startswith(told) for note in rank(few, "y", n_bootstrap=0).notes)
+
+
 def test_a_switch_on_which_others_depend_has_its_weight() -> None:
     """An SVM or a forest, each with a parameter of its own."""
     rng = np.random.default_rng(1)
