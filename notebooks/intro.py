@@ -123,11 +123,11 @@ glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 # comes from {glue:text}`n_drawn:,d` CNNs of random search, with a ranking for each data set.
 
 # %% [markdown] tags=["design"]
-# **Two choices of ours may explain the difference.** We draw the learning rate on a log scale, and
-# our CNNs train on {glue:text}`images:,d` images or fewer. With the learning rate drawn uniformly
-# and all data sets pooled, as the paper pools them, N-RReliefF's first three and last two are the
-# paper's. Ranked on each data set, the optimizer is then first. Training on all images does not
-# bring depth to the front ({doc}`design`).
+# **How the learning rate is drawn explains much of the difference; how many images are used does
+# not.** We draw it on a log scale, and our CNNs train on {glue:text}`images:,d` images or fewer.
+# Drawn uniformly and with all data sets pooled, as the paper pools them, N-RReliefF's first three
+# and last two are the paper's. Ranked on each data set, the optimizer is then first. Training on
+# all images does not bring depth to the front ({doc}`design`).
 
 # %% [markdown]
 # ## Should you tune only the first few?

@@ -416,6 +416,7 @@ formats = {"Against": "", "Median difference": ".3f", "95 % below": ".3f"}
 formats |= dict.fromkeys(("Kendall's tau", "from", "to"), ".2f")
 show_table(rows, "table-precision", formats)
 taus = noise.with_other_seeds(both, seeds)
+need(len(taus) > 1, "two data sets at least need trainings in bfloat16 and with other seeds")
 found = noise.beyond_seed(taus)
 ranking = alike([study.merge(both.reset_index()[KEY]), halves])
 timed = halves.merge(study, on=[*KEY, "processor"], suffixes=("", "_single"))

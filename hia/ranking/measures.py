@@ -6,8 +6,8 @@ warns of becomes a note of the ranking.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,15 +23,13 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 
 from hia.certainty import adjusted_p_values, bar, p_values
 from hia.inputs import Floats, in_unit
-from hia.neighbours import Ints
 from hia.ranking import fanova_package
 from hia.ranking.coalitions import MAX_HYPERPARAMETERS
+from hia.ranking.contract import Measure, Method, Options, Settle, Settled, Trials
 from hia.ranking.fanova import FAnova
 from hia.ranking.shapley import Explanation, explain
 from hia.relief import NRReliefF
 from hia.space import Hyperparameter, to_distribution
-
-Measure = Callable[..., Floats]
 
 # J of N-RReliefF: a twentieth of the configurations, and at least the paper's, with the ratio of
 # sigma to it that the paper's has to RReliefF's default.
@@ -49,81 +47,6 @@ _ALWAYS = 0.99
 _TREES, _SEEN = 50, 2_000
 # Numbers with at most so many possible values are given as categories to a method without levels.
 _FEW = 10
-
-
-@dataclass(frozen=True)
-class Trials:
-    """Trials without missing values, in the form the methods take.
-
-    X: (n, K), numbers as they are, categories as their positions in the choices. y: (n,), the
-    target. columns: of X, by name, in its order. configuration: (n,), which of them have the same
-    one. maximize: whether a large y is good.
-    """
-
-    X: pd.DataFrame
-    y: Floats
-    columns: Mapping[str, Hyperparameter]
-    configuration: Ints
-    maximize: bool
-
-    def take(self, rows: Ints) -> "Trials":
-        """These rows, as often as they are named."""
-        X = self.X.iloc[rows].reset_index(drop=True)
-        return replace(self, X=X, y=self.y[rows], configuration=self.configuration[rows])
-
-    def varying(self) -> "Trials":
-        """Without the columns that have one value only."""
-        several = (self.X.min() < self.X.max()).to_numpy()
-        X = self.X.loc[:, several]
-        return replace(self, X=X, columns={str(name): self.columns[str(name)] for name in X})
-
-    def scaled(self) -> pd.DataFrame:
-        """X with base-10 logarithms of the columns on a logarithmic scale."""
-        log = {name: np.log10(self.X[name]) for name, column in self.columns.items() if column.log}
-        return self.X.assign(**log)
-
-
-Options = dict[str, Any]
-# What all that follows gets, and the scores where they are known by then.
-Settled = tuple[Trials, Options, Floats | None]
-Settle = Callable[[Trials, int, Options], Settled]
-
-
-def _keep(trials: Trials, seed: int, options: Options) -> Settled:
-    return trials, options, None
-
-
-@dataclass(frozen=True)
-class Method:
-    """An importance method.
-
-    label: its name for people. score: what its raw scores are. source: where it is from. measure:
-    (trials, seed, **options) -> scores (K,). settle: (trials, seed, options) -> `Settled`.
-    resample: with a count and whether to tell the progress as well, scores of so many resamples
-    (count, K); without it, resamples are measured one by one. p_values: with both as well, columns
-    `p_value` and `p_adjusted` of K rows; null: what they are against. pairs: what pairs do
-    together, columns `first`, `second`, `weight`. most: a score can be. has_forest: whether it is
-    only as good as a forest. asks_direction: whether it asks what is good. max_rows: used at most,
-    drawn at random. max_bootstrap: resamples, at most. max_columns: hyperparameters, at most.
-    available: whether what it needs is installed.
-    """
-
-    label: str
-    score: str
-    source: str
-    measure: Measure
-    settle: Settle = _keep
-    resample: Measure | None = None
-    p_values: Callable[..., pd.DataFrame] | None = None
-    null: str = ""
-    pairs: Callable[..., pd.DataFrame] | None = None
-    most: float = 1.0
-    has_forest: bool = False
-    asks_direction: bool = False
-    max_rows: int = 20_000
-    max_bootstrap: int | None = None
-    max_columns: int | None = None
-    available: Callable[[], bool] = lambda: True
 
 
 def _for_forest(trials: Trials) -> tuple[Floats, Floats]:

@@ -39,7 +39,7 @@ from hia.inputs import Floats, number_configurations
 from hia.neighbours import Ints
 from hia.ranking import measures
 from hia.ranking.columns import describe, read, read_target, with_blanks
-from hia.ranking.measures import Method, Trials
+from hia.ranking.contract import Method, Trials
 from hia.relief import shares
 from hia.space import Hyperparameter
 
