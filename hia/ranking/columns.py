@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, rankdata
 
 from hia.inputs import Floats, check_digits
 from hia.ranking import exports
@@ -348,10 +348,11 @@ def _of_kind(name: str, values: pd.Series, kind: str, origin: str = "declared") 
 def _agree(a: pd.Series, b: pd.Series, limit: float = _SAME) -> bool:
     """Whether two columns put the rows that have both in nearly the same order, or in nearly the
     contrary."""
-    both = pd.DataFrame({"a": a, "b": b}).dropna()
-    if (both.nunique() < 2).any():
+    both = (a.notna() & b.notna()).to_numpy()
+    places = [rankdata(x.to_numpy(float)[both]) for x in (a, b)]
+    if any(len(x) == 0 or (x == x[0]).all() for x in places):
         return False
-    return bool(abs(both["a"].corr(both["b"], method="spearman")) >= limit)
+    return bool(abs(np.corrcoef(places)[0, 1]) >= limit)
 
 
 def _looks_logarithmic(numbers: Floats) -> bool:

@@ -49,11 +49,11 @@ _GROUPS = re.compile(
 _LOSS = re.compile(
     r"loss(es)?|err(or)?s?|r?mse|r?msle|s?mae|s?m?ape|mdape|perplexity|ppl|nll|logloss|[wce]er|regret"
     r"|time|latency|duration|elapsed|runtime|seconds|minutes|hours|millis|deviance|brier|flops|macs"
-    r"|misclassification|(cross|x)ent(ropy)?|bce|crps|fid|lpips|bp[bcd]|params|parameters|miss"
+    r"|misclassification|(cross|x)ent(ropy)?|kld?|divergence|distance|residuals?|f[np]r|bce|crps|fid|lpips|bp[bcd]|params|parameters|miss"
 )
 _GAIN = re.compile(
     r"acc(uracy)?|au(ro|pr)?c|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
-    r"|likelihood|throughput|m?ap|ndcg|mrr|rouge|hits|spearman|pearson|jaccard|squared"
+    r"|lik(elihood)?|throughput|m?ap|ndcg|mrr|rouge|hits|spearman|pearson|jaccard|squared"
 )
 _NEGATED = re.compile(r"(^|[^a-z])neg|^\s*(1\s*)?[-−]")
 # Of results where the numbers say so too.

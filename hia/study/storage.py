@@ -173,7 +173,7 @@ def named(url: str) -> Iterator[None]:
         yield
     except ERRORS as error:
         reason = _reason(error)
-        advice = "finished trials are kept; once this is mended, the same command goes on"
+        advice = "nothing in it is lost; once this is mended, the same command goes on"
         if isinstance(reason, FileNotFoundError):
             advice = "the study goes on from its last export, in a new storage"
         told = f"{_tell(reason)}; {advice}"

@@ -90,13 +90,13 @@ def test_groups() -> None:
 
 
 LARGE = "acc value val_accuracy metrics.f1 neg_log_loss -loss"
-SMALL = "loss val_loss valLoss test/error RMSE cost 1-acc error_rate MAE[m] time_per_epoch Loss1"
+SMALL = "val_loss valLoss test/error RMSE cost 1-acc error_rate MAE[m] time_per_epoch Loss1 kl val_fpr"
 
 
 @pytest.mark.parametrize(
     ("target", "large"),
     [(name, True) for name in LARGE.split()]
-    + [(name, False) for name in (*SMALL.split(), "train time", "negative_log_likelihood")],
+    + [(name, False) for name in (*SMALL.split(), "train time", "neg. log-lik")],
 )
 def test_the_direction_is_assumed_by_the_name(target, large) -> None:
     maximize, says = direction(target, None, False, False)
