@@ -98,13 +98,16 @@ def export(options: argparse.Namespace) -> int:
 def verify(options: argparse.Namespace) -> int:
     """Train recorded rows again and compare; 1 where they differ."""
     table = trials.load(options.trials, None)
+    provenance = run.notes_path(options.trials)
+    if not provenance.is_file():
+        print(f"{provenance} is missing: the images are not compared with those of the recording")
     again = run.verify(
         table,
         options.sample,
         device=options.device,
         workers=options.workers,
         random_state=options.seed,
-        provenance=run.notes_path(options.trials),
+        provenance=provenance,
     )
     code = _judge(again)
     if options.to is not None:

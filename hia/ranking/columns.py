@@ -28,7 +28,7 @@ _CATEGORIES = 500
 _DIFFERENT = 0.9
 # Rank correlation from which on two columns say the same, from which on one may be a result, and
 # from which on it is, if its name may be one.
-_SAME, _DOUBT, _RESULT = 0.99, 0.9, 0.8
+_SAME, _DOUBT, _RESULT = 0.99, 0.75, 0.8
 # Numbers that are times: seconds from 2000 to 2040 since 1970, or parts of them.
 _TIMES = (946_684_800, 2_208_988_800)
 # Days: with a year of four digits (64-32-16 are layers), or two after points or strokes, and with
@@ -220,7 +220,7 @@ def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) 
         different = values.nunique()
         if missing.any() and different == 1:
             lines.append(f"{name} has one value only, or none in {missing.mean():.0%}. {choice}")
-        elif missing.any() and given.any() and mannwhitneyu(y[missing], y[given])[1] < 0.001:
+        elif missing.any() and given.any() and mannwhitneyu(y[missing], y[given])[1] < 0.01:
             lines.append(
                 f"{name}: where it is blank, {target} has the median {np.median(y[missing]):g}, "
                 f"elsewhere {np.median(y[given]):g}. {choice}"
@@ -230,7 +230,7 @@ def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) 
             and different > _LEVELS
             and _agree(_as_numbers(name, values), pd.Series(y, values.index), _DOUBT)
         ):
-            lines.append(f"{name} goes with {target} almost always. If it is a result, --drop it.")
+            lines.append(f"{name} goes with {target}. If it is a result, --drop it.")
     return lines
 
 

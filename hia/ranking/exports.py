@@ -1,6 +1,7 @@
 """What tools for hyperparameter search write: which columns are hyperparameters, which trials are
 complete, and the files that are no table."""
 
+import contextlib
 import json
 import re
 from collections import Counter
@@ -49,10 +50,10 @@ _GROUPS = re.compile(
 _LOSS = re.compile(
     r"loss(es)?|err(or)?s?|r?mse|r?msle|s?mae|s?m?ape|mdape|perplexity|ppl|nll|logloss|[wce]er|regret"
     r"|time|latency|duration|elapsed|runtime|seconds|minutes|hours|millis|deviance|brier|flops|macs"
-    r"|misclassification|(cross|x)ent(ropy)?|kld?|divergence|distance|residuals?|f[np]r|bce|crps|fid|lpips|bp[bcd]|params|parameters|miss"
+    r"|misclassif(ication|ied)|nr?mse|failures?|drawdown|violations?|(cross|x)ent(ropy)?|kld?|divergence|distance|residuals?|f[np]r|bce|crps|fid|lpips|bp[bcd]|params|parameters|miss"
 )
 _GAIN = re.compile(
-    r"acc(uracy)?|au(ro|pr)?c|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
+    r"acc(uracy)?|au(ro|pr)?c|roc|tpr|elbo|elo|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
     r"|lik(elihood)?|throughput|m?ap|ndcg|mrr|rouge|hits|spearman|pearson|jaccard|squared"
 )
 _NEGATED = re.compile(r"(^|[^a-z])neg|^\s*(1\s*)?[-−]")
@@ -60,6 +61,7 @@ _NEGATED = re.compile(r"(^|[^a-z])neg|^\s*(1\s*)?[-−]")
 _PART = re.compile(
     "train(ing)?|val(id|idation)?|test|eval|dev|holdout|cv|oof|precision|sensitivity|specificity"
     "|objective|metric|fitness|performance|quality|profit|return|correlation|similarity"
+    "|match|pass|win|ece|perf|validation"
 )
 _WHICH = re.compile(
     "m?s|secs?|mm?|[mg]b|macro|micro|weighted|mean|avg|median|std|sem|ci|min|max|best|final|last"
@@ -129,7 +131,7 @@ def _words(name: str) -> str:
 def _last_word(name: str) -> str:
     """Of what is measured: without the unit, which of several it is, as in val_loss_mean, and for
     what, as in time_per_epoch; in loss_train, loss."""
-    measured = re.split(r"_(?:per|to)_|(?<=loss)_(?:step|epoch)$", _split(name))[0]
+    measured = re.split(r"_(?:per|to)_|(?<=loss)_(?:step|epoch)$|\s*[\[(]", _split(name))[0]
     words: list[str] = re.findall(r"[a-z]+\d*", measured)
     words = [word for word in words if not _WHICH.fullmatch(word.rstrip("0123456789"))]
     words = [w if _GAIN.fullmatch(w) else w.rstrip("0123456789") for w in words]
@@ -144,9 +146,10 @@ def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
 
     By a column that is called state, status or run_status, and has a known one, where every other
     than complete or missing counts as incomplete; and by columns of true and false, or of 1 and 0,
-    such as failed.
+    such as failed. (Ray Tune's done says that a scheduler has stopped the trial.)
     """
     others: Counter[str] = Counter()
+    of_ray = "training_iteration" in table
     for name in table:
         word = _words(str(name))
         flag = word.removeprefix("is_").removeprefix("has_")
@@ -157,7 +160,11 @@ def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
             complete = states.str.fullmatch(_COMPLETE)
             known = complete | states.str.fullmatch(_INCOMPLETE)
             complete |= not known.any()
-        elif flag in _FLAGS and set(values.dropna().unique()) == {0, 1}:
+        elif (
+            flag in _FLAGS
+            and not (of_ray and flag == "done")
+            and set(values.dropna().unique()) == {0, 1}
+        ):
             complete = values.isna() | (values == (not _FLAGS[flag]))
             states = pd.Series(flag if _FLAGS[flag] else f"not {flag}", values.index)
         else:
@@ -208,7 +215,11 @@ def read_ray(folder: Path) -> pd.DataFrame:
     for params in sorted(folder.rglob("params.json")):
         results = params.with_name("result.json")
         lines = results.read_text(encoding="utf-8").split("\n") if results.is_file() else []
-        last = json.loads(next((line for line in reversed(lines) if line.strip()), "{}"))
+        last: dict[str, Any] = {}
+        for line in reversed(lines):
+            with contextlib.suppress(ValueError):  # cut short, or blank
+                last = json.loads(line)
+                break
         failed = any(params.parent.glob("error.*"))
         state = "failed" if failed else "complete" if last else "running"
         last |= {"config": json.loads(params.read_text(encoding="utf-8")), "status": state}
@@ -236,8 +247,12 @@ def read_mlflow(connection: Any, experiment: str | None) -> pd.DataFrame:
             else f"there is no experiment {experiment!r}; there are {', '.join(names) or 'none'}"
         )
     table = runs[runs["name"] == (experiment or names[0])].set_index("run_uuid")[["status"]]
-    for kind, source in (("params", "params"), ("metrics", "latest_metrics")):
-        long = pd.read_sql(f"SELECT run_uuid, key, value FROM {source}", connection)
+    number = "CASE WHEN is_nan OR abs(value) > 1e308 THEN NULL ELSE value END"
+    for kind, source, value in (
+        ("params", "params", "value"),
+        ("metrics", "latest_metrics", number),
+    ):
+        long = pd.read_sql(f"SELECT run_uuid, key, {value} AS value FROM {source}", connection)
         wide = long.pivot_table("value", "run_uuid", "key", aggfunc="last")
         table = table.join(wide.add_prefix(f"{kind}."))
     return tidy(table.reset_index())

@@ -88,6 +88,7 @@ def _from_file(path: Path, targets: Sequence[str], study: str | None, any_size: 
         if path.is_dir():
             table = exports.read_ray(path)
         elif kinds & {*_PARQUET}:
+            tables.check_parquet(path, any_size)
             table = tables.tidy(read_parquet(path))
         elif kinds & {*_JSON}:
             table = exports.from_any_json(tables.read_json(path, any_size))

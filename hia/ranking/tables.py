@@ -14,7 +14,7 @@ import warnings
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     names where it has as many fields as a row with numbers, which NumPy writes. Names in two lines,
     as pandas writes a MultiIndex, are joined: params and lr are params_lr.
     Raises ValueError for what is no such table, a name that is there twice, a row with more fields
-    than there are names, and what is too large.
+    than there are names, or fewer, and what is too large.
     """
     lines = io.StringIO(_decode(_read_bytes(path, any_size))).readlines()
     separator = None
@@ -87,6 +87,13 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):
         raise ValueError(f"two columns are called {twice!r}: rename one")
 
+    with _reading(lines, separator) as rows:
+        for row in rows:
+            if 0 < len(row) < len(names):
+                raise ValueError(
+                    f"line {rows.line_num} has {len(row)} fields, and there are {len(names)} "
+                    "names of columns: which is missing?"
+                )
     content = "".join(lines).encode("utf-8", "surrogatepass")
     options: dict[str, Any] = {
         "sep": separator, "header": 0, "index_col": False, "skipinitialspace": True,
@@ -114,9 +121,29 @@ def read_json(path: Path, any_size: bool = False) -> Any:
     """What is in a JSON file, or in a file with one JSON value per line."""
     text = _decode(_read_bytes(path, any_size))
     try:
-        return json.loads(text)
+        content = json.loads(text)
     except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+    for record in content if isinstance(content, list) else ():
+        check_columns(len(record) if isinstance(record, dict) else 0, any_size)
+    return content
+
+
+def check_parquet(path: Path, any_size: bool) -> None:
+    """Raises ValueError for more columns or cells than are read, by what the file says of itself.
+
+    What is no Parquet file passes: its reader says so.
+    """
+    from pyarrow import ArrowException, parquet
+
+    try:
+        size = parquet.read_metadata(path)
+    except (OSError, ArrowException):
+        return
+    check_columns(size.num_columns, any_size)
+    cells, most = size.num_rows * size.num_columns, MAX_BYTES // 8
+    if cells > most and not any_size:
+        raise ValueError(f"it has {cells:,} cells, more than {most:,}: {TOO_LARGE}")
 
 
 def from_json(content: Any) -> pd.DataFrame:
@@ -205,15 +232,20 @@ def _decode(content: bytes) -> str:
     return text if "\n" in text else text.replace("\r", "\n")
 
 
-def _fields(lines: Sequence[str], separator: str) -> list[str]:
-    """The fields of the first record."""
+@contextlib.contextmanager
+def _reading(lines: Iterable[str], separator: str) -> Iterator[Any]:
     limit = csv.field_size_limit(MAX_BYTES)
     try:
         with _as_value_error():
-            first = next(csv.reader(islice(lines, 100), delimiter=separator))
+            yield csv.reader(lines, delimiter=separator, skipinitialspace=True)
     finally:
         csv.field_size_limit(limit)
-    return [field.strip() for field in first]
+
+
+def _fields(lines: Sequence[str], separator: str) -> list[str]:
+    """The fields of the first record."""
+    with _reading(islice(lines, 100), separator) as rows:
+        return [field.strip() for field in next(rows)]
 
 
 def _are_names(names: Sequence[str], below: Sequence[str]) -> bool:
@@ -224,7 +256,7 @@ def _are_names(names: Sequence[str], below: Sequence[str]) -> bool:
         and (len(set(names)) < len(names) or "params" in names)
         and "" in below
         and any(below)
-        and not any(map(_NUMBER.fullmatch, below))
+        and ("params" in names or not any(map(_NUMBER.fullmatch, below)))
     )
 
 
@@ -271,6 +303,12 @@ def _read_cells(values: pd.Series, commas: bool) -> pd.Series:
     if all(_THOUSANDS[thousands].match(text) for text in some if thousands in text):
         signs[thousands] = ""
     meanings: dict[str, Any] = {text: _to_number(text, signs) for text in some}
+    parts = {text for text in some if text.endswith("%")}
+    plain = [text for text in some - parts if abs(meanings[text] or 0) > 1]
+    if parts and plain and None not in meanings.values():
+        raise ValueError(
+            f"column {values.name!r} has {min(parts)!r} and {min(plain)!r}: with % or without?"
+        )
     if {text.lower() for text in some} <= {"true", "false"}:
         meanings = {text: text.lower() == "true" for text in some}
     elif None in meanings.values():

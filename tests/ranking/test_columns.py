@@ -295,7 +295,7 @@ def test_what_may_be_a_result_is_doubted() -> None:
     near = ROW / 40 + 0.1 * np.random.default_rng(0).random(40)
     table = pd.DataFrame({"lr": np.roll(near, 9), "plasticity": near, "acc": ROW / 40})
     columns = infer(table, "acc").columns
-    told = ["plasticity goes with acc almost always. If it is a result, --drop it."]
+    told = ["plasticity goes with acc. If it is a result, --drop it."]
     assert doubts(table, "acc", columns) == told
 
 

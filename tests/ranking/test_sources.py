@@ -5,6 +5,7 @@ smac 2.4.1. All of them searched accuracy = 1 - 0.1 (log10 lr + 3)^2 + 0.005 dep
 above 0.08, the trial failed. A Ray trial is one line with its `params.json` and `result.json`.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -271,6 +272,31 @@ def test_incomplete_trials_are_left_out_and_counted(tmp_path, column, values, le
     source = load(str(tmp_path / "t.csv"), ["acc"])
     assert source.table["lr"].tolist() == list(range(40 - left_out))
     assert source.left_out.total() == left_out
+
+
+def test_a_trial_that_ray_has_stopped_is_complete(tmp_path) -> None:
+    """It says `done` then; a function that ends by itself does not."""
+    rows = {"config/lr": [1, 2], "done": [True, False], "training_iteration": [1, 9], "acc": 0.5}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv")
+    assert not load(str(tmp_path / "t.csv"), ["acc"]).left_out
+    for name, text in (("a", '{"acc": 1}\n{"ac'), ("b", '{"acc": 2}\n')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "params.json").write_text('{"lr": 1}')
+        (tmp_path / name / "result.json").write_text(text)
+    assert load(str(tmp_path), ["acc"]).table["acc"].tolist() == [1, 2]
+
+
+def test_what_is_no_number_in_mlflow_is_missing(tmp_path) -> None:
+    """It writes 0 with a mark, and the largest number for infinity."""
+    path = mlflow_database(tmp_path)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        ids = [row[0] for row in connection.execute("SELECT DISTINCT run_uuid FROM latest_metrics")]
+        set_to = "UPDATE latest_metrics SET value = ?, is_nan = ? WHERE run_uuid = ?"
+        connection.execute(set_to, (0, 1, ids[0]))
+        connection.execute(set_to, (-1.7976931348623157e308, 0, ids[1]))
+    values = load(str(path), ["metrics.accuracy"]).table["metrics.accuracy"]
+    assert values.isna().sum() == 2
+    assert values.min() > 0
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,8 @@ def test_compressed(tmp_path) -> None:
         ("a,b\n1,2,3\n4,5,6\n", "a row has more fields than there are names of columns, 2"),
         ("a,b\n1,2\n4,5,6\n", "more fields than there are names .* in line 3, saw 3"),
         ("# note\na,b\n1,2\n4,5,6\n", "in line 4, saw 3"),
+        ("a,b\n1,2\n\n4\n", "line 4 has 1 fields, and there are 2 names of columns"),
+        ("a,b\n8%,1\n9,2\n", "column 'a' has '8%' and '9': with % or without"),
         ("a,b,a\n1,2,3\n", "two columns are called 'a'"),
         ("a, a\n1,2\n", "two columns are called 'a'"),
         ("", "it is empty"),
@@ -116,3 +118,17 @@ def test_limits_are_said_before_anything_is_computed(tmp_path, monkeypatch) -> N
     (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * 2000))
     with pytest.raises(ValueError, match="GiB of text: --any-size"):
         read_csv(tmp_path / "bomb.csv.gz")
+    pd.DataFrame({"a": [1] * 63, "b": 1}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="126 cells, more than 125: --any-size"):
+        tables.check_parquet(tmp_path / "a.parquet", False)
+    tables.check_parquet(tmp_path / "a.parquet", True)
+    (tmp_path / "a.json").write_text('[{"a": 1, "b": 2, "c": 3}]')
+    with pytest.raises(ValueError, match="3 columns, more than 2"):
+        tables.read_json(tmp_path / "a.json")
+
+
+def test_names_of_two_objectives_in_two_lines(tmp_path) -> None:
+    names = [("number", ""), ("values", "0"), ("values", "1"), ("params", "lr")]
+    rows = pd.DataFrame([[0, 1, 2, 0.1], [1, 3, 4, 0.2]], columns=pd.MultiIndex.from_tuples(names))
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    assert list(read_csv(tmp_path / "t.csv")) == ["number", "values_0", "values_1", "params_lr"]
