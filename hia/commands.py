@@ -99,8 +99,6 @@ def verify(options: argparse.Namespace) -> int:
     """Train recorded rows again and compare; 1 where they differ."""
     table = trials.load(options.trials, None)
     provenance = run.notes_path(options.trials)
-    if not provenance.is_file():
-        print(f"{provenance} is missing: the images are not compared with those of the recording")
     again = run.verify(
         table,
         options.sample,
@@ -109,6 +107,8 @@ def verify(options: argparse.Namespace) -> int:
         random_state=options.seed,
         provenance=provenance,
     )
+    if not provenance.is_file():
+        print(f"{provenance} is missing: the images were not compared with those of the recording")
     code = _judge(again)
     if options.to is not None:
         again.to_csv(options.to, index=False)

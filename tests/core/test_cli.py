@@ -175,6 +175,7 @@ def test_recorded_rows_are_verified(
     assert verified["exact"].all() == (shift == 0)
     told = capsys.readouterr().out
     assert printed in told
+    assert "the images were not compared" in told  # the table has no provenance
     assert ("other processors" in told) == (processor is not None)
     assert told.endswith("\nNOT verified\n" if code else "\nverified\n")
 

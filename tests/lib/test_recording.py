@@ -33,9 +33,14 @@ def square(number):
         time.sleep(0.02)
     return number**2
 """
+# A test run in the background ignores Ctrl-C, and so would what it starts.
 COMMAND = """
+import signal
+
 import slow
 from hia_book import recording
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main():
