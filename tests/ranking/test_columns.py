@@ -258,6 +258,7 @@ ROW = np.arange(40)
                 "UserAttribute s",
                 "loss_epoch",
                 "mAP50",
+                "auc_roc",
                 "F1Score",
                 "val_loss",
                 "epoch_time_s",

@@ -96,7 +96,7 @@ SMALL = "val_loss valLoss test/error RMSE cost 1-acc error_rate MAE[m] time_per_
 @pytest.mark.parametrize(
     ("target", "large"),
     [(name, True) for name in LARGE.split()]
-    + [(name, False) for name in (*SMALL.split(), "train time", "neg. log-lik")],
+    + [(name, False) for name in (*SMALL.split(), "RMSE (eV)", "neg. log-lik")],
 )
 def test_the_direction_is_assumed_by_the_name(target, large) -> None:
     maximize, says = direction(target, None, False, False)
