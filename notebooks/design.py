@@ -477,15 +477,13 @@ show_table(table, "table-conditions-datasets", dict.fromkeys(by_dataset, ".3g"))
 # Images of each data set, training and validation: of the whole collection, and used here.
 # :::
 
-# %%
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show CNNs, images and their code"}
 trained = []
 for name, rows in samples.items():
     hours = rows["cpu_seconds"].sum(skipna=False) / 3600
     trained.append((name, len(rows), rows["dataset"].value_counts().max(), hours))
 formats = {"Condition": "", "CNNs": ",", "per data set": ",", "Core-hours": ".1f"}
 show_table(trained, "table-conditions", formats)
-
-# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the images by data set and their code"}
 images = pd.DataFrame({"Collection": {name: FACTS[name].images for name in NAMES}})
 for name in (UNIFORM, UNIFORM_ALL):
     rows = samples[name]
