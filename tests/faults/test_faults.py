@@ -314,9 +314,11 @@ def test_a_storage_that_is_removed_ends_the_study(tmp_path, start: Start):
     disturbed.wait(process, more=3)
     disturbed.journal.unlink()
     process.wait()
-    assert "study.journal: No such file or directory; the study goes on" in disturbed.output()
-    assert "500 of 500" not in disturbed.output()
-    assert not disturbed.journal.exists()
+    said = disturbed.output()
+    assert "; the study goes on from its last export" in said
+    assert "500 of 500" not in said
+    # A worker that opens it at that very moment makes an empty one, which the others refuse.
+    assert not disturbed.journal.exists() or "it was replaced while in use" in said
 
 
 def test_a_damaged_storage_is_said_and_what_is_before_the_damage_is_kept(tmp_path):
