@@ -194,12 +194,18 @@ def _take_over(
     sessions = read_sessions(notes_path(path))
     wanted: list[tuple[Ledger, Row]] = []
     others: list[str] = []
+    names: set[str] = set()  # the data sets that rows are taken of, now or before
     for ledger in ledgers:
         for row in plans.plain(table[table["dataset"] == ledger.series.dataset]):
             key = ledger.series.key_of(row)
-            if key not in ledger.series.jobs or key in ledger.trials:
+            if key not in ledger.series.jobs:
                 continue
-            if reason := plans.difference(ledger.series.jobs[key], row):
+            reason = plans.difference(ledger.series.jobs[key], row)
+            if not reason:
+                names.add(ledger.series.dataset)
+            if key in ledger.trials:
+                continue
+            if reason:
                 others.append(f"{ledger.series.dataset} {key}: {reason}")
             else:
                 wanted.append((ledger, row))
@@ -211,6 +217,8 @@ def _take_over(
     print(f"{path}: {len(wanted):,} rows are taken over", flush=True)
     known = _sessions(storage)
     for number, session in enumerate(sessions):
+        images = session.get("data_sha256", {})
+        session = session | {"data_sha256": {x: images[x] for x in images if x in names}}
         if session not in known:
             notes(storage).set_user_attr(f"{session['started']} {number}", session)
     for ledger, row in wanted:
