@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import json
 import platform
+import shutil
 import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
@@ -292,6 +293,20 @@ def test_rows_of_other_images_are_not_taken_over(first, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "1 rows are not what is asked for (digits 0: images 160, not 200)" in printed
     assert "taken over" not in printed
+
+
+def test_only_the_images_of_rows_taken_over_are_noted(first, tmp_path):
+    """Those of another data set of that recording can be others here."""
+    folder = tmp_path / "recorded"
+    shutil.copytree(first.export, folder)
+    notes = folder / "provenance.json"
+    content = json.loads(notes.read_text())
+    for session in content["sessions"]:
+        session["data_sha256"]["mnist"] = "0"
+    notes.write_text(json.dumps(content))
+    again = run_and_export(tmp_path, 10, recorded=folder)
+    (session, *_) = json.loads((again.export / "provenance.json").read_text())["sessions"]
+    assert list(session["data_sha256"]) == ["digits"]
 
 
 def test_two_plans_at_once_do_not_mix(tmp_path):
