@@ -39,7 +39,8 @@ _BOOKKEEPING = re.compile(
     r"|training_iteration|(iterations|timesteps|episodes)_(since|total)\w*|seconds|attempt"
     r"|\w+_per_s(ec(ond)?)?|((peak|max|gpu|cuda|cpu|used)_)+mem(ory)?(_\w+)?|mem(ory)?_(mb|gb|used)"
     r"|(is_|has_)?(failed|crashed|pruned|success|succeeded|completed?|done|best|converged|diverged)"
-    r"|(\w+_)?seed|random_state|(cv_)?fold|repeat|replicate|early_stopped|exit_?code|exception|traceback|error_(message|type|file)"
+    r"|(\w+_)?seed|random_state|(cv_)?fold|repeat|replicate|early_stopped|exit_?code|exception"
+    r"|traceback|error_(message|type|file)"
 )
 _GROUPS = re.compile(
     r"(metrics?|tags|summary|results?|(user|system)_?attr(s|ibutes?)?|system|intermediate_values?)"
@@ -48,9 +49,10 @@ _GROUPS = re.compile(
 )
 # Last words of the names of results; of losses, a small one is good. (A cost can be an SVM's.)
 _LOSS = re.compile(
-    r"loss(es)?|err(or)?s?|r?mse|r?msle|s?mae|s?m?ape|mdape|perplexity|ppl|nll|logloss|[wce]er|regret"
+    r"loss(es)?|err(or)?s?|n?r?mse|r?msle|s?mae|s?m?ape|mdape|perplexity|ppl|nll|logloss|[wce]er|regret"
     r"|time|latency|duration|elapsed|runtime|seconds|minutes|hours|millis|deviance|brier|flops|macs"
-    r"|misclassif(ication|ied)|nr?mse|failures?|drawdown|violations?|(cross|x)ent(ropy)?|kld?|divergence|distance|residuals?|f[np]r|bce|crps|fid|lpips|bp[bcd]|params|parameters|miss"
+    r"|misclassif(ication|ied)|failures?|drawdown|violations?|(cross|x)ent(ropy)?|bce|kld?|divergence"
+    r"|distance|residuals?|f[np]r|crps|fid|lpips|bp[bcd]|params|parameters|miss"
 )
 _GAIN = re.compile(
     r"acc(uracy)?|au(ro|pr)?c|roc|tpr|elbo|elo|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
@@ -61,7 +63,7 @@ _NEGATED = re.compile(r"(^|[^a-z])neg|^\s*(1\s*)?[-−]")
 _PART = re.compile(
     "train(ing)?|val(id|idation)?|test|eval|dev|holdout|cv|oof|precision|sensitivity|specificity"
     "|objective|metric|fitness|performance|quality|profit|return|correlation|similarity"
-    "|match|pass|win|ece|perf|validation"
+    "|match|pass|win|ece|perf"
 )
 _WHICH = re.compile(
     "m?s|secs?|mm?|[mg]b|macro|micro|weighted|mean|avg|median|std|sem|ci|min|max|best|final|last"

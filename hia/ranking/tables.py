@@ -87,13 +87,6 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):
         raise ValueError(f"two columns are called {twice!r}: rename one")
 
-    with _reading(lines, separator) as rows:
-        for row in rows:
-            if 0 < len(row) < len(names):
-                raise ValueError(
-                    f"line {rows.line_num} has {len(row)} fields, and there are {len(names)} "
-                    "names of columns: which is missing?"
-                )
     content = "".join(lines).encode("utf-8", "surrogatepass")
     options: dict[str, Any] = {
         "sep": separator, "header": 0, "index_col": False, "skipinitialspace": True,
@@ -114,6 +107,14 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
             raise ValueError(f"{more} (the first row)") from None
         except pd.errors.ParserError as error:
             raise ValueError(f"{more} ({str(error).strip()})") from None
+    if table.iloc[:, -1].isna().any():  # as it is of a row with fewer fields
+        with _reading(lines, separator) as rows:
+            for row in rows:
+                if 0 < len(row) < len(names):
+                    raise ValueError(
+                        f"line {rows.line_num} has {len(row)} fields, and there are {len(names)} "
+                        "names of columns: which is missing?"
+                    )
     return tidy(table, commas)
 
 

@@ -155,6 +155,11 @@ class Ledger:
         return len(self.series.jobs) - finished
 
     @property
+    def has_taken_over(self) -> bool:
+        """Whether rows of an export are among the trials: no worker has begun these."""
+        return any("worker" not in trial.user_attrs for trial in self.trials.values())
+
+    @property
     def lost(self) -> list[str]:
         """CNNs that have nothing but damaged trials, with the reason; they are trained anew."""
         lost = self.damaged.keys() - self.trials.keys() if self.unfinished else ()

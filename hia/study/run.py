@@ -101,7 +101,8 @@ def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame
         names = optuna.get_all_study_names(storage)
         ledgers = [Ledger(one, storage) for one in plan.series if one.name in names]
         rows = [row for ledger in ledgers for row in ledger.rows.values()]
-        sessions = _sessions(storage) if "sessions" in names else []
+        sessions = _sessions(storage) if "sessions" in names else {}
+    taken = {ledger.series.dataset for ledger in ledgers if ledger.has_taken_over}
     for ledger in ledgers:
         ledger.check_images()
     damaged = [reason for ledger in ledgers for reason in ledger.lost]
@@ -125,7 +126,7 @@ def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame
         "asked": plan.models,
         **counts,
         "training_hours": float(table["seconds"].sum() / 3600),
-        "sessions": sessions,
+        "sessions": [_of_rows(key, session, taken) for key, session in sessions.items()],
     }
     write_json(provenance, notes_path(path))
     if damaged:
@@ -174,10 +175,18 @@ def _checked(plan: Plan, rows: Sequence[Row], damaged: list[str]) -> pd.DataFram
         return trials.check(frame.iloc[right], None)
 
 
-def _sessions(storage: Storage) -> list[dict[str, Any]]:
+def _sessions(storage: Storage) -> dict[str, dict[str, Any]]:
     """Who ran the study when, oldest first."""
-    kept = notes(storage).user_attrs
-    return [kept[key] for key in sorted(kept)]
+    return dict(sorted(notes(storage).user_attrs.items()))
+
+
+def _of_rows(key: str, session: dict[str, Any], taken: set[str]) -> dict[str, Any]:
+    """A session; one of an export with the images of those data sets alone that rows were taken
+    of, for the others can be others here."""
+    if "data_sha256" not in session or not key.split()[-1].isdecimal():  # see `_take_over`
+        return session
+    images = session["data_sha256"]
+    return session | {"data_sha256": {name: images[name] for name in images if name in taken}}
 
 
 # --- going on from an export ---------------------------------------------------------------------
@@ -194,18 +203,12 @@ def _take_over(
     sessions = read_sessions(notes_path(path))
     wanted: list[tuple[Ledger, Row]] = []
     others: list[str] = []
-    names: set[str] = set()  # the data sets that rows are taken of, now or before
     for ledger in ledgers:
         for row in plans.plain(table[table["dataset"] == ledger.series.dataset]):
             key = ledger.series.key_of(row)
-            if key not in ledger.series.jobs:
+            if key not in ledger.series.jobs or key in ledger.trials:
                 continue
-            reason = plans.difference(ledger.series.jobs[key], row)
-            if not reason:
-                names.add(ledger.series.dataset)
-            if key in ledger.trials:
-                continue
-            if reason:
+            if reason := plans.difference(ledger.series.jobs[key], row):
                 others.append(f"{ledger.series.dataset} {key}: {reason}")
             else:
                 wanted.append((ledger, row))
@@ -215,10 +218,8 @@ def _take_over(
         return
     check_sessions(sessions, here, {str(row["dataset"]) for _, row in wanted}, path)
     print(f"{path}: {len(wanted):,} rows are taken over", flush=True)
-    known = _sessions(storage)
+    known = _sessions(storage).values()
     for number, session in enumerate(sessions):
-        images = session.get("data_sha256", {})
-        session = session | {"data_sha256": {x: images[x] for x in images if x in names}}
         if session not in known:
             notes(storage).set_user_attr(f"{session['started']} {number}", session)
     for ledger, row in wanted:

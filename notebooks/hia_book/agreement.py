@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from scipy.spatial.distance import squareform
 
 from hia.inputs import check_count, in_unit
 
@@ -315,9 +316,7 @@ def mantel(distances: ArrayLike, others: ArrayLike, n_permutations: int = 1999) 
         if not np.isfinite(table[above]).all() or (table[above] == table[above][0]).all():
             raise ValueError(f"distances of the {which} table are missing, or all the same")
     one, other = in_unit(first[above])[0], in_unit(second[above])[0]
-    symmetric = np.zeros_like(second)
-    symmetric[above] = other
-    symmetric += symmetric.T
+    symmetric = squareform(other)
     rng = np.random.default_rng(0)
     correlation = float(np.corrcoef(one, other)[0, 1])
     hits = 0
