@@ -50,7 +50,7 @@ def empty(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_terms_by_hand():
+def test_terms_by_hand_and_parameters_by_the_networks():
     # 8x8x1, convolved to 6x6x4, pooled to 3x3x4 = 36 features, 8 units, 10 classes.
     passes, steps = 2 * (3 * 100 + 25), 2 * 4  # of 32, 32, 32 and 4 images
     parameters = 4 * (9 + 1) + 8 * (36 + 1) + 10 * (8 + 1)
@@ -62,9 +62,6 @@ def test_terms_by_hand():
         "epoch": 2,
         "parameters": parameters,
     }
-
-
-def test_parameters_are_the_networks():
     for name, facts in datasets.FACTS.items():
         config = space.validate(plans.random_config(name, 0))
         network = cnn.CNN(config, facts.channels, facts.size, facts.classes)
@@ -80,8 +77,7 @@ def test_random_search_is_counted_and_bohb_taken_to_cost_the_same(tmp_path):
     for row in random.to_dict("records"):
         config = space.validate(plans.random_config("digits", row["trial"]))
         assert row["config"] == config
-        taken = terms(config, "digits", 160, 40)
-        assert {name: row[name] for name in taken} == taken
+        assert terms(config, "digits", 160, 40).items() <= row.items()
     bohb = counted.loc[counted["source"] == "bohb", forecast.COUNTS]
     assert len(bohb) == 6
     assert bohb.iloc[0].to_dict() == pytest.approx(random[forecast.COUNTS].mean().to_dict())
@@ -112,12 +108,11 @@ def test_images_of_the_file_that_is_here(empty):
         forecast.here(plan)
 
 
-def test_a_table_of_configurations_is_counted_too(tmp_path):
-    """Each row by itself, on its own images and in its own channels."""
+def test_a_table_of_configurations_is_counted_row_by_row():
     plan = plans.load_plan(STUDIES / "screening.csv")
     counted = forecast.count(plan.on(forecast.here(plan, complete=True)), UNKNOWN)
     assert len(counted) == plan.models
-    for row in counted.sample(20, random_state=0).to_dict("records"):
+    for row in counted.iloc[::70].to_dict("records"):
         facts = datasets.FACTS[row["dataset"]]
         shape = row["in_channel_num"], facts.size, facts.classes
         passes = row["config"]["epoch"] * (3 * row["images"] + row["val_images"])
@@ -138,26 +133,16 @@ def test_bohb_follows_the_other_data_sets(tmp_path, empty, name, ratio):
     assert counted["bohb"] == pytest.approx(ratio * counted["random"])
 
 
-def priced(n: int) -> tuple[pd.DataFrame, pd.Series]:
-    """Terms of random configurations, and their seconds at prices that are known."""
+def test_prices_are_fitted_and_noise_does_not_bias_the_sum():
     counted = []
-    for trial in range(n):
+    for trial in range(200):
         name = ("digits", "cifar10")[trial % 2]
         config = space.validate(plans.random_config(name, trial))
         counted.append(terms(config, name, 256, 64))
-    table = pd.DataFrame(counted)[forecast.TERMS]
-    return table, table @ pd.Series([1e-3, 3e-9, 2e-10, 8e-12], forecast.TERMS)
-
-
-def test_prices_are_found_again():
-    table, seconds = priced(60)
-    prices = forecast.prices(table.assign(seconds=seconds))
-    np.testing.assert_allclose(prices, [1e-3, 3e-9, 2e-10, 8e-12], rtol=1e-6)
-
-
-def test_noise_does_not_bias_the_sum():
-    table, seconds = priced(400)
-    noise = np.random.default_rng(0).gamma(4, 1 / 4, 400)  # mean 1, standard deviation 0.5
+    table, known = pd.DataFrame(counted)[forecast.TERMS], [1e-3, 3e-9, 2e-10, 8e-12]
+    seconds = table @ pd.Series(known, forecast.TERMS)
+    np.testing.assert_allclose(forecast.prices(table.assign(seconds=seconds)), known, rtol=1e-6)
+    noise = np.random.default_rng(0).gamma(4, 1 / 4, 200)  # mean 1, standard deviation 0.5
     prices = forecast.prices(table.assign(seconds=seconds * noise))
     assert (prices >= 0).all()
     assert (table @ prices).sum() == pytest.approx(seconds.sum(), rel=0.15)
@@ -170,15 +155,11 @@ def test_calibrate(tmp_path):
     assert len(timings) >= 2
     assert (timings[[*forecast.TERMS, "seconds", "wall_seconds", "mib"]] > 0).all(axis=None)
     assert (forecast.prices(timings) >= 0).all()
-    counted["config"] = counted["config"].dropna().map(lambda config: config | {"lr": 2.0})
-    with pytest.raises(ValueError, match=r"lr: 2\.0 is not a value"):
-        forecast.calibrate(counted, 0.1, 1, "cpu")
 
 
 @pytest.mark.parametrize(("seconds", "workers"), [(1.0, 0), (0.0, 1), (float("nan"), 1)])
 def test_wrong_options(seconds, workers):
-    message = rf"workers \({workers}\) and seconds \({seconds}\) must be positive"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"workers \({workers}\) and seconds \({seconds}\) must"):
         forecast.calibrate(UNKNOWN, seconds, workers, "cpu")
 
 
@@ -229,17 +210,13 @@ def run_plan(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_plan_before_anything_is_recorded(run_plan, tmp_path):
+def test_plan_before_and_after_anything_is_recorded(run_plan, tmp_path):
     printed = run_plan("--to", "forecast.parquet")
     assert re.search(r"digits\s+random\s+160\s+40\s", printed)
     assert re.search(r"total\s+0\s+0\s", printed)
     assert {path.name for path in tmp_path.iterdir()} == {"plan.toml", "forecast.parquet"}
     kept = pd.read_parquet("forecast.parquet")
-    assert list(kept["trial"]) == list(range(10))
     assert forecast.compare(recorded([{}] * 10), kept).loc["total", "fact"] == 10
-
-
-def test_plan_after_recorded_trials(run_plan):
     given = [{"source": plans.source(trial)} for trial in range(9)]
     trials.save(recorded([*given, {"precision": "bf16"}]), "trials.parquet")
     printed = run_plan("--trials", "trials.parquet")
