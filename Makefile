@@ -53,7 +53,7 @@ PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest $(PARALLEL)
 
 .PHONY: help book check test test-min test-latest coverage torture mutants audit notebook study bench
-.PHONY: serve pdf picture lint clean distclean
+.PHONY: serve free-port pdf picture lint clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
@@ -113,14 +113,16 @@ study: $(READY) ## train the CNNs of a plan, or go on with it: PLAN=studies/firs
 bench: $(READY_TOO) ## measure how long things take
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
 
-serve: book ## show the built book on localhost: PORT=8000
+serve: free-port book ## show the built book on localhost: PORT=8000
+	@echo "http://localhost:$$PORT/ (Ctrl-C ends)"
+	@(sleep 1; $(PY) -m webbrowser "http://localhost:$$PORT/" > /dev/null 2>&1 || true) &
+	@$(PY) -m http.server "$$PORT" --bind 127.0.0.1 --directory _build/html
+
+free-port:
 	@[[ "$$PORT" =~ ^[0-9]{1,5}$$ ]] && ((10#$$PORT < 65536)) || \
 	  { echo "error: PORT=$$PORT is no port; a number below 65536 is" >&2; exit 1; }
 	@! (: < "/dev/tcp/127.0.0.1/$$PORT") 2> /dev/null || \
 	  { echo "error: port $$PORT is taken; another one: make serve PORT=8001" >&2; exit 1; }
-	@echo "http://localhost:$$PORT/ (Ctrl-C ends)"
-	@(sleep 1; $(PY) -m webbrowser "http://localhost:$$PORT/" > /dev/null 2>&1 || true) &
-	@$(PY) -m http.server "$$PORT" --bind 127.0.0.1 --directory _build/html
 
 pdf: book ## print the book: _build/book.pdf, by Chromium
 	@$(PY) book/printed.py pdf _build/html -o _build/book.pdf

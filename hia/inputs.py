@@ -57,8 +57,9 @@ def check_unmasked(name: str, values: object) -> None:
 
 def number_configurations(columns: Sequence[Floats]) -> NDArray[np.intp]:
     """Of rows of K columns (n,), which of the different ones each is, in the order they first come,
-    (n,). What is missing is like what is missing."""
-    frame = pd.DataFrame(dict(enumerate(columns)))
+    (n,). What is missing is like what is missing, and numbers like those that rounding makes."""
+    parts = [np.frexp(values) for values in columns]
+    frame = pd.DataFrame({k: np.ldexp(np.round(m, 14), e) for k, (m, e) in enumerate(parts)})
     if not frame.duplicated().any():
         return np.arange(len(frame))
     rows = frame.groupby(list(frame.columns), sort=False, dropna=False)

@@ -231,7 +231,28 @@ def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) 
             and _agree(_as_numbers(name, values), pd.Series(y, values.index), _DOUBT)
         ):
             lines.append(f"{name} goes with {target}. If it is a result, --drop it.")
+    if (name := _crossed(table, columns)) is not None:
+        lines.append(
+            f"{name} has its values with the same configurations of the others: --by {name} ranks "
+            f"them for each, --drop {name} takes them for repeats. As it is, p is too small."
+        )
     return lines
+
+
+def _crossed(table: pd.DataFrame, columns: Sequence[Hyperparameter]) -> str | None:
+    """The one column that has nearly each of its values with each configuration of the others, as
+    data sets or seeds have. Of a grid every column does."""
+    n = len(table)
+    codes = [k * n + pd.factorize(table[column.name])[0] for k, column in enumerate(columns)]
+    hashes = [pd.util.hash_array(one) for one in codes]
+    whole = np.sum(hashes, axis=0, dtype=np.uint64)
+    different = len(np.unique(whole))
+    crossed = [
+        column.name
+        for column, own in zip(columns, hashes, strict=True)
+        if 1 < len(np.unique(own)) <= 1.25 * different / len(np.unique(whole - own))
+    ]
+    return crossed[0] if len(crossed) == 1 else None
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:

@@ -257,6 +257,8 @@ def _prepare(
     X, y = X.iloc[order].reset_index(drop=True), y[order]
     configuration = number_configurations([X[name].to_numpy() for name in X])
     if repeats := len(y) - 1 - configuration.max():
+        X = X.iloc[np.unique(configuration, return_index=True)[1][configuration]]  # to the last bit
+        X = X.reset_index(drop=True)
         notes.append(
             f"{repeats:,} of {len(y):,} trials repeat a configuration: what is resampled and "
             "permuted are configurations"

@@ -70,7 +70,9 @@ def run(
     if url == default_storage(plan):
         Path(url).parent.mkdir(exist_ok=True)
     with opened(url) as storage:
-        ledgers = [Ledger(one, storage) for one in plan.series]
+        # In one order for all plans: of two that begin at once, one gets all that both name.
+        series = sorted(plan.series, key=lambda one: one.name)
+        ledgers = [Ledger(one, storage) for one in series]
         if recorded is not None:
             _take_over(plan, ledgers, storage, Path(recorded), here)
         who = processes.session(workers, device, here) | {"plan": plan.name}
@@ -78,7 +80,7 @@ def run(
         for ledger in ledgers:
             patiently(ledger.look)
         crew_size = min(workers, sum(ledger.unfinished for ledger in ledgers))
-        arguments = [(plan.series, url, device, index) for index in range(crew_size)]
+        arguments = [(series, url, device, index) for index in range(crew_size)]
         try:
             with processes.spawned(worker.work, arguments) as crew:
                 _watch(ledgers, crew, arguments, report_seconds)
@@ -224,6 +226,8 @@ def _take_over(
             notes(storage).set_user_attr(f"{session['started']} {number}", session)
     for ledger, row in wanted:
         patiently(functools.partial(ledger.add, row))
+        if not ledger.is_checked:  # whose the storage is
+            patiently(ledger.read)
 
 
 def read_sessions(path: Path) -> list[dict[str, Any]]:

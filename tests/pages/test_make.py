@@ -85,14 +85,14 @@ def test_what_stands_after_a_name_is_data(root: Path) -> None:
             done = make(root, target, *(f"{name}={text}" for name in names))
             assert done.returncode == 0, done.stderr
             assert json.loads(done.stdout)[-len(expected) :] == expected
-        assert f"PORT={text} is no port" in make(root, "-o", "book", "serve", f"PORT={text}").stderr
+        assert f"PORT={text} is no port" in make(root, "serve", f"PORT={text}").stderr
     assert sorted(root.rglob("*")) == before
 
 
 def test_a_taken_port_is_said_in_one_line(root: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = make(root, "-o", "book", "serve", f"PORT={port}").stderr.splitlines()
+        said = make(root, "serve", f"PORT={port}").stderr.splitlines()
     assert said[0] == f"error: port {port} is taken; another one: make serve PORT=8001"
     assert len(said) == 2  # and make's own
 

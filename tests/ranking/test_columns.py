@@ -300,6 +300,18 @@ def test_what_may_be_a_result_is_doubted() -> None:
     assert doubts(table, "acc", columns) == told
 
 
+def test_a_column_that_is_crossed_with_all_others_is_doubted() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(np.repeat(rng.random((8, 2)), 5, axis=0), columns=["lr", "decay"])
+    table = table.assign(init=ROW % 5, acc=rng.random(40))
+    columns = infer(table, "acc").columns
+    (line,) = doubts(table, "acc", columns)
+    assert line.startswith("init has its values with the same configurations of the others")
+    grid = table.assign(lr=ROW % 2, decay=ROW // 2 % 4, init=ROW // 8)
+    for other in (grid, table.assign(lr=rng.random(40))):
+        assert doubts(other, "acc", infer(other, "acc").columns) == []
+
+
 def test_a_prefix_marks_hyperparameters_but_not_by_chance() -> None:
     table = pd.DataFrame(np.random.default_rng(0).random((40, 4)), columns=list("abcd"))
     marked = table.set_axis(["params_lr", "value", "weight", "number"], axis=1)

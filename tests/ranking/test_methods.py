@@ -408,6 +408,8 @@ def test_trials_of_a_configuration_are_resampled_together(monkeypatch) -> None:
     repeated["accuracy"] += np.random.default_rng(2).normal(0, 0.01, len(repeated))
     found = rank(repeated, "accuracy", n_bootstrap=20, n_permutations=19)
     assert found.notes[0].startswith("100 of 150 trials repeat a configuration: ")
+    near = repeated.assign(lr=np.nextafter(repeated["lr"], [0, 1] * 75))
+    assert rank(near, "accuracy", n_bootstrap=0).notes[0] == found.notes[0]
     first = measures.FAnova.fit
     seen = []
     monkeypatch.setattr(

@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
@@ -324,6 +325,20 @@ def test_two_plans_at_once_do_not_mix(tmp_path):
     study.run(plan, url, device="cpu")
     assert set(study.export(plan, url, tmp_path)["images"]) == {160}
     assert len(finished(url)) == 5
+
+
+def test_all_plans_begin_with_the_same_data_set(tmp_path, monkeypatch):
+    """So that of two that begin at once, in whatever order they name them, one has all of them."""
+    monkeypatch.setenv("HIA_DATA", str(tmp_path))
+    images = np.random.default_rng(0).integers(0, 256, (50, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "usps.npz", images=images, labels=np.arange(50) % 10)
+    text = "search = 'random'\n[datasets.usps]\nmodels = 1\n"
+    plan, url = digits_plan(tmp_path, 1, text, 50), str(tmp_path / "study.journal")
+    assert plan.datasets == ["usps", "digits"]
+    study.run(plan, url, device="cpu")
+    ours = [optuna.load_study(study_name=one.name, storage=connect(url)) for one in plan.series]
+    usps, digits = (one.trials[0].datetime_start for one in ours if one.trials)
+    assert digits < usps
 
 
 # What is damaged ------------------------------------------------------------------------------
