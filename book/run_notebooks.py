@@ -239,14 +239,17 @@ def rerun(name: str, line: str) -> tuple[Path, Path]:
             raise ParameterError(f"{one.name}={value}: there is no such file")
     label = "".join(f"-{key}={written(value)}" for key, value in given.items())
     folder = RERUNS / re.sub(r"[^\w.=-]+", "_", f"{name}{label}", flags=re.ASCII)[:100]
-    shutil.rmtree(folder, ignore_errors=True)
-    notebook = folder / f"{name}.ipynb"
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    notebook = unfinished / f"{name}.ipynb"
     tell = _Teller(name)
     run(source, notebook, given, progress=tell)
     tell.say("making the page")
     page = _page(notebook)
     tell.end()
-    return notebook, page
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+    return folder / notebook.name, folder / "html" / page.name
 
 
 class _Teller:

@@ -231,10 +231,11 @@ def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) 
             and _agree(_as_numbers(name, values), pd.Series(y, values.index), _DOUBT)
         ):
             lines.append(f"{name} goes with {target}. If it is a result, --drop it.")
-    if (name := _crossed(table, columns)) is not None:
+    if (crossed := _crossed(table, columns)) is not None:
         lines.append(
-            f"{name} has its values with the same configurations of the others: --by {name} ranks "
-            f"them for each, --drop {name} takes them for repeats. As it is, p is too small."
+            f"{crossed} has its values with the same configurations of the others: --by {crossed} "
+            f"ranks them for each, --drop {crossed} takes them for repeats. As it is, p is too "
+            "small."
         )
     return lines
 

@@ -152,12 +152,12 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
         axes.hlines(heights, table["share_low"], table["share_high"], color=_COLOUR, alpha=0.6)
         axes.scatter(table["share"], heights, color=_COLOUR, s=22, zorder=2)
         title = [METHODS[ranking.method].label, group, ranking.target if len(targets) > 1 else ""]
-        axes.set_title("\n".join(filter(None, title)), fontsize=10, parse_math=False)
+        axes.set_title(printable("\n".join(filter(None, title))), fontsize=10, parse_math=False)
+        axes.set_yticks(list(heights), list(map(printable, names)), parse_math=False)
         axes.grid(axis="x", color="0.92")
         axes.set_axisbelow(True)
         axes.tick_params(labelbottom=True)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_yticks(list(heights), list(map(printable, names)), parse_math=False)
     panels[0].set_xlim(left=0)
     label = f"share of the importance for {' and '.join(sorted(targets))}"
     if any(entry.ranking.n_bootstrap for entry in entries):

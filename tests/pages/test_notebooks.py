@@ -224,6 +224,8 @@ def test_rerun_leaves_the_books_copy_alone(
 
 @pytest.mark.slow
 def test_an_interrupted_rerun_ends_with_one_line(chapter: Path) -> None:
+    kept = Path("_build/notebooks/chapter/old")
+    kept.mkdir(parents=True)
     chapter.write_text(HEADER + "# %%\nimport time\n\ntime.sleep(60)\n")
     command = [sys.executable, str(ROOT / "book" / "run_notebooks.py"), "rerun", "chapter"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -234,3 +236,4 @@ def test_an_interrupted_rerun_ends_with_one_line(chapter: Path) -> None:
     _, told = process.communicate(timeout=60)
     assert told.split("\n") == ["", "interrupted; what was there before is as it was", ""]
     assert process.returncode == 130
+    assert kept.exists()

@@ -374,10 +374,11 @@ def test_text_from_a_table_commands_nothing(tmp_path, capsys) -> None:
     names = {"lr": "l\x1b[31mr", "depth": r"$\frac{d$"}
     table = search().drop(columns="data").rename(columns=names)
     table["acc"] = table["l\x1b[31mr"]
-    found = ranked(tmp_path, table, "--target", "acc")
-    assert first(found) == ["l\x1b[31mr"]
-    printed = capsys.readouterr().out
-    assert "\x1b" not in printed
+    table["of"] = [f"\x1b[3{row % 5}m" for row in range(len(table))]  # pictures in two rows
+    found = ranked(tmp_path, table, "--target", "acc", "--by", "of", "--method", "nrrelieff")
+    assert {*first(found)} == {"l\x1b[31mr"}
+    printed, errors = capsys.readouterr()
+    assert "\x1b" not in printed + errors
     assert "l\\x1b[31mr" in printed
     assert main(["rank", str(tmp_path / "t.csv"), "--target", "\x1b[2J"]) == 1
     assert "\x1b" not in capsys.readouterr().err
