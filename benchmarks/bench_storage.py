@@ -3,7 +3,7 @@
     python benchmarks/bench_storage.py [storage ...] [--to data/storage.json] [--workers N ...]
 
 Without a storage: a journal file of its own. A PostgreSQL server to measure, on this machine, is
-started by `python tests/postgres.py`, which prints its URL; its database has to be empty.
+started by `python tests/servers.py`, which prints its URL; its database has to be empty.
 
 Nothing is trained: a training takes no time, so that what is left is the storage. First in one
 process, in storages that hold 0 to 10,000 finished trials of one data set: processor time of the

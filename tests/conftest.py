@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chromium import CHROMIUM, FLAGS
@@ -14,7 +15,6 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "book"))  # the notebook runner
 
 # `make test` tries the same cases every time: what passed once passes again. `make torture`, which
 # sets HIA_EXAMPLES, draws others. A busy machine is no fault of what is tested.
@@ -47,13 +47,36 @@ def forked() -> None:
         fork_workers()
 
 
-@pytest.fixture(scope="module")
-def start() -> Iterator[Callable]:
-    """Starts a study with two workers, in no time: see `faults.zygote`."""
-    from faults import zygote
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
+    """Starts a disturbed study with two workers, at once; see `faults.Coordinator`."""
+    from faults import Coordinator
 
-    with zygote() as starting:
-        yield starting
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # no threads, which a fork would lose
+    started = []
+
+    def start(disturbed: Any) -> Coordinator:
+        started.append(Coordinator(disturbed))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill_group()
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The storage URL of a server of the kind that the test names; None for a journal file."""
+    import servers
+
+    if request.param == "journal":
+        yield None
+    elif request.param == "mariadb":
+        with servers.mariadb() as address:
+            yield address
+    else:
+        with servers.postgres(durable=False) as server:
+            yield server.url
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import json
 import multiprocessing
+import multiprocessing.context
 import os
 import signal
 import subprocess
@@ -24,7 +24,7 @@ import pytest
 import sqlalchemy
 from rows import digits_plan
 
-from hia import datasets, space, trainer
+from hia import cli, datasets, space, trainer
 from hia.study import plans, processes, worker
 from hia.study import run as study
 from hia.study.ledger import FINISHED, Ledger
@@ -38,6 +38,8 @@ needs_mount = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk"
 )
 
+# What is imported once, and then there in every `Coordinator`.
+multiprocessing.set_forkserver_preload(["hia.commands", "hia.study.worker", "rows", "pytest"])
 _work = worker.work
 
 
@@ -54,6 +56,43 @@ def fork_workers() -> None:
         get_context=lambda _: fork, parent_process=multiprocessing.parent_process
     )
     worker.work = forked_work
+
+
+class Coordinator(multiprocessing.context.ForkServerProcess):
+    """`hia study` of a disturbed study with two workers, in a process group of its own.
+
+    It is `hia` itself but for one thing: nothing is imported anew, so that it can be killed often.
+    """
+
+    def __init__(self, disturbed: Disturbed) -> None:
+        output = str(disturbed.folder / "output.txt")
+        super().__init__(target=run_command, args=(disturbed.arguments(), output))
+        self.start()
+        until(lambda: not self.is_alive() or os.getpgid(self.pid) == self.pid)
+
+    def poll(self) -> int | None:
+        return None if self.is_alive() else 0
+
+    def wait(self) -> None:
+        until(lambda: not self.is_alive())
+
+    def workers(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return list(psutil.Process(self.pid).children())
+        return []
+
+    def kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+def run_command(arguments: list[str], output: str) -> None:
+    os.setsid()
+    file = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    fork_workers()
+    cli.main(arguments)
 
 
 class Disturbed:
@@ -101,7 +140,7 @@ class Disturbed:
         """The finished trials' rows, as they are in the storage."""
         return [trial.user_attrs["row"] for trial in self.trials() if trial.state in FINISHED]
 
-    def wait(self, process: Forked, more: int = 1) -> None:
+    def wait(self, process: Coordinator, more: int = 1) -> None:
         """Until so many more trials have finished than were seen at the last `look`."""
         until(lambda: len(self.rows()) >= len(self.seen) + more, process, self.output)
 
@@ -167,7 +206,7 @@ def without_times(row: dict) -> dict:
 
 def until(
     done: Callable[[], bool],
-    process: subprocess.Popen | Forked | None = None,
+    process: subprocess.Popen | Coordinator | None = None,
     told: Callable[[], str] = str,
 ) -> None:
     """Wait for what a process brings about, which must not end before."""
@@ -180,56 +219,6 @@ def until(
         assert time.monotonic() < deadline, told()
         # To look costs a part of the cores that what is waited for needs.
         time.sleep(0.02 + 3 * (time.monotonic() - looked))
-
-
-class Forked:
-    """What tests need of a process that `zygote.py` has started."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def poll(self) -> int | None:
-        return None if processes.runs(self.pid) else 0
-
-    def wait(self) -> None:
-        until(lambda: self.poll() is not None)
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-
-    def workers(self) -> list[psutil.Process]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return list(psutil.Process(self.pid).children())
-        return []
-
-
-@contextlib.contextmanager
-def zygote() -> Iterator[Callable[[Disturbed], Forked]]:
-    """Gives what starts a study with two workers at once."""
-    command = [sys.executable, str(Path(__file__).with_name("zygote.py"))]
-    pipe = subprocess.PIPE
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # no threads, which a fork would lose
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, text=True, env=environment, start_new_session=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        started = []
-
-        def start(disturbed: Disturbed) -> Forked:
-            line = [disturbed.arguments(), str(disturbed.folder / "output.txt")]
-            print(json.dumps(line), file=process.stdin, flush=True)
-            started.append(int(process.stdout.readline()))
-            return Forked(started[-1])
-
-        try:
-            yield start
-        finally:
-            for pid in started:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)
-            process.stdin.close()
 
 
 def gone(watched: list[psutil.Process]) -> bool:

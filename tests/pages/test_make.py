@@ -24,7 +24,7 @@ TEXTS = [
 ]  # fmt: skip
 
 
-def test_commands_of_the_readme_exist() -> None:
+def test_commands_of_the_readme_and_of_the_page_on_many_machines_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE))
     assert "book" in named
@@ -33,6 +33,14 @@ def test_commands_of_the_readme_exist() -> None:
     assert len(commands) >= 3
     for command in commands:
         cli._parser().parse_args(command.split())
+    # Those of the page on many machines, which name a server.
+    page = (ROOT / "notebooks" / "cluster.py").read_text(encoding="utf-8")
+    commands = re.findall(r"^(?:# )?(?:exec )?hia ((?:study|export) .*)$", page, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        options = cli._parser().parse_args(command.split())
+        assert options.storage.startswith("postgresql://")
+        assert (ROOT / options.plan).is_file()
     for plan in re.findall(r"studies/\w+\.toml", README + MAKEFILE):
         assert (ROOT / plan).is_file()
 

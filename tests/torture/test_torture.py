@@ -4,19 +4,16 @@ The seed of a run is printed; HIA_SEED repeats it, as far as other processes all
 how often is killed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import random
-import signal
 import time
 
-import mariadb
-import postgres
 import psutil
 import pytest
-from faults import Disturbed, Forked, fill_up, needs_mount, posix, small_disk, until
+import servers
+from faults import Coordinator, Disturbed, fill_up, needs_mount, posix, small_disk, until
+from servers import needs_mariadb, needs_postgres
 
 from hia.study import run as study
 from hia.study.storage import StorageError, opened
@@ -39,7 +36,7 @@ def finish(disturbed: Disturbed, start) -> None:
     disturbed.assert_whole()
 
 
-def kill_something(process: Forked, rng: random.Random) -> str:
+def kill_something(process: Coordinator, rng: random.Random) -> str:
     """A worker, most of the time; else the coordinator, or all at once."""
     what = rng.choices(("worker", "coordinator", "all"), (6, 2, 2))[0]
     found = process.workers()
@@ -47,22 +44,21 @@ def kill_something(process: Forked, rng: random.Random) -> str:
         with contextlib.suppress(psutil.NoSuchProcess):
             rng.choice(found).kill()
     elif what == "all":
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.kill_group()
     else:
         what = "coordinator"
         process.kill()
     return what
 
 
-def until_more(disturbed: Disturbed, process: Forked) -> None:
+def until_more(disturbed: Disturbed, process: Coordinator) -> None:
     seen = len(disturbed.rows())
     until(lambda: len(disturbed.rows()) > seen or process.poll() is not None)
 
 
 def disturb(disturbed: Disturbed, rng: random.Random, start, kills: int) -> None:
     """Kill so often; look at the storage after each; start again what was killed."""
-    process: Forked | None = None
+    process: Coordinator | None = None
     done: dict[str, int] = {}
     while sum(done.values()) < kills:
         if process is None or process.poll() is not None:
@@ -80,22 +76,27 @@ def disturb(disturbed: Disturbed, rng: random.Random, start, kills: int) -> None
             done[what] = done.get(what, 0) + 1
         disturbed.look()
     assert process is not None
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    process.kill_group()
     print(f"killed: {done}; {len(disturbed.seen)} trials had finished")
 
 
-def test_kills_at_random_moments(tmp_path, rng, start):
-    disturbed = Disturbed(tmp_path, 100)
-    disturb(disturbed, rng, start, KILLS)
-    finish(disturbed, start)
-
-
-def test_two_coordinators_that_are_killed_and_started_again(tmp_path, rng, start):
-    disturbed = Disturbed(tmp_path, 100)
-    lasting = start(disturbed)
-    disturb(disturbed, rng, start, KILLS // 2)
-    lasting.wait()
+@pytest.mark.parametrize(
+    ("url", "models", "kills", "lasting"),
+    [
+        ("journal", 100, KILLS, False),
+        ("journal", 100, KILLS // 2, True),
+        pytest.param("postgresql", 150, KILLS // 2, True, marks=needs_postgres),
+        pytest.param("mariadb", 60, KILLS // 4, False, marks=needs_mariadb),
+    ],
+    indirect=["url"],
+)
+def test_kills_at_random_moments(url, models, kills, lasting, tmp_path, rng, start):
+    """lasting: beside another coordinator, which is not killed."""
+    disturbed = Disturbed(tmp_path, models, url)
+    other = start(disturbed) if lasting else None
+    disturb(disturbed, rng, start, kills)
+    if other is not None:
+        other.wait()
     finish(disturbed, start)
 
 
@@ -143,7 +144,7 @@ def test_a_trial_whose_machine_is_gone_is_redone_in_its_time(tmp_path, start):
     disturbed = Disturbed(tmp_path, 200)
     process = start(disturbed)
     disturbed.wait(process, more=3)
-    os.killpg(process.pid, signal.SIGKILL)
+    process.kill_group()
     process.wait()
     text = disturbed.journal.read_text()
     own = f'"worker":"{os.uname().nodename}:'
@@ -154,33 +155,9 @@ def test_a_trial_whose_machine_is_gone_is_redone_in_its_time(tmp_path, start):
     print(f"{running} trials were left open")
 
 
-# Servers ------------------------------------------------------------------------------------------
-
-needs_postgres = pytest.mark.skipif(postgres.missing() is not None, reason=str(postgres.missing()))
-needs_mariadb = pytest.mark.skipif(mariadb.missing() is not None, reason=str(mariadb.missing()))
-
-
-@needs_postgres
-def test_kills_of_workers_that_share_a_postgresql(tmp_path, rng, start):
-    with postgres.server(durable=False) as server:
-        disturbed = Disturbed(tmp_path, 150, server.url)
-        lasting = start(disturbed)
-        disturb(disturbed, rng, start, KILLS // 2)
-        lasting.wait()
-        finish(disturbed, start)
-
-
-@needs_mariadb
-def test_kills_of_workers_that_share_a_mariadb(tmp_path, rng, start):
-    with mariadb.server() as url:
-        disturbed = Disturbed(tmp_path, 60, url)
-        disturb(disturbed, rng, start, KILLS // 4)
-        finish(disturbed, start)
-
-
 @needs_postgres
 def test_a_server_that_is_killed_and_started_again_needs_no_person(tmp_path, rng, start):
-    with postgres.server() as server:
+    with servers.postgres() as server:
         disturbed = Disturbed(tmp_path, 100, server.url)
         process = start(disturbed)
         for _ in range(3):
@@ -200,7 +177,7 @@ def test_connections_that_the_server_ends(tmp_path, rng, start):
         "select pg_terminate_backend(pid) from pg_stat_activity "
         "where pid <> pg_backend_pid() and backend_type = 'client backend'"
     )
-    with postgres.server() as server:
+    with servers.postgres() as server:
         disturbed = Disturbed(tmp_path, 100, server.url)
         with opened(server.url) as storage:
             process = start(disturbed)
