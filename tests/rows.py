@@ -1,7 +1,5 @@
 """Plans of small studies, and rows of CNNs that nobody has trained, for tests."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,23 @@ import pandas as pd
 from hia import space, trials
 from hia.study import plans
 from hia_book import screening
+
+# Of a CNN that learns `digits`.
+CONFIG: space.Config = {
+    "num_conv_layers": 2,
+    "lr": 3e-3,
+    "dropout_rate": 0.2,
+    "optimizer": "Adam",
+    "epoch": 3,
+    "stride": 1,
+    "padding": 1,
+    "kernel": 3,
+    "num_fc_units": 64,
+    "batch_size": 32,
+    "num_filters_1": 16,
+    "num_filters_2": 20,
+    "num_filters_3": 9,
+}
 
 
 def digits_plan(folder: Path, models: int, before: str = "", images: int = 200) -> plans.Plan:

@@ -1,21 +1,16 @@
-"""hia.cli: what it prints, its exit codes, and that errors and Ctrl-C are one line."""
+"""hia.cli: what it prints, its exit codes, and that errors are one line."""
 
-from __future__ import annotations
-
-import contextlib
 import importlib.metadata
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from faults import trained
+from rows import digits_plan
 
 import hia.__main__
 from hia import trials
@@ -23,16 +18,12 @@ from hia.cli import main
 from hia.commands import MEAN_TOLERANCE, TOLERANCE
 from hia.study import run as study
 
-HIA = [sys.executable, "-c", "import sys; from hia.cli import main; sys.exit(main())"]
-PLAN = "[datasets.digits]\nmodels = 10\nmax_images = 200\n"
-
 
 @pytest.fixture
-def plan(tmp_path, monkeypatch) -> Path:
+def plan(tmp_path, monkeypatch) -> None:
+    """plan.toml, in the current directory."""
     monkeypatch.chdir(tmp_path)
-    path = tmp_path / "plan.toml"
-    path.write_text(PLAN)
-    return path
+    digits_plan(tmp_path, 4)
 
 
 @pytest.fixture(scope="module")
@@ -41,45 +32,28 @@ def table() -> pd.DataFrame:
     return trials.check(pd.DataFrame([trained(number, 200) for number in range(4)]))
 
 
-def changed(table: pd.DataFrame, shift: float, processor: str | None = None) -> pd.DataFrame:
-    """The first row with another accuracy, all rows from another processor if one is given."""
-    table = table.copy()
-    lists = [list(values) for values in table["accuracy_per_epoch"]]
-    lists[0][-1] += shift
-    table["accuracy_per_epoch"] = lists
-    table["accuracy"] = [values[-1] for values in lists]
-    if processor is not None:
-        table["processor"] = processor
-    return table
-
-
-# Help -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("command", ["", "study", "rank"])
-def test_help(capsys, command):
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("--help", 0),
+        ("study --help", 0),
+        ("rank --help", 0),
+        ("train", 2),
+        ("study plan.toml --workers x", 2),
+        ("study plan.toml --workers 2 --workers-per-device 3", 2),  # one or the other
+    ],
+)
+def test_help_and_wrong_usage(capsys, arguments, code):
     with pytest.raises(SystemExit) as ended:
-        main([*command.split(), "--help"])
-    assert ended.value.code == 0
-    printed = capsys.readouterr().out
-    assert printed.startswith(f"usage: hia {command}".rstrip())
-    assert "--workers" in printed or command != "study"
-
-
-@pytest.mark.parametrize("arguments", [["train"], ["study", "a", "--workers", "x"]])
-def test_wrong_usage_is_exit_code_2(capsys, arguments):
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    assert "usage: hia" in capsys.readouterr().err
+        main(arguments.split())
+    assert ended.value.code == code
+    printed = capsys.readouterr()
+    assert "usage: hia" in (printed.err if code else printed.out)
 
 
 def test_the_command_is_installed():
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="hia")
     assert command.load() is hia.__main__.main
-
-
-# Errors ---------------------------------------------------------------------------------------
 
 
 def fails(capsys, arguments: list[str], message: str) -> None:
@@ -111,7 +85,7 @@ ERRORS = {
 @pytest.mark.parametrize("command", ERRORS)
 def test_errors(capsys, plan, table, command):
     Path("broken.toml").write_text("models =")
-    Path("many.toml").write_text(PLAN.replace("200", "2000"))
+    Path("many.toml").write_text(Path("plan.toml").read_text().replace("200", "2000"))
     trials.save(table, "trials.parquet")
     Path("cut").mkdir()
     Path("cut", "trials.parquet").write_bytes(Path("trials.parquet").read_bytes()[:-20])
@@ -125,7 +99,7 @@ def test_errors(capsys, plan, table, command):
 def test_too_little_memory_is_one_line(plan, command):
     pd.DataFrame({"x": range(20), "y": range(20)}).to_csv("table.csv")
     done = subprocess.run(
-        ["bash", "-c", f'ulimit -v 500000; exec "$@" {command}', "bash", *HIA],
+        ["bash", "-c", f'ulimit -v 500000; exec "$0" -m hia {command}', sys.executable],
         capture_output=True,
         text=True,
     )
@@ -142,11 +116,6 @@ def test_workers_per_device(monkeypatch, plan, device, gpus, workers):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert main(["study", "plan.toml", "--device", device, "--workers-per-device", "3"]) == 0
     assert asked["workers"] == workers
-    with pytest.raises(SystemExit):  # one or the other
-        main(["study", "plan.toml", "--workers", "2", "--workers-per-device", "3"])
-
-
-# Verification ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -166,12 +135,17 @@ def test_recorded_rows_are_verified(
     if shift:  # what the first case trains again
         monkeypatch.setattr(study, "run", lambda *_, **__: None)
         monkeypatch.setattr(study, "export", lambda *_: table)
-    changed_table = changed(table, shift, processor)
-    trials.save(changed_table, "trials.parquet")
+    recorded = table.assign(processor=processor or table["processor"])
+    recorded.at[0, "accuracy"] += shift
+    recorded.at[0, "accuracy_per_epoch"] = [
+        *table["accuracy_per_epoch"][0][:-1],
+        recorded["accuracy"][0],
+    ]
+    trials.save(recorded, "trials.parquet")
     command = ["verify", "--trials", "trials.parquet", "--device", "cpu", "--to", "verified.csv"]
     assert main(command) == code
     verified = pd.read_csv("verified.csv").set_index("trial")
-    assert verified["recorded"].to_dict() == changed_table.set_index("trial")["accuracy"].to_dict()
+    assert verified["recorded"].to_dict() == recorded.set_index("trial")["accuracy"].to_dict()
     assert verified["exact"].all() == (shift == 0)
     told = capsys.readouterr().out
     assert printed in told
@@ -180,12 +154,8 @@ def test_recorded_rows_are_verified(
     assert told.endswith("\nNOT verified\n" if code else "\nverified\n")
 
 
-# The commands run -----------------------------------------------------------------------------
-
-
 def test_a_study_goes_on_from_its_export_and_is_exported(capsys, plan, table):
     """All of it is in data/ already: nothing is left to train."""
-    plan.write_text(PLAN.replace("10", "4"))
     trials.save(table, "data/trials.parquet")
     assert main(["study", "plan.toml", "--device", "cpu"]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -205,27 +175,3 @@ def test_a_study_goes_on_from_its_export_and_is_exported(capsys, plan, table):
         frame["accuracy_per_epoch"] = frame["accuracy_per_epoch"].map(list)
     pd.testing.assert_frame_equal(exported, recorded, check_exact=True)
     fails(capsys, ["export", "plan.toml", "--to", "plan.toml/below"], "Not a directory")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX's")
-def test_ctrl_c_ends_a_study_that_is_starting(plan):
-    """It goes to the whole process group, the workers included."""
-    process = subprocess.Popen(
-        [*HIA, "study", "plan.toml", "--workers", "2", "--device", "cpu"],
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "0 of 10 CNNs\n"
-        time.sleep(1)  # the workers import PyTorch
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)  # ends when no worker is left to write to it
-        assert process.returncode == 130
-        assert errors == "\nstopped; finished trials are kept, and the same command goes on\n"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)

@@ -1,13 +1,12 @@
 """hia.cnn: the network of Section 4.3, its geometry and its cost."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from rows import CONFIG
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -16,24 +15,12 @@ from hia.cpu import kernels
 from hia.datasets import FACTS
 
 SIZES = sorted({facts.size for facts in FACTS.values()})  # 8 to 96
-STRUCTURES = list(itertools.product((1, 2, 3), (1, 2), (0, 1), (2, 3)))
 
 
-def configuration(layers: int = 2, stride: int = 1, padding: int = 0, kernel: int = 3, **other):
-    filters = {"num_filters_1": 4, "num_filters_2": 9, "num_filters_3": 6}
-    rest = {"lr": 0.01, "dropout_rate": 0.5, "optimizer": "Adam", "epoch": 1}
-    rest |= {"num_fc_units": 8, "batch_size": 32}
-    return space.validate(
-        filters
-        | rest
-        | {"num_conv_layers": layers, "stride": stride, "padding": padding, "kernel": kernel}
-        | other
-    )
-
-
-def structures():
-    for structure in STRUCTURES:
-        yield configuration(*structure)
+STRUCTURES = [
+    CONFIG | {"num_conv_layers": layers, "stride": stride, "padding": padding, "kernel": kernel}
+    for layers, stride, padding, kernel in itertools.product((1, 2, 3), (1, 2), (0, 1), (2, 3))
+]
 
 
 def plain_forward(model: cnn.CNN, images: torch.Tensor) -> torch.Tensor:
@@ -61,14 +48,11 @@ def kernels_used(request, monkeypatch):
         monkeypatch.setattr(kernels, "_library", lambda: None)
 
 
-# Geometry -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_shrinks_agrees_with_torch(size):
     """Without our rules, PyTorch's own layers fail just where `shrinks` says so."""
     image = torch.zeros(1, 1, size, size, device="meta")
-    for config in structures():
+    for config in STRUCTURES:
         layers = []
         channels = 1
         for layer in range(1, config["num_conv_layers"] + 1):
@@ -86,14 +70,11 @@ def test_shrinks_agrees_with_torch(size):
         assert cnn.shrinks(config, 1, size) == failed, config
 
 
-# The network ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_it_is_the_paper_s_network(kernels_used, size):
     torch.manual_seed(1)
     images = torch.randn(3, 3, size, size).to(memory_format=torch.channels_last)
-    for config in structures():
+    for config in STRUCTURES:
         model = cnn.CNN(config, 3, size, 10).to(memory_format=torch.channels_last).eval()
         with torch.no_grad():
             torch.testing.assert_close(model(images), plain_forward(model, images))
@@ -101,7 +82,7 @@ def test_it_is_the_paper_s_network(kernels_used, size):
 
 def test_gradients_are_the_paper_s_network_s(kernels_used):
     torch.manual_seed(1)
-    model = cnn.CNN(configuration(3, 1, 1, 3, num_filters_1=12, dropout_rate=0.0), 3, 16, 10)
+    model = cnn.CNN(CONFIG | {"num_conv_layers": 3, "dropout_rate": 0.0}, 3, 16, 10)
     images, labels = torch.randn(4, 3, 16, 16), torch.arange(4)
     gradients = []
     for forward in (model, lambda x: plain_forward(model, x)):
@@ -115,7 +96,7 @@ def test_gradients_are_the_paper_s_network_s(kernels_used):
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.9])
 def test_dropout_comes_before_each_fully_connected_layer(monkeypatch, rate):
-    model = cnn.CNN(configuration(2, 1, 1, 3, dropout_rate=rate, num_fc_units=50), 1, 16, 10)
+    model = cnn.CNN(CONFIG | {"dropout_rate": rate}, 1, 16, 10)
     calls = []
     dropout = kernels.dropout
 
@@ -130,28 +111,24 @@ def test_dropout_comes_before_each_fully_connected_layer(monkeypatch, rate):
     features = model.hidden.in_features
     assert calls == [
         ((2, features), rate, True),
-        ((2, 50), rate, True),
+        ((2, 64), rate, True),
         ((2, features), rate, False),
-        ((2, 50), rate, False),
+        ((2, 64), rate, False),
     ]
 
 
 def test_weights_follow_from_the_seed_and_are_pytorch_s_default():
-    config = configuration()
     torch.manual_seed(7)
-    model = cnn.CNN(config, 3, 32, 10)
+    model = cnn.CNN(CONFIG, 3, 32, 10)
     torch.manual_seed(7)
-    plain = [nn.Conv2d(3, 4, 3), nn.Conv2d(4, 9, 3)]
-    plain += [nn.Linear(model.hidden.in_features, 8), nn.Linear(8, 10)]
+    plain = [nn.Conv2d(3, 16, 3), nn.Conv2d(16, 20, 3)]
+    plain += [nn.Linear(model.hidden.in_features, 64), nn.Linear(64, 10)]
     with torch.no_grad():  # the features come channels last, each with the weight drawn for it
-        drawn = plain[2].weight.unflatten(1, (9, -1))
+        drawn = plain[2].weight.unflatten(1, (20, -1))
         plain[2].weight.copy_(drawn.transpose(1, 2).flatten(1))
     expected = [weight for layer in plain for weight in layer.parameters()]
     for ours, theirs in zip(model.parameters(), expected, strict=True):
         assert torch.equal(ours, theirs)
-
-
-# Cost -----------------------------------------------------------------------------------------
 
 
 def counted_flops(config, channels: int, size: int, classes: int) -> int:

@@ -6,20 +6,7 @@ from pathlib import Path
 import hia
 
 HIA = Path(hia.__file__).parent
-CORE = [
-    "space",
-    "datasets",
-    "cpu",
-    "cnn",
-    "trainer",
-    "trials",
-    "relief",
-    "equations",
-    "certainty",
-    "neighbours",
-    "inputs",
-    "files",
-]
+ABOVE = {"study", "ranking", "cli", "commands", "__init__", "__main__"}  # all others are the core
 TRAINING = {"hia.datasets", "hia.cpu", "hia.cnn", "hia.trainer", "torch"}
 ANALYSIS = {"hia.relief", "hia.equations", "hia.certainty", "hia.neighbours", "hia.ranking"}
 
@@ -37,29 +24,19 @@ def imports(path: Path) -> set[str]:
     return {".".join(part[:2]) if part[0] == "hia" else part[0] for part in parts}
 
 
-def rooms() -> dict[str, set[str]]:
-    """What each module of `hia`, or each room of several, imports."""
-    found: dict[str, set[str]] = {}
+def test_imports_go_one_way() -> None:
+    rooms: dict[str, set[str]] = {}
     for path in HIA.rglob("*.py"):
         room = path.relative_to(HIA).parts[0].removesuffix(".py")
-        found.setdefault(room, set()).update(imports(path))
-    return found
-
-
-def test_imports_go_one_way() -> None:
-    found = rooms()
-    assert {"study", "ranking", "cli", *CORE} <= set(found)
-    core = {f"hia.{name}" for name in CORE}
-    for room, names in found.items():
+        rooms.setdefault(room, set()).update(imports(path))
+    core = rooms.keys() - ABOVE
+    assert {"datasets", "trainer", "trials", "relief"} <= core
+    for room, names in rooms.items():
         assert "hia_book" not in names, room
-        own = {name for name in names if name.startswith("hia.")} - {f"hia.{room}"}
-        if room in ("study", "ranking", *CORE):
-            assert own <= core, room
-
-
-def test_analysis_never_trains_and_training_never_analyses() -> None:
-    found = rooms()
+        if room in {"study", "ranking", *core}:
+            others = {name for name in names if name.startswith("hia.")} - {f"hia.{room}"}
+            assert others <= {f"hia.{name}" for name in core}, room
     for room in ("ranking", "relief", "equations", "certainty", "neighbours", "trials"):
-        assert not found[room] & TRAINING, room
+        assert not rooms[room] & TRAINING, f"{room} analyses and never trains"
     for room in ("study", "trainer", "cnn", "cpu", "datasets"):
-        assert not found[room] & ANALYSIS, room
+        assert not rooms[room] & ANALYSIS, f"{room} trains and never analyses"

@@ -1,7 +1,5 @@
 """hia.cpu: the compiled kernels give PyTorch's numbers, and PyTorch does where they cannot."""
 
-from __future__ import annotations
-
 import itertools
 import shutil
 import sys
@@ -55,6 +53,14 @@ def both_ways(function, x, weight, bias, *geometry):
     return [y.detach(), *(leaf.grad for leaf in leaves)]
 
 
+def assert_as_in_pytorch(case, *geometry, tolerance=0.0):
+    ours, theirs = (both_ways(one, *case, *geometry) for one in (kernels.conv_pool_relu, plain))
+    for mine, other in zip(ours, theirs, strict=True):
+        assert (mine is None) == (other is None)
+        if mine is not None:
+            torch.testing.assert_close(mine, other, atol=tolerance, rtol=tolerance)
+
+
 def compiled_calls(monkeypatch) -> list:
     """Counts the calls of the compiled kernels."""
     calls: list[str] = []
@@ -69,9 +75,6 @@ def convolved(size, kernel, stride, padding, fill=0):
     return (size + 2 * padding + fill - kernel) // stride + 1
 
 
-# Convolution, pooling and ReLU ----------------------------------------------------------------
-
-
 @pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("channels", CHANNELS)
@@ -83,13 +86,10 @@ def test_kernel_is_exact_where_sums_are(monkeypatch, channels, filters):
     done = 0
     for kernel, stride, padding in GEOMETRIES:
         size = 5 if (channels + filters + kernel) % 2 else 8
-        if convolved(size, kernel, stride, padding) < 2:
-            continue
-        case = draw(3, channels, filters, size, kernel, whole=True)
-        ours = both_ways(kernels.conv_pool_relu, *case, stride, padding, 0)
-        for mine, theirs in zip(ours, both_ways(plain, *case, stride, padding, 0), strict=True):
-            assert mine is theirs is None or torch.equal(mine, theirs)
-        done += 1
+        if convolved(size, kernel, stride, padding) >= 2:
+            case = draw(3, channels, filters, size, kernel, whole=True)
+            assert_as_in_pytorch(case, stride, padding, 0)
+            done += 1
     assert calls == ["block_forward", "block_backward"] * done
 
 
@@ -98,14 +98,9 @@ def test_kernel_is_exact_where_sums_are(monkeypatch, channels, filters):
 def test_kernel_is_pytorch_s_up_to_rounding(size):
     torch.manual_seed(size)
     for (kernel, stride, padding), channels in itertools.product(GEOMETRIES, (1, 3, 9, 64)):
-        if convolved(size, kernel, stride, padding) < 2:
-            continue
-        case = draw(2, channels, 34, size, kernel)
-        ours = both_ways(kernels.conv_pool_relu, *case, stride, padding, 0)
-        for mine, theirs in zip(ours, both_ways(plain, *case, stride, padding, 0), strict=True):
-            assert mine is theirs is None or mine.shape == theirs.shape
-            if mine is not None:
-                torch.testing.assert_close(mine, theirs, atol=2e-4, rtol=2e-4)
+        if convolved(size, kernel, stride, padding) >= 2:
+            case = draw(2, channels, 34, size, kernel)
+            assert_as_in_pytorch(case, stride, padding, 0, tolerance=2e-4)
 
 
 @needs_compiler
@@ -113,10 +108,7 @@ def test_kernel_is_pytorch_s_up_to_rounding(size):
 def test_small_maps_of_many_images_and_zeros_beyond_the_padding(n, fill):
     """Small maps are worked on together. Table 1 fills only maps that become one pixel."""
     torch.manual_seed(n)
-    case = draw(n, 12, 10, 4, 3, whole=True)
-    ours = both_ways(kernels.conv_pool_relu, *case, 1, 1, fill)
-    for mine, theirs in zip(ours, both_ways(plain, *case, 1, 1, fill), strict=True):
-        assert torch.equal(mine, theirs)
+    assert_as_in_pytorch(draw(n, 12, 10, 4, 3, whole=True), 1, 1, fill)
 
 
 @needs_compiler
@@ -150,27 +142,18 @@ def test_what_diverges_diverges_as_in_pytorch(value):
 
 
 @needs_compiler
-def test_the_same_call_gives_the_same_bits_whatever_ran_before():
+def test_the_same_call_gives_the_same_bits_and_leaves_its_arguments_alone():
     torch.manual_seed(0)
     case = draw(5, 20, 30, 9, 3)
+    copies = [tensor.clone() for tensor in case]
     first = both_ways(kernels.conv_pool_relu, *case, 1, 1, 0)
     both_ways(kernels.conv_pool_relu, *draw(7, 64, 64, 30, 3), 1, 1, 0)  # other scratch memory
     again = both_ways(kernels.conv_pool_relu, *case, 1, 1, 0)
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-
-
-@needs_compiler
-def test_arguments_are_left_alone_and_the_result_is_channels_last():
-    x, weight, bias = draw(2, 8, 12, 6, 3)
-    copies = [tensor.clone() for tensor in (x, weight, bias)]
-    y = kernels.conv_pool_relu(x, weight, bias, 1, 1, 0)
-    assert y.is_contiguous(memory_format=torch.channels_last)
-    assert all(torch.equal(a, b) for a, b in zip((x, weight, bias), copies, strict=True))
+    for one, other in [*zip(first, again, strict=True), *zip(case, copies, strict=True)]:
+        assert torch.equal(one, other)
+    assert again[0].is_contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        assert torch.equal(kernels.conv_pool_relu(x, weight, bias, 1, 1, 0), y)
-
-
-# Dropout --------------------------------------------------------------------------------------
+        assert torch.equal(kernels.conv_pool_relu(*case, 1, 1, 0), first[0])
 
 
 @needs_compiler
@@ -211,9 +194,6 @@ def test_dropout_follows_the_seed_and_does_nothing_without_a_rate_or_training():
     assert kernels.dropout(x, 0.5, training=False) is x
 
 
-# Without them ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("channels", "filters", "kernel", "dtype"),
     [
@@ -229,36 +209,17 @@ def test_what_the_kernels_are_not_written_for_goes_to_pytorch(
 ):
     calls = compiled_calls(monkeypatch)
     case = [tensor.to(dtype) for tensor in draw(2, channels, filters, 8, kernel)]
-    ours, theirs = (
-        function(*case, 1, 1, 0).detach() for function in (kernels.conv_pool_relu, plain)
-    )
-    assert torch.equal(ours, theirs)
-    assert not calls
-
-
-def test_images_that_need_a_gradient_and_bfloat16_go_to_pytorch(monkeypatch):
-    calls = compiled_calls(monkeypatch)
-    images, weight, bias = draw(2, 3, 8, 8, 3)
-    images.requires_grad_()
-    kernels.conv_pool_relu(images, weight, bias, 1, 1, 0).sum().backward()
+    assert_as_in_pytorch(case, 1, 1, 0)
+    images, weight, bias = draw(2, 3, 8, 8, 3)  # images that need a gradient do, too
+    kernels.conv_pool_relu(images.requires_grad_(), weight, bias, 1, 1, 0).sum().backward()
     assert images.grad.abs().sum() > 0
     with torch.autocast("cpu", torch.bfloat16):
-        y = kernels.conv_pool_relu(*draw(2, 8, 8, 8, 3), 1, 1, 0)
-    assert y.dtype == torch.bfloat16
+        assert kernels.conv_pool_relu(*draw(2, 8, 8, 8, 3), 1, 1, 0).dtype == torch.bfloat16
     assert not calls
 
 
-def give_compiler(monkeypatch, path, text: str | None) -> None:
-    """Make `cc` a program with this text; None: there is none."""
-    if text is not None:
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o755)
-    monkeypatch.setattr(shutil, "which", lambda name: None if text is None else str(path))
-
-
+# Programs called `cc`, in a cache that can be written.
 BROKEN = {
-    "none": None,
-    "cache": "unwritable",
     "fails": "#!/bin/sh\nexit 1\n",
     "not a program": "\x7fnot a program",
     "writes nothing": "#!/bin/sh\nexit 0\n",
@@ -267,12 +228,16 @@ BROKEN = {
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the compilers are shell scripts")
-@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
-def test_without_a_working_compiler_pytorch_does_it(monkeypatch, fresh, text):
-    if text == "unwritable":
+@pytest.mark.parametrize("fault", ["no compiler", "no cache", *BROKEN])
+def test_without_a_working_compiler_pytorch_does_it(monkeypatch, fresh, fault):
+    if fault == "no cache":
         (fresh / "cache").write_text("a file where the folder should be")
     else:
-        give_compiler(monkeypatch, fresh / "cc", text)
+        compiler = fresh / "cc"
+        compiler.write_text(BROKEN.get(fault, ""), encoding="utf-8")
+        compiler.chmod(0o755)
+        found = None if fault == "no compiler" else str(compiler)
+        monkeypatch.setattr(shutil, "which", lambda name: found)
     calls = compiled_calls(monkeypatch)
     assert kernels.describe() == "pytorch"
     assert processes.describe_processor("cpu").endswith(", PyTorch's kernels")

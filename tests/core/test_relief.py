@@ -38,10 +38,13 @@ SEEDS = st.integers(0, 2**32 - 1)
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
 @pytest.mark.parametrize("make_rows", [mixed_rows, tied_rows])
 @pytest.mark.parametrize(("n_neighbors", "sigma"), [(1, 3.0), (20, 20.0)])
+@given(seed=SEEDS)
+@settings(max_examples=2)
 def test_equals_algorithm_1_in_plain_loops(
-    make_rows, n_neighbors, sigma, metric, scale, rank_base, weighting, target_scale
+    make_rows, n_neighbors, sigma, metric, scale, rank_base, weighting, target_scale, seed
 ):
-    rows, p = make_rows(seed=3)
+    """And so depends neither on the order of rows nor on that of columns."""
+    rows, p = make_rows(seed)
     options = {
         "n_neighbors": n_neighbors,
         "sigma": sigma,
@@ -137,35 +140,6 @@ def test_raw_distance_lets_the_largest_unit_choose_the_neighbour():
 
 
 both_kinds = pytest.mark.parametrize("make", [continuous, on_grid])
-both_scales = pytest.mark.parametrize("scale", ["range", "none"])
-
-
-@both_kinds
-@both_scales
-@given(seed=SEEDS)
-@settings(max_examples=15)
-def test_row_order_does_not_matter(make, scale, seed):
-    X, y = make(seed)
-    order = np.random.default_rng(seed).permutation(len(y))
-    model = NRReliefF(n_neighbors=8, scale=scale)
-    expected = model.fit(X, y).weights_
-    np.testing.assert_allclose(
-        clone(model).fit(X[order], y[order]).weights_, expected, rtol=0, atol=1e-12
-    )
-
-
-@both_kinds
-@both_scales
-@given(seed=SEEDS, order=st.permutations(range(3)))
-@settings(max_examples=15)
-def test_column_order_does_not_matter(make, scale, seed, order):
-    X, y = make(seed)
-    X = X[:, :3]
-    model = NRReliefF(n_neighbors=8, scale=scale)
-    expected = model.fit(X, y).weights_[order]
-    np.testing.assert_allclose(
-        clone(model).fit(X[:, order], y).weights_, expected, rtol=0, atol=1e-12
-    )
 
 
 @both_kinds
@@ -184,15 +158,6 @@ def test_rescaling_a_column_does_not_matter(make, metric, seed, factor, shift):
     scaled[:, 1] = factor * (scaled[:, 1] + shift)
     # A shift costs digits of the column, hence the tolerance.
     np.testing.assert_allclose(clone(model).fit(scaled, y).weights_, expected, rtol=0, atol=1e-9)
-
-
-@both_kinds
-@given(seed=SEEDS)
-@settings(max_examples=15)
-def test_a_copied_column_gets_the_same_weight(make, seed):
-    X, y = make(seed)
-    weights = NRReliefF(n_neighbors=8).fit(np.column_stack([X, X[:, 0]]), y).weights_
-    assert weights[-1] == weights[0]
 
 
 @given(seed=SEEDS)
@@ -344,7 +309,7 @@ def test_sampling_every_row_is_using_every_row():
 # --- The estimator -------------------------------------------------------------------------------
 
 
-@both_scales
+@pytest.mark.parametrize("scale", ["range", "none"])
 def test_two_categories_are_a_number_from_0_to_1(scale):
     rng = np.random.default_rng(13)
     flag = rng.integers(0, 2, 50).astype(bool)

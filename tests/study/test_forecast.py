@@ -14,9 +14,8 @@ from hia.study import forecast, plans
 from hia.study import run as study
 
 STUDIES = Path(__file__).parents[2] / "studies"
-CONFIG = {"num_conv_layers": 1, "lr": 1e-3, "dropout_rate": 0.0, "optimizer": "SGD", "epoch": 2}
-CONFIG |= {"stride": 1, "padding": 0, "kernel": 3, "num_fc_units": 8, "batch_size": 32}
-CONFIG |= {"num_filters_1": 4}
+CONFIG = rows.CONFIG | {"num_conv_layers": 1, "num_filters_1": 4, "num_fc_units": 8}
+CONFIG |= {"padding": 0, "epoch": 2}
 UNKNOWN = pd.DataFrame(columns=forecast.COUNTS, dtype=float)
 
 
@@ -106,17 +105,6 @@ def test_images_of_the_file_that_is_here(empty):
     (empty / "usps.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(datasets.DatasetError, match=r"usps\.npz"):
         forecast.here(plan)
-
-
-def test_a_table_of_configurations_is_counted_row_by_row():
-    plan = plans.load_plan(STUDIES / "screening.csv")
-    counted = forecast.count(plan.on(forecast.here(plan, complete=True)), UNKNOWN)
-    assert len(counted) == plan.models
-    for row in counted.iloc[::70].to_dict("records"):
-        facts = datasets.FACTS[row["dataset"]]
-        shape = row["in_channel_num"], facts.size, facts.classes
-        passes = row["config"]["epoch"] * (3 * row["images"] + row["val_images"])
-        assert row["flops"] == passes * cnn.flops(row["config"], *shape)
 
 
 @pytest.mark.parametrize(("name", "ratio"), [("usps", 5), ("digits", 4)])

@@ -1,22 +1,19 @@
 """Studies of given configurations: which they are, and that they are trained as any study."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import configurations as given
 import pandas as pd
 import pytest
 from faults import trained
-from scripts import load_script
 
 from hia import datasets, space, trainer, trials
 from hia.study import plans, worker
 from hia.study import run as study
 
 ROOT = Path(__file__).parents[2]
-given = load_script("configurations")
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +24,6 @@ def three() -> pd.DataFrame:
 
 def jobs(name: str, table: pd.DataFrame) -> list[dict]:
     return plans.plain(given.configurations(name, table))
-
-
-# What is trained ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", trials.TABLES)
@@ -71,9 +65,6 @@ def test_the_precision_is_that_of_the_trials(three):
         rows = jobs(name, three.assign(precision="bf16"))
         assert {job["precision"] for job in rows} == {"bf16"}
         assert jobs(name, three.head(0)) == []
-
-
-# Trained --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("images", "n_val"), [(40, 40), (160, 40), (40, 359), (1437, 360)])

@@ -1,7 +1,5 @@
 """hia.study: studies run, resumed, taken over, exported and verified."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.metadata
 import json
