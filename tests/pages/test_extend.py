@@ -110,8 +110,6 @@ RESULTS = {
 }
 
 
-# Citing ----------------------------------------------------------------------------------------
-
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 
 

@@ -9,14 +9,12 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
+from hia_markup import FORMULA, list_parameters, plain_formula, shorten_types
 from nbformat.v4 import new_markdown_cell, new_notebook
 from numpy.typing import ArrayLike, NDArray
 from sphinx.util.inspect import signature, stringify_signature
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "book" / "_ext"))
-
-from hia_markup import FORMULA, list_parameters, plain_formula, shorten_types  # noqa: E402
 
 DOT = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
 

@@ -168,19 +168,19 @@ def test_run_in_the_root_with_the_code_folded(chapter: Path, tmp_path: Path) -> 
     assert not list(Path("book").glob("*.unfinished"))
     text = Path("book/chapter.ipynb").read_text()
     assert str(tmp_path) not in text
-    code = [cell for cell in nbformat.reads(text, 4).cells if cell.cell_type == "code"]
+    assert "no longer" not in text
+    notebook = nbformat.reads(text, 4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all("hide-input" in cell.metadata.tags for cell in code)
     assert code[1].outputs[0].text == f"{tmp_path.name} 3 ['a']\n"
-    assert "no longer" not in text
-    claims = nbformat.reads(text, 4).metadata.hia.claims
-    assert [one["text"] for one in claims] == ["the sum is three", "there is a number"]
-    assert {(one["section"], one["cell"], one["holds"]) for one in claims} == {
-        ("Counting", 3, True)
-    }
-    assert "claim" not in str([cell.get("outputs") for cell in nbformat.reads(text, 4).cells])
-    box = nbformat.reads(text, 4).cells[-1].source
-    assert 'make notebook NB=chapter P="upper=3"\n' in box
-    assert nbformat.reads(text, 4).metadata.hia.parameters == {"upper": 3, "names": ["a"]}
+    claims = notebook.metadata.hia.claims
+    assert [(one["text"], one["holds"], one["section"], one["cell"]) for one in claims] == [
+        ("the sum is three", True, "Counting", 3),
+        ("there is a number", True, "Counting", 3),
+    ]
+    assert "claim" not in str([cell.outputs for cell in code])
+    assert 'make notebook NB=chapter P="upper=3"\n' in notebook.cells[-1].source
+    assert notebook.metadata.hia.parameters == {"upper": 3, "names": ["a"]}
     picture = ["picture", "book/chapter.ipynb", "-o", "picture.svg"]
     assert main([*picture, "fig-none"]) == 1
     assert not Path("picture.svg").exists()
@@ -229,7 +229,6 @@ def test_an_interrupted_rerun_ends_with_one_line(chapter: Path) -> None:
     chapter.write_text(HEADER + "# %%\nimport time\n\ntime.sleep(60)\n")
     command = [sys.executable, str(ROOT / "book" / "run_notebooks.py"), "rerun", "chapter"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stderr is not None
     while "cell 2 of 2" not in process.stderr.readline():
         pass
     os.killpg(process.pid, signal.SIGINT)
