@@ -19,7 +19,6 @@ from playwright.sync_api import Page, sync_playwright
 
 from references import pages
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Pages whose use is to be searched or clicked.
 NOT_PRINTED = re.compile(r"api.*|claims|genindex")
 
@@ -93,6 +92,12 @@ def draw_card(browser_page: Page, picture: Path, output: Path) -> None:
     browser_page.screenshot(path=output)
 
 
+def chromium() -> str | None:
+    """The browser: what CHROMIUM names, else the first there is on the PATH."""
+    programs = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    return os.environ.get("CHROMIUM") or next(filter(None, programs), None)
+
+
 def main() -> int:
     """Command line; 1 where there is no Chromium."""
     parser = argparse.ArgumentParser(prog="python book/printed.py", description=__doc__)
@@ -101,7 +106,7 @@ def main() -> int:
     parser.add_argument("source", type=Path, help="the built book, or a picture")
     parser.add_argument("-o", "--output", type=Path, required=True)
     chosen = parser.parse_args()
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = chromium()
     if program is None:
         print("error: no Chromium on the PATH and none named by CHROMIUM", file=sys.stderr)
         return 1

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import CHROMIUM, FLAGS
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
+
+from printed import chromium
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,9 +82,15 @@ def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs the built book comes first: other processes do the rest meanwhile."""
-    book = [item for item in items if "html" in getattr(item, "fixturenames", ())]
+
+    def using(fixture: str) -> list[pytest.Item]:
+        return [item for item in items if fixture in getattr(item, "fixturenames", ())]
+
+    book = using("html")
     for item in [*book, *(item for item in items if "fuzz" in item.path.name)]:
         item.add_marker("slow")
+    for item in using("browser"):
+        item.add_marker("browser")
     items.sort(key=book.__contains__, reverse=True)
 
 
@@ -104,6 +111,13 @@ def html() -> Path:
 # Not of the session: as long as it is there, nothing else can run an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Skips the tests of it where there is none, but not in continuous integration."""
+    program = chromium()
+    if program is None and "CI" not in os.environ:
+        pytest.skip("no Chromium on the PATH and none named by CHROMIUM")
+    quiet = ["quic", "background-networking", "component-update", "sync"]
+    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
     with sync_playwright() as playwright:
-        yield (chromium := playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS))
-        chromium.close()
+        started = playwright.chromium.launch(executable_path=program, args=flags)
+        yield started
+        started.close()

@@ -9,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from chromium import in_browser
 from playwright.sync_api import Browser, Page, Request
 
 import references
@@ -126,7 +125,6 @@ def barriers(page: Page) -> list[str]:
     ]
 
 
-@in_browser
 def test_every_page_is_whole_light_without_barriers_and_fits_a_phone(
     html: Path, pages: list[Path], browser: Browser
 ) -> None:
@@ -159,7 +157,6 @@ def test_every_page_is_whole_light_without_barriers_and_fits_a_phone(
     assert not {name: round(size, 1) for name, size in letters.items() if round(size) < 9}
 
 
-@in_browser
 def test_the_checks_see_what_they_look_for(tmp_path: Path, browser: Browser) -> None:
     (tmp_path / "bad.html").write_text(
         '<html lang="en"><title>x</title><span class="math">x</span><img src="none.png">'
@@ -175,7 +172,6 @@ def test_the_checks_see_what_they_look_for(tmp_path: Path, browser: Browser) -> 
     page.close()
 
 
-@in_browser
 def test_the_index_leads_to_the_first_page(html: Path, browser: Browser) -> None:
     page = browser.new_page()
     page.goto((html / "index.html").as_uri())
@@ -183,7 +179,6 @@ def test_the_index_leads_to_the_first_page(html: Path, browser: Browser) -> None
     page.close()
 
 
-@in_browser
 def test_a_figure_is_enlarged_without_a_program(html: Path, browser: Browser) -> None:
     page = browser.new_page(viewport=PHONE, java_script_enabled=False, reduced_motion="reduce")
     page.goto((html / "importance.html").as_uri())
@@ -198,7 +193,6 @@ def test_a_figure_is_enlarged_without_a_program(html: Path, browser: Browser) ->
     page.close()
 
 
-@in_browser
 def test_the_book_is_printed(
     html: Path, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import needs_browser
 from playwright.sync_api import Browser, Locator, Page
 
 SCRIPT = Path(__file__).parents[2] / "book" / "_static" / "sortable.js"
-pytestmark = [needs_browser, pytest.mark.browser]
 
 HEADS = ("Name", "W", "CNNs", "Share", "lr")
 ROWS = [
