@@ -40,6 +40,8 @@ endef
 
 NOTEBOOKS := $(wildcard notebooks/*.py)
 EXECUTED := $(NOTEBOOKS:notebooks/%.py=book/%.ipynb)
+LISTS := book/items.ipynb book/claims.ipynb
+PAGES := $(filter-out $(LISTS),$(EXECUTED))
 BOOK := _build/html/index.html
 
 # For what checks the environment from outside, one of its own.
@@ -59,8 +61,9 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 book: $(READY_TOO) ## build the book, JOBS=2 pages at a time
-	@stale=$$($(MAKE) -n --no-print-directory $(BOOK) | grep -c 'run_notebooks.py run ' || true); \
-	$(MAKE) --no-print-directory -j$(JOBS) STALE=$$stale $(BOOK)
+	@stale=$$($(MAKE) -n --no-print-directory $(PAGES) | sed -n 's/.*run_notebooks.py run //p'); \
+	test -z "$$stale" || $(PY) book/run_notebooks.py run -j$(JOBS) $$stale
+	@$(MAKE) --no-print-directory $(BOOK)
 	@echo "The book is at $(BOOK)"
 
 check: lint ## check style and types and run all quick tests: after every edit
@@ -209,12 +212,10 @@ $(FANOVA): requirements-fanova.lock $(READY)
 
 # The book's own copies. A notebook runs again when it, the package or the recorded data changed.
 book/%.ipynb: notebooks/%.py $(wildcard hia/*.* hia/*/*.* notebooks/hia_book/*.* data/*.* data/*/*.*) $(READY_TOO)
-	@$(eval STARTED += $*)echo "Running $< ($(words $(STARTED))$(if $(STALE), of $(STALE)))"
-	@$(PY) book/run_notebooks.py run $< -o $@
+	@$(PY) book/run_notebooks.py run $<
 
 # These look at the other pages.
-LISTS := book/items.ipynb book/claims.ipynb
-$(LISTS): $(filter-out $(LISTS),$(EXECUTED)) $(wildcard book/*.md)
+$(LISTS): $(PAGES) $(wildcard book/*.md)
 $(LISTS) book/intro.ipynb: book/_toc.yml
 
 # Always all pages: a warning is an error only on pages that are read again, and it takes seconds.

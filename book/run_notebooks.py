@@ -1,10 +1,10 @@
 """Runs the notebooks under `notebooks/`: jupytext reads them, papermill executes them.
 
-    python book/run_notebooks.py run notebooks/importance.py -o book/importance.ipynb
+    python book/run_notebooks.py run notebooks/importance.py notebooks/joint.py -j 2
     python book/run_notebooks.py rerun importance "n_neighbors=50 sigma=10"
     python book/run_notebooks.py picture book/importance.ipynb fig-importance -o picture.svg
 
-`run` makes the book's copy, and fails where a claim of the page does not hold. `rerun` leaves that
+`run` makes the book's copies, and fails where a claim of a page does not hold. `rerun` leaves that
 copy alone: notebook and page go to `_build/notebooks/`, and the page begins with what was changed
 and which claims no longer hold. `picture` copies a figure, such as the README's. Parameters are
 data, never code, checked before anything runs (`parameters`). Notebooks run in the current
@@ -38,6 +38,7 @@ from papermill.exceptions import PapermillExecutionError
 
 import colophon
 import references
+from forks import run_each
 from hia_book.claims import PageError, write_captions
 from parameters import Parameter, ParameterError, declared, parse, written
 
@@ -46,6 +47,14 @@ RERUNS = Path("_build/notebooks")
 # Errors of which one line is enough: what a page says itself, or of a file, and too little memory.
 TOLD = {"PageError", "TrialsError", "DatasetError", "FileNotFoundError"}
 TOLD |= {"MemoryError", "ImportError"}
+
+# The kernel of this environment, not one of that name in the user's home; no chatter of the
+# kernel's debugger in the outputs, nor of progress bars that the book has no use for.
+os.environ.update(
+    JUPYTER_PREFER_ENV_PATH="1",
+    PYDEVD_DISABLE_FILE_VALIDATION="1",
+    PYTHONWARNINGS="ignore:IProgress not found",
+)
 
 Progress = Callable[[int, int], None]
 
@@ -131,13 +140,6 @@ def run(
 def _execute(
     source: Path, notebook: NotebookNode, given: dict[str, Any], progress: Progress
 ) -> NotebookNode:
-    # The kernel of this environment, not one of that name in the user's home; no chatter of the
-    # kernel's debugger in the outputs, nor of progress bars that the book has no use for.
-    os.environ.update(
-        JUPYTER_PREFER_ENV_PATH="1",
-        PYDEVD_DISABLE_FILE_VALIDATION="1",
-        PYTHONWARNINGS="ignore:IProgress not found",
-    )
     cells = sum(cell.cell_type == "code" for cell in notebook.cells) + bool(given)
     numbers = iter(range(1, cells + 1))
     try:
@@ -320,15 +322,23 @@ def picture(notebook: Path, name: str) -> bytes:
     raise NotebookError(f"{notebook} has no figure {name!r}")
 
 
+def _run_for_book(source: Path) -> int:
+    try:
+        run(source, Path("book", f"{source.stem}.ipynb"), strict=True)
+    except NotebookError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; 1 where a notebook fails or is asked for what it does not have."""
     parser = argparse.ArgumentParser(prog="python book/run_notebooks.py", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    once = commands.add_parser("run", help="execute a notebook into a file")
-    once.add_argument("source", type=Path)
-    once.add_argument("-o", "--output", type=Path, required=True)
-    once.add_argument("-p", dest="parameters", default="", metavar='"NAME=VALUE ..."')
+    pages = commands.add_parser("run", help="execute notebooks for the book")
+    pages.add_argument("source", type=Path, nargs="+")
+    pages.add_argument("-j", "--jobs", type=int, default=1, help="so many at a time")
     again = commands.add_parser("rerun", help="execute a notebook with other parameters")
     again.add_argument("name")
     again.add_argument("parameters", nargs="?", default="", metavar='"NAME=VALUE ..."')
@@ -340,9 +350,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if chosen.command == "run":
-            given = parse(chosen.parameters, parameters(read(chosen.source)))
-            run(chosen.source, chosen.output, given, strict=not given)
-        elif chosen.command == "picture":
+            return run_each(_run_for_book, chosen.source, chosen.jobs)
+        if chosen.command == "picture":
             chosen.output.write_bytes(picture(chosen.notebook, chosen.name))
         else:
             notebook, page = rerun(chosen.name, chosen.parameters)

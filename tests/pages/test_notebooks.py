@@ -6,16 +6,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
+import psutil
 import pytest
 
 from parameters import ParameterError
 from run_notebooks import NotebookError, main, rerun, run
 
 ROOT = Path(__file__).parents[2]
+TOOL = [sys.executable, str(ROOT / "book" / "run_notebooks.py")]
 HEADER = """\
 # ---
 # jupyter:
@@ -147,19 +150,41 @@ def test_what_a_page_cannot_do_is_one_line(chapter: Path, capsys: pytest.Capture
 
 
 @pytest.mark.slow
-def test_a_page_that_fails_leaves_the_old_copy(
-    chapter: Path, capsys: pytest.CaptureFixture
-) -> None:
-    Path("out.ipynb").write_text("old")
+def test_a_page_that_fails_leaves_the_old_copy(chapter: Path) -> None:
+    copy = Path("book/chapter.ipynb")
+    copy.write_text("old")
+    shutil.copy(chapter, "notebooks/other.py")
     for text, *told in (
         ((HEADER + BODY).replace("upper: int = 3", "upper: int = 4"), "the sum is three (cell 3)"),
         (HEADER + "# %%\n1 / (upper - 3)\n", "ZeroDivisionError", "1 / (upper - 3)"),
     ):
         chapter.write_text(text)
-        assert main(["run", "notebooks/chapter.py", "-o", "out.ipynb"]) == 1
-        said = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().err)  # colours, word by word
+        done = subprocess.run(
+            [*TOOL, "run", chapter, "notebooks/other.py"], capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        said = re.sub(r"\x1b\[[\d;]*m", "", done.stderr)  # colours, word by word
         assert all(one in said for one in told)
-        assert Path("out.ipynb").read_text() == "old"
+        assert copy.read_text() == "old"
+        assert not Path("book/other.ipynb").exists()  # nothing begins after a failure
+
+
+@pytest.mark.slow
+def test_pages_run_beside_each_other(chapter: Path) -> None:
+    for name in "ab":
+        text = HEADER + BODY.replace("Path.cwd().name", f"Path('{name}').touch()")
+        other = "ab".replace(name, "")
+        meet = f"import time\n\nwhile not Path('{other}').exists():\n    time.sleep(0.1)\n"
+        Path("notebooks", f"{name}.py").write_text(f"{text}\n# %%\n{meet}")
+    done = subprocess.run(
+        [*TOOL, "run", "notebooks/a.py", "notebooks/b.py", "-j2"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Running notebooks/a.py (1 of 2)\nRunning notebooks/b.py (2 of 2)\n"
+    assert [len(nbformat.read(f"book/{name}.ipynb", 4).metadata.hia.claims) for name in "ab"] == [
+        2,
+        2,
+    ]
 
 
 @pytest.mark.slow
@@ -223,16 +248,37 @@ def test_rerun_leaves_the_books_copy_alone(
 
 
 @pytest.mark.slow
-def test_an_interrupted_rerun_ends_with_one_line(chapter: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("command", ["run notebooks/chapter.py", "rerun chapter"])
+def test_what_is_interrupted_leaves_a_line_and_no_process(
+    chapter: Path, command: str, end: signal.Signals
+) -> None:
+    begun = "from pathlib import Path\nimport time\n\nPath('begun').touch()\ntime.sleep(600)\n"
+    chapter.write_text(f"{HEADER}# %%\n{begun}")
     kept = Path("_build/notebooks/chapter/old")
     kept.mkdir(parents=True)
-    chapter.write_text(HEADER + "# %%\nimport time\n\ntime.sleep(60)\n")
-    command = [sys.executable, str(ROOT / "book" / "run_notebooks.py"), "rerun", "chapter"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while "cell 2 of 2" not in process.stderr.readline():
-        pass
-    os.killpg(process.pid, signal.SIGINT)
+    process = subprocess.Popen(
+        [*TOOL, *command.split()], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not Path("begun").exists():
+        time.sleep(0.1)
+    if end == signal.SIGINT:
+        os.killpg(process.pid, end)
+    else:
+        process.kill()
     _, told = process.communicate(timeout=60)
-    assert told.split("\n") == ["", "interrupted; what was there before is as it was", ""]
-    assert process.returncode == 130
+    assert process.returncode == (130 if end == signal.SIGINT else -end)
+    if end == signal.SIGINT:
+        assert told.splitlines()[-2:] == ["", "interrupted; what was there before is as it was"]
     assert kept.exists()
+    deadline = time.monotonic() + 60
+    while left := [one for one in psutil.process_iter() if _works_here(one)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def _works_here(process: psutil.Process) -> bool:
+    try:
+        return process.pid != os.getpid() and process.cwd() == str(Path.cwd())
+    except psutil.Error:
+        return False
