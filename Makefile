@@ -42,6 +42,7 @@ NOTEBOOKS := $(wildcard notebooks/*.py)
 EXECUTED := $(NOTEBOOKS:notebooks/%.py=book/%.ipynb)
 LISTS := book/items.ipynb book/claims.ipynb
 PAGES := $(filter-out $(LISTS),$(EXECUTED))
+STALE = $(shell $(MAKE) -n --no-print-directory $(PAGES) | sed -n 's/.*run_notebooks.py run //p')
 BOOK := _build/html/index.html
 
 # For what checks the environment from outside, one of its own.
@@ -61,8 +62,7 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 book: $(READY_TOO) ## build the book, JOBS=2 pages at a time
-	@stale=$$($(MAKE) -n --no-print-directory $(PAGES) | sed -n 's/.*run_notebooks.py run //p'); \
-	test -z "$$stale" || $(PY) book/run_notebooks.py run -j$(JOBS) $$stale
+	@stale="$(STALE)"; test -z "$$stale" || $(PY) book/run_notebooks.py run -j$(JOBS) $$stale
 	@$(MAKE) --no-print-directory $(BOOK)
 	@echo "The book is at $(BOOK)"
 
