@@ -139,22 +139,6 @@ def test_a_storage_cut_short_at_any_place_goes_on(tmp_path, rng, monkeypatch):
     assert same.items() <= {n: row["accuracy"] for n, row in disturbed.seen.items()}.items()
 
 
-def test_a_trial_whose_machine_is_gone_is_redone_in_its_time(tmp_path, start):
-    """A whole process group is killed, and the host renamed, so that only time tells."""
-    disturbed = Disturbed(tmp_path, 200)
-    process = start(disturbed)
-    disturbed.wait(process, more=3)
-    process.kill_group()
-    process.wait()
-    text = disturbed.journal.read_text()
-    own = f'"worker":"{os.uname().nodename}:'
-    disturbed.journal.write_text(text.replace(own, '"worker":"elsewhere:'))
-    disturbed.reader = None
-    running = sum(not one.state.is_finished() for one in disturbed.trials())
-    finish(disturbed, start)
-    print(f"{running} trials were left open")
-
-
 @needs_postgres
 def test_a_server_that_is_killed_and_started_again_needs_no_person(tmp_path, rng, start):
     with servers.postgres() as server:
