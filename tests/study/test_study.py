@@ -342,7 +342,7 @@ def test_all_plans_begin_with_the_same_data_set(tmp_path, monkeypatch):
 # What is damaged ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", [None, [1], {"accuracy": 0.5}])
+@pytest.mark.parametrize("row", [None, {"accuracy": 0.5}])
 def test_a_trial_without_a_row_is_said_and_trained_anew(first, tmp_path, row):
     url = str(tmp_path / "study.journal")
     logs = [json.loads(line) for line in Path(first.url).read_text().splitlines()]
