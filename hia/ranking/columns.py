@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu, rankdata
+from scipy.stats import cramervonmises_2samp, rankdata
 
 from hia.inputs import Floats, check_digits
 from hia.ranking import exports
@@ -29,6 +29,11 @@ _DIFFERENT = 0.9
 # Rank correlation from which on two columns say the same, from which on one may be a result, and
 # from which on it is, if its name may be one.
 _SAME, _DOUBT, _RESULT = 0.99, 0.75, 0.8
+# From which on it may be one if a forest, on at most so many trials, explains so much of its
+# variance by the other columns: of hyperparameters of random and Bayesian searches it was below 0.
+_LITTLE, _SEEN, _TOLD = 0.3, 1_000, 0.1
+# The p-value up to which a target is distributed otherwise where a column is blank.
+_P = 0.01
 # Numbers that are times: seconds from 2000 to 2040 since 1970, or parts of them.
 _TIMES = (946_684_800, 2_208_988_800)
 # Days: with a year of four digits (64-32-16 are layers), or two after points or strokes, and with
@@ -98,7 +103,7 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
         doubtful = not marked and exports.may_be_result(name) and target in table
         if doubtful and isinstance(kind, Hyperparameter) and kind.kind != "categorical":
             y = pd.to_numeric(_column(table, str(target)), errors="coerce")
-            if _agree(_finite(name, table[name]), y, _RESULT):
+            if _association(_finite(name, table[name]), y) >= _RESULT:
                 kinds[name] = f"a result, by the name, that goes with {target}"
     return Inferred(
         [kind for kind in kinds.values() if isinstance(kind, Hyperparameter)],
@@ -209,28 +214,44 @@ def with_blanks(
 
 
 def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) -> list[str]:
-    """What of the columns may be something else than it is taken for, in sentences."""
-    y = read_target(table, target)
+    """What of the columns may be something else than it is taken for, in sentences.
+
+    A blank may be a choice where the target is distributed otherwise. What goes with the target may
+    be a result; if it does so less, where a forest tells it from the other columns: a search draws
+    its values independently.
+    """
+    y = pd.Series(read_target(table, target), table.index)
+    numbers = {
+        column.name: _as_numbers(column.name, table[column.name])
+        for column in columns
+        if column.kind != "categorical" and column.origin == "inferred"
+    }
+    goes = {name: _association(values, y) for name, values in numbers.items()}
+    others = [column for column in columns if goes.get(column.name, 0) < _DOUBT]
     lines = []
     for column in columns:
         values, name = table[column.name], column.name
-        missing = (values.isna() & ~np.isnan(y)).to_numpy()
-        given = (values.notna() & ~np.isnan(y)).to_numpy()
+        missing, given = y[values.isna()].dropna(), y[values.notna()].dropna()
         choice = "If a blank is a choice there, say --missing level."
         different = values.nunique()
-        if missing.any() and different == 1:
-            lines.append(f"{name} has one value only, or none in {missing.mean():.0%}. {choice}")
-        elif missing.any() and given.any() and mannwhitneyu(y[missing], y[given])[1] < 0.01:
+        if len(missing) and different == 1:
+            part = len(missing) / y.count()
+            lines.append(f"{name} has one value only, or none in {part:.0%}. {choice}")
+        elif min(len(missing), len(given)) > 1 and cramervonmises_2samp(missing, given).pvalue < _P:
             lines.append(
-                f"{name}: where it is blank, {target} has the median {np.median(y[missing]):g}, "
-                f"elsewhere {np.median(y[given]):g}. {choice}"
+                f"{name}: where it is blank, {target} is distributed otherwise (the median is "
+                f"{missing.median():g}, elsewhere {given.median():g}). {choice}"
             )
-        elif (
-            column.kind != "categorical"
-            and different > _LEVELS
-            and _agree(_as_numbers(name, values), pd.Series(y, values.index), _DOUBT)
-        ):
-            lines.append(f"{name} goes with {target}. If it is a result, --drop it.")
+        elif name in numbers and different > _LEVELS:
+            if _association(numbers[name], pd.Series(range(len(y)), y.index)) >= _SAME:
+                lines.append(f"{name} grows or falls with the rows. If it counts them, --drop it.")
+            elif goes[name] >= _DOUBT:
+                lines.append(f"{name} goes with {target}. If it is a result, --drop it.")
+            elif goes[name] >= max(_LITTLE, 3 / np.sqrt(len(y))) and _follows(table, name, others):
+                lines.append(
+                    f"{name} goes with {target} and with other columns. If it is a result, --drop "
+                    "it."
+                )
     if (crossed := _crossed(table, columns)) is not None:
         lines.append(
             f"{crossed} has its values with the same configurations of the others: --by {crossed} "
@@ -345,7 +366,8 @@ def _infer(
     if whole and nearly_all and not named:
         if different == len(values) == np.ptp(numbers) + 1:
             return "whole numbers that count the rows"
-        if len(values) >= _LEVELS and _agree(numbers, pd.Series(range(len(values)), values.index)):
+        order = pd.Series(range(len(values)), values.index)
+        if len(values) >= _LEVELS and _association(numbers, order) >= _SAME:
             return "whole numbers that grow or fall with the rows"
     return _of_kind(name, values, "integer" if whole else "float", "inferred")
 
@@ -367,14 +389,32 @@ def _of_kind(name: str, values: pd.Series, kind: str, origin: str = "declared") 
     return Hyperparameter(name, kind, numbers[0], numbers[-1], choices, log, origin=origin)
 
 
-def _agree(a: pd.Series, b: pd.Series, limit: float = _SAME) -> bool:
-    """Whether two columns put the rows that have both in nearly the same order, or in nearly the
-    contrary."""
+def _association(a: pd.Series, b: pd.Series) -> float:
+    """The size of the rank correlation of two columns, in the rows that have both."""
     both = (a.notna() & b.notna()).to_numpy()
     places = [rankdata(x.to_numpy(float)[both]) for x in (a, b)]
     if any(len(x) == 0 or (x == x[0]).all() for x in places):
+        return 0.0
+    return float(abs(np.corrcoef(places)[0, 1]))
+
+
+def _follows(table: pd.DataFrame, name: str, columns: Sequence[Hyperparameter]) -> bool:
+    """Whether a forest tells the order of a column's values, nearly all different, from others."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    table = table[table[name].notna()]
+    table = table.sample(min(len(table), _SEEN), random_state=0)
+    if len(columns) < 2 or table[name].nunique() < max(2 * _LEVELS, _DIFFERENT * len(table)):
         return False
-    return bool(abs(np.corrcoef(places)[0, 1]) >= limit)
+    codes = {
+        column.name: pd.factorize(table[column.name])[0]
+        if column.kind == "categorical"
+        else table[column.name].rank().fillna(0)
+        for column in columns
+    }
+    y = codes.pop(name)
+    forest = RandomForestRegressor(30, min_samples_leaf=5, oob_score=True, random_state=0)
+    return bool(forest.fit(pd.DataFrame(codes, table.index).to_numpy(), y).oob_score_ >= _TOLD)
 
 
 def _looks_logarithmic(numbers: Floats) -> bool:

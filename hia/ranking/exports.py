@@ -58,7 +58,14 @@ _GAIN = re.compile(
     r"acc(uracy)?|au(ro|pr)?c|roc|tpr|elbo|elo|f1|recall|m?iou|dice|bleu|r2|score|psnr|ssim|kappa|mcc|reward|top[15]"
     r"|lik(elihood)?|throughput|m?ap|ndcg|mrr|rouge|hits|spearman|pearson|jaccard|squared"
 )
-_NEGATED = re.compile(r"(^|[^a-z])neg|^\s*(1\s*)?[-−]")
+_NEGATED = re.compile(r"(?<!false)(^|[^a-z])(neg|minus|inv(erse)?[^a-z])|^\s*(1\s*)?[-−]")
+# What a target is that is good where it is small: of a hyperparameter it could be the name.
+_SMALL = re.compile(
+    r"(^|.*_)(?<!reciprocal_)(rank(ing)?|costs?|price|energy|k?wh|co2\w*|emissions?|mem(ory)?(_[kmg]b)?"
+    r"|entropy|kl_div|ece|brier_score|aicc?|bic|stress|inertia|hausdorff|hd95|delay|makespan|gap|l[12]"
+    r"|false_(posi|nega)tives?(_rate)?|verlust|fehler(rate|quote)?|laufzeit|dauer|perte|erreur|co[uû]t"
+    r"|p[eé]rdida|perdita|errore|costo|custo|损失|误差|損失|誤差|ошибка|потери)|rank_test_.*"
+)
 # Of results where the numbers say so too.
 _PART = re.compile(
     "train(ing)?|val(id|idation)?|test|eval|dev|holdout|cv|oof|precision|sensitivity|specificity"
@@ -115,9 +122,9 @@ def may_be_result(name: str) -> bool:
 
 def is_loss(name: str) -> bool:
     """Whether a result of this name is good where it is small, as a loss, or 1 - accuracy."""
-    word = _last_word(name)
-    turned = _GAIN if _NEGATED.search(name.lower()) else _LOSS
-    return bool(turned.fullmatch(word) or (word == "cost" and turned is _LOSS))
+    if _NEGATED.search(name.lower()):
+        return bool(_GAIN.fullmatch(_last_word(name)))
+    return bool(_LOSS.fullmatch(_last_word(name)) or _SMALL.fullmatch(_words(name)))
 
 
 def _split(name: str) -> str:
@@ -222,7 +229,13 @@ def read_ray(folder: Path) -> pd.DataFrame:
             with contextlib.suppress(ValueError):  # cut short, or blank
                 last = json.loads(line)
                 break
-        failed = any(params.parent.glob("error.*"))
+        # Of a trial that was tried again, the errors stay; what it reported then is later.
+        errors = [path.read_bytes() for path in params.parent.glob("error.*")]
+        failures = re.findall(
+            rb"^Failure # \d+ \(occurred at (.+)\)", b"\n".join(errors), re.MULTILINE
+        )
+        ended = str(last.get("date", "")).encode()
+        failed = bool(errors) and not (failures and max(failures) < ended)
         state = "failed" if failed else "complete" if last else "running"
         last |= {"config": json.loads(params.read_text(encoding="utf-8")), "status": state}
         rows.append(last)

@@ -4,7 +4,7 @@
 
 - Rows without a value of the target are left out. No result depends on the order of rows and
   columns.
-- A hyperparameter that a trial does not have (a missing value) cannot have had an effect there. It
+- A hyperparameter that a trial does not have (a missing value) is taken to have no effect there. It
   gets a value of other trials, drawn at random, so that the trials fill the product space that all
   the methods suppose: a default would tell them which trials do not have it. N-RReliefF's distances
   and differences are those of the drawn values.

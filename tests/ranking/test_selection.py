@@ -89,8 +89,12 @@ def test_groups() -> None:
         list(groups(pd.DataFrame({"x": range(51)}), "x"))
 
 
-LARGE = "acc value val_accuracy metrics.f1 neg_log_loss -loss"
+LARGE = "acc value val_accuracy metrics.f1 neg_log_loss -loss minus_loss explained_variance mrr"
+LARGE += " mean_reciprocal_rank"
 SMALL = "val_loss valLoss test/error RMSE cost 1-acc error_rate MAE[m] time_per_epoch Loss1 val_kl"
+SMALL += (
+    " rank_test_score mean_rank brier_score cross_entropy false_negative_rate one_minus_auc Verlust"
+)
 
 
 @pytest.mark.parametrize(

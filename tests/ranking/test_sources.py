@@ -286,6 +286,19 @@ def test_a_trial_that_ray_has_stopped_is_complete(tmp_path) -> None:
     assert load(str(tmp_path), ["acc"]).table["acc"].tolist() == [1, 2]
 
 
+def test_a_trial_of_ray_that_was_tried_again(tmp_path) -> None:
+    """The error stays in its folder; in its last result is a later date."""
+    for name, date in (("again", "2026-05-01_10-00-09"), ("failed", "2026-05-01_09-59-59")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "params.json").write_text('{"lr": 1}')
+        (tmp_path / name / "result.json").write_text(json.dumps({"acc": name, "date": date}))
+        error = "Failure # 1 (occurred at 2026-05-01_10-00-00)\nValueError: diverged\n"
+        (tmp_path / name / "error.txt").write_text(error)
+    source = load(str(tmp_path), ["acc"])
+    assert source.table["acc"].tolist() == ["again"]
+    assert source.left_out == Counter(failed=1)
+
+
 def test_what_is_no_number_in_mlflow_is_missing(tmp_path) -> None:
     """It writes 0 with a mark, and the largest number for infinity."""
     path = mlflow_database(tmp_path)
