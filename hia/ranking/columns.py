@@ -272,7 +272,8 @@ def _crossed(table: pd.DataFrame, columns: Sequence[Hyperparameter]) -> str | No
     crossed = [
         column.name
         for column, own in zip(columns, hashes, strict=True)
-        if 1 < len(np.unique(own)) <= 1.25 * different / len(np.unique(whole - own))
+        if (rest := len(np.unique(whole - own))) > 1
+        and 1 < len(np.unique(own)) <= 1.25 * different / rest
     ]
     return crossed[0] if len(crossed) == 1 else None
 

@@ -329,7 +329,7 @@ def test_a_column_that_is_crossed_with_all_others_is_doubted() -> None:
     (line,) = doubts(table, "acc", columns)
     assert line.startswith("init has its values with the same configurations of the others")
     grid = table.assign(lr=ROW % 2, decay=ROW // 2 % 4, init=ROW // 8)
-    for other in (grid, table.assign(lr=rng.random(40))):
+    for other in (grid, table.assign(lr=rng.random(40)), table[["init", "acc"]]):
         assert doubts(other, "acc", infer(other, "acc").columns) == []
 
 
