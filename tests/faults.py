@@ -38,8 +38,6 @@ needs_mount = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk"
 )
 
-# What is imported once, and then there in every `Coordinator`.
-multiprocessing.set_forkserver_preload(["hia.commands", "hia.study.worker", "rows", "pytest"])
 _work = worker.work
 
 
@@ -58,10 +56,15 @@ def fork_workers() -> None:
     worker.work = forked_work
 
 
-class Coordinator(multiprocessing.context.ForkServerProcess):
-    """`hia study` of a disturbed study with two workers, in a process group of its own.
+# Imported once, before any `Coordinator` is forked.
+multiprocessing.set_forkserver_preload(["hia.commands", "hia.study.worker", "rows", "pytest"])
 
-    It is `hia` itself but for one thing: nothing is imported anew, so that it can be killed often.
+
+class Coordinator(multiprocessing.context.ForkServerProcess):
+    """`hia study` with two workers, in a process group of its own.
+
+    It starts at once: it is forked from a process that has imported all it needs, and so are its
+    workers.
     """
 
     def __init__(self, disturbed: Disturbed) -> None:

@@ -19,10 +19,7 @@ pytestmark = [posix, pytest.mark.slow]
 
 @pytest.fixture
 def study(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """`hia study` of ten CNNs; it finds the package `torch` in its folder first, if there is one.
-
-    It inherits that Ctrl-C is heeded or ignored.
-    """
+    """`hia study` of ten CNNs. A package `torch` in its folder comes before the real one."""
     digits_plan(tmp_path, 10)
     with subprocess.Popen(
         [sys.executable, "-m", "hia", "study", "plan.toml", "--workers", "2", "--device", "cpu"],
@@ -39,7 +36,7 @@ def study(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def interrupted(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Ctrl-C goes to the whole group; what is said ends when no worker is left to say more."""
+    """Ctrl-C goes to the whole group; the output ends when the last worker has."""
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     return process.returncode, errors
@@ -47,7 +44,7 @@ def interrupted(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 @pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["heeded", "ignored"])
 def ctrl_c(request: pytest.FixtureRequest) -> Iterator[bool]:
-    """A shell has it ignored by what it puts in the background."""
+    """Whether what is started heeds Ctrl-C; a shell's background jobs ignore it."""
     before = signal.signal(signal.SIGINT, request.param)
     yield request.param == signal.default_int_handler
     signal.signal(signal.SIGINT, before)
@@ -55,7 +52,7 @@ def ctrl_c(request: pytest.FixtureRequest) -> Iterator[bool]:
 
 @pytest.fixture
 def torch(tmp_path: Path) -> Path:
-    """A package whose import takes long and makes another error of an interrupt."""
+    """A package whose import takes a second and swallows an interrupt."""
     (tmp_path / "torch").mkdir()
     begun = tmp_path / "begun"
     (tmp_path / "torch" / "__init__.py").write_text(
