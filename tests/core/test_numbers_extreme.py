@@ -18,7 +18,6 @@ from hia.ranking import methods
 from hia.ranking.columns import infer
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
-from hia_book import agreement
 
 N = 200
 RNG = np.random.default_rng(11)
@@ -173,29 +172,6 @@ def test_columns_of_extreme_numbers(values, kind, log, method):
     found = methods.rank(table, "y", method=method, n_bootstrap=2)
     assert np.isfinite(found.table["score"]).all()
     assert not [note for note in found.notes if "encountered" in note]
-
-
-# --- agreement -----------------------------------------------------------------------------------
-
-LISTS = pd.DataFrame(RNG.random((6, 8)) + 2 * RNG.random(8)).round(6)
-POINTS = RNG.random((9, 2))
-DISTANCES = np.hypot(*(POINTS[:, None] - POINTS[None]).transpose(2, 0, 1))
-
-
-@pytest.mark.parametrize("spread", [2.0**40, 2.0**-600, 2.0**600])
-def test_agreement_has_no_unit(spread):
-    lists = LISTS * spread
-    pd.testing.assert_frame_equal(agreement.icc(lists), agreement.icc(LISTS), check_exact=True)
-    assert agreement.kendalls_w(lists, 50) == agreement.kendalls_w(LISTS, 50)
-    assert agreement.friedman(lists).chi2 == agreement.friedman(LISTS).chi2
-    first, second = lists.iloc[0], LISTS.iloc[1]
-    assert agreement.rank_agreement(first, second) == agreement.rank_agreement(
-        LISTS.iloc[0], second
-    )
-    others = DISTANCES**2
-    found = agreement.mantel(DISTANCES * spread, others, 99)
-    assert found == agreement.mantel(DISTANCES, others, 99)
-    assert found == agreement.mantel(DISTANCES, others * spread, 99)
 
 
 # --- many rows, and threads ----------------------------------------------------------------------

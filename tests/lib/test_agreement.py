@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from hia_book.agreement import (
     REPORTED,
@@ -38,10 +39,10 @@ def test_an_edge_belongs_to_the_interval_above_it_and_1_to_the_last() -> None:
 
 
 def test_every_row_of_an_interval_is_equally_likely() -> None:
-    subsets = balanced_subsamples(np.full(20, 0.3), n_subsets=2000, max_per_interval=5)
+    subsets = balanced_subsamples(np.full(20, 0.3), n_subsets=500, max_per_interval=5)
     counts = np.bincount(np.concatenate(subsets), minlength=20)
-    assert counts.sum() == 2000 * 5
-    assert np.abs(counts - 500).max() < 5 * 19.4  # binomial(2000, 1/4): standard deviation 19.4
+    assert counts.sum() == 500 * 5
+    assert np.abs(counts - 125).max() < 5 * 9.7  # binomial(500, 1/4): standard deviation 9.7
 
 
 # icc ------------------------------------------------------------------------------------------
@@ -75,23 +76,17 @@ def test_equal_lists_agree_fully() -> None:
 ELEVEN = pd.Series(np.arange(11.0), index=list("abcdefghijk"))
 
 
-def test_one_exchange_of_neighbours() -> None:
-    """One of the 55 pairs is the other way round: tau = (54 - 1) / 55."""
-    other = ELEVEN.rename({"a": "b", "b": "a"}).sample(frac=1, random_state=0)
-    assert rank_agreement(ELEVEN, other).tau == pytest.approx(53 / 55)
-
-
-def test_limits_by_hand() -> None:
+def test_taus_and_limits_by_hand() -> None:
     """v = 2 (2 · 11 + 5) / (9 · 11 · 10) = 3/55, c = z² v; at tau = 1 the roots are
     (1 - c) / (1 + c) and 1."""
     c = 1.959963984540054**2 * 3 / 55
     same, opposite = rank_agreement(ELEVEN, 5 * ELEVEN), rank_agreement(ELEVEN, -ELEVEN)
     assert same == pytest.approx((1, (1 - c) / (1 + c), 1, 11))
     assert opposite == pytest.approx((-1, -1, -(1 - c) / (1 + c), 11))
-
-
-def test_ties_are_those_of_tau_b() -> None:
-    """(1, 1, 2) and (1, 2, 3): 2 concordant pairs, one tied in the first: 2 / sqrt(2 · 3)."""
+    # One of the 55 pairs is the other way round: tau = (54 - 1) / 55.
+    other = ELEVEN.rename({"a": "b", "b": "a"}).sample(frac=1, random_state=0)
+    assert rank_agreement(ELEVEN, other).tau == pytest.approx(53 / 55)
+    # (1, 1, 2) and (1, 2, 3): 2 concordant pairs, one tied in the first: 2 / sqrt(2 · 3).
     a, b = (pd.Series(values, index=list("xyz")) for values in ([1, 1, 2], [1, 2, 3]))
     assert rank_agreement(a, b).tau == pytest.approx(2 / np.sqrt(6))
     assert rank_agreement(a, b) == rank_agreement(b, a)
@@ -100,10 +95,9 @@ def test_ties_are_those_of_tau_b() -> None:
 def test_the_mean_of_many_taus_has_the_interval_of_their_variance() -> None:
     """Of m pairs with n items each, v of one pair becomes v / m."""
     found = mean_agreement([RankAgreement(tau, -1, 1, 11) for tau in (0.4, 0.6, 0.6, 0.4)])
-    c = 1.959964**2 * 2 * (2 * 11 + 5) / (9 * 11 * 10) / 4
+    c = 1.959964**2 * 3 / 55 / 4
     half = np.sqrt(c * (1 + c - 0.5**2))
-    limits = ((0.5 - half) / (1 + c), (0.5 + half) / (1 + c))
-    assert found == pytest.approx((0.5, *limits, 44))
+    assert found == pytest.approx((0.5, (0.5 - half) / (1 + c), (0.5 + half) / (1 + c), 44))
 
 
 def test_the_typical_pair_is_no_surer_for_there_being_many() -> None:
@@ -127,13 +121,10 @@ def test_w_by_hand() -> None:
     assert found.low <= found.w <= found.high
     same = kendalls_w(pd.DataFrame([[1, 2, 3], [1, 5, 9], [0.1, 0.2, 0.3]]))
     assert same[:4] == pytest.approx((1, 1, 1, 1))
-
-
-def test_w_with_ties_by_hand() -> None:
-    """Ranks (1.5, 1.5, 3), (1, 2, 3), (1.5, 1.5, 3). Rank sums 4, 5, 9: squared deviations 14.
-    Kendall's correction: 12 · 14 / (9 · 24 - 3 (6 + 0 + 6))."""
-    found = kendalls_w(pd.DataFrame([[2, 2, 1], [3, 2, 1], [5, 5, 0]]))
-    assert found.w == pytest.approx(12 * 14 / (9 * 24 - 3 * 12))
+    # With ties, ranks (1.5, 1.5, 3), (1, 2, 3), (1.5, 1.5, 3): rank sums 4, 5, 9, squared
+    # deviations 14; Kendall's correction: 12 · 14 / (9 · 24 - 3 (6 + 0 + 6)).
+    tied = kendalls_w(pd.DataFrame([[2, 2, 1], [3, 2, 1], [5, 5, 0]]))
+    assert tied.w == pytest.approx(12 * 14 / (9 * 24 - 3 * 12))
 
 
 @pytest.mark.slow
@@ -152,47 +143,29 @@ def test_the_interval_of_w_covers() -> None:
 
 # The example of Demšar (2006, Section 3.2): AUC of four variants of C4.5 on fourteen data sets. In
 # the last row but one he prints 0.975 twice and gives ranks 2 and 3: the fourth digit is ours.
-DEMSAR = pd.DataFrame(
-    {
-        "C4.5": [
-            *(0.763, 0.599, 0.954, 0.628, 0.882, 0.936, 0.661),
-            *(0.583, 0.775, 1.0, 0.94, 0.619, 0.972, 0.957),
-        ],
-        "+m": [
-            *(0.768, 0.591, 0.971, 0.661, 0.888, 0.931, 0.668),
-            *(0.583, 0.838, 1.0, 0.962, 0.666, 0.981, 0.978),
-        ],
-        "+cf": [
-            *(0.771, 0.59, 0.968, 0.654, 0.886, 0.916, 0.609),
-            *(0.563, 0.866, 1.0, 0.965, 0.614, 0.9751, 0.946),
-        ],
-        "+m+cf": [
-            *(0.798, 0.569, 0.967, 0.657, 0.898, 0.931, 0.685),
-            *(0.625, 0.875, 1.0, 0.962, 0.669, 0.975, 0.97),
-        ],
-    }
+DEMSAR = (
+    "0.763 0.768 0.771 0.798  0.599 0.591 0.59 0.569  0.954 0.971 0.968 0.967 "
+    "0.628 0.661 0.654 0.657  0.882 0.888 0.886 0.898  0.936 0.931 0.916 0.931 "
+    "0.661 0.668 0.609 0.685  0.583 0.583 0.563 0.625  0.775 0.838 0.866 0.875 "
+    "1 1 1 1  0.94 0.962 0.965 0.962  0.619 0.666 0.614 0.669 "
+    "0.972 0.981 0.9751 0.975  0.957 0.978 0.946 0.97"
 )
 
 
 def test_the_example_of_demsar() -> None:
     """His mean ranks, chi² and critical differences. His chi² is not corrected for ties: one of
     four and three of two, 60 + 3 · 6 of 14 · 60."""
-    found = friedman(DEMSAR)
+    auc = np.array(DEMSAR.split(), dtype=float).reshape(14, 4)
+    table = pd.DataFrame(auc, columns=["C4.5", "+m", "+cf", "+m+cf"])
+    found = friedman(table)
     assert found.chi2 * (1 - 78 / 840) == pytest.approx(9.28, abs=0.005)
+    assert (found.chi2, found.p) == pytest.approx(stats.friedmanchisquare(*auc.T))
     assert found.f == pytest.approx(13 * found.chi2 / (14 * 3 - found.chi2))
+    assert found.f_p == pytest.approx(stats.f.sf(found.f, 3, 39))
     ranks = {"+m+cf": 1.964, "+m": 2.0, "+cf": 2.893, "C4.5": 3.143}
     assert found.mean_ranks.round(3).to_dict() == ranks
     assert found.critical_difference == pytest.approx(1.25, abs=0.005)
-    assert friedman(DEMSAR, 0.10).critical_difference == pytest.approx(1.12, abs=0.005)
-
-
-def test_friedman_by_hand() -> None:
-    """Mean ranks of THREE: 4/3, 2, 8/3, 4. chi² = m (n - 1) W = 7; F = 2 · 7 / (9 - 7)."""
-    found = friedman(THREE)
-    assert found.mean_ranks.to_dict() == pytest.approx({"a": 4 / 3, "b": 2, "c": 8 / 3, "d": 4})
-    assert (found.chi2, found.f) == pytest.approx((7, 7))
-    assert found.f_p < found.p < 0.1
-    assert found.groups == [["a", "b", "c", "d"]]  # the critical difference, 2.71, holds 2.67
+    assert friedman(table, 0.10).critical_difference == pytest.approx(1.12, abs=0.005)
 
 
 def test_groups_are_the_longest_runs() -> None:
@@ -221,6 +194,27 @@ def test_of_two_kinds_all_assignments_count() -> None:
     """Objects of two kinds, a and b, 2 of each: of the 24 orders 8 keep who is of one kind."""
     kind = distances(np.array([0, 0, 1, 1]))
     assert mantel(kind, kind, 1999).p == pytest.approx(1 / 3, abs=0.05)
+
+
+# units ----------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(11)
+LISTS = pd.DataFrame(RNG.random((6, 8)) + 2 * RNG.random(8)).round(6)
+POINTS = RNG.random((9, 2))
+DISTANCES = np.hypot(*(POINTS[:, None] - POINTS[None]).transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("spread", [2.0**40, 2.0**-600, 2.0**600])  # nothing is rounded by them
+def test_agreement_has_no_unit(spread: float) -> None:
+    lists = LISTS * spread
+    pd.testing.assert_frame_equal(icc(lists), icc(LISTS), check_exact=True)
+    assert kendalls_w(lists, 50) == kendalls_w(LISTS, 50)
+    assert friedman(lists).chi2 == friedman(LISTS).chi2
+    one, other = LISTS.iloc[0], LISTS.iloc[1]
+    assert rank_agreement(lists.iloc[0], other) == rank_agreement(one, other)
+    found = mantel(DISTANCES, DISTANCES**2, 99)
+    assert found == mantel(DISTANCES * spread, DISTANCES**2, 99)
+    assert found == mantel(DISTANCES, DISTANCES**2 * spread, 99)
 
 
 # what is refused ------------------------------------------------------------------------------
