@@ -1,10 +1,12 @@
 """One contract for every importance method, and what `rank` does around them."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pandas as pd
 import pytest
+from invented import search
 
 from hia import certainty
 from hia.ranking import measures, methods
@@ -27,24 +29,7 @@ OPTIONS = {
     "optuna_fanova": {"n_trees": 2},
     "fanova_package": {"n_trees": 8},
 }
-
-
-def table(seed: int = 0, n: int = N) -> pd.DataFrame:
-    """`lr` matters most, on its logarithm, then `optimizer`; `idle` and `spare` do not."""
-    rng = np.random.default_rng(seed)
-    found = pd.DataFrame(
-        {
-            "lr": 10 ** rng.uniform(-5, -1, n),
-            "optimizer": rng.choice(["sgd", "adam"], n),
-            "idle": rng.integers(1, 65, n),
-            "spare": rng.uniform(0, 0.9, n),
-        }
-    )
-    score = np.log10(found["lr"]) / 5 + 0.25 * (found["optimizer"] == "adam")
-    return found.assign(accuracy=0.9 + 0.7 * score + rng.uniform(-0.02, 0.02, n))
-
-
-TABLE = table()
+TABLE = search(N)
 
 
 @pytest.fixture(params=METHODS)
@@ -59,21 +44,26 @@ def ranked(given: pd.DataFrame, method: str, target: str = "accuracy", **options
     return rank(given, target, method=method, **options).table
 
 
+@functools.cache
+def plain(method: str) -> pd.DataFrame:
+    """Of TABLE, with one resample."""
+    return ranked(TABLE, method, n_bootstrap=1)
+
+
 # The contract ----------------------------------------------------------------------------------
 
 
-def test_what_matters_comes_first_and_what_does_not_is_near_0(method: str) -> None:
+def test_a_ranking_and_what_it_says_of_itself(method: str) -> None:
     # What has its best value by default is not worth tuning.
-    options = {"default": {"optimizer": "sgd"}} if method in ("tunability", "ablation") else {}
-    found = ranked(TABLE, method, **options)
-    assert found["rank"].nsmallest(2).index.tolist() == ["lr", "optimizer"]
-    assert (found.loc[["idle", "spare"], "share"] < 0.1).all()
-
-
-def test_the_table_of_a_ranking(method: str) -> None:
-    found = ranked(TABLE, method, n_bootstrap=3)
+    options = dict(OPTIONS.get(method, {}))
+    if method in ("tunability", "ablation"):
+        options["default"] = {"optimizer": "sgd"}
+    said = rank(TABLE, "accuracy", method=method, n_bootstrap=3, level=0.9, **options)
+    found = said.table
     assert found.index.tolist() == ["lr", "optimizer", "idle", "spare"]
     assert found.index.name == "hyperparameter"
+    assert found["rank"].nsmallest(2).index.tolist() == ["lr", "optimizer"]
+    assert (found.loc[["idle", "spare"], "share"] < 0.1).all()
     assert found["share"].sum() == pytest.approx(1)
     assert (found["share"] >= 0).all()
     positive = found["score"] > 0
@@ -88,70 +78,90 @@ def test_the_table_of_a_ranking(method: str) -> None:
     assert (found["rank_low"] <= found["rank_high"]).all()
     assert (found["note"] == "").all()
 
-
-def test_the_order_of_rows_and_columns_does_not_matter(method: str) -> None:
-    expected = ranked(TABLE, method, n_bootstrap=1)
-    shuffled = TABLE.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(ranked(shuffled, method, n_bootstrap=1), expected)
-    backwards = TABLE[TABLE.columns[::-1]]
-    found = ranked(backwards, method, n_bootstrap=1)
-    assert found.index.tolist() == ["spare", "idle", "optimizer", "lr"]
-    pd.testing.assert_frame_equal(found.loc[expected.index], expected)
-
-
-def test_the_same_seed_gives_the_same(method: str) -> None:
-    first = ranked(TABLE, method, n_bootstrap=2, random_state=4)
-    pd.testing.assert_frame_equal(ranked(TABLE, method, n_bootstrap=2, random_state=4), first)
-    other = ranked(TABLE, method, n_bootstrap=2, random_state=5)
-    assert not other["score_low"].equals(first["score_low"])
-
-
-def test_what_a_ranking_says_of_itself(method: str) -> None:
-    options = OPTIONS.get(method, {})
-    found = rank(TABLE, "accuracy", method=method, n_bootstrap=2, level=0.9, **options)
-    assert (found.method, found.target) == (method, "accuracy")
-    assert (found.level, found.n_bootstrap, found.n_rows) == (0.9, 2, N)
-    assert found.seconds > 0
-    assert found.bootstrap_seconds > 0
+    assert (said.method, said.target) == (method, "accuracy")
+    assert (said.level, said.n_bootstrap, said.n_rows) == (0.9, 3, N)
+    assert min(said.seconds, said.bootstrap_seconds) > 0
     chosen = METHODS[method]
-    assert (found.r2 > 0.9) if chosen.has_forest else np.isnan(found.r2)
-    notes = " ".join(found.notes)
+    assert (said.r2 > 0.9) if chosen.has_forest else np.isnan(said.r2)
+    notes = " ".join(said.notes)
     assert ("what is good: a large accuracy" in notes) == chosen.asks_direction
     assert ("the out-of-bag R² of a forest is 0.9" in notes) == chosen.has_forest
-    games = ("tunability", "sensitivity", "ablation")
-    assert ("default of idle, lr, optimizer, spare: median" in notes) == (method in games)
+    names = {"tunability": "idle, lr, spare", "ablation": "idle, lr, spare"}
+    names["sensitivity"] = "idle, lr, optimizer, spare"
+    assert (f"default of {names.get(method)}: median" in notes) == (method in names)
     assert methods.CHANCE not in notes
+
+
+def test_the_order_of_rows_and_columns_does_not_matter(method: str) -> None:
+    other = TABLE[TABLE.columns[::-1]].sample(frac=1, random_state=1)
+    found = ranked(other, method, n_bootstrap=1)
+    assert found.index.tolist() == ["spare", "idle", "optimizer", "lr"]
+    pd.testing.assert_frame_equal(found.loc[plain(method).index], plain(method))
+
+
+def test_the_seed_decides(method: str) -> None:
+    other = ranked(TABLE, method, n_bootstrap=1, random_state=5)
+    assert not other["score_low"].equals(plain(method)["score_low"])
 
 
 def test_scales_and_kinds_are_those_that_are_declared(method: str) -> None:
     """Numbers that are declared categories have no order and no distances that could matter."""
-    codes = TABLE["optimizer"].map({"sgd": 0, "adam": 1}).astype(int)
     declared = [*infer(TABLE, "accuracy").columns]
-    declared[1] = Hyperparameter("optimizer", "categorical", choices=(0, 1))
-    expected = ranked(TABLE.assign(optimizer=codes), method, columns=declared)
     declared[1] = Hyperparameter("optimizer", "categorical", choices=(-7, 1000))
-    far = TABLE.assign(optimizer=codes.map({0: -7, 1: 1000}))
-    pd.testing.assert_frame_equal(ranked(far, method, columns=declared), expected)
+    numbers = TABLE.assign(optimizer=TABLE["optimizer"].map({"adam": -7, "sgd": 1000}).astype(int))
+    found = ranked(numbers, method, columns=declared, n_bootstrap=1)
+    pd.testing.assert_frame_equal(found, plain(method))
 
 
 def test_one_value_only_is_importance_0_with_a_note(method: str) -> None:
-    expected = ranked(TABLE, method)
-    found = ranked(TABLE.assign(constant=3, a="x"), method, n_bootstrap=2)
+    found = ranked(TABLE.assign(constant=3, a="x"), method, n_bootstrap=1)
     assert found.index.tolist() == ["lr", "optimizer", "idle", "spare", "constant", "a"]
     assert (found.loc[["constant", "a"], ["score", "share"]] == 0).all(axis=None)
     assert (found.loc[["constant", "a"], "rank"] == 5).all()
     assert (found.loc[["constant", "a"], "note"] == "one value only").all()
     assert found.loc[["constant", "a"], "score_low"].isna().all()
-    pd.testing.assert_frame_equal(
-        found.loc[expected.index, ["score", "share", "rank"]],
-        expected[["score", "share", "rank"]],
-    )
+    pd.testing.assert_frame_equal(found.loc[plain(method).index], plain(method))
 
 
 def test_a_single_hyperparameter_has_all_of_the_importance(method: str) -> None:
-    found = ranked(TABLE[["lr", "accuracy"]], method, n_bootstrap=2)
+    found = ranked(TABLE[["lr", "accuracy"]], method, n_bootstrap=1)
     assert found["share"].tolist() == [1.0]
     assert found["rank"].tolist() == [1]
+
+
+def test_the_unit_of_the_target_does_not_change_the_ranking(method: str) -> None:
+    options = {"target_scale": "range"} if method == "nrrelieff" else {}
+    expected = ranked(TABLE, method, **options) if options else plain(method)
+    larger = ranked(TABLE.assign(accuracy=64 * TABLE["accuracy"]), method)
+    np.testing.assert_allclose(larger["share"], expected["share"], atol=1e-9)
+
+
+def test_too_few_trials(method: str) -> None:
+    few = f"9 trials with accuracy are too few; at least {MIN_TRIALS}"
+    with pytest.raises(ValueError, match=few):
+        ranked(TABLE[: MIN_TRIALS - 1], method)
+    assert len(ranked(TABLE[:MIN_TRIALS], method, n_bootstrap=1)) == 4
+
+
+def test_a_hyperparameter_that_does_not_exist_everywhere(method: str) -> None:
+    second = np.where(TABLE["optimizer"] == "adam", np.random.default_rng(6).random(N), np.nan)
+    given = TABLE.assign(second=second)
+    before = given.copy(deep=True)
+    options = {"n_bootstrap": 0, **OPTIONS.get(method, {})}
+    found = rank(given, "accuracy", method=method, **options)
+    pd.testing.assert_frame_equal(given, before)
+    # Without effect where it exists, it must not take over the effect of what it depends on.
+    assert found.table.loc["second", "share"] < 0.1
+    assert any(note.startswith("second is missing in") for note in found.notes)
+
+
+def test_trials_that_miss_a_hyperparameter_can_be_dropped() -> None:
+    adam = TABLE["optimizer"] == "adam"
+    given = TABLE.assign(idle=TABLE["idle"].where(adam))
+    dropped = rank(given, "accuracy", missing="drop", n_bootstrap=0)
+    assert dropped.n_rows == adam.sum()
+    assert dropped.table.loc["optimizer", "note"] == "one value only"
+    assert "trials that miss a hyperparameter are left out" in dropped.notes[0]
 
 
 def test_trials_without_the_target_are_left_out_visibly() -> None:
@@ -167,38 +177,16 @@ def test_trials_without_the_target_are_left_out_visibly() -> None:
     pd.testing.assert_frame_equal(found.table, without.table)
 
 
-def test_a_hyperparameter_that_does_not_exist_everywhere(method: str) -> None:
-    rng = np.random.default_rng(6)
-    given = TABLE.assign(second=np.where(TABLE["optimizer"] == "adam", rng.random(N), np.nan))
-    options = {"n_bootstrap": 0, **OPTIONS.get(method, {})}
-    before = given.copy(deep=True)
-    found = rank(given, "accuracy", method=method, **options)
-    pd.testing.assert_frame_equal(given, before)
-    # Without effect where it exists, it must not take over the effect of what it depends on.
-    assert found.table.loc["second", "share"] < 0.1
-    assert any(note.startswith("second is missing in") for note in found.notes)
-    dropped = rank(given, "accuracy", method=method, missing="drop", **options)
-    assert dropped.n_rows == (TABLE["optimizer"] == "adam").sum()
-    assert dropped.table.loc["optimizer", "note"] == "one value only"
-    assert "trials that miss a hyperparameter are left out" in dropped.notes[0]
-
-
 def test_a_blank_can_be_a_choice() -> None:
     """06_none_is_a_choice: in numbers, too."""
     blank = np.arange(N) % 3 == 0
-    given = TABLE.assign(weight=np.where(blank, None, "balanced"), depth=TABLE["idle"].mask(blank))
-    given["accuracy"] = blank + 0.01 * TABLE["accuracy"]
-    found = ranked(given.drop(columns="depth"), "fanova", missing="level")
-    assert found.loc["weight", "share"] > 0.9
-    found = ranked(given.drop(columns="weight"), "fanova", missing="level")
-    assert found.loc["depth (blank)", "share"] > 0.9
-
-
-def test_the_unit_of_the_target_does_not_change_the_ranking(method: str) -> None:
-    options = {"target_scale": "range"} if method == "nrrelieff" else {}
-    expected = ranked(TABLE, method, **options)
-    larger = ranked(TABLE.assign(accuracy=64 * TABLE["accuracy"]), method)
-    np.testing.assert_allclose(larger["share"], expected["share"], atol=1e-9)
+    given = TABLE.assign(accuracy=blank + 0.01 * TABLE["accuracy"])
+    for name, column in (
+        ("weight", {"weight": np.where(blank, None, "balanced")}),
+        ("idle (blank)", {"idle": TABLE["idle"].mask(blank)}),
+    ):
+        found = ranked(given.assign(**column), "fanova", missing="level")
+        assert found.loc[name, "share"] > 0.9
 
 
 def test_at_most_so_many_trials(monkeypatch) -> None:
@@ -212,6 +200,9 @@ def test_at_most_so_many_trials(monkeypatch) -> None:
     assert rank(TABLE, "accuracy", n_bootstrap=0).n_rows == 80
     wide = TABLE.assign(**{f"x{k}": TABLE["spare"] for k in range(9)})
     assert rank(wide, "accuracy", n_bootstrap=0).n_rows == 40
+
+
+LIONS = [Hyperparameter("optimizer", "categorical", choices=("adam", "sgd", "lion")), "lr"]
 
 
 @pytest.mark.parametrize(
@@ -229,6 +220,22 @@ def test_at_most_so_many_trials(monkeypatch) -> None:
         ({}, {"method": "anova"}, "there is no method 'anova'; there are nrrelieff, fanova"),
         ({}, {"columns": ["lr", Hyperparameter("idle", "integer", 1, 8)]}, "not integer: 1 to 8"),
         (
+            {},
+            {"method": "tunability", "columns": LIONS, "default": {"optimizer": "lion"}},
+            "default: no trial has optimizer = 'lion'",
+        ),
+        (
+            {},
+            {"method": "tunability", "default": {"optimizer": "adagrad"}},
+            "column 'optimizer' has 'adagrad', which is not categorical",
+        ),
+        ({}, {"method": "tunability", "default": {"rl": 1}}, "'rl' is none of the hyperparameters"),
+        (
+            {},
+            {"method": "ablation", "configuration": {"rl": 1}},
+            "'rl' is none of the hyperparameters lr, optimizer",
+        ),
+        (
             {"lr": 1.0, "optimizer": "a", "idle": 1, "spare": 1},
             {},
             "all of lr, optimizer, idle, spare have one value only",
@@ -238,14 +245,6 @@ def test_at_most_so_many_trials(monkeypatch) -> None:
 def test_errors(change, options, message) -> None:
     with pytest.raises(ValueError, match=message):
         ranked(TABLE.assign(**change), **{"method": "fanova", **options})
-
-
-def test_too_few_trials(method: str) -> None:
-    with pytest.raises(
-        ValueError, match=f"9 trials with accuracy are too few; at least {MIN_TRIALS}"
-    ):
-        ranked(TABLE[: MIN_TRIALS - 1], method)
-    assert len(ranked(TABLE[:MIN_TRIALS], method, n_bootstrap=1)) == 4
 
 
 # What each method is ---------------------------------------------------------------------------
@@ -260,17 +259,17 @@ def test_the_first_two_are_this_package_s() -> None:
     linear = [dataclasses.replace(columns[0], log=False), *list(TABLE)[1:4]]  # or by name
     weaker = ranked(TABLE, "nrrelieff", n_neighbors=30, columns=linear)["score"]
     assert weaker["lr"] < found["lr"]
-    found = ranked(TABLE, "fanova", n_trees=200)["score"]
-    model = FAnova(200, space={column.name: column for column in columns}, random_state=1)
-    expected = model.fit(TABLE.drop(columns="accuracy"), TABLE["accuracy"]).importances_
-    np.testing.assert_allclose(found, expected, atol=0.01)
+    found = ranked(TABLE, "fanova")["score"]
+    model = FAnova(8, space={column.name: column for column in columns}, random_state=0)
+    X = TABLE[sorted(found.index)]  # in which order the package has them
+    expected = pd.Series(model.fit(X, TABLE["accuracy"]).importances_, X.columns)
+    np.testing.assert_allclose(found, expected[found.index], rtol=1e-9)
 
 
 def test_three_ways_to_compute_one_functional_anova_agree() -> None:
-    names = ["fanova", "optuna_fanova", *["fanova_package"] * METHODS["fanova_package"].available()]
-    found = [ranked(TABLE, name, n_trees=16)["score"] for name in names]
-    for other in found[1:]:
-        np.testing.assert_allclose(other, found[0], atol=0.08)
+    for name in ("optuna_fanova", *["fanova_package"] * METHODS["fanova_package"].available()):
+        found = ranked(TABLE, name, n_trees=8)["score"]
+        np.testing.assert_allclose(found, plain("fanova")["score"], atol=0.08)
 
 
 def test_forward_selection_takes_the_gains_of_a_greedy_path() -> None:
@@ -281,31 +280,6 @@ def test_forward_selection_takes_the_gains_of_a_greedy_path() -> None:
     assert found.sum() < 1
 
 
-def test_copies_of_a_trial_are_in_one_fold(monkeypatch) -> None:
-    folds = []
-    split = measures.GroupKFold.split
-
-    def spy(self, X, y=None, groups=None):
-        for train, test in split(self, X, y, groups):
-            folds.append((set(groups[train]), set(groups[test])))
-            yield train, test
-
-    monkeypatch.setattr(measures.GroupKFold, "split", spy)
-    ranked(TABLE[:40], "forward_selection", n_bootstrap=1)
-    assert len(folds) == 4
-    assert not any(train & test for train, test in folds)
-
-
-def test_ped_anova_asks_what_is_good() -> None:
-    rng = np.random.default_rng(7)
-    x, z = rng.random(300), rng.random(300)
-    # Only x makes a small value, only z a large one.
-    y = np.where(x < 0.1, -1.0, np.where(z > 0.9, 1.0, 0.001 * rng.random(300)))
-    given = pd.DataFrame({"x": x, "z": z, "y": y})
-    assert ranked(given, "ped_anova", "y", maximize=True)["rank"].tolist() == [2, 1]
-    assert ranked(given, "ped_anova", "y", maximize=False)["rank"].tolist() == [1, 2]
-
-
 def test_tunability_asks_what_is_good_and_from_where() -> None:
     given = TABLE.assign(loss=-TABLE["accuracy"])
     good = {"default": {"optimizer": "adam", "lr": 1e-3}}
@@ -314,16 +288,6 @@ def test_tunability_asks_what_is_good_and_from_where() -> None:
     bad = {"default": {"optimizer": "sgd", "lr": 0.09}}
     found = ranked(given, "tunability", "loss", columns=list(TABLE)[:4], maximize=False, **bad)
     assert found.loc["optimizer", "share"] > 0.8
-    with pytest.raises(ValueError, match="'optimiser' is none of the hyperparameters"):
-        ranked(TABLE, "tunability", default={"optimiser": "sgd"})
-    with pytest.raises(
-        ValueError, match="column 'optimizer' has 'adagrad', which is not categorical"
-    ):
-        ranked(TABLE, "tunability", default={"optimizer": "adagrad"})
-    wider = [*infer(TABLE, "accuracy").columns]
-    wider[1] = Hyperparameter("optimizer", "categorical", choices=("adam", "sgd", "lion"))
-    with pytest.raises(ValueError, match="default: no trial has optimizer = 'lion'"):
-        ranked(TABLE, "tunability", columns=wider, default={"optimizer": "lion"})
 
 
 def test_what_a_method_warns_of_is_a_note() -> None:
@@ -336,8 +300,8 @@ def test_what_a_method_warns_of_is_a_note() -> None:
 
 def test_wide_whole_numbers_and_levels_are_all_the_same_to_every_method() -> None:
     rng = np.random.default_rng(8)
-    x = rng.choice([32, 64, 128, 256], 200)
-    given = pd.DataFrame({"x": x, "wide": rng.integers(1, 10**9, 200), "y": np.log2(x)})
+    x = rng.choice([32, 64, 128, 256], 100)
+    given = pd.DataFrame({"x": x, "wide": rng.integers(1, 10**9, 100), "y": np.log2(x)})
     for name, method in METHODS.items():
         if method.available():
             found = ranked(given, name, "y")
@@ -358,7 +322,7 @@ def test_resamples_and_p_values_are_those_that_were_asked_for() -> None:
     wide = rank(TABLE, "accuracy", n_bootstrap=40, level=0.99).table
     assert (wide["score_high"] - wide["score_low"] >= narrow).all()
     assert (wide["score_high"] - wide["score_low"] > narrow).any()
-    slow = rank(TABLE, "accuracy", method="impurity", n_bootstrap=100, n_trees=1)
+    slow = rank(TABLE[:40], "accuracy", method="impurity", n_bootstrap=100, n_trees=1)
     assert slow.n_bootstrap == METHODS["impurity"].max_bootstrap
     assert slow.table["p_value"].isna().all()
     none = rank(TABLE, "accuracy", n_bootstrap=0).table
@@ -383,13 +347,12 @@ def test_nothing_that_matters_is_chance_and_intervals_stay_within_bounds() -> No
     """13_noise: shares of pure noise are as large as any, and their intervals reach 0."""
     rng = np.random.default_rng(3)
     noise = pd.DataFrame(rng.random((120, 4)), columns=list("abcy"))
-    asked = {
-        "nrrelieff": {"n_permutations": 99},
-        "ped_anova": {"n_permutations": 19},
-        "fanova": {"n_trees": 4},
-    }
-    for method, options in asked.items():
-        found = rank(noise, "y", method=method, n_bootstrap=20, **options)
+    for method, resamples, options in (
+        ("nrrelieff", 20, {"n_permutations": 99}),
+        ("ped_anova", 5, {"n_permutations": 19}),
+        ("fanova", 5, {"n_trees": 4}),
+    ):
+        found = rank(noise, "y", method=method, n_bootstrap=resamples, **options)
         assert found.notes[0].startswith("nothing is distinguishable from chance: ")
         assert (found.table["share_low"] == 0).any() or method == "fanova"  # all above 0
         for name, row in found.table.iterrows():
@@ -397,14 +360,15 @@ def test_nothing_that_matters_is_chance_and_intervals_stay_within_bounds() -> No
             assert (row["share_low"] == 0) == (row["score_low"] <= 0), (method, name)
             assert row["score_high"] <= 1, (method, name)
     assert found.r2 <= 0
-    clear = rank(noise.assign(y=noise["a"]), "y", method="ped_anova", n_permutations=19)
+    options = {"method": "ped_anova", "n_bootstrap": 0, "n_permutations": 19}
+    clear = rank(noise.assign(y=noise["a"]), "y", **options)
     assert clear.table.loc["a", "p_value"] == clear.table.loc["a", "p_adjusted"] == 0.05
     assert (clear.table.loc[["b", "c"], "p_adjusted"] > 0.05).all()
     assert not clear.notes[0].startswith(methods.CHANCE)
 
 
 def test_trials_of_a_configuration_are_resampled_together(monkeypatch) -> None:
-    repeated = pd.concat([table(1, 50)] * 3, ignore_index=True)
+    repeated = pd.concat([search(50, 1)] * 3, ignore_index=True)
     repeated["accuracy"] += np.random.default_rng(2).normal(0, 0.01, len(repeated))
     found = rank(repeated, "accuracy", n_bootstrap=20, n_permutations=19)
     assert found.notes[0].startswith("100 of 150 trials repeat a configuration: ")
@@ -420,11 +384,13 @@ def test_trials_of_a_configuration_are_resampled_together(monkeypatch) -> None:
     for X in seen:  # as often as it was drawn, three times
         assert (X.groupby(list(X.columns)).size() % 3 == 0).all()
     noise = pd.DataFrame(np.random.default_rng(3).random((40, 3)), columns=["a", "b", "y"])
-    copies = rank(pd.concat([noise] * 4), "y", method="fanova", n_bootstrap=0)
-    assert copies.r2 == pytest.approx(rank(noise, "y", method="fanova", n_bootstrap=0).r2, abs=0.2)
+    options = {"method": "fanova", "n_bootstrap": 0, "n_trees": 2}
+    copies = rank(pd.concat([noise] * 4), "y", **options)
+    assert copies.r2 == pytest.approx(rank(noise, "y", **options).r2, abs=0.2)
     assert copies.r2 < 0
-    folds = ranked(repeated, "forward_selection")["score"]
-    assert folds["lr"] > 0.5
+    assert ranked(repeated, "forward_selection")["score"]["lr"] > 0.5
+    copies = pd.concat([noise] * 4)  # a fold without a copy of what it is tested on learns nothing
+    assert ranked(copies, "forward_selection", "y")["score"].sum() < 0
 
 
 def test_neighbours_by_the_number_of_trials(monkeypatch) -> None:
@@ -513,11 +479,10 @@ def test_ablation_goes_to_the_best_trial_or_to_a_configuration() -> None:
     found = ranked(TABLE, "ablation", default=start, configuration=good)
     assert found.loc["lr", "share"] > 0.9
     assert found.loc["optimizer", "score"] == 0
-    best = rank(TABLE.assign(same=1), "accuracy", method="ablation", n_bootstrap=2, default=start)
+    options = {"method": "ablation", "n_bootstrap": 1, "n_trees": 20, "default": start}
+    best = rank(TABLE.assign(same=1), "accuracy", **options)
     assert "what is not given of the configuration is the best trial's" in best.notes
     assert best.table["rank"].idxmin() == "lr"
-    with pytest.raises(ValueError, match="'rl' is none of the hyperparameters lr, optimizer"):
-        ranked(TABLE, "ablation", configuration={"rl": 1})
 
 
 def test_pairs_of_hyperparameters() -> None:
@@ -538,8 +503,8 @@ def test_pairs_of_hyperparameters() -> None:
 @pytest.mark.parametrize(
     ("method", "surface", "trials", "tables", "options", "held"),
     [
-        *[("nrrelieff", name, 200, 15, {}, 0.92) for name in ("additive", "conditional", "noise")],
-        ("fanova", "interactions", 60, 10, {"n_trees": 4}, 0.95),
+        *[("nrrelieff", name, 200, 10, {}, 0.92) for name in ("additive", "conditional", "noise")],
+        ("fanova", "interactions", 60, 5, {"n_trees": 4}, 0.95),
     ],
 )
 def test_intervals_hold_what_other_trials_give(

@@ -93,6 +93,13 @@ def test_only_the_named_parameters_are_assessed(study) -> None:
     assert get_param_importances(study, evaluator=RELIEF, params=["constant"]) == {
         "constant": 1.0  # as Optuna normalises what has no importance
     }
+    for params, error, message in (
+        (["rl"], ValueError, "no completed trial has the parameter 'rl'; they have lr, optimizer"),
+        ("lr", TypeError, "params='lr' is not a list of names"),
+        ([1], TypeError, r"params=\[1\] is not a list of names"),
+    ):
+        with pytest.raises(error, match=message):
+            get_param_importances(study, evaluator=RELIEF, params=params)
 
 
 def test_several_objectives_need_a_target() -> None:
@@ -107,19 +114,6 @@ def test_several_objectives_need_a_target() -> None:
         found = RELIEF.evaluate(study, target=lambda trial, number=number: trial.values[number])
         assert next(iter(found)) == name
         assert found[name] > 9 * sum(list(found.values())[1:])
-
-
-@pytest.mark.parametrize(
-    ("params", "error", "message"),
-    [
-        (["rl"], ValueError, "no completed trial has the parameter 'rl'; they have lr, optimizer"),
-        ("lr", TypeError, "params='lr' is not a list of names"),
-        ([1], TypeError, r"params=\[1\] is not a list of names"),
-    ],
-)
-def test_wrong_parameters(study, params, error, message) -> None:
-    with pytest.raises(error, match=message):
-        get_param_importances(study, evaluator=RELIEF, params=params)
 
 
 def test_studies_that_say_nothing() -> None:
@@ -142,18 +136,15 @@ def test_seeds_and_options_reach_the_methods(study) -> None:
 VALUE = {"value": lambda trial: trial.value}
 
 
-def test_parameters_are_as_the_distributions_say(study) -> None:
-    assert read(study, VALUE)[1] == [
+def test_table_of_a_study_and_its_distributions(study) -> None:
+    trials, parameters = read(study, VALUE)
+    assert parameters == [
         Hyperparameter("lr", "float", 1e-5, 1e-1, log=True, origin="study"),
         Hyperparameter("optimizer", "categorical", choices=("adam", "sgd"), origin="study"),
         Hyperparameter("layers", "integer", 1, 3, origin="study"),
         Hyperparameter("constant", "float", 0.5, 0.5, origin="study"),
         Hyperparameter("units_2", "integer", 16, 64, (16, 32, 48, 64), origin="study"),
     ]
-
-
-def test_table_of_a_study(study) -> None:
-    trials, _ = read(study, VALUE)
     completed = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
     assert list(trials) == ["lr", "optimizer", "layers", "constant", "units_2", "value"]
     assert len(trials) == len(completed) == 225

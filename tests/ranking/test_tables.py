@@ -1,7 +1,6 @@
 """Numbers, separators and letters as people and tools write them: read, or refused by name."""
 
 import gzip
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +56,10 @@ def read(folder: Path, text: str, encoding: str = "utf-8") -> pd.DataFrame:
             ",n,params,params\n,,lr,depth\n0,5,2,3\n1,4,5,6\n",
             {"Unnamed: 0": [0, 1], "n": [5, 4], "params_lr": [2, 5], "params_depth": [3, 6]},
         ),
+        (
+            "n,values,values,params\n,0,1,lr\n0,1,2,0.1\n1,3,4,0.2\n",
+            {"n": [0, 1], "values_0": [1, 3], "values_1": [2, 4], "params_lr": [0.1, 0.2]},
+        ),
         ("colour,y\n#ff0000,2\n#00ff00,4\n", {"colour": ["#ff0000", "#00ff00"], "y": [2, 4]}),
         ("x,y\r1,2\r3,4\r", {"x": [1, 3], "y": [2, 4]}),
         (",y\n1,2\n3,4\n", {"Unnamed: 0": [1, 3], "y": [2, 4]}),
@@ -79,14 +82,6 @@ def test_letters(tmp_path, encoding) -> None:
         "größe": ["klein", "groß"],
         "y": [1, 2],
     }
-
-
-def test_compressed(tmp_path) -> None:
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"x,y\n1,2\n"))
-    with zipfile.ZipFile(tmp_path / "a.csv.zip", "w") as packed:
-        packed.writestr("a.csv", "x,y\n1,2\n")
-    for path in tmp_path.iterdir():
-        assert read_csv(path).to_dict("list") == {"x": [1], "y": [2]}
 
 
 @pytest.mark.parametrize(
@@ -125,10 +120,3 @@ def test_limits_are_said_before_anything_is_computed(tmp_path, monkeypatch) -> N
     (tmp_path / "a.json").write_text('[{"a": 1, "b": 2, "c": 3}]')
     with pytest.raises(ValueError, match="3 columns, more than 2"):
         tables.read_json(tmp_path / "a.json")
-
-
-def test_names_of_two_objectives_in_two_lines(tmp_path) -> None:
-    names = [("number", ""), ("values", "0"), ("values", "1"), ("params", "lr")]
-    rows = pd.DataFrame([[0, 1, 2, 0.1], [1, 3, 4, 0.2]], columns=pd.MultiIndex.from_tuples(names))
-    rows.to_csv(tmp_path / "t.csv", index=False)
-    assert list(read_csv(tmp_path / "t.csv")) == ["number", "values_0", "values_1", "params_lr"]
