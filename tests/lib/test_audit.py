@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from hia import datasets, relief, space
-from hia_book import agreement, audit, table1
+from hia_book import agreement, audit, published, table1
 from hia_book.audit import AGREES, DIFFERS, NOT_SAID, NOT_SHOWN, Check, Paper
 
 FOLDER = Path(__file__).parents[2] / "data" / "published"
@@ -244,3 +244,10 @@ def test_networks_that_run_out_of_pixels() -> None:
     table = table1.structures({"tiny": 2, "large": 96})
     assert table["structures"].tolist() == [24, 24]
     assert table["impossible"].tolist() == [24 - 5, 0]
+
+
+def test_a_table_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Tables 1 to 7, no Table 8"):
+        published.table(8)
+    with pytest.raises(FileNotFoundError, match=r"table3\.csv is missing"):
+        published.table(3, tmp_path)

@@ -4,39 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from invented import trials
+from rows import raw
 
-from hia import space
 from hia_book import cost, screening
 from hia_book.cost import POOLED, SCREEN, Job
 
 
-def invented(config: dict) -> float:
-    """An accuracy in which lr matters most, then num_conv_layers, optimizer and dropout_rate."""
-    place = (np.log10(config["lr"]) + 6) / 5
-    accuracy = 0.1 + 0.4 * place + 0.08 * config["num_conv_layers"]
-    return accuracy + 0.06 * (config["optimizer"] == "Adam") - 0.05 * config["dropout_rate"]
-
-
-def recorded(n: int, names: tuple[str, ...] = ("mnist", "svhn")) -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    rows = [
-        {"dataset": name, **space.sample(rng), "in_channel_num": 1 if name == "mnist" else 3}
-        for name in names
-        for _ in range(n)
-    ]
-    return pd.DataFrame([row | {"accuracy": invented(row)} for row in rows])
-
-
-def screened(names: tuple[str, ...] = ("mnist", "svhn"), noise: float = 0.0) -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    rows = [
-        {"dataset": name, "run": run, "replicate": replicate, **config}
-        | {"accuracy": invented(config) + noise * rng.normal()}
-        for name in names
-        for run, config in enumerate(screening.configs(screening.design(11)))
-        for replicate in (1, 2, 3)
-    ]
-    return pd.DataFrame(rows)
+def recorded(n: int, *names: str) -> pd.DataFrame:
+    return pd.concat(trials(n, seed).assign(dataset=name) for seed, name in enumerate(names))
 
 
 def ranking(scope: str, method: str, trainings: int, scores, repeat: int = 0) -> dict:
@@ -44,7 +20,9 @@ def ranking(scope: str, method: str, trainings: int, scores, repeat: int = 0) ->
 
 
 def test_jobs_take_half_at_most_and_the_whole_once() -> None:
-    jobs = cost.jobs(recorded(60), sizes=(25, 40), pooled_sizes=(50, 60, 70), repeats=2)
+    jobs = cost.jobs(
+        recorded(60, "mnist", "svhn"), sizes=(25, 40), pooled_sizes=(50, 60, 70), repeats=2
+    )
     parts = {(job.scope, job.trainings, job.repeat) for job in jobs}
     assert {n for scope, n, _ in parts if scope == "mnist"} == {25, 60}
     assert {n for scope, n, _ in parts if scope == POOLED} == {50, 60, 120}
@@ -54,7 +32,7 @@ def test_jobs_take_half_at_most_and_the_whole_once() -> None:
 
 
 def test_a_refusal_agrees_with_nothing() -> None:
-    rows = recorded(40, ("mnist",)).assign(accuracy=0.1)
+    rows = recorded(40, "mnist").assign(accuracy=0.1)
     refused = cost.measure(rows, Job("mnist", "fanova", 20, 0))
     assert refused["scores"] is None
     assert "accuracy is 0.1 in all trials" in refused["problem"]
@@ -64,18 +42,18 @@ def test_a_refusal_agrees_with_nothing() -> None:
 
 
 def test_effects_are_those_of_the_screen() -> None:
-    table = screened(("mnist",), noise=0.05)
-    expected = screening.screen(table).loc["mnist", "effect"]
+    table = raw("screening").query("dataset == 'usps'")
+    expected = screening.screen(table).loc["usps", "effect"]
     pd.testing.assert_series_equal(cost.effects_of(table), expected, check_names=False)
 
 
 def test_the_table_compares_with_the_whole_and_with_the_reference() -> None:
-    trials = recorded(40, ("mnist",))
+    own = recorded(40, "mnist")
     up, down = list(range(10)), list(range(10))[::-1]
     rows = [ranking("mnist", method, 40, up) for method in cost.SAMPLED]
     rows += [ranking("mnist", "fanova", 20, down), ranking("mnist", "fanova", 20, up, repeat=1)]
     rows += [ranking("mnist", SCREEN, 72, down), ranking("mnist", SCREEN, 12, up)]
-    found = cost.table(rows, trials).set_index(["method", "trainings", "repeat"])
+    found = cost.table(rows, own).set_index(["method", "trainings", "repeat"])
     assert found.loc[("fanova", 20, 0), ["tau_own", "tau_reference"]].tolist() == [-1, -1]
     assert found.loc[("fanova", 20, 1), ["tau_own", "tau_reference"]].tolist() == [1, 1]
     assert found.loc[(SCREEN, 12, 0), ["tau_own", "tau_reference"]].tolist() == [-1, 1]

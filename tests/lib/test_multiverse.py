@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+import invented
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,10 +30,9 @@ FEW = {
 def trials(n: int = 60, seed: int = 0) -> pd.DataFrame:
     """Random configurations on two data sets, a third of them by BOHB."""
     rng = np.random.default_rng(seed)
-    table = pd.DataFrame([space.sample(rng) for _ in range(2 * n)])
+    table = invented.trials(2 * n, seed)
     table["dataset"] = ["mnist"] * n + ["svhn"] * n
     table["in_channel_num"] = [1] * n + [3] * n
-    table["lr_scale"] = "log"
     table["source"] = (["random"] * 2 + ["bohb"]) * (2 * n // 3)
     table["accuracy"] = 0.2 + 0.5 * (table["optimizer"] == "Adam") + 0.1 * rng.random(2 * n)
     return table

@@ -74,14 +74,3 @@ def test_the_ways_are_those_that_they_say(rows: pd.DataFrame) -> None:
     ours = NRReliefF(4, sigma=2.0, rank_base=0)
     ours.fit(trials.design(drawn, columns), drawn["accuracy"])
     np.testing.assert_array_equal(ways["Random search"].weights(), ours.weights_)
-
-
-def test_how_pages_name_things() -> None:
-    assert rankings.searched(["bohb"]) == "BOHB"
-    assert (
-        rankings.searched([]) == rankings.searched(["bohb", "random"]) == "random search and BOHB"
-    )
-    table = rankings.by_name(pd.DataFrame({"W": [0.1]}, index=["lr"]))
-    assert table.to_dict("records") == [{"Hyperparameter": "`lr`", "W": 0.1}]
-    table = rankings.by_name(pd.DataFrame({"W": [0.1]}, index=["mnist"]))
-    assert table.to_dict("records") == [{"Data set": "MNIST", "W": 0.1}]

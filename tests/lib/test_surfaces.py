@@ -95,8 +95,13 @@ def test_levels_by_counting_them() -> None:
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_shares_are_shares_and_those_of_random_points(name: str) -> None:
+def test_shares_are_those_of_random_points_and_trials_what_the_columns_say(name: str) -> None:
     surface = MADE[name]
+    drawn = surface.draw(400, np.random.default_rng(0))
+    columns.read(drawn, surface.columns)
+    assert drawn["y"].notna().all()
+    pd.testing.assert_frame_equal(drawn, surface.draw(400, np.random.default_rng(0)))
+    assert not drawn.equals(surface.draw(400, np.random.default_rng(1)))
     true = surface.truth()
     assert list(true.index) == [column.name for column in surface.columns]
     assert (true["main"] >= 0).all()
@@ -106,16 +111,6 @@ def test_shares_are_shares_and_those_of_random_points(name: str) -> None:
     variance, totals = jansen(surface.response, surface.columns, points=2048, replicates=2)
     assert variance.mean() == pytest.approx(1, abs=0.05)
     np.testing.assert_allclose(totals.mean(axis=0), true["total"], atol=0.03)
-
-
-@pytest.mark.parametrize("name", MADE)
-def test_trials_are_what_the_columns_say(name: str) -> None:
-    surface = MADE[name]
-    drawn = surface.draw(400, np.random.default_rng(0))
-    columns.read(drawn, surface.columns)
-    assert drawn["y"].notna().all()
-    pd.testing.assert_frame_equal(drawn, surface.draw(400, np.random.default_rng(0)))
-    assert not drawn.equals(surface.draw(400, np.random.default_rng(1)))
 
 
 def test_what_does_not_exist_is_missing_and_has_no_influence() -> None:

@@ -1,4 +1,4 @@
-"""hia_book.truth: agreement with the truth, and the table of fits."""
+"""hia_book.truth and hia_book.mixed: agreement with the truth, and the tables of fits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from hia_book import surfaces, truth
+from hia_book import mixed, surfaces, truth
 from hia_book.truth import CONTENDERS, Job, agreement, recall
 
 SURFACE = surfaces.synthetic()["additive"]
@@ -37,13 +37,6 @@ def test_recall_by_hand() -> None:
         recall([1, 2, 3, 4], [3, 2, 1, 1])
 
 
-def test_draws_differ_and_can_be_had_again() -> None:
-    first = truth.draw(SURFACE, 60, 0)
-    pd.testing.assert_frame_equal(first, truth.draw(SURFACE, 60, 0))
-    assert not first.equals(truth.draw(SURFACE, 60, 1))
-    assert not first.equals(truth.draw(SURFACE, 61, 0).head(60))
-
-
 def test_a_refusal_is_kept() -> None:
     drawn = truth.draw(SURFACE, 20, 0).assign(y=1.0)
     row = truth.measure(SURFACE.columns, drawn, Job("additive", "fanova", 20, 0))
@@ -52,6 +45,19 @@ def test_a_refusal_is_kept() -> None:
     found = truth.table([row], {"additive": TRUE}, [])
     assert found["tau_main"].item() == 0
     assert found["top_main"].item() == pytest.approx(3 / 11)
+
+
+@pytest.mark.usefixtures("short_mixtures")
+def test_a_refusal_among_mixtures(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing = truth.Contender("nrrelieff", "none", lambda trials: {"n_neighbors": 0})
+    monkeypatch.setitem(truth.CONTENDERS, "nrrelieff", refusing)
+    drawn, job = truth.draw(SURFACE, 50, 1), mixed.Job("additive", 50, 1)
+    rows = pd.DataFrame(mixed.measure(SURFACE, drawn, SURFACE.truth(), job))
+    assert list(rows["table"]) == [name for name in mixed.TABLES for _ in mixed.METHODS]
+    refused = rows[rows["method"] == "nrrelieff"]
+    assert refused["problem"].str.contains("n_neighbors").all()
+    assert (refused[["tau_main", "tau_total"]] == 0).all(axis=None)
+    assert (rows.drop(refused.index)["problem"] == "").all()
 
 
 def test_neighbours_grow_with_the_trials() -> None:

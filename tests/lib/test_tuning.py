@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import invented
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,21 +19,9 @@ RNG = np.random.default_rng
 pytestmark = pytest.mark.usefixtures("quick_rankings")
 
 
-def made(n: int, seed: int, best_lr: float = 1e-3) -> pd.DataFrame:
-    """Trials of Table 1 in which lr decides most and the optimizer some."""
-    rng = RNG(seed)
-    rows = pd.DataFrame([space.sample(rng) for _ in range(n)])
-    for layer, name in enumerate(space.FILTERS, start=1):
-        rows[name] = rows[name].astype("Int64").where(rows["num_conv_layers"] >= layer)
-    away = (np.log10(rows["lr"]) - np.log10(best_lr)).abs() / 4
-    accuracy = 0.8 - 0.6 * away.clip(upper=1) + 0.1 * (rows["optimizer"] == "Adam")
-    accuracy += rng.uniform(0, 0.02, n)
-    return rows.assign(in_channel_num=1, source="random", accuracy=accuracy)
-
-
 @pytest.fixture(scope="module")
 def trials() -> pd.DataFrame:
-    return pd.concat(made(120, seed).assign(dataset=f"set{seed}") for seed in range(3))
+    return pd.concat(invented.trials(120, seed).assign(dataset=f"set{seed}") for seed in range(3))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +31,7 @@ def experiment(trials: pd.DataFrame) -> tuning.Experiment:
 
 @pytest.fixture(scope="module")
 def surrogate() -> surrogates.Surrogate:
-    return surrogates.Surrogate(made(200, 0))
+    return surrogates.Surrogate(invented.trials(200, 0))
 
 
 class Flat:
@@ -62,7 +51,7 @@ def places(*names: str) -> list[int]:
 
 
 def test_filters_that_do_not_exist_are_0() -> None:
-    rows = made(200, 0)
+    rows = invented.trials(200, 0)
     X = surrogates.encode(rows)
     assert X.shape == (200, 13)
     for layer, name in enumerate(space.FILTERS, start=1):
@@ -98,7 +87,7 @@ def test_epoch_is_tuned_in_one_arm_only() -> None:
 
 
 def test_the_surrogate_predicts(surrogate: surrogates.Surrogate) -> None:
-    new = made(200, 1)
+    new = invented.trials(200, 1)
     X = surrogates.encode(new)
     assert np.corrcoef(surrogate(X), new["accuracy"])[0, 1] > 0.9
     np.testing.assert_allclose(surrogate(X), surrogate._forest.predict(X))
@@ -109,10 +98,12 @@ def test_the_surrogate_predicts(surrogate: surrogates.Surrogate) -> None:
 
 def test_the_learned_default_is_that_of_the_others() -> None:
     """Two data sets want a large learning rate, one a small one: it learns from the others."""
-    parts = {"a": made(300, 0, 1e-2), "b": made(300, 1, 1e-2), "c": made(300, 2, 1e-5)}
-    found = tuning.learned_defaults(
-        {name: surrogates.Surrogate(rows) for name, rows in parts.items()}
-    )
+    wanted = {"a": 1e-2, "b": 1e-2, "c": 1e-5}
+    parts = {
+        name: surrogates.Surrogate(invented.trials(200, seed, lr))
+        for seed, (name, lr) in enumerate(wanted.items())
+    }
+    found = tuning.learned_defaults(parts)
     assert surrogates.decode(found["c"])["lr"] == pytest.approx(1e-2, rel=0.7)
     assert surrogates.decode(found["c"])["optimizer"] == "Adam"
     assert surrogates.decode(found["c"])["epoch"] == space.SPACE["epoch"].high
@@ -231,7 +222,7 @@ def test_measuring(experiment: tuning.Experiment) -> None:
     assert regret.unreachable(found, "table1", "reversed", 1)[0] > 0.05
 
 
-def invented(ranking: str, k: int, regret: dict[str, list[float]], error: float = 0.0):
+def searches(ranking: str, k: int, regret: dict[str, list[float]], error: float = 0.0):
     """Rows of a table whose checkpoints are 1, 2 and 4."""
     arm = {"epochs": LONGEST, "default": "table1", "search": "random", "ranking": ranking, "k": k}
     return [
@@ -244,8 +235,8 @@ def invented(ranking: str, k: int, regret: dict[str, list[float]], error: float 
 
 @pytest.fixture
 def few() -> pd.DataFrame:
-    rows = invented("paper", 1, {"a": [0.3, 0.2, 0.2], "b": [0.5, 0.3, 0.3]})
-    return pd.DataFrame(rows + invented(ALL, 12, {"b": [0.5, 0.4, 0.1], "a": [0.3, 0.2, 0.1]}))
+    rows = searches("paper", 1, {"a": [0.3, 0.2, 0.2], "b": [0.5, 0.3, 0.3]})
+    return pd.DataFrame(rows + searches(ALL, 12, {"b": [0.5, 0.4, 0.1], "a": [0.3, 0.2, 0.1]}))
 
 
 def test_regrets_and_losses(few: pd.DataFrame) -> None:
@@ -269,8 +260,8 @@ def test_regrets_and_losses(few: pd.DataFrame) -> None:
 
 
 def test_what_of_a_loss_is_training(few: pd.DataFrame) -> None:
-    rows = invented("paper", 1, {"a": [0.3, 0.3, 0.3], "b": [0.5, 0.5, 0.5]}, error=0.01)
-    rows += invented(ALL, 13, {"a": [0.3, 0.1, 0.0], "b": [0.5, 0.4, 0.4]})
+    rows = searches("paper", 1, {"a": [0.3, 0.3, 0.3], "b": [0.5, 0.5, 0.5]}, error=0.01)
+    rows += searches(ALL, 13, {"a": [0.3, 0.1, 0.0], "b": [0.5, 0.4, 0.4]})
     both = pd.concat([few, pd.DataFrame(rows).assign(epochs=TUNED)])
     found = regret.by_training(both, "table1", "random", "paper", 1)
     free = regret.losses(both, "table1", "random", "paper", 1, TUNED)
@@ -308,12 +299,11 @@ def test_load_says_what_is_wrong(tmp_path: Path, few: pd.DataFrame) -> None:
         tuning.load(path)
     few.to_parquet(path)
     assert len(tuning.load(path)) == 4
-    few.drop(columns="best").to_parquet(path)
-    with pytest.raises(ValueError, match="column 'best' is missing"):
-        tuning.load(path)
-    few.assign(best=0.5).to_parquet(path)
-    with pytest.raises(ValueError, match="row 0 is better on average than `best`"):
-        tuning.load(path)
-    few.assign(error=[[0.0]] * 4).to_parquet(path)
-    with pytest.raises(ValueError, match="row 0 has means of other numbers"):
-        tuning.load(path)
+    for wrong, message in (
+        (few.drop(columns="best"), "column 'best' is missing"),
+        (few.assign(best=0.5), "row 0 is better on average than `best`"),
+        (few.assign(error=[[0.0]] * 4), "row 0 has means of other numbers"),
+    ):
+        wrong.to_parquet(path)
+        with pytest.raises(ValueError, match=message):
+            tuning.load(path)
