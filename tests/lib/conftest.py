@@ -28,6 +28,6 @@ def few_searches(quick_rankings: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def short_mixtures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixed, "RUN", 20)
-    monkeypatch.setattr(mixed, "SIZES", {40: 2})
+    monkeypatch.setattr(mixed, "RUN", 15)
+    monkeypatch.setattr(mixed, "SIZES", {20: 2})
     monkeypatch.setattr(mixed, "METHODS", ("nrrelieff", "fanova"))
