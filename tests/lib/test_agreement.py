@@ -135,7 +135,7 @@ def test_the_interval_of_w_covers() -> None:
         return pd.DataFrame(np.arange(10) / 2 + 2 * rng.standard_normal((lists, 10)))
 
     truth = (1 + 9 * kendalls_w(draw(2000), 1).correlation) / 10
-    found = [kendalls_w(draw(10), 200, seed) for seed in range(50)]
+    found = [kendalls_w(draw(10), 200, seed) for seed in range(100)]
     assert np.mean([one.low <= truth <= one.high for one in found]) > 0.8
 
 
