@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from chromium import in_browser
 from playwright.sync_api import Browser, Page
 
 from hia.space import HYPERPARAMETERS
@@ -98,7 +97,6 @@ def pixels(page: Page) -> str:
     return str(page.locator("canvas.plot").evaluate("canvas => canvas.toDataURL()"))
 
 
-@in_browser
 def test_unticking_leaves_what_pandas_leaves(page: Page) -> None:
     before = pixels(page)
     for name in explorer.CHOICES:
@@ -112,7 +110,6 @@ def test_unticking_leaves_what_pandas_leaves(page: Page) -> None:
         page.get_by_role("button", name="show all").click()
 
 
-@in_browser
 def test_filters_work_together_for_the_download_and_show_all_ends_them(page: Page) -> None:
     tick(page, "source", "bohb")
     tick(page, "num_conv_layers", 1, 2)
@@ -136,7 +133,6 @@ def test_filters_work_together_for_the_download_and_show_all_ends_them(page: Pag
         assert counted(page) == left
 
 
-@in_browser
 def test_the_curve_is_the_mean_with_its_interval(page: Page) -> None:
     """Parts of the learning rates are even on the logarithm."""
     lr = np.log10(ROWS["lr"])
@@ -153,7 +149,6 @@ def test_the_curve_is_the_mean_with_its_interval(page: Page) -> None:
     np.testing.assert_allclose(found["± 95 %"], 1.96 * by_layers.sem(), atol=6e-5)
 
 
-@in_browser
 def test_missing_filters_are_left_out_and_sorted_last(page: Page) -> None:
     page.locator("select[name='mean accuracy by']").select_option("num_filters_3")
     assert averaged(page)["CNNs"].sum() == ROWS["num_filters_3"].notna().sum()
@@ -167,7 +162,6 @@ def test_missing_filters_are_left_out_and_sorted_last(page: Page) -> None:
     assert set(column(page, "num_filters_3")) == {""}
 
 
-@in_browser
 def test_the_table_sorts_and_turns_pages_with_the_keyboard(page: Page) -> None:
     assert counted(page) == len(ROWS)  # the best first
     best = ROWS["accuracy"].nlargest(20)
@@ -187,7 +181,6 @@ def test_the_table_sorts_and_turns_pages_with_the_keyboard(page: Page) -> None:
     assert second == pytest.approx(expected[20:40], rel=5e-3)
 
 
-@in_browser
 def test_a_row_is_found_in_the_plot_and_a_dot_in_the_table(page: Page) -> None:
     before = pixels(page)
     first = page.locator("tr[data-row] button").first
@@ -210,7 +203,6 @@ def test_a_row_is_found_in_the_plot_and_a_dot_in_the_table(page: Page) -> None:
     assert page.locator("tr.picked td").nth(1).inner_text() == str(best["trial"])
 
 
-@in_browser
 def test_a_rectangle_sets_the_limits(page: Page) -> None:
     canvas = page.locator("canvas.plot")
     canvas.scroll_into_view_if_needed()
@@ -229,7 +221,6 @@ def test_a_rectangle_sets_the_limits(page: Page) -> None:
     assert 0 < inside.sum() < len(ROWS)
 
 
-@in_browser
 def test_text_from_data_is_text(browser: Browser, tmp_path: Path) -> None:
     hostile = '</template></script><img src="x" onerror="document.title = 1">, "a"\n=b'
     page = browser.new_page()
@@ -244,7 +235,6 @@ def test_text_from_data_is_text(browser: Browser, tmp_path: Path) -> None:
     page.close()
 
 
-@in_browser
 def test_without_javascript_it_says_so(browser: Browser, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
