@@ -107,8 +107,9 @@ def verify(options: argparse.Namespace) -> int:
         random_state=options.seed,
         provenance=provenance,
     )
-    if not provenance.is_file():
-        print(f"{provenance} is missing: the images were not compared with those of the recording")
+    noted = [session.get("data_sha256", {}) for session in run.read_sessions(provenance)]
+    if others := sorted(set(again["dataset"]).difference(*noted)):
+        print(f"{provenance} has no images of {', '.join(others)}: they were not compared")
     code = _judge(again)
     if options.to is not None:
         again.to_csv(options.to, index=False)

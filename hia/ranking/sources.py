@@ -94,7 +94,7 @@ def _from_file(path: Path, targets: Sequence[str], study: str | None, any_size: 
             table = exports.from_any_json(tables.read_json(path, any_size))
         else:
             table = tables.read_csv(path, any_size)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         if type(error) is ValueError:
             raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
         raise ValueError(f"{path}: cannot be read ({type(error).__name__}: {error})") from None
