@@ -123,7 +123,7 @@ def _value(parameter: Parameter, text: str) -> Any:
         raise ParameterError(
             f"{parameter.name}={text}: a list is meant, such as {parameter.name}={example}"
         )
-    items = [item.strip() for item in text[1:-1].split(",") if item.strip()]
+    items = [item.strip(" '\"") for item in text[1:-1].split(",") if item.strip()]
     return [_one(parameter, kind[5:-1], item, text) for item in items]
 
 

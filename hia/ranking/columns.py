@@ -50,6 +50,8 @@ _NUMBER = r"[+-]?\d[\d.,]*(?:[eEdD][+-]?\d+)?"
 _WITH_UNIT = rf"['$€£<>~≈]?\s*{_NUMBER}\s*(\D{{0,6}})"
 _UNITS = 3
 _OF_TWO = rf"{_NUMBER}\s*(?:[x×·*]\s*10\s*)?(?:\^|\*\*|/|±|\+/?-|[x×·*]|\()\s*{_NUMBER}\)?"
+# Part of the cells of two crossed factors that have trials, at least.
+_FULL = 0.8
 # A hyperparameter that a trial does not have, where that is taken for a choice.
 _BLANK = "(blank)"
 
@@ -265,16 +267,16 @@ def _crossed(table: pd.DataFrame, columns: Sequence[Hyperparameter]) -> str | No
     """The one column that has nearly each of its values with each configuration of the others, as
     data sets or seeds have. Of a grid every column does."""
     n = len(table)
-    codes = [k * n + pd.factorize(table[column.name])[0] for k, column in enumerate(columns)]
-    hashes = [pd.util.hash_array(one) for one in codes]
+    codes = [pd.factorize(table[column.name])[0] for column in columns]
+    counts = np.array([own.max() + 1 for own in codes])
+    others = [np.delete(counts, k).max(initial=0) for k in range(len(counts))]
+    few = [k for k, m in enumerate(counts) if m > 1 < others[k] and _FULL * m * others[k] <= n]
+    if not few:
+        return None
+    hashes = [pd.util.hash_array(k * n + own) for k, own in enumerate(codes)]
     whole = np.sum(hashes, axis=0, dtype=np.uint64)
-    different = len(np.unique(whole))
-    crossed = [
-        column.name
-        for column, own in zip(columns, hashes, strict=True)
-        if (rest := len(np.unique(whole - own))) > 1
-        and 1 < len(np.unique(own)) <= 1.25 * different / rest
-    ]
+    cells = {k: counts[k] * len(np.unique(whole - hashes[k])) for k in few}
+    crossed = [columns[k].name for k in few if _FULL * cells[k] <= len(np.unique(whole))]
     return crossed[0] if len(crossed) == 1 else None
 
 

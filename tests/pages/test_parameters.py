@@ -39,6 +39,7 @@ def test_declared_with_comments_and_types() -> None:
         ("sigma=1e-3 log_lr=false", {"sigma": 0.001, "log_lr": False}),
         ("datasets=[mnist, usps]  metric=manhattan", {"datasets": ["mnist", "usps"]}),
         ("datasets='[mnist, usps]'", {"datasets": ["mnist", "usps"]}),
+        ("datasets=['mnist', \"usps\"]", {"datasets": ["mnist", "usps"]}),
         ("datasets=[]", {"datasets": []}),
         ("cap=null", {"cap": None}),
         ("cap=7 rank_base=0", {"cap": 7, "rank_base": 0}),
