@@ -402,13 +402,11 @@ def _association(a: pd.Series, b: pd.Series) -> float:
 
 
 def _follows(table: pd.DataFrame, name: str, columns: Sequence[Hyperparameter]) -> bool:
-    """Whether a forest tells the order of a column's values, nearly all different, from others."""
+    """Whether a forest tells the order of a column's values from different values of others."""
     from sklearn.ensemble import RandomForestRegressor
 
     table = table[table[name].notna()]
     table = table.sample(min(len(table), _SEEN), random_state=0)
-    if len(columns) < 2 or table[name].nunique() < max(2 * _LEVELS, _DIFFERENT * len(table)):
-        return False
     codes = {
         column.name: pd.factorize(table[column.name])[0]
         if column.kind == "categorical"
@@ -416,8 +414,11 @@ def _follows(table: pd.DataFrame, name: str, columns: Sequence[Hyperparameter]) 
         for column in columns
     }
     y = codes.pop(name)
+    X = pd.DataFrame(codes, table.index).drop_duplicates()
+    if min(X.shape) == 0 or len(X) < 2 * _LEVELS:
+        return False
     forest = RandomForestRegressor(30, min_samples_leaf=5, oob_score=True, random_state=0)
-    return bool(forest.fit(pd.DataFrame(codes, table.index).to_numpy(), y).oob_score_ >= _TOLD)
+    return bool(forest.fit(X.to_numpy(), y[X.index]).oob_score_ >= _TOLD)
 
 
 def _looks_logarithmic(numbers: Floats) -> bool:

@@ -27,7 +27,7 @@ _OF_A_TRIAL = (
     r"|sequence|display|wandb|slurm|arm|generation)_"
 )
 _BOOKKEEPING = re.compile(
-    rf"({_OF_A_TRIAL})*(id|uuid|name|number|tag|state|status|index|url)"
+    rf"({_OF_A_TRIAL})*(id|uuid|name|number|nr|num|idx|tag|state|status|index|url)"
     rf"|({_OF_A_TRIAL})+(type|version|key|dir|path|method|node)|(\w+_)?status|outcome|trial|run"
     r"|tid|uid|(created|started|finished|ended|updated|completed)(_at)?|duration\w*|elapsed|date"
     r"|time|timestamp|datetime\w*|\w*runtime|(start|end)_time|(relative|wall)_?(time|clock)\w*"
@@ -36,7 +36,7 @@ _BOOKKEEPING = re.compile(
     r"|git|tags?|notes?|comments?|remarks?|sweep|(log|output|save|checkpoint)_?dir|checkpoint(_path)?"
     r"|artifact_uri|unnamed_\d+|(best|last|stopped)_(epoch|step|iteration)|(\w+_)?global_step"
     r"|(epoch|step|iteration)s?_(stopped|done|trained|run)|(intermediate_)?result_count"
-    r"|training_iteration|(iterations|timesteps|episodes)_(since|total)\w*|seconds|attempt"
+    r"|(training_)?iteration|generation|rung|bracket|(iterations|timesteps|episodes)_(since|total)\w*|seconds|attempt"
     r"|\w+_per_s(ec(ond)?)?|((peak|max|gpu|cuda|cpu|used)_)+mem(ory)?(_\w+)?|mem(ory)?_(mb|gb|used)"
     r"|(is_|has_)?(failed|crashed|pruned|success|succeeded|completed?|done|best|converged|diverged)"
     r"|(\w+_)?seed|random_state|(cv_)?fold|repeat|replicate|early_stopped|exit_?code|exception"

@@ -216,6 +216,7 @@ ROW = np.arange(40)
     [
         ("hostname,Source Type,GPU Type,git_commit,jobKey,run_name", ["a", "b"] * 20, BY_NAME),
         ("generation_node,worker_pid,best_epoch,exit_code,data_seed", ROW % 7, BY_NAME),
+        ("rung,trial_nr", ROW % 7, BY_NAME),
         ("Relative Time (Wall),trainer/global_step,max_mem_mb", RNG.random(40), BY_NAME),
         ("createdAt", RNG.random(40), BY_NAME),
         ("label", [f"try {k}" if k != 3 else None for k in ROW], "text, different in nearly every"),
@@ -255,7 +256,7 @@ def test_bookkeeping_and_results_are_no_hyperparameters(names, values, reason) -
 
 def test_what_may_be_a_result_is_doubted() -> None:
     """By a rank correlation of .75 with the target, or of less where a forest tells it from other
-    columns; of what a search drew, nothing is told, though lr has a correlation of .5."""
+    columns; of what a search drew, nothing is told, though lr has a correlation of .67."""
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"lr": 10 ** rng.uniform(-5, -1, 150), "decay": rng.random(150)})
     table["opt"] = rng.choice(["adam", "sgd"], 150)
@@ -267,12 +268,16 @@ def test_what_may_be_a_result_is_doubted() -> None:
     assert told() == []
     table["plasticity"] = table["acc"] + 0.1 * rng.random(150)
     assert told() == ["plasticity goes with acc. If it is a result, --drop it."]
-    table["plasticity"] = table["acc"] + rng.normal(0, 2, 150)
-    (line,) = [line for line in told() if line.startswith("plasticity")]
-    assert line == "plasticity goes with acc and with other columns. If it is a result, --drop it."
+    noisy = table["acc"] + rng.normal(0, 2, 150)
+    for values in (noisy, (2 * noisy).round()):
+        table["plasticity"] = values
+        (line,) = [line for line in told() if line.startswith("plasticity")]
+        assert line.startswith("plasticity goes with acc and with other columns. If it is a result")
     table["plasticity"] = np.cumsum(rng.random(150))
     assert told() == ["plasticity grows or falls with the rows. If it counts them, --drop it."]
-    study = [Hyperparameter("plasticity", "float", 0, 99, origin="study")]
+    table = pd.concat([table.drop(columns="plasticity").head(30)] * 5, ignore_index=True)
+    assert told() == []
+    study = [Hyperparameter("lr", "float", 0, 99, origin="study")]
     assert doubts(table, "acc", study) == []
 
 
