@@ -1,4 +1,4 @@
-"""Tables of an invented search, as people have them."""
+"""Tables of trials that nobody has run: of anyone's search, and of the paper's space."""
 
 import numpy as np
 import pandas as pd

@@ -504,7 +504,7 @@ def test_pairs_of_hyperparameters() -> None:
     ("method", "surface", "trials", "tables", "options", "held"),
     [
         *[("nrrelieff", name, 200, 10, {}, 0.92) for name in ("additive", "conditional", "noise")],
-        ("fanova", "interactions", 60, 5, {"n_trees": 4}, 0.95),
+        ("fanova", "interactions", 60, 10, {"n_trees": 4}, 0.95),
     ],
 )
 def test_intervals_hold_what_other_trials_give(
