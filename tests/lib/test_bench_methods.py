@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
+import bench_methods as bench
 import numpy as np
 import pandas as pd
 import pytest
-from scripts import load_script
+from peers import fit
 
 ROOT = Path(__file__).parents[2]
 
-load_script("measure")
-bench = load_script("bench_methods")
-fit = load_script("peers/fit")
 CONTENDERS = {contender.method: contender for contender in bench.CONTENDERS}
 
 

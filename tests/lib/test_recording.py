@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from scripts import load_script
+import record_multiverse
+import record_truth
+import record_tuning
 
 from hia_book import mixed, multiverse, recording, surfaces, truth, tuning
 
@@ -105,19 +107,18 @@ FAST = ("truth", "--methods", "nrrelieff", "ped_anova")
 
 @pytest.mark.slow
 def test_the_truth_is_recorded_up_to_a_limit_of_time(given: list[str], tmp_path: Path) -> None:
-    script = load_script("record_truth")
-    assert script.main([*FAST, *given]) == 0
+    assert record_truth.main([*FAST, *given]) == 0
     fits, true = truth.load(tmp_path)
     assert (fits["state"] == truth.MEASURED).sum() == 12
     assert set(fits.loc[fits["state"] != truth.MEASURED, "method"]).isdisjoint(FAST)
     assert set(true["surface"]) == {"additive", "study"}
     assert json.loads((tmp_path / "truth.json").read_text())["fits"] == 12
     whole = (tmp_path / "truth.parquet").read_bytes()  # with the seconds that every fit took
-    assert script.main([*FAST, *given]) == 0
+    assert record_truth.main([*FAST, *given]) == 0
     assert (tmp_path / "truth.parquet").read_bytes() == whole
-    assert script.main([*FAST, *given, "--repeats", "1"]) == 0
+    assert record_truth.main([*FAST, *given, "--repeats", "1"]) == 0
     assert (truth.load(tmp_path)[0]["state"] == truth.MEASURED).sum() == 8
-    assert script.main([*FAST, *given, "--limit", "1e-9"]) == 0
+    assert record_truth.main([*FAST, *given, "--limit", "1e-9"]) == 0
     fits, _ = truth.load(tmp_path)
     measured = fits[fits["state"] == truth.MEASURED]
     assert len(measured) == 4  # the first of each method on each surface
@@ -129,12 +130,11 @@ def test_the_truth_is_recorded_up_to_a_limit_of_time(given: list[str], tmp_path:
 def test_the_cost_is_recorded(
     given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    script = load_script("record_truth")
-    monkeypatch.setattr(script.cost, "SIZES", ())
-    monkeypatch.setattr(script.cost, "POOLED_SIZES", (20,))
-    monkeypatch.setattr(script.cost, "SAMPLED", ("nrrelieff", "fanova", "ped_anova"))
-    monkeypatch.setattr(script.cost, "REFERENCE", ("nrrelieff", "fanova"))
-    assert script.main(["cost", *given, "--repeats", "2"]) == 0
+    monkeypatch.setattr(record_truth.cost, "SIZES", ())
+    monkeypatch.setattr(record_truth.cost, "POOLED_SIZES", (20,))
+    monkeypatch.setattr(record_truth.cost, "SAMPLED", ("nrrelieff", "fanova", "ped_anova"))
+    monkeypatch.setattr(record_truth.cost, "REFERENCE", ("nrrelieff", "fanova"))
+    assert record_truth.main(["cost", *given, "--repeats", "2"]) == 0
     assert "without the screen" in capsys.readouterr().out
     rows = pd.read_parquet(tmp_path / "cost.parquet")
     assert len(rows) == 3 * (2 + 1 + 2)
@@ -145,7 +145,7 @@ def test_the_cost_is_recorded(
 @pytest.mark.slow
 @pytest.mark.usefixtures("short_mixtures")
 def test_mixtures_are_recorded(given: list[str], tmp_path: Path) -> None:
-    assert load_script("record_truth").main(["mixed", *given]) == 0
+    assert record_truth.main(["mixed", *given]) == 0
     rows = mixed.load(tmp_path)
     assert len(rows) == 2 * 2 * len(mixed.TABLES) * 2
     assert not rows.duplicated(["surface", "trials", "repeat", "table", "method"]).any()
@@ -160,7 +160,7 @@ def test_universes_are_recorded(
     for name, some in {"neighbours": ("5",), "sigma": ("20",), "balance": ("nothing",)}.items():
         choice = dataclasses.replace(multiverse.CHOICES[name], options=some)
         monkeypatch.setitem(multiverse.CHOICES, name, choice)
-    assert load_script("record_multiverse").main(given) == 0
+    assert record_multiverse.main(given) == 0
     table = multiverse.load(tmp_path / "multiverse.parquet")
     note = json.loads((tmp_path / "multiverse.json").read_text())
     assert note["universes"] == len(table) == 3 * 2 * 2 * 2 * 2 * 3
@@ -171,7 +171,7 @@ def test_universes_are_recorded(
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_searches")
 def test_searches_are_recorded(given: list[str], tmp_path: Path) -> None:
-    assert load_script("record_tuning").main([*given, "--searches", "random"]) == 0
+    assert record_tuning.main([*given, "--searches", "random"]) == 0
     assert len(tuning.load(tmp_path / "tuning.parquet")) == 128
     notes = json.loads((tmp_path / "tuning.json").read_text())
     assert notes["jobs"] == notes["asked"] == 128
