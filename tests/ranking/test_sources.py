@@ -170,10 +170,10 @@ def database(tmp_path_factory, study) -> Path:
     def create(name: str, **options) -> optuna.Study:
         return optuna.create_study(storage=storage, study_name=name, **options)
 
-    create("two", directions=study.directions).add_trials(study.trials)
+    create("two", directions=study.directions).add_trials(study.trials[:5])
     one = create("one", direction="maximize")
-    one.optimize(lambda t: t.suggest_float("lr", 1e-4, 1, log=True) * t.suggest_int("n", 1, 9), 12)
-    create("value").optimize(lambda trial: trial.suggest_float("value", 0, 1), 12)
+    one.optimize(lambda t: t.suggest_float("lr", 1e-4, 1, log=True) * t.suggest_int("n", 1, 9), 3)
+    create("value").optimize(lambda trial: trial.suggest_float("value", 0, 1), 3)
     create("failed").optimize(lambda trial: float("nan"), 3)
     storage.engine.dispose()
     return path
