@@ -215,12 +215,14 @@ def with_blanks(
     return table, changed
 
 
-def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) -> list[str]:
+def doubts(
+    table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter], blanks: bool = True
+) -> list[str]:
     """What of the columns may be something else than it is taken for, in sentences.
 
-    A blank may be a choice where the target is distributed otherwise. What goes with the target may
-    be a result; if it does so less, where a forest tells it from the other columns: a search draws
-    its values independently.
+    A blank may be a choice where the target is distributed otherwise (blanks: whether to ask). What
+    goes with the target may be a result; if it does so less, where a forest tells it from the other
+    columns: a search draws its values independently.
     """
     y = pd.Series(read_target(table, target), table.index)
     numbers = {
@@ -233,7 +235,7 @@ def doubts(table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]) 
     lines = []
     for column in columns:
         values, name = table[column.name], column.name
-        missing, given = y[values.isna()].dropna(), y[values.notna()].dropna()
+        missing, given = y[values.isna() & blanks].dropna(), y[values.notna()].dropna()
         choice = "If a blank is a choice there, say --missing level."
         different = values.nunique()
         if len(missing) and different == 1:

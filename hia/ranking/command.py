@@ -162,7 +162,7 @@ def _rank_target(
         log=options.log,
         linear=options.linear,
     )
-    notes += columns.doubts(table, target, hyperparameters) if options.missing == "draw" else []
+    notes += columns.doubts(table, target, hyperparameters, blanks=options.missing == "draw")
     if options.missing == "level":
         table, hyperparameters = columns.with_blanks(table, hyperparameters)
     state = [f"Trials left out: {sources.tell(source.left_out)}"] if source.left_out else []

@@ -285,6 +285,9 @@ def test_a_blank_with_another_distribution_of_the_target_is_doubted() -> None:
     table = pd.DataFrame({"x": ["a", None, "b"] * 20, "acc": [0.1, 0.5, 0.9] * 20})
     (line,) = doubts(table, "acc", infer(table, "acc").columns)
     assert line.startswith("x: where it is blank, acc is distributed otherwise (the median is 0.5,")
+    table["plasticity"] = table["acc"].where(table["x"].notna()) + np.arange(60) / 1000
+    (line,) = doubts(table, "acc", infer(table, "acc").columns, blanks=False)
+    assert line.startswith("plasticity goes with acc")
 
 
 def test_a_column_that_is_crossed_with_all_others_is_doubted() -> None:
