@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("quick_rankings")
 
 @pytest.fixture(scope="module")
 def trials() -> pd.DataFrame:
-    return pd.concat(invented.trials(80, seed).assign(dataset=f"set{seed}") for seed in range(3))
+    return pd.concat(invented.trials(120, seed).assign(dataset=f"set{seed}") for seed in range(3))
 
 
 @pytest.fixture(scope="module")
