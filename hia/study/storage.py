@@ -54,20 +54,21 @@ class FileLock:
         self.path = path
         self.file: io.BufferedRandom | None = None
         self.inode: int | None = None
+        self.size = 0
 
     def acquire(self) -> bool:
         file = Path(self.path).open("r+b")  # noqa: SIM115
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            inode = os.stat(self.path).st_ino
-            if self.inode not in (None, inode):
+            inode, size = os.stat(self.path).st_ino, file.seek(0, os.SEEK_END)
+            if self.inode not in (None, inode) or size < self.size:
                 raise FileNotFoundError(errno.ENOENT, "it was replaced while in use", self.path)
-            self.inode = inode
-            if file.seek(0, os.SEEK_END):
+            if size:
                 file.seek(-1, os.SEEK_END)
                 if file.read() != b"\n":
                     file.seek(0)
-                    file.truncate(file.read().rfind(b"\n") + 1)
+                    size = file.truncate(file.read().rfind(b"\n") + 1)
+            self.inode, self.size = inode, size
         except BaseException:
             file.close()
             raise

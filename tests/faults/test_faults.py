@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import signal
+from pathlib import Path
 from unittest.mock import Mock
 
 import optuna
@@ -306,6 +307,20 @@ def test_a_storage_that_is_removed_ends_the_study(tmp_path, start):
     assert "500 of 500" not in said
     # A worker that opens it at that very moment makes an empty one, which the others refuse.
     assert not disturbed.journal.exists() or "it was replaced while in use" in said
+
+
+@posix
+def test_a_storage_that_is_replaced_or_emptied_in_use_is_refused(tmp_path):
+    for change in (Path.touch, Path.unlink):
+        path = tmp_path / f"{change.__name__}.journal"
+        storage = connect(str(path))
+        for _ in range(2):
+            optuna.create_study(storage=storage)
+        change(path)
+        path.write_bytes(b"")
+        with pytest.raises(FileNotFoundError, match="replaced while in use"):
+            optuna.create_study(storage=storage)
+        assert path.read_bytes() == b""
 
 
 def test_a_damaged_storage_is_said_and_what_is_before_the_damage_is_kept(tmp_path):
