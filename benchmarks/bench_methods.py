@@ -10,13 +10,13 @@ recorded trials, and on eleven columns of random numbers, the most that pairs ca
 
 peers: the same rows for all: 1,000 of the recorded trials, all, and 11,150; where fewer are
 recorded, these are drawn with replacement, lr and dropout_rate moved by up to a hundredth of their
-ranges and accuracy by a normal number of deviation 0.01. lr is a logarithm, batch_size and
-in_channel_num are places among the possible values. Every method runs in a process of its own, in
-an environment of its own where it cannot share ours: these are made under _build/bench/ from
-benchmarks/peers/*.txt, once (PyPI is needed then). 30 neighbours and every row for Relief, 16 full
-trees for functional ANOVA, one thread. Seconds are of processor time; importing, and making a study
-or a table of a package's own, are not counted. A fit over the limit is ended and marked. `x ours`
-and `tau` (Kendall's) compare time and ranking with ours.
+ranges and accuracy by a normal number of deviation 0.01. Fractions are places in their ranges, lr
+on its logarithm, all others places among the possible values. Every method runs in a process of its
+own, in an environment of its own where it cannot share ours: these are made under _build/bench/
+from benchmarks/peers/*.txt, once (PyPI is needed then). 30 neighbours and every row for Relief, 16
+full trees for functional ANOVA, one thread. Seconds are of processor time; importing, and making a
+study or a table of a package's own, are not counted. A fit over the limit is ended and marked. `x
+ours` and `tau` (Kendall's) compare time and ranking with ours.
 
 sklearn-relief, asked for every row once, gives the weights of ours to six digits. Not every ranking
 is a check of ours: on 1,000 recorded rows, Orange's RReliefF (3.40.0) gives eleven weights well
@@ -26,6 +26,7 @@ is another method.
 """
 
 import argparse
+import functools
 import json
 import os
 import resource
@@ -33,7 +34,7 @@ import statistics
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -41,13 +42,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from measure import describe, progress, show, spread, times
+from measure import describe, progress, show, spread, time
 from scipy.stats import kendalltau
 
 from hia import space, trials
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
-from hia_book.surfaces import values_at
+from hia_book.surfaces import places_of, values_at
 
 ROOT = Path(__file__).parents[1]
 PEERS = Path(__file__).parent / "peers"
@@ -126,25 +127,24 @@ def time_relief(_: argparse.Namespace) -> None:
         if not rows:
             model.fit(X, y)  # the first fit also imports and fills caches
         before = peak_mib()
-        columns = spread(times(lambda X=X, y=y: model.fit(X, y), repeats))
+        columns = time(lambda X=X, y=y: model.fit(X, y), repeats)
         columns |= {"µs per row": columns["median s"] / n * 1e6}
         columns |= {"input MiB": X.memory_usage(deep=True).sum() / 2**20}
         rows.append({"rows": n} | columns | {"peak MiB": peak_mib() - before})
     show("N-RReliefF", rows)
     X, y = configurations(PAPER, rng)
     X = X.assign(lr=np.log10(X["lr"]))
+    works: dict[str, Callable[[], object]] = {
+        f"{RESAMPLES} resamples for intervals": lambda: model.bootstrap(X, y, RESAMPLES, 0)
+    }
+    for what in ("column", "target"):
+        works[f"{PERMUTATIONS} permutations of the {what}"] = functools.partial(
+            model.permutation_test, X, y, PERMUTATIONS, what, 0
+        )
     rows = []
-    for what, work in {
-        f"{RESAMPLES} resamples for intervals": lambda: model.bootstrap(X, y, RESAMPLES, 0),
-        f"{PERMUTATIONS} permutations of each column": lambda: model.permutation_test(
-            X, y, PERMUTATIONS, "column", 0
-        ),
-        f"{PERMUTATIONS} permutations of the target": lambda: model.permutation_test(
-            X, y, PERMUTATIONS, "target", 0
-        ),
-    }.items():
+    for what, work in works.items():
         progress(what)
-        rows.append({"": what} | spread(times(work, 3)))
+        rows.append({"": what} | time(work, 3))
     show(f"N-RReliefF, {PAPER:,} rows", rows)
 
 
@@ -169,11 +169,9 @@ def time_fanova(options: argparse.Namespace) -> None:
     ):
         progress(f"functional ANOVA on {len(X):,} {label} rows")
         model = FAnova(random_state=0, **measure).fit(X, y)
-        for what, work in (
-            ("fit", lambda model=model, X=X, y=y: model.fit(X, y)),
-            ("pairs", model.pair_importances),
-        ):
-            rows.append({"rows of": label, "rows": len(X), "": what} | spread(times(work, repeats)))
+        fit = functools.partial(model.fit, X, y)
+        for what, work in (("fit", fit), ("pairs", model.pair_importances)):
+            rows.append({"rows of": label, "rows": len(X), "": what} | time(work, repeats))
     show("functional ANOVA", rows)
 
 
@@ -205,30 +203,23 @@ def table(recorded: pd.DataFrame, n: int, rng: np.random.Generator) -> dict[str,
     """n rows in the form of peers/fit.py, drawn from the recorded ones."""
     more = n > len(recorded)
     rows = recorded.iloc[rng.choice(len(recorded), n, replace=more)]
-    y = rows["accuracy"].to_numpy()
-    columns, kinds, lows, highs = [], [], [], []
-    for name in space.HYPERPARAMETERS:
-        row, numbers = space.SPACE[name], rows[name]
-        if row.choices is not None:
-            places = {choice: place for place, choice in enumerate(row.choices)}
-            numbers = numbers.map(places).to_numpy(float)
-            low, high = 0.0, len(row.choices) - 1.0
-        else:
-            numbers = numbers.to_numpy(float)
-            low, high = row.bounds
-            if row.log:
-                numbers, low, high = np.log10(numbers), np.log10(low), np.log10(high)
-            if more and row.kind == "float":
-                moved = numbers + (high - low) * rng.uniform(-0.01, 0.01, n)
-                numbers = np.clip(moved, low, high)
-        columns.append(numbers)
-        kinds.append(row.kind)
-        lows.append(low)
-        highs.append(high)
+    columns = [space.SPACE[name] for name in space.HYPERPARAMETERS]
+    high = np.array([_highest(column) for column in columns], dtype=float)
+    places = [places_of(column, rows[column.name]) for column in columns]
+    kinds = np.array([column.kind for column in columns])
+    X, y = high * np.column_stack(places), rows["accuracy"].to_numpy()
+    X = np.where(kinds == "float", X, X.round())
     if more:
-        y = np.clip(y + rng.normal(0, 0.01, n), 0, 1)
-    described = {"kind": np.array(kinds), "low": np.array(lows), "high": np.array(highs)}
-    return {"X": np.column_stack(columns), "y": y} | described
+        X += np.where(kinds == "float", rng.uniform(-0.01, 0.01, X.shape), 0)
+        X, y = np.clip(X, 0, high), np.clip(y + rng.normal(0, 0.01, n), 0, 1)
+    return {"X": X, "y": y, "kind": kinds, "high": high}
+
+
+def _highest(column: space.Hyperparameter) -> float:
+    """The largest place among the possible values, 1 for a fraction."""
+    if column.kind == "float":
+        return 1
+    return len(column.choices) - 1 if column.choices else column.bounds[1] - column.bounds[0]
 
 
 def measure(contender: Contender, path: Path, limit: float, repeats: int) -> dict[str, Any]:
@@ -242,11 +233,9 @@ def measure(contender: Contender, path: Path, limit: float, repeats: int) -> dic
     except subprocess.CalledProcessError as error:
         note = f"cannot be installed: {last_line(error.stderr or error.stdout) or error}"
         return {"seconds": [], "scores": None, "note": note}
-    command = [python, PEERS / "fit.py", contender.method, path, str(limit), str(repeats)]
-    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    run = subprocess.run(
-        [*map(str, command)], env=os.environ | one_thread, capture_output=True, text=True
-    )
+    command = [python, PEERS / "fit.py", contender.method, path, limit, repeats]
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    run = subprocess.run([*map(str, command)], env=one_thread, capture_output=True, text=True)
     fits = [json.loads(said) for said in run.stdout.splitlines() if said.startswith('{"seconds"')]
     note = ""
     if run.returncode == -27 and not fits:  # SIGPROF

@@ -34,7 +34,7 @@ def configuration_space() -> Any:
     """Table 1 in the package's terms."""
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
-    def describe(row: Hyperparameter) -> Any:
+    def of(row: Hyperparameter) -> Any:
         if row.kind == "categorical":
             return Categorical(row.name, list(row.choices or ()), default=row.default)
         if row.choices:
@@ -43,7 +43,7 @@ def configuration_space() -> Any:
         return kind(row.name, row.bounds, default=row.default, log=row.log)
 
     space = ConfigurationSpace()
-    space.add([describe(SPACE[name]) for name in NAMES])
+    space.add([of(SPACE[name]) for name in NAMES])
     return space
 
 

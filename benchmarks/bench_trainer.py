@@ -18,6 +18,7 @@ import argparse
 import functools
 import multiprocessing
 import time
+import timeit
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -72,12 +73,7 @@ def train(
 def multiply() -> float:
     """The seconds of a matrix product, the fastest of five."""
     a = torch.randn(MATRIX, MATRIX)
-    taken = []
-    for _ in range(5):
-        start = time.perf_counter()
-        a @ a
-        taken.append(time.perf_counter() - start)
-    return min(taken)
+    return min(timeit.repeat(lambda: a @ a, number=1, repeat=5))
 
 
 def main() -> None:
@@ -117,9 +113,8 @@ def main() -> None:
         row: dict[str, Any] = {"shape": name}
         row |= {f"{loop}, ms": 1e3 * np.median(taken[loop]) / n for loop in LOOPS}
         for loop in LOOPS[1:]:
-            low, middle, high = np.quantile(
-                np.divide(taken[loop], taken["ours"]), [0.25, 0.5, 0.75]
-            )
+            ratio = np.divide(taken[loop], taken["ours"])
+            low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
             row[f"{loop} / ours"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
         work = sum(3 * n * cnn.flops(config, shape[1], shape[0], CLASSES) for config in configs)
         row["matrix rate"] = work / sum(taken["ours"]) * np.median(matrix) / (2 * MATRIX**3)

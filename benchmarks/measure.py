@@ -4,7 +4,7 @@ import os
 import platform
 import statistics
 import sys
-import time
+import timeit
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -19,22 +19,16 @@ def describe(*packages: str) -> None:
     print(f"Python {platform.python_version()}, {versions}", flush=True)
 
 
-def times(work: Callable[[], Any], repeats: int) -> list[float]:
-    """Wall seconds of each of so many calls."""
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return taken
+def time(work: Callable[[], Any], repeats: int) -> dict[str, float]:
+    """The `spread` of the wall seconds of so many calls."""
+    return spread(timeit.repeat(work, number=1, repeat=repeats))
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:
     """Columns of a table: how many times, their median, the fastest and the slowest."""
     if not seconds:
         return {"runs": 0}
-    median = statistics.median(seconds)
-    columns = {"runs": len(seconds), "median s": median}
+    columns = {"runs": len(seconds), "median s": statistics.median(seconds)}
     return columns | {"fastest": min(seconds), "slowest": max(seconds)}
 
 

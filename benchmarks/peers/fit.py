@@ -2,11 +2,11 @@
 
     python benchmarks/peers/fit.py METHOD TABLE.npz LIMIT REPEATS
 
-TABLE.npz: X (n, K), categories and whole numbers as such, the learning rate as its logarithm; y
-(n,); kind (K,), "categorical", "integer" or "float"; low and high (K,), the smallest and the
-largest possible value. Prints a line of JSON for each finished fit: seconds of processor time,
-reading and importing not counted, and the scores in the order of the columns. A fit above LIMIT
-seconds ends the process by SIGPROF. There are at most REPEATS, and none after half of the limit.
+TABLE.npz: X (n, K), categories and whole numbers from 0, fractions from 0 to 1; y (n,); kind (K,),
+"categorical", "integer" or "float"; high (K,), the largest possible value. Prints a line of JSON
+for each finished fit: seconds of processor time, reading and importing not counted, and the scores
+in the order of the columns. A fit above LIMIT seconds ends the process by SIGPROF. There are at
+most REPEATS, and none after half of the limit.
 """
 
 import json
@@ -28,10 +28,8 @@ class Table:
 
     def __init__(self, path: str) -> None:
         with np.load(path) as content:
-            self.X, self.y, self.kind, self.low, self.high = (
-                content[name] for name in ("X", "y", "kind", "low", "high")
-            )
-        self.unit = (self.X - self.low) / (self.high - self.low)
+            self.X, self.y, self.kind, self.high = (content[x] for x in ("X", "y", "kind", "high"))
+        self.unit = self.X / self.high
         self.categorical = np.flatnonzero(self.kind == "categorical").tolist()
 
 
@@ -63,15 +61,9 @@ def sklearn_relief(table: Table) -> Fit:
             return np.arange(size)
 
     def fit() -> Sequence[float]:
-        model = RReliefF(
-            k=NEIGHBORS,
-            sigma=SIGMA,
-            categorical=table.categorical,
-            n_iterations=len(target),
-            n_jobs=1,
-            random_state=EveryRow(),
-        )
-        return model.fit(ranged, target).w_
+        options = {"k": NEIGHBORS, "sigma": SIGMA, "n_iterations": len(target), "n_jobs": 1}
+        options |= {"categorical": table.categorical, "random_state": EveryRow()}
+        return RReliefF(**options).fit(ranged, target).w_
 
     return fit
 
@@ -79,16 +71,9 @@ def sklearn_relief(table: Table) -> Fit:
 def skrebate(table: Table) -> Fit:
     from skrebate import ReliefF
 
-    def fit() -> Sequence[float]:
-        model = ReliefF(
-            n_neighbors=NEIGHBORS,
-            categorical_features=table.categorical,
-            label_type="continuous",
-            n_jobs=1,
-        )
-        return model.fit(table.unit.copy(), table.y).feature_importances_
-
-    return fit
+    options = {"n_neighbors": NEIGHBORS, "label_type": "continuous", "n_jobs": 1}
+    options["categorical_features"] = table.categorical
+    return lambda: ReliefF(**options).fit(table.unit.copy(), table.y).feature_importances_
 
 
 def orange(table: Table) -> Fit:
@@ -112,10 +97,9 @@ def hia_fanova(table: Table) -> Fit:
     from hia.space import Hyperparameter
 
     space = {}
-    for k, kind in enumerate(table.kind):
-        low, high = table.low[k], table.high[k]
+    for k, (kind, high) in enumerate(zip(table.kind, table.high, strict=True)):
         choices = tuple(range(int(high) + 1)) if kind == "categorical" else None
-        space[k] = Hyperparameter(f"x{k}", str(kind), low, high, choices)
+        space[k] = Hyperparameter(f"x{k}", str(kind), 0, high, choices)
     model = FAnova(TREES, space=space, random_state=0)
     return lambda: model.fit(table.X, table.y).importances_
 
@@ -127,7 +111,11 @@ def fanova_package(table: Table) -> Fit:
     from hia.ranking.fanova_package import importances
 
     X = pd.DataFrame(table.X, columns=[f"x{k}" for k in range(table.X.shape[1])])
-    few = [name for name, span in zip(X, table.high - table.low, strict=True) if span in (1, 2, 3)]
+    few = [
+        name
+        for name, kind, high in zip(X, table.kind, table.high, strict=True)
+        if kind != "float" and high <= 3
+    ]
     options: dict[str, Any] = {"n_trees": TREES, "min_samples_leaf": 1, "log": ()}
     return lambda: importances(X, table.y, categorical=few, **options)["weight"].tolist()
 
@@ -159,10 +147,9 @@ def hia_ped_anova(table: Table) -> Fit:
 
     X = pd.DataFrame(table.X, columns=[f"x{k:02}" for k in range(table.X.shape[1])])
     columns = []
-    for k, (name, kind) in enumerate(zip(X, table.kind, strict=True)):
-        low, high = table.low[k], table.high[k]
+    for name, kind, high in zip(X, table.kind, table.high, strict=True):
         choices = tuple(float(c) for c in range(int(high) + 1)) if kind == "categorical" else None
-        columns.append(Hyperparameter(name, str(kind), low, high, choices))
+        columns.append(Hyperparameter(name, str(kind), 0, high, choices))
     rows = X.assign(y=table.y)
     return lambda: rank(rows, "y", columns, "ped_anova", n_bootstrap=0).table["score"].tolist()
 
@@ -170,41 +157,30 @@ def hia_ped_anova(table: Table) -> Fit:
 def _optuna(table: Table, evaluator: Any) -> Fit:
     """An evaluator of Optuna on a study in memory, which is made beforehand."""
     import optuna
-    from optuna.distributions import (
-        BaseDistribution,
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    distributions: dict[str, BaseDistribution] = {}
-    values: dict[str, list[Any]] = {}
-    for k, kind in enumerate(table.kind):
-        name, low, high = f"x{k}", table.low[k], table.high[k]
-        if kind == "float":
-            distributions[name] = FloatDistribution(float(low), float(high))
-            values[name] = table.X[:, k].tolist()
-        else:
-            values[name] = table.X[:, k].astype(int).tolist()
-            distributions[name] = IntDistribution(int(low), int(high))
-            if kind == "categorical":
-                distributions[name] = CategoricalDistribution(range(int(high) + 1))
+    of_kind: dict[str, Callable[[Any], Any]] = {
+        "float": lambda high: FloatDistribution(0, high),
+        "integer": lambda high: IntDistribution(0, int(high)),
+        "categorical": lambda high: CategoricalDistribution(range(int(high) + 1)),
+    }
+    kinds = enumerate(zip(table.kind, table.high, strict=True))
+    distributions = {f"x{k}": of_kind[kind](high) for k, (kind, high) in kinds}
+    columns = [
+        column if kind == "float" else column.astype(int)
+        for kind, column in zip(table.kind, table.X.T, strict=True)
+    ]
     study = optuna.create_study(direction="maximize")
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params=dict(zip(values, row, strict=True)),
-                distributions=distributions,
-                value=float(value),
-            )
-            for value, *row in zip(table.y, *values.values(), strict=True)
-        ]
-    )
+    for value, *row in zip(table.y.tolist(), *(one.tolist() for one in columns), strict=True):
+        params = dict(zip(distributions, row, strict=True))
+        study.add_trial(
+            optuna.create_trial(params=params, distributions=distributions, value=value)
+        )
 
     def fit() -> Sequence[float]:
         importances = evaluator.evaluate(study)
-        return [importances[name] for name in values]
+        return [importances[name] for name in distributions]
 
     return fit
 
