@@ -225,15 +225,16 @@ def _highest(column: space.Hyperparameter) -> float:
 def measure(contender: Contender, path: Path, limit: float, repeats: int) -> dict[str, Any]:
     """Fits of a method in a process of its own.
 
-    Returns `seconds` of each finished fit, `scores` of the last (None without one), and a `note`
-    where something went wrong.
+    Returns `seconds` of each finished fit, `scores` of the last (None without one), `package` with
+    its version, and a `note` where something went wrong.
     """
+    outcome: dict[str, Any] = {"seconds": [], "scores": None, "package": contender.package}
     try:
         python = environment(contender.environment)
     except subprocess.CalledProcessError as error:
-        note = f"cannot be installed: {last_line(error.stderr or error.stdout) or error}"
-        return {"seconds": [], "scores": None, "note": note}
-    command = [python, PEERS / "fit.py", contender.method, path, limit, repeats]
+        why = last_line(error.stderr or error.stdout) or error
+        return outcome | {"note": f"cannot be installed: {why}"}
+    command = [python, PEERS / "fit.py", contender.method, contender.package, path, limit, repeats]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     run = subprocess.run([*map(str, command)], env=one_thread, capture_output=True, text=True)
     fits = [json.loads(said) for said in run.stdout.splitlines() if said.startswith('{"seconds"')]
@@ -242,8 +243,8 @@ def measure(contender: Contender, path: Path, limit: float, repeats: int) -> dic
         note = f"over {limit:g} s"
     elif run.returncode:
         note = f"failed: {last_line(run.stderr) or run.returncode}"
-    scores = fits[-1]["scores"] if fits else None
-    return {"seconds": [fit["seconds"] for fit in fits], "scores": scores, "note": note}
+    outcome |= fits[-1] if fits else {}
+    return outcome | {"seconds": [fit["seconds"] for fit in fits], "note": note}
 
 
 def last_line(text: str | None) -> str:
@@ -278,24 +279,13 @@ def environment(name: str | None) -> Path:
 
 def line(outcome: dict[str, Any], ours: dict[str, Any] | None) -> dict[str, Any]:
     """A row of the printed table."""
-    row = {"": outcome["label"], "package": pinned(outcome["package"], outcome["environment"])}
+    row = {"": outcome["label"], "package": outcome["package"]}
     row |= spread(outcome["seconds"]) | {"x ours": None, "tau": None}
     other = ours is not None and outcome["method"] != outcome["ours"]
     if other and outcome["seconds"] and ours["seconds"]:
         row["x ours"] = row["median s"] / statistics.median(ours["seconds"])
         row["tau"] = kendalltau(outcome["scores"], ours["scores"]).statistic
     return row | {"note": outcome["note"]}
-
-
-def pinned(package: str, name: str | None) -> str:
-    """The package and its version."""
-    command = f"from importlib.metadata import version; print(version({package!r}))"
-    try:
-        asked = [str(environment(name)), "-c", command]
-        said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    except subprocess.CalledProcessError:
-        return package
-    return f"{package} {said}"
 
 
 if __name__ == "__main__":

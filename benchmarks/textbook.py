@@ -4,7 +4,7 @@ Both make the network of Section 4.3 from stock layers, in PyTorch's default mem
 the optimizers as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,16 +25,8 @@ def network(config: Mapping[str, Any], channels: int, size: int, classes: int) -
         if block.fill:
             before = block.fill // 2
             layers.append(nn.ZeroPad2d((before, block.fill - before) * 2))
-        layers.append(
-            nn.Conv2d(
-                block.channels_in,
-                block.channels_out,
-                config["kernel"],
-                stride=config["stride"],
-                padding=config["padding"],
-            )
-        )
-        layers.append(nn.ReLU())
+        shape = block.channels_in, block.channels_out, config["kernel"]
+        layers += [nn.Conv2d(*shape, config["stride"], config["padding"]), nn.ReLU()]
         if block.pooled:
             layers.append(nn.MaxPool2d(2))
     features = parts[-1].channels_out * parts[-1].size_out ** 2
@@ -75,16 +67,8 @@ def with_loader(config: Mapping[str, Any], data: Images, pixels: np.ndarray, see
         Pictures(pixels, data.train_labels, transform), config["batch_size"], shuffle=True
     )
     optimizer = _optimizer(model, config)
-    criterion = nn.CrossEntropyLoss()
-    running = 0.0
     for _ in range(config["epoch"]):
-        model.train()
-        for images, labels in loader:
-            optimizer.zero_grad()
-            loss = criterion(model(images), labels)
-            loss.backward()
-            optimizer.step()
-            running += loss.item()
+        _train_epoch(model, optimizer, loader)
     return _accuracy(model, data)
 
 
@@ -100,21 +84,30 @@ def in_memory(
     order = torch.Generator().manual_seed(seed)
     images_in = data.train_images.contiguous()
     optimizer = _optimizer(model, config)
-    criterion = nn.CrossEntropyLoss()
     accuracies, losses = [], []
     for _ in range(config["epoch"]):
-        model.train()
-        total = 0.0
         permutation = torch.randperm(len(data.train_labels), generator=order)
-        for rows in permutation.split(config["batch_size"]):
-            optimizer.zero_grad()
-            loss = criterion(model(images_in[rows]), data.train_labels[rows])
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(rows)
-        losses.append(total / len(permutation))
+        parts = permutation.split(config["batch_size"])
+        batches = ((images_in[rows], data.train_labels[rows]) for rows in parts)
+        losses.append(_train_epoch(model, optimizer, batches))
         accuracies.append(_accuracy(model, data))
     return accuracies, losses
+
+
+def _train_epoch(
+    model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[Any]
+) -> float:
+    """The mean training loss."""
+    model.train()
+    total, n = 0.0, 0
+    for images, labels in batches:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(labels)
+        n += len(labels)
+    return total / n
 
 
 def _optimizer(model: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:

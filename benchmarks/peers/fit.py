@@ -1,12 +1,12 @@
 """One importance method on one table, in the environment of its package (see bench_methods.py).
 
-    python benchmarks/peers/fit.py METHOD TABLE.npz LIMIT REPEATS
+    python benchmarks/peers/fit.py METHOD PACKAGE TABLE.npz LIMIT REPEATS
 
 TABLE.npz: X (n, K), categories and whole numbers from 0, fractions from 0 to 1; y (n,); kind (K,),
 "categorical", "integer" or "float"; high (K,), the largest possible value. Prints a line of JSON
-for each finished fit: seconds of processor time, reading and importing not counted, and the scores
-in the order of the columns. A fit above LIMIT seconds ends the process by SIGPROF. There are at
-most REPEATS, and none after half of the limit.
+for each finished fit: seconds of processor time, reading and importing not counted, the scores in
+the order of the columns, and the package with its version. A fit above LIMIT seconds ends the
+process by SIGPROF. There are at most REPEATS, and none after half of the limit.
 """
 
 import json
@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -195,8 +196,9 @@ METHODS = {
 }
 
 
-def main(method: str, path: str, limit: str, repeats: str) -> None:
+def main(method: str, package: str, path: str, limit: str, repeats: str) -> None:
     fit = METHODS[method](Table(path))
+    package = f"{package} {version(package)}"
     spent = 0.0
     for _ in range(int(repeats)):
         signal.setitimer(signal.ITIMER_PROF, float(limit))
@@ -205,7 +207,7 @@ def main(method: str, path: str, limit: str, repeats: str) -> None:
         seconds = time.process_time() - began
         signal.setitimer(signal.ITIMER_PROF, 0)
         line = {"seconds": seconds, "scores": [float(score) for score in scores]}
-        print(json.dumps(line), flush=True)
+        print(json.dumps(line | {"package": package}), flush=True)
         spent += seconds
         if spent > float(limit) / 2:
             break

@@ -52,7 +52,7 @@ def test_fits_of_a_method_and_the_row_of_the_table(saved: Path) -> None:
     other = bench.line(vars(CONTENDERS["fanova_package"]) | outcome, ours)
     assert (other["x ours"], other["tau"]) == (1, pytest.approx(1))
     ended = bench.measure(CONTENDERS["hia_fanova"], saved, limit=0.001, repeats=1)
-    assert ended == {"seconds": [], "scores": None, "note": "over 0.001 s"}
+    assert (ended["seconds"], ended["note"]) == ([], "over 0.001 s")
 
 
 def test_a_method_that_fails_says_why(tmp_path: Path) -> None:
