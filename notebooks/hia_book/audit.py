@@ -6,9 +6,13 @@ it is "not shown" by it, or that how it was made is "not said".
 """
 
 import math
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import resources
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,12 +88,6 @@ def load(folder: Path = published.FOLDER) -> Paper:
     return Paper(tables, published.figure2(folder), numbers, texts)
 
 
-def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
-    """All checks, in the order of the paper. facts: as of `hia.datasets.table2`."""
-    by_name = facts.set_index("name")
-    return [check for section in _SECTIONS for check in section(paper, by_name)]
-
-
 def labels(pairs: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
     """Whose weight each printed weight of a pair is. pairs: Table 5. weights: Table 3's.
 
@@ -141,55 +139,52 @@ def shuffled_icc(weights: pd.Series, kept: int, lists: int = 10, repeats: int = 
     return float(((between - error) / spread).mean())
 
 
-_SAME = "the same"
-_RANKS_OF_3 = ("three", "five", "last")
+# The claims on which the checks of a table bear that name none.
+_BEARS = {3: ("three", "five", "last"), 4: ("second",), 6: ("filters",), 7: ("filters",)}
+
+# The key of a check in checks.toml, whether what is printed is right, and numbers for its text.
+Answer = tuple[str, Any, dict[str, Any]]
 
 
-def _check(
-    where: str,
-    about: str,
-    printed: object,
-    found: object,
-    right: bool,
-    otherwise: str = DIFFERS,
-    bears: tuple[str, ...] = (),
-) -> Check:
-    """right: whether what is printed is right. otherwise: the status where it is not."""
-    return Check(where, about, str(printed), str(found), AGREES if right else otherwise, bears)
+def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
+    """All checks, in the order of the paper. facts: as of `hia.datasets.table2`."""
+    texts = tomllib.loads(resources.files("hia_book").joinpath("checks.toml").read_text("utf-8"))
+    by_name = facts.set_index("name")
+    answers = chain.from_iterable(section(paper, by_name) for section in _SECTIONS)
+    return [_tell(paper, texts[key], right, values) for key, right, values in answers]
 
 
-def _of_the_text(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+def _tell(paper: Paper, text: Mapping[str, Any], right: Any, values: Mapping[str, Any]) -> Check:
+    told = {name: text[name] for name in ("where", "about", "printed", "found")}
+    told |= text.get("right", {}) if right else {}
+    told = {name: words.format(paper=paper, **values) for name, words in told.items()}
+    status = AGREES if right else text.get("status", DIFFERS)
+    bears = text.get("bears", _BEARS.get(values.get("number", 0), ()))
+    return Check(**told, status=status, bears=tuple(bears))
+
+
+def _of_the_text(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     """Equations and Algorithm 1, and Table 1."""
     both, theta, p = np.random.default_rng(0).uniform(0.05, 0.95, (3, 1000))
     given = both / theta  # P(diff p | diff theta), by Eq. 9
     first = given * theta / p - (1 - given) * theta / (1 - p)
     second = both / p - (theta - both) / (1 - p)
     gap = float(np.abs(first - second).max())
-    found = f"largest difference at 1,000 random points {gap:.0e}"
-    yield _check("Eq. 10", "both lines are the same number", "equal", found, gap < 1e-9)
+    yield "eq_10", gap < 1e-9, {"gap": gap}
 
-    one, other = (paper.claims[f"{name}_symbol"] for name in ("neighbors", "hyperparameters"))
-    claimed = int(paper.claims["hyperparameters"])
-    printed = (
-        f"{one} = {paper.numbers['neighbors']:g} neighbours; {other} = {claimed} hyperparameters"
-    )
-    found = "two letters are needed" if one == other else "two letters"
-    where = "Algorithm 1, Section 5.3"
-    yield _check(where, "a letter stands for one thing", printed, found, one != other)
+    claims = paper.claims
+    yield "letters", claims["neighbors_symbol"] != claims["hyperparameters_symbol"], {}
 
     rows = paper.tables[1].to_dict("records")
     outside = [row for row in rows if not _inside(row["space"], row["default"])]
-    printed = "; ".join(f"`{row['hyperparameter']}`: {row['default']}" for row in outside)
+    defaults = "; ".join(f"`{row['hyperparameter']}`: {row['default']}" for row in outside)
     spaces = "; ".join(f"space {row['space']}" for row in outside)
-    about = "defaults are inside their spaces"
-    yield _check("Table 1", about, printed or "all defaults", spaces or "all inside", not outside)
+    yield "defaults", not outside, {"defaults": defaults, "spaces": spaces}
 
     ranked = set(paper.tables[3]["hyperparameter"])
     searched = set(paper.tables[1]["hyperparameter"]) - set(space.FILTERS)
-    about = "the hyperparameters varied, without filters, are those ranked"
-    found = f"{len(searched)} in Table 1, {len(ranked)} in Table 3"
-    right = searched == ranked and len(ranked) == claimed
-    yield _check("Table 1, Table 3", about, f"{claimed} in the text", found, right)
+    right = searched == ranked and len(ranked) == int(claims["hyperparameters"])
+    yield "varied", right, {"searched": len(searched), "ranked": len(ranked)}
 
 
 def _inside(allowed: str, default: str) -> bool:
@@ -201,7 +196,7 @@ def _inside(allowed: str, default: str) -> bool:
     return default in entries
 
 
-def _of_the_collections(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+def _of_the_collections(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     """Table 2 and what is trained on it."""
     once = paper.tables[2].drop_duplicates("dataset").set_index("dataset").reindex(facts.index)
     once["size"] = once["size"].str.split("*").str[0].astype(int)
@@ -213,23 +208,18 @@ def _of_the_collections(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
             _listed(f"{facts['label'][name]} {values[name]:,}" for name in other)
             for values in (once[column], facts[column])
         )
-        about = f"{what} are those of the published collections"
-        yield _check("Table 2", about, given or f"all {len(facts)}", true or _SAME, other.empty)
+        texts = {"what": what, "given": given, "true": true, "n": len(facts)}
+        yield "collections", other.empty, texts
 
-    claimed = int(paper.claims["colour_datasets"])
     in_table, really = (int((table["channels"] == 3).sum()) for table in (once, facts))
-    numbers, right = f"{claimed} in the text, {in_table} in Table 2", claimed == in_table == really
-    yield _check(
-        "Table 2, Section 4.4", "collections in colour", numbers, f"{really} really", right
-    )
+    right = int(paper.claims["colour_datasets"]) == in_table == really
+    yield "colour", right, {"in_table": in_table, "really": really}
 
     counts = paper.tables[2].groupby("dataset")["channels"].nunique()
-    several = int((counts > 1).sum())
     rank = paper.tables[3].set_index("hyperparameter")["rank"]["in_channel_num"]
-    printed = f"rank {rank} of {len(paper.tables[3])}"
-    found = f"{several} of {len(counts)} data sets have more than one number of channels"
-    where, about = "Table 2, Table 3", "`in_channel_num` varies within a data set"
-    yield _check(where, about, printed, found, several > 0, NOT_SHOWN, ("channels",))
+    values = {"rank": rank, "ranked": len(paper.tables[3]), "n": len(counts)}
+    several = int((counts > 1).sum())
+    yield "channels", several > 0, values | {"several": several}
 
     built = table1.structures({str(name): int(size) for name, size in facts["size"].items()})
     affected = built[built["impossible"] > 0]
@@ -238,75 +228,51 @@ def _of_the_collections(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
         f"({len(rows)} of the data sets)"
         for size, rows in affected.groupby("size")
     )
-    printed = f"{built['structures'].iloc[0]} combinations of layers, kernel, stride, padding"
-    where, about = "Table 1, Section 4.3", "every structure can be built on every data set"
-    yield _check(where, about, printed, numbers or "all can", affected.empty, NOT_SAID)
+    values = {"structures": built["structures"].iloc[0], "numbers": numbers}
+    yield "structures", affected.empty, values
 
 
-def _of_the_models(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+def _of_the_models(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     """Fig. 2."""
     drawn, models = paper.figure2["dataset"], paper.figure2["models"]
-    listed = paper.tables[2]["dataset"]
     total, over = int(models.sum()), int(paper.claims["models_over"])
-    found = f"{total:,} in Fig. 2"
-    yield _check("Fig. 2, Abstract", "number of CNNs", f"over {over:,}", found, total > over)
+    yield "models", total > over, {"total": total, "over": over}
 
     stated = int(paper.claims["instances_over"])
     few = int((models <= stated).sum())
-    found = f"{f'{few} of {len(models)} have' if few else 'at least'} {models.min():,}"
-    printed = f'"surpassed the threshold of {stated:,}"'
-    about = "every data set has more CNNs than stated"
-    yield _check("Fig. 2, Section 5.1", about, printed, found, few == 0)
+    values = {"stated": stated, "few": few, "n": len(models), "least": models.min()}
+    yield "instances", few == 0, values
 
+    listed = paper.tables[2]["dataset"]
     right = set(drawn) == set(listed) and len(drawn) == int(paper.claims["datasets"])
-    found = f"{len(drawn)} in Fig. 2, {len(listed)} in Table 2"
-    about = "the same data sets, as many as the text says"
-    yield _check("Fig. 2, Table 2", about, paper.claims["datasets"], found, right)
+    yield "datasets", right, {"drawn": len(drawn), "listed": len(listed)}
 
-    share = paper.numbers["random_share"]
-    whole = np.isclose(share * models, (share * models).round(), rtol=1e-9, atol=0)
-    found = f"whole on {whole.sum()} of {len(whole)} data sets"
-    about = "a share of 70% by random search is a whole number of CNNs"
-    yield _check("Fig. 2, Section 4.1", about, f"{share:.0%}", found, bool(whole.all()))
+    part = paper.numbers["random_share"] * models
+    whole = np.isclose(part, part.round(), rtol=1e-9, atol=0)
+    yield "share", whole.all(), {"whole": whole.sum(), "n": len(whole)}
 
 
-def _of_the_icc(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+def _of_the_icc(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     """Reliability, and what it says of Table 3."""
     low, high = float(paper.claims["icc_from"]), float(paper.claims["icc_to"])
-    icc, weights = paper.numbers["icc"], paper.weights(3)
-    about = "the ICC lies in the range that is said to confirm robustness"
-    where = "Section 4.1, Section 5.2"
-    yield _check(where, about, f"{icc:g}", f"{low:g} to {high:g}", low <= icc <= high)
+    icc, weights = paper.numbers["icc"], paper.weights(3).sort_values(ascending=False)
+    yield "icc", low <= icc <= high, {"low": low, "high": high}
 
-    found = f"no random order of any part of the ranks gives {icc:g}"
-    right = True
-    for kept in range(len(weights) - 1):
-        shuffled = shuffled_icc(weights, kept, int(paper.numbers["subsets"]))
-        if shuffled >= icc:
-            rest = f"the other {len(weights) - kept} are in random order"
-            found, right = f"{shuffled:.4f} if only the first {kept} agree and {rest}", False
-            break
-    about = "an ICC as high needs an agreement about all ranks"
-    yield _check("Section 5.2", about, f"{icc:g}", found, right, NOT_SHOWN, ("reliable",))
+    lists = int(paper.numbers["subsets"])
+    by_kept = ((kept, shuffled_icc(weights, kept, lists)) for kept in range(len(weights) - 1))
+    kept, shuffled = next((one for one in by_kept if one[1] >= icc), (0, 0.0))
+    values = {"kept": kept, "shuffled": shuffled, "others": len(weights) - kept}
+    yield "all_ranks", not shuffled, values
 
-    weights = weights.sort_values(ascending=False)
     gaps = pd.Series(-np.diff(weights), index=range(1, len(weights)))
-    needed = _needed(paper)
+    sd, needed = implied_sd(weights, icc), _needed(paper)
     clear = gaps.index[gaps > needed]
-    names, (fifth, sixth) = weights.index[4:6], weights.iloc[4:6]
-    printed = f"`{names[0]}` {fifth:.6f}, `{names[1]}` {sixth:.6f}: {gaps[5]:.6f} apart"
-    found = (
-        f"an ICC of {icc:g} leaves a standard deviation of {implied_sd(weights, icc):.4f}; gaps "
-        f"above {needed:.3f} are clear: "
-        + (f"after rank {_listed(clear)}" if len(clear) else "none")
-    )
-    where, about = "Section 5.2, Table 3", "rank 5 and rank 6 can be told apart"
-    yield _check(where, about, printed, found, 5 in clear, NOT_SHOWN, ("five",))
-
+    told = f"after rank {_listed(clear)}" if len(clear) else "none"
+    values = {"sd": sd, "needed": needed, "gap": gaps[5]}
+    pair = {"names": weights.index[4:6], "values": weights.to_numpy()[4:6], "clear": told}
+    yield "rank_5", 5 in clear, values | pair
     least = gaps[:3].min()
-    about = "ranks 1 to 3 can be told apart from each other and from the rest"
-    printed, found = f"smallest gap {least:.6f}", f"gaps above {needed:.3f} are clear"
-    yield _check(where, about, printed, found, least > needed, NOT_SHOWN, ("three",))
+    yield "ranks_1_to_3", least > needed, {"least": least, "needed": needed}
 
 
 def _needed(paper: Paper) -> float:
@@ -315,142 +281,98 @@ def _needed(paper: Paper) -> float:
     return told_apart(weights, implied_sd(weights, paper.numbers["icc"]))
 
 
-def _sum(paper: Paper, number: int, bears: tuple[str, ...]) -> Check:
+def _sum(paper: Paper, number: int) -> Answer:
     weights = paper.weights(number)
     right = abs(weights.sum() - 1) <= ROUNDING * len(weights)
-    found = f"1, to the rounding of {len(weights)} numbers"
-    where, printed = f"Table {number}", f"sum {weights.sum():.6f}"
-    return _check(where, "shares sum to 1", printed, found, right, DIFFERS, bears)
+    return "sum", right, {"number": number, "total": weights.sum(), "n": len(weights)}
 
 
-def _ranks(paper: Paper, number: int, bears: tuple[str, ...]) -> Check:
+def _ranks(paper: Paper, number: int) -> Answer:
     table = paper.tables[number].set_index("hyperparameter")
     places = table["weight"].rank(ascending=False)
     wrong = table.index[table["rank"] != places]
-    printed = _listed(f"`{name}` rank {table['rank'][name]}" for name in wrong)
-    right = _listed(f"`{name}` {places[name]:g}" for name in wrong) or _SAME
-    printed = printed or f"ranks 1 to {len(table)}"
-    where, about = f"Table {number}", "ranks follow the weights"
-    return _check(where, about, printed, right, wrong.empty, DIFFERS, bears)
+    printed, found = (
+        _listed(f"`{name}`{word} {ranks[name]:g}" for name in wrong)
+        for word, ranks in ((" rank", table["rank"]), ("", places))
+    )
+    values = {"number": number, "printed": printed, "found": found, "n": len(table)}
+    return "ranks", wrong.empty, values
 
 
-def _of_the_rankings(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+def _of_the_rankings(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     """Tables 3 and 4."""
-    yield _sum(paper, 3, _RANKS_OF_3)
-    yield _ranks(paper, 3, _RANKS_OF_3)
+    yield _sum(paper, 3)
+    yield _ranks(paper, 3)
 
-    weights = paper.weights(3)
+    weights, effects = paper.weights(3), paper.weights(4)
     order = list(weights.sort_values(ascending=False).index)
     three, five, last = (paper.named(claim) for claim in ("top_three", "top_five", "last_two"))
     first, end = order[: len(five)], order[-len(last) :]
     right = first == five and order[: len(three)] == three and set(end) == set(last)
-    printed, found = (
-        f"first {_listed(a)}; last {_listed(b)}" for a, b in ((five, last), (first, end))
-    )
-    where = "Abstract, Section 5.3, Table 3"
-    about = "the hyperparameters named first and last in the text"
-    yield _check(where, about, printed, found, right, DIFFERS, _RANKS_OF_3)
+    texts = {"five": five, "last": last, "first": first, "end": end}
+    yield "named", right, {key: _listed(names) for key, names in texts.items()}
 
     total, least = weights.sum(), weights.min()
     shares = abs(total - 1) <= ROUNDING * len(weights) and least >= 0
-    printed = f"{len(weights)} weights, the smallest {least:.6f}, that sum to {total:.6f}"
-    found = (
-        "Eq. 10 gives weights from -1 to 1 of any sum, and near 0 on both sides where a "
-        "hyperparameter has no influence"
-    )
-    about = "the weights are those of Eq. 10"
-    yield _check("Eq. 10, Table 3", about, printed, found, not shares, NOT_SAID)
+    yield "weights_of_eq_10", not shares, {"n": len(weights), "least": least, "total": total}
 
     parts = table1.raw_distance_parts(list(weights.index))
     large = float(parts[last].sum())
-    found = f"they are {large:.2%} of the mean squared distance over raw values"
-    where, about = "Section 3.1, Table 3", "the last ranks are found, not made by the distance"
-    right = large <= len(last) / len(parts)
-    yield _check(
-        where, about, f"{_listed(last)} have minimal impact", found, right, NOT_SHOWN, ("last",)
-    )
+    yield "distance", large <= len(last) / len(parts), {"last": _listed(last), "large": large}
 
-    effects = paper.weights(4)
-    about = "main effects of a functional ANOVA"
-    found = "at most 1: they are parts of one variance that do not overlap"
-    right = effects.sum() <= 1 + ROUNDING * len(effects)
-    yield _check("Table 4", about, f"sum {effects.sum():.6f}", found, right, DIFFERS, ("second",))
-
-    yield _ranks(paper, 4, ("second",))
+    total = effects.sum()
+    yield "main_effects", total <= 1 + ROUNDING * len(effects), {"total": total}
+    yield _ranks(paper, 4)
 
     tau = rank_agreement(weights, effects).tau
-    pairs = len(weights) * (len(weights) - 1) // 2
+    pairs = math.comb(len(weights), 2)
     against = round(pairs * (1 - tau) / 2)
-    found = (
-        f"by the printed weights {against} of {pairs} pairs are the other way round "
-        f"(Kendall's τ {tau:.3f})"
-    )
-    where, about = "Section 5.3, Table 4", "both methods give the same ranking"
-    yield _check(where, about, "the same ranking", found, against == 0, DIFFERS, ("second",))
+    yield "same_ranking", against == 0, {"against": against, "pairs": pairs, "tau": tau}
 
 
-def _of_the_pairs(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+def _of_the_pairs(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     """Table 5."""
     weights = paper.weights(3)
     labelled = labels(paper.tables[5], weights)
     matched, first = labelled["found_weight"].notna(), labelled.iloc[0]
-    where, about = "Table 5, Eq. 11", "the weights are Eq. 11 on Table 3"
-    found = f"{matched.sum()} are, to one unit of the sixth digit"
-    printed, right = f"{len(matched)} weights", bool(matched.all())
-    yield _check(where, about, printed, found, right, DIFFERS, ("pairs",))
+    of_eq_11 = bool(matched.all())
+    yield "eq_11", of_eq_11, {"n": len(matched), "matched": matched.sum()}
 
-    wrong = int((~labelled["right"]).sum())
-    found = f"{wrong} of {len(labelled)} belong to another pair"
+    wrong, whose = int((~labelled["right"]).sum()), ""
     if not first["right"] and isinstance(first["found_first"], str):
-        pair = _pair(first["found_first"], first["found_second"])
-        found += f"; {first['weight']:.6f} is {pair}"
-    about = "the labels are those of the pairs with these weights"
-    printed = f"{_pair(first['first'], first['second'])} first"
-    yield _check(where, about, printed, found, wrong == 0, DIFFERS, ("pairs",))
+        whose = "; {weight:.6f} is (`{found_first}`, `{found_second}`)".format(**first)
+    yield "labels", wrong == 0, {**first, "wrong": wrong, "n": len(labelled), "whose": whose}
 
     computed, leader = joint_importance(weights), str(weights.idxmax())
     own = (computed["first"] == leader) | (computed["second"] == leader)
-    found = "which pairs come first follows from sums of Table 3"
-    if computed["weight"][own].min() > computed["weight"][~own].max():
-        found = f"all {own.sum()} pairs with `{leader}` come before all others, by Table 3 alone"
-    where, printed = "Section 5.4, Table 5", "further proves the pivotal role"
-    about = "the pairs say something about `num_conv_layers` that Table 3 does not"
-    yield _check(where, about, printed, found, not right, NOT_SHOWN, ("pairs",))
+    lead = computed["weight"][own].min() > computed["weight"][~own].max()
+    leading = f"all {own.sum()}" if lead else "not all"
+    yield "role", not of_eq_11, {"leading": leading, "leader": leader}
 
     n, largest = len(weights), paper.tables[5]["weight"].max()
     itself = math.exp(2 * weights.max() - weights.sum())
-    found = (
-        f"both loops begin at 1: `{leader}` with itself would have {itself:.6f}, and each pair "
-        f"would be there twice ({n**2} instead of {n * (n - 1) // 2})"
-    )
-    about, right = "the loops make the pairs that are shown", largest >= itself - 2 * ROUNDING
-    yield _check("Algorithm 1, Table 5", about, f"largest {largest:.6f}", found, right)
+    values = {"largest": largest, "leader": leader, "itself": itself}
+    values |= {"twice": n**2, "once": math.comb(n, 2)}
+    yield "loops", largest >= itself - 2 * ROUNDING, values
 
-    printed, shown = paper.claims["pairs_listed"], len(paper.tables[5])
-    yield _check(where, "number of pairs shown", printed, shown, shown == int(printed))
+    shown = len(paper.tables[5])
+    yield "pairs_shown", shown == int(paper.claims["pairs_listed"]), {"shown": shown}
 
 
-def _of_the_filters(paper: Paper, facts: pd.DataFrame) -> Iterator[Check]:
+def _of_the_filters(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     """Tables 6 and 7."""
-    bears = ("filters",)
     for number, claim, layers in ((6, "filters_of_two", 2), (7, "filters_of_three", 3)):
-        yield _sum(paper, number, bears)
-        yield _ranks(paper, number, bears)
+        yield _sum(paper, number)
+        yield _ranks(paper, number)
 
         said, weights = [float(text) for text in paper.named(claim)], paper.weights(number)
-        printed, found = (_listed(f"{x:.6f}" for x in values) for values in (said, weights))
-        where, right = f"Section 5.5, Table {number}", said == weights.tolist()
-        yield _check(where, "numbers in the text", printed, found, right, DIFFERS, bears)
+        texts = (_listed(f"{x:.6f}" for x in values) for values in (said, weights))
+        values = dict(zip(("said", "weights"), texts, strict=True), number=number)
+        yield "layers_in_the_text", said == weights.tolist(), values
 
         least, needed = (-np.diff(weights)).min(), _needed(paper)
-        about = f"layers 1 to {layers} can be told apart, each from the next"
-        printed = f"smallest gap {least:.6f}"
-        found = f"gaps above {needed:.3f} are clear by the ICC of {paper.numbers['icc']:g}"
-        yield _check(where, about, printed, found, bool(least > needed), NOT_SHOWN, bears)
-
-
-def _pair(first: str, second: str) -> str:
-    return f"(`{first}`, `{second}`)"
+        values = {"number": number, "layers": layers, "least": least, "needed": needed}
+        yield "layers_apart", least > needed, values
 
 
 def _listed(items: Iterable[object]) -> str:
