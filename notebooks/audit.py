@@ -37,7 +37,6 @@ deepest = 6  # ranks that agree in the last figure, at most; 1 to 11
 # %%
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -45,8 +44,7 @@ from hia import datasets
 from hia_book import audit, table1
 from hia_book.audit import DIFFERS, NOT_SAID, NOT_SHOWN
 from hia_book.claims import claim, glue
-from hia_book.figures import WIDTH, list_down, look, show_figure, show_table
-from hia_book.rankings import by_name
+from hia_book.figures import list_down, look, panels, show_figure, show_table
 
 paper = audit.load(Path(folder))
 weights = paper.weights(3).sort_values(ascending=False)
@@ -58,7 +56,7 @@ clear = np.flatnonzero(gaps > needed) + 1  # ranks after which there is a clear 
 tied = weights.iloc[max(clear, default=0) :]
 
 # %%
-figure, ax = plt.subplots(figsize=(WIDTH, 3.8))
+figure, ax = panels(3.8)
 heights = range(len(weights))
 ax.hlines(heights, weights - 1.96 * sd, weights + 1.96 * sd, color="0.6", linewidth=2)
 ax.scatter(weights, heights, s=40, zorder=3, **look("paper"))
@@ -92,7 +90,7 @@ glue(n_pairs=len(labels), sd=sd, needed=needed, reported=reported, lists=lists)
 # %%
 kept = range(min(deepest, len(weights) - 2) + 1)
 iccs = pd.Series([audit.shuffled_icc(weights, k, lists) for k in kept], kept)
-figure, ax = plt.subplots(figsize=(WIDTH, 2.8))
+figure, ax = panels(2.8)
 ax.plot(iccs, **look("paper"))
 ax.axhline(reported, color="0.5", linestyle=":")
 ax.text(0, reported - 0.02, f"printed: {reported:g}", va="top", fontsize=9.5)
@@ -121,9 +119,7 @@ for key, text in audit.CLAIMS.items():
     against = [f"{c.about}: **{c.status}**" for c in bearing if c.status != audit.AGREES]
     agree = len(bearing) - len(against)
     verdicts.append((text, agree, "; ".join(against) or "nothing found here"))
-show_table(
-    verdicts, "table-audit-claims", {"The paper's claim": "", "Agrees": "", "Against it": ""}
-)
+show_table(verdicts, "table-audit-claims", "The paper's claim | Agrees | Against it")
 by_status = {status: [c.where for c in checks if c.status == status] for status in audit.STATUSES}
 EXPLAINED = {
     DIFFERS: "Algorithm 1, Section 5.3; Table 1; Table 2; Table 2; Table 2, Section 4.4; "
@@ -190,8 +186,7 @@ glue(**{f"n_{status.replace(' ', '_')}": len(found) for status, found in by_stat
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show all checks and their code"}
 answer = {one: one if one == audit.AGREES else f"**{one}**" for one in audit.STATUSES}
 rows = [(c.where, c.about, c.printed, c.found, answer[c.status]) for c in checks]
-formats = {"Where": "", "Checked": "", "Printed": "", "Found": "", "Answer": ""}
-show_table(rows, "table-audit", formats)
+show_table(rows, "table-audit", "Where | Checked | Printed | Found | Answer")
 
 # %% [markdown]
 # ## The labels of Table 5
@@ -234,8 +229,8 @@ claim("the weights are in the right order", labels["found_weight"].is_monotonic_
 parts = table1.raw_distance_parts()
 ranks = paper.tables[3].set_index("hyperparameter")["rank"]
 part, rank = "Part of the squared distance", "Rank in Table 3"
-table = pd.DataFrame({part: parts, rank: ranks[parts.index]}).loc[parts.index]
-show_table(by_name(table), "table-audit-distance", {part: ".2%"})
+table = pd.DataFrame({part: parts, rank: ranks}).loc[parts.index]
+show_table(table, "table-audit-distance", {part: ".2%"})
 large = set(parts.index[parts > 1 / len(parts)])
 claim("two hyperparameters make the distance", large == {"batch_size", "num_fc_units"})
 glue(two_parts=parts.iloc[:2].sum())
@@ -256,13 +251,11 @@ glue(two_parts=parts.iloc[:2].sum())
 # %%
 sizes = {row.name: int(row.size) for row in datasets.table2().itertuples(index=False)}
 structures = table1.structures(sizes)
-rows = []
-for size, own in structures.groupby("size"):
-    every, impossible = own[["structures", "impossible"]].iloc[0]
-    names = ", ".join(f"`{one}`" for one in own["dataset"])
-    rows.append((size, names, every, impossible, impossible / every))
-formats = {"Side, pixels": "", "Data sets": "", "Structures": "", "Cannot exist": ""}
-show_table(rows, "table-audit-structures", formats | {"Share": ".1%"})
+sets = "`" + structures["dataset"] + "`"
+rows = sets.groupby([structures[x] for x in ("size", "structures", "impossible")]).agg(", ".join)
+rows = [(size, names, n, wrong, wrong / n) for (size, n, wrong), names in rows.items()]
+headings = "Side, pixels | Data sets | Structures | Cannot exist | Share {:.1%}"
+show_table(rows, "table-audit-structures", headings)
 glue(n_affected=(structures["impossible"] > 0).sum(), n_sets=len(structures))
 
 # %% [markdown]

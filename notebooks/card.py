@@ -35,10 +35,9 @@ import pandas as pd
 from hia.datasets import FACTS
 from hia.space import SPACE
 from hia.trials import COLUMNS, KEYS, TABLES, load
-from hia_book import table1
+from hia_book import recording, table1
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table, show_text
-from hia_book.rankings import by_name
 
 path = Path(trials)
 table = load(path)
@@ -48,10 +47,6 @@ provenance = json.loads(provenance_file.read_text("utf-8"))
 sessions = provenance["sessions"]
 present = [name for name in FACTS if name in set(table["dataset"])]
 of_each = table.groupby("dataset")
-
-
-def size(path):
-    return f"{path.stat().st_size / 1e3:,.0f} kB"
 
 
 def counts(values):
@@ -64,7 +59,7 @@ days = " to ".join(dict.fromkeys([started[0], started[-1]]))
 sources = counts(table["source"].map({"random": "Random search", "bohb": "BOHB"}))
 digest = hashlib.sha256(path.read_bytes()).hexdigest()
 facts = {
-    "File": f"`{path.name}`, {size(path)}, SHA-256 `{digest[:16]}…`",
+    "File": f"`{path.name}`, {recording.size(path)}, SHA-256 `{digest[:16]}…`",
     "Rows": f"{len(table):,}, one per trained CNN",
     "Data sets": f"{len(present)}: {', '.join(FACTS[name].label for name in present)}",
     "Source": f"{sources}; {{numref}}`fig-2` has them by data set",
@@ -76,7 +71,7 @@ facts = {
     "Recorded": f"in {len(sessions)} sessions, begun {days}",
     "Licence": "MIT, as the text and the code; images are not included",
 }
-show_table(facts.items(), "table-card", {"What": "", "Here": ""})
+show_table(facts.items(), "table-card", "What | Here")
 
 # %% [markdown]
 # ## What it is not
@@ -147,31 +142,17 @@ ABOUT = {
     "precision": "configurations of the study, trained again in bfloat16",
     "screening": "runs of a Plackett-Burman design, with several seeds each",
 }
-SERVED = Path("book/_static/data")
-
-
-def offer(path):
-    """A link to the table as a CSV file beside the pages, written anew only where it changed."""
-    rows = pd.read_parquet(path)
-    rows["accuracy_per_epoch"] = [json.dumps(list(one)) for one in rows["accuracy_per_epoch"]]
-    csv = SERVED / f"{path.stem}.csv"
-    content = rows.to_csv(index=False).encode()
-    if not csv.is_file() or csv.read_bytes() != content:
-        SERVED.mkdir(parents=True, exist_ok=True)
-        csv.write_bytes(content)
-    return f'<a href="_static/data/{csv.name}" download>{csv.name}</a>, {size(csv)}'
-
-
 files = [(path, "the study: all that this page is about", len(table))]
 for name, about in ABOUT.items():
     if (one := path.with_name(f"{name}.parquet")).is_file():
         files.append((one, about, len(load(one, name))))
-rows = [(f"`{one.name}`", about, count, size(one)) for one, about, count in files]
-files_table = pd.DataFrame(rows, columns=["File", "What", "Rows", "Parquet"])
+rows = [[f"`{one.name}`", about, count, recording.size(one)] for one, about, count in files]
+headings = "File | What | Rows {:,} | Parquet"
 # A rerun with the tables of another folder does not change what the book offers.
 if path.parent == Path("data"):
-    files_table["CSV"] = [offer(one) for one, *_ in files]
-show_table(files_table, "table-card-files", {"Rows": ","})
+    rows = [[*row, recording.offer(one)] for row, (one, *_) in zip(rows, files, strict=True)]
+    headings += " | CSV"
+show_table(rows, "table-card-files", headings)
 claim("all experiments are recorded", len(files) == 1 + len(ABOUT))
 
 # %% [markdown]
@@ -191,41 +172,19 @@ claim("all experiments are recorded", len(files) == 1 + len(ABOUT))
 
 
 # %%
-def content(name):
-    """What is in the file: the values where they are few, else the ends."""
-    values = table[name].dropna()
-    if values.empty:
-        return "missing in all"
-    if name == "accuracy_per_epoch":
-        values = values.map(len)
-    distinct = sorted(values.unique())
-    if name == "accuracy_per_epoch":
-        shown = f"lists of {distinct[0]} to {distinct[-1]}"
-    elif isinstance(distinct[0], str) and len(distinct) > 4:
-        shown = f"{', '.join(distinct[:4])} and {len(distinct) - 4} more"
-    elif len(distinct) <= 4:
-        shown = ", ".join(map(str, distinct))
-    else:
-        kind = ",d" if pd.api.types.is_integer_dtype(values) else ".4g"
-        shown = f"{distinct[0]:{kind}} to {distinct[-1]:{kind}}"
-    absent = len(table) - len(values)
-    return f"{shown}; missing in {absent:,}" if absent else shown
-
-
 rows = []
 for name, (dtype, text) in COLUMNS.items():
     about = f"{text} ({dtype})" if dtype != "object" else text
-    printed = table1.allowed(name) if name in SPACE else ""
-    rows.append((f"`{name}`", about, content(name), printed))
-columns = {"Column": "", "What it is": "", "In the file": "", "Table 1": ""}
-show_table(rows, "table-card-columns", columns)
+    allowed = table1.allowed(name) if name in SPACE else ""
+    rows.append((f"`{name}`", about, recording.describe(table[name]), allowed))
+show_table(rows, "table-card-columns", "Column | What it is | In the file | Table 1")
 rows = [
     (f"`{name}`", f"`{column}`", KEYS[column][1])
     for name, key in TABLES.items()
     for column in key
     if column not in COLUMNS
 ]
-show_table(rows, "table-card-experiments", {"Table": "", "Column": "", "What it is": ""})
+show_table(rows, "table-card-experiments", "Table | Column | What it is")
 
 # %% [markdown]
 # ## How it was made
@@ -260,7 +219,7 @@ again = pd.read_csv(verified).merge(table, **key)
 each = again.groupby("dataset", sort=False)
 columns = {"Trials": each["trial"].agg(lambda own: ", ".join(map(str, own)))}
 columns |= {"Trained again": each.size(), "The same": each["exact"].sum()}
-show_table(by_name(pd.DataFrame(columns)), "table-card-verified")
+show_table(pd.DataFrame(columns), "table-card-verified")
 claim("CNNs of this table were trained again", len(again) > 0)
 claim("all of them came out the same to the last bit", again["exact"].all())
 same = [{"cores": one["cores"], "python": one["python"], **one["versions"]} for one in sessions]
@@ -268,15 +227,16 @@ claim("all sessions had the same machine and versions", all(one == same[0] for o
 versions = {name.replace("-", "_"): version for name, version in sessions[0]["versions"].items()}
 first = {name: sessions[0][name] for name in ("workers", "cores", "python")}
 glue(n_again=len(again), provenance_file=provenance_file.name, **first, **versions)
-begun = [pd.Timestamp(session["started"]).strftime("%Y-%m-%d %H:%M %Z") for session in sessions]
-commits = [session["commit"] or "unknown" for session in sessions]
-commits = [one[:10] + ", changed" * one.endswith("-dirty") for one in commits]
-sessions_table = zip(begun, commits, strict=True)
-show_table(sessions_table, "table-card-sessions", {"Begun": "", "Commit": ""})
+rows = []
+for session in sessions:
+    begun, commit = pd.Timestamp(session["started"]), session["commit"] or "unknown"
+    changed = ", changed" if commit.endswith("-dirty") else ""
+    rows.append((f"{begun:%Y-%m-%d %H:%M %Z}", f"{commit[:10]}{changed}"))
+show_table(rows, "table-card-sessions", "Begun | Commit")
 hashes = {(name, sha) for session in sessions for name, sha in session["data_sha256"].items()}
 hashes = sorted(hashes, key=lambda pair: (list(FACTS).index(pair[0]), pair))
 rows = [(FACTS[name].label, f"`{sha[:16]}`") for name, sha in hashes]
-show_table(rows, "table-card-images", {"Data set": "", "SHA-256 begins": ""})
+show_table(rows, "table-card-images", "Data set | SHA-256 begins")
 plan = f"```toml\n{provenance['plan_text'].strip()}\n```"
 show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")
 
@@ -299,11 +259,10 @@ show_text(f"~~~{{dropdown}} The plan, as it was recorded\n{plan}\n~~~")
 # %%
 images = table["images"] * table["epoch"]
 hours = of_each[["seconds", "cpu_seconds"]].sum(min_count=1) / 3600
-duration = hours.set_axis(["Hours", "Processor hours"], axis=1)
-duration["Seconds, median"] = of_each["seconds"].median()
-duration["Seconds, longest"] = of_each["seconds"].max()
-duration["Million images"] = images.groupby(table["dataset"]).sum() / 1e6
-formats = dict.fromkeys(duration.columns[:3], ".2f") | dict.fromkeys(duration.columns[3:], ",.1f")
-show_table(by_name(duration.loc[present]), "table-card-time", formats)
+duration = hours.join(of_each["seconds"].agg(["median", "max"]))
+duration["images"] = images.groupby(table["dataset"]).sum() / 1e6
+headings = "Hours {:.2f} | Processor hours {:.2f} | Seconds, median {:.2f} | "
+headings += "Seconds, longest {:,.1f} | Million images {:,.1f}"
+show_table(duration.loc[present], "table-card-time", headings)
 glue(hours=table["seconds"].sum() / 3600, millions=images.sum() / 1e6)
 glue(n_measured=table["cpu_seconds"].notna().sum())

@@ -39,7 +39,6 @@ random_state = 0  # seed of the draw of these; at least 0
 # %%
 from itertools import combinations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -50,7 +49,7 @@ from hia_book import rankings
 from hia_book import screening as design_of_screen
 from hia_book.agreement import student
 from hia_book.claims import claim, glue, need
-from hia_book.figures import list_down, look, show_figure
+from hia_book.figures import list_down, look, panels, show_figure
 
 screened = load(screening, "screening")
 rows = select(load(trials), sources=sources)
@@ -63,7 +62,7 @@ seeds, contrasts = (
 kind = pd.Series({name: FACTS[name].channels for name in seeds.index})
 need(set(kind) == {1, 3}, "this needs data sets of grey images and of colour images")
 in_order = sorted(seeds.index, key=lambda name: (kind[name], list(FACTS).index(name)))
-figure, ax = plt.subplots(figsize=(5.4, 0.34 * len(in_order) + 1.4))
+figure, ax = panels(0.34 * len(in_order) + 1.4)
 for place, name in enumerate(in_order):
     color = look("screening" if kind[name] == 1 else "fanova")["color"]
     ax.plot(contrasts.loc[name, ["low", "high"]], [place] * 2, color=color, lw=1)
@@ -80,8 +79,7 @@ show_figure(figure, "fig-channels", data=drawn.reset_index())
 # %%
 grey, colour = (seeds.loc[kind[kind == n].index] for n in (1, 3))
 largest = seeds["effect"].abs().idxmax()
-outside = set(contrasts.index[(contrasts["low"] > 0) | (contrasts["high"] < 0)])
-beyond = set(colour.index[(colour["low"] > 0) | (colour["high"] < 0)])
+outside, beyond = (set(one.index[one["low"] * one["high"] > 0]) for one in (contrasts, colour))
 most_grey, most_colour = (one["effect"].abs().max() for one in (grey, colour))
 by_channels = rows.groupby("in_channel_num")["accuracy"].mean()
 claim("the largest effect is on images without colour", kind[largest] == 1)
@@ -90,11 +88,9 @@ MNISTS, IN_COLOUR = {"mnist", "fashion_mnist"}, {"cifar100", "eurosat"}
 claim("beyond interactions are the effects on MNIST and Fashion-MNIST", outside == MNISTS)
 claim("in colour, those on CIFAR-100 and EuroSAT are beyond the seeds'", beyond == IN_COLOUR)
 claim("colour changes less than channels without information", most_colour < most_grey)
-glue(largest=seeds.loc[largest, "effect"])
-glue(between=by_channels.get(3, np.nan) - by_channels.get(1, np.nan), rank=seeds["rank"].median())
-glue(most_colour=most_colour)
-glue(effect=seeds["effect"].reindex(["cifar100", "eurosat"]), grey=student(grey["effect"]))
-glue(colour=student(colour["effect"]))
+glue(largest=seeds.loc[largest, "effect"], most_colour=most_colour, rank=seeds["rank"].median())
+glue(between=by_channels.get(3, np.nan) - by_channels.get(1, np.nan), grey=student(grey["effect"]))
+glue(effect=seeds["effect"].reindex(["cifar100", "eurosat"]), colour=student(colour["effect"]))
 
 # %% [markdown]
 # ## On the same images

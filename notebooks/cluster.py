@@ -148,25 +148,22 @@ glue(cores=measured["cores"], models=models, n_cores_asked=cores)
 # :::
 
 # %%
-ms = ["worker_ms", "server_ms", "writes_ms", "poll_ms"]
-table = cost[["storage", "finished", *ms, "first_poll_s", "kB"]]
-table = table.assign(kB=cost["kB"].where(cost["finished"] > 0))
-of_ms = ["Worker, ms", "Server, ms", "Writing, ms", "Coordinator, ms"]
-table.columns = ["Storage", "Finished", *of_ms, "First look, s", "kB"]
-formats = {"Finished": ",d", "First look, s": ".2f", "kB": ".1f"} | dict.fromkeys(of_ms, ".1f")
-show_table(table, "table-storage", formats)
+headings = "Storage | Finished {:,d} | Worker, ms {:.1f} | Server, ms {:.1f} | "
+headings += "Writing, ms {:.1f} | Coordinator, ms {:.1f} | First look, s {:.2f} | kB {:.1f}"
+shown = ["storage", "finished", "worker_ms", "server_ms", "writes_ms", "poll_ms", "first_poll_s"]
+table = cost[shown].assign(kB=cost["kB"].where(cost["finished"] > 0))
+show_table(table, "table-storage", headings)
 
 # %%
 largest = cost[cost["finished"] == cost["finished"].max()]
 one_at_a_time = (largest["server_ms"] / cores).fillna(largest["writes_ms"])
 worker = largest["worker_ms"] / 1e3
-limits = largest[["storage"]].set_axis(["Storage"], axis=1)
-limits["Trials a second"] = 1e3 / one_at_a_time
-limits["Workers"] = limits["Trials a second"] * (seconds + worker)
-limits["Worker's share"] = worker / (seconds + worker)
+limits = largest[["storage"]].assign(trials=1e3 / one_at_a_time)
+limits["workers"] = limits["trials"] * (seconds + worker)
+limits["share"] = worker / (seconds + worker)
 limits["GB"] = models * largest["kB"] / 1e6
-formats = {"Trials a second": ",.0f", "Workers": ",.0f", "Worker's share": ".1%", "GB": ".1f"}
-show_table(limits, "table-limits", formats)
+headings = "Storage | Trials a second {:,.0f} | Workers {:,.0f} | Worker's share {:.1%} | GB {:.1f}"
+show_table(limits, "table-limits", headings)
 week = 7 * 24 * 3600
 glue(hours=models * seconds / 3600, for_a_week=models * seconds / week, wanted=models / week)
 
@@ -189,15 +186,13 @@ best = together[together["storage"] == "journal"].nlargest(1, "per_second").iloc
 claim("what was measured carries a million CNNs in a week", best["per_second"] > 2 * models / week)
 glue(journal=best["per_second"], workers=best["workers"])
 together["storage"] = together["storage"].map(NAMES)
-table = together.set_axis(["Storage", "Workers", "Trials a second"], axis=1)
-show_table(table, "table-together", {"Trials a second": ".0f"})
+show_table(together, "table-together", "Storage | Workers | Trials a second {:.0f}")
 proposal = pd.DataFrame(measured["proposal"]).sort_values("finished")
 first, last = proposal.iloc[0], proposal.iloc[-1]
 learned_from = 0.3 * models / 10
 proposing = last["proposal_ms"] / last["finished"] * learned_from / 1e3
-glue(first=first["proposal_ms"], first_after=first["finished"])
-glue(last=last["proposal_ms"], last_after=last["finished"])
-glue(learned_from=learned_from, proposing=proposing, seconds=seconds)
+glue(first=first["proposal_ms"], first_after=first["finished"], last=last["proposal_ms"])
+glue(last_after=last["finished"], learned_from=learned_from, proposing=proposing, seconds=seconds)
 claim("BOHB's proposals grow dearer", proposal["proposal_ms"].is_monotonic_increasing)
 claim("in a million CNNs a proposal costs a tenth of a training or more", proposing > seconds / 10)
 

@@ -34,7 +34,6 @@ epochs = 8  # how far to follow, CNNs with fewer epochs being left out; at least
 early = [1, 3]  # epochs after which BOHB stops CNNs, compared with the last; at least 1
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -42,8 +41,7 @@ from hia.datasets import FACTS
 from hia.trials import load, select
 from hia_book.agreement import mean_agreement, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, dataset_panels, look, shades, show_figure, show_table
-from hia_book.rankings import by_name
+from hia_book.figures import dataset_panels, look, panels, shades, show_figure, show_table
 
 everything = select(load(trials), datasets)
 present = [name for name in FACTS if name in set(everything["dataset"])]
@@ -85,12 +83,7 @@ def draw(ax, curves, by):
     return pd.concat(drawn)
 
 
-def key(figure):
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-
-
-figure, axes = plt.subplots(1, len(OPTIMIZERS), figsize=(WIDTH, 3.6), sharey=True, squeeze=False)
+figure, axes = panels(3.6, 1, len(OPTIMIZERS), sharey=True, squeeze=False)
 drawn = {}
 for ax, optimizer in zip(axes[0], OPTIMIZERS, strict=True):
     own = progress[rows["optimizer"] == optimizer]
@@ -98,7 +91,7 @@ for ax, optimizer in zip(axes[0], OPTIMIZERS, strict=True):
     ax.set_title(optimizer, loc="left")
     ax.set_xlabel("epoch")
 axes[0, 0].set_ylabel("from guessing (0) to the best (1)")
-key(figure)
+figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 ends = progress[epochs].groupby([rows["optimizer"], rows["num_conv_layers"]]).median()
 sizes = rows.groupby(["optimizer", "num_conv_layers"]).size()
 glue(n_rows=len(rows), group=sizes.agg(["min", "max"]), end=ends.agg(["min", "max"]))
@@ -127,8 +120,8 @@ claim("the gap between the depths grows", gap[epochs] > gap[1])
 claim("the mean accuracy still rises in the last epoch", gains[epochs].mean() > 0)
 glue(last_epoch=epochs, before_last=epochs - 1, first=by_optimizer[1], last=by_optimizer[epochs])
 glue(best=by_lr.max(), gap_first=gap[1], gap_last=gap[epochs], gain_second=gains[2].mean())
-glue(gain_last=gains[epochs].mean(), better=(gains[epochs] > 0).mean())
-glue(worse=(gains[epochs] < 0).mean())
+end = gains[epochs]
+glue(gain_last=end.mean(), better=(end > 0).mean(), worse=(end < 0).mean())
 
 # %% [markdown]
 # ## By optimizer, depth and epoch
@@ -177,11 +170,11 @@ for epoch in early:
     taus[epoch] = {
         name: rank_agreement(own[epoch], own[epochs])
         for name, own in by_dataset.items()
-        if len(own) > 1 and (np.ptp(own[[epoch, epochs]].to_numpy(), axis=0) > 0).all()
+        if own[[epoch, epochs]].nunique().min() > 1
     }
     written = {x: f"{t.tau:.2f} ({t.low:.2f} to {t.high:.2f})" for x, t in taus[epoch].items()}
     table[f"After epoch {epoch}"] = pd.Series(written, dtype=str)
-show_table(by_name(table), "table-early")
+show_table(table, "table-early")
 need(all(taus.values()), "no data set has two CNNs whose accuracies differ")
 first, last = (mean_agreement(list(taus[epoch].values())) for epoch in (early[0], early[-1]))
 rank = accuracy.groupby(rows["dataset"]).rank(pct=True)
@@ -219,6 +212,6 @@ for by, name in (("optimizer", "optimizer"), ("num_conv_layers", "depth")):
     for dataset, ax in axes.items():
         drawn[dataset] = draw(ax, by_dataset[dataset], by)
         ax.set_ylim(bottom=0)
-    key(figure)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     listed = pd.concat(drawn, names=["dataset"]).reset_index("dataset")
     show_figure(figure, f"fig-curves-{name}", data=listed)

@@ -31,7 +31,6 @@ remake_samples = False  # cut data/samples.png anew from the image files, downlo
 import json
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -44,8 +43,7 @@ from hia.trials import SOURCES, load
 from hia_book import published
 from hia_book.bimodality import UNIFORM, end_over_middle, modes, sarle, thirds
 from hia_book.claims import claim, glue
-from hia_book.figures import list_down, look, show_figure, show_table
-from hia_book.rankings import by_name
+from hia_book.figures import list_down, look, panels, show_figure, show_table
 
 rows = load(trials)
 ours = datasets.table2().set_index("name")
@@ -69,14 +67,14 @@ def histogram(values):
 
 def draw(values, ax):
     """The sources on top of each other."""
-    order = SOURCES[::-1]  # the last one is drawn at the bottom
-    hues = {"hue": "source", "hue_order": order, "palette": COLOURS, "legend": False}
+    # The last one is drawn at the bottom.
+    hues = {"hue": "source", "hue_order": SOURCES[::-1], "palette": COLOURS, "legend": False}
     style = {"multiple": "stack", "alpha": 1, "edgecolor": "white", "linewidth": 0.5}
     sns.histplot(values, x="accuracy", bins=edges, ax=ax, **hues, **style)
     ax.set(xlim=(0, 1), xlabel="", ylabel="")
 
 
-figure, ax = plt.subplots(figsize=(5.4, 3.6))
+figure, ax = panels(3.6)
 draw(rows, ax)
 for edge in (1 / 3, 2 / 3):
     ax.axvline(edge, color="grey", linestyle=":")
@@ -89,7 +87,7 @@ kinds = {"all": rows["accuracy"]}
 kinds |= {LABELS[source]: rows.loc[rows["source"] == source, "accuracy"] for source in SOURCES}
 kinds = {kind: values for kind, values in kinds.items() if len(values)}
 gaps = {kind: 100 * np.array(end_over_middle(values)) for kind, values in kinds.items()}
-gaps = pd.DataFrame(gaps, ["gap", "low", "high"], ["all", "random search", "BOHB"])
+gaps = pd.DataFrame(gaps, ["gap", "low", "high"], ["all", *LABELS.values()])
 share = dict(zip(("low", "middle", "high"), thirds(rows["accuracy"]), strict=True))
 median = rows.groupby("source")["accuracy"].median().reindex(list(SOURCES))
 claim("both ends are fuller than the middle, for all CNNs", gaps["all"]["low"] > 0)
@@ -124,8 +122,8 @@ glue(n=len(rows), UNIFORM=UNIFORM, median=median, **share, **gaps)
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show tests of bimodality and their code"}
 maxima = {kind: ", ".join(f"{x:.2f}" for x in modes(values)) for kind, values in kinds.items()}
 described = [(x, len(own), *thirds(own), maxima[x], sarle(own)) for x, own in kinds.items()]
-formats = {"Source": "", "CNNs": ","} | dict.fromkeys(("Low", "Middle", "High"), ".1%")
-show_table(described, "table-bimodal", formats | {"Modes": "", "Sarle": ".2f"})
+headings = "Source | CNNs {:,} | Low {:.1%} | Middle {:.1%} | High {:.1%} | Modes | Sarle {:.2f}"
+show_table(described, "table-bimodal", headings)
 
 # %% [markdown]
 # ## How many CNNs
@@ -145,7 +143,7 @@ show_table(described, "table-bimodal", formats | {"Modes": "", "Sarle": ".2f"})
 counts = pd.crosstab(rows["dataset"], rows["source"])
 counts = counts.reindex(index=ours.index, columns=list(SOURCES), fill_value=0)
 paper = published.figure2().set_index("dataset")["models"].loc[ours.index]
-figure, ax = plt.subplots(figsize=(5.4, 4))
+figure, ax = panels(4)
 places, left = range(len(ours)), 0
 for source in SOURCES:
     style = {"color": COLOURS[source], "label": f"ours, {LABELS[source]}"}
@@ -157,9 +155,8 @@ figure.legend(loc="outside upper center", ncols=2)
 show_figure(figure, "fig-2", data=counts.assign(paper=paper).reset_index(names="dataset"))
 as_many = counts.sum(axis=1) == paper
 claim("there are as many CNNs as in the paper, on every data set", as_many.all())
-glue(most_models=counts.sum(axis=1).max(), n_paper=paper.sum())
-glue(n_sets=as_many.sum(), random_share=counts["random"].sum() / len(rows))
-glue(paper_share=published.value("random_share"))
+glue(most_models=counts.sum(axis=1).max(), n_paper=paper.sum(), n_sets=as_many.sum())
+glue(random_share=counts["random"].sum() / len(rows), paper_share=published.value("random_share"))
 glue(stopped=(rows.loc[rows["source"] == "bohb", "epoch"] < SPACE["epoch"].high).mean())
 glue(most_epochs=SPACE["epoch"].high)
 
@@ -183,13 +180,13 @@ theirs = published.table(2).set_index("dataset").loc[ours.index]
 theirs["size"] = theirs["size"].str.split("*").str[0].astype(int)
 facts = {"images": "Images", "classes": "Classes", "channels": "Channels", "size": "Side"}
 differs = ours[list(facts)] != theirs[list(facts)]
-table = pd.DataFrame({"Data set": [f"{row.label} (`{row.Index}`)" for row in ours.itertuples()]})
+table = pd.DataFrame({"Data set": ours["label"] + " (`" + ours.index + "`)"})
 for fact, heading in facts.items():
-    table[heading] = ours[fact].to_numpy()
+    table[heading] = ours[fact]
     if differs[fact].any():
         printed = theirs[fact].map("{:,}".format)
-        table[f"{heading}, paper"] = printed.mask(differs[fact], "**" + printed + "**").to_numpy()
-show_table(table, "table-2", {"Images": ","})
+        table[f"{heading}, paper"] = printed.mask(differs[fact], "**" + printed + "**")
+show_table(table.reset_index(drop=True), "table-2", {"Images": ","})
 different = {(fact, name) for fact in facts for name in ours.index[differs[fact]]}
 WRONG = {("images", "eurosat"), ("channels", "semeion")}
 claim("the paper differs in EuroSAT's images and SEMEION's channels alone", different == WRONG)
@@ -218,8 +215,8 @@ CELL = 48  # pixels; larger images are scaled down to this
 CLASSES = 10  # images per collection
 
 
-def make_sheet():
-    """One row per collection, one cell per class: the first image of ten classes, evenly spread."""
+if remake_samples:
+    # One row per collection, one cell per class: the first image of ten classes, evenly spread.
     sheet = Image.new("RGB", (CELL * CLASSES, CELL * len(ours)), "white")
     for row, name in enumerate(ours.index):
         images, labels, _ = datasets.read(name)
@@ -228,13 +225,9 @@ def make_sheet():
             image.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
             sheet.paste(image, (column * CELL, row * CELL))
     sheet.save(SHEET, optimize=True)
-
-
-if remake_samples:
-    make_sheet()
 sheet = np.asarray(Image.open(SHEET))
 gaps_between = {"wspace": 0.04, "hspace": 0.04}
-figure, axes = plt.subplots(len(ours), CLASSES, figsize=(5.9, 5.2), gridspec_kw=gaps_between)
+figure, axes = panels(5.2, len(ours), CLASSES, width=5.9, gridspec_kw=gaps_between)
 for row, name in enumerate(ours.index):
     side = min(ours["size"][name], CELL)
     for column, ax in enumerate(axes[row]):
@@ -274,7 +267,7 @@ most = (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
 columns = {"Training images": of_each["images"].agg(span)}
 columns |= {"Validation images": of_each["val_images"].agg(span)}
 columns |= {"Share of the collection": (most / ours["images"]).map("{:.1%}".format)}
-show_table(by_name(pd.DataFrame(columns).loc[present]), "table-images")
+show_table(pd.DataFrame(columns).loc[present], "table-images")
 # What is special about image files that stood in for downloads, by how their SHA-256 begins.
 SPECIAL = {"emnist": "7b8a23c06976", "svhn": "8b2d2dd2266b", "usps": "c19aaf77e108"}
 provenance = Path(trials).with_name("provenance.json")
@@ -315,7 +308,7 @@ claim("the image files of EMNIST, SVHN and USPS are those described", sums >= se
 # :::
 
 # %%
-figure, axes = plt.subplots(5, 2, figsize=(5.4, 7.5), sharex=True)
+figure, axes = panels(7.5, 5, 2, sharex=True)
 for name, ax in zip(ours.index, axes.flat, strict=True):
     if name in present:
         draw(rows[rows["dataset"] == name], ax)
@@ -341,7 +334,7 @@ table[["Low", "Middle", "High"]] = pd.DataFrame(parts.to_dict()).T
 for kind, values in kinds.items():
     table[f"Sarle, {kind}"] = values.groupby(rows["dataset"]).agg(sarle)
 table = table.loc[present]
-show_table(by_name(table), "table-accuracy", dict.fromkeys(table, ".2f"))
+show_table(table, "table-accuracy", dict.fromkeys(table, ".2f"))
 full = set(table.index[table["Middle"] >= table[["Low", "High"]].min(axis=1)])
 EXCEPT = {"cifar100", "eurosat", "stl10"}
 claim("the middle third is the emptiest but on CIFAR-100, EuroSAT and STL10", full == EXCEPT)

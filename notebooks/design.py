@@ -45,7 +45,6 @@ n_subsets = 10  # subsets of which the ICC is taken, as in the paper; at least 2
 random_state = 0  # seed of the forests, the subsets and the intervals; at least 0
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import PercentFormatter
@@ -56,29 +55,24 @@ from hia.trials import design, load
 from hia_book import conditions, published, rankings
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, list_down, shades, show_figure, show_table
+from hia_book.figures import list_down, panels, shades, show_figure, show_table
 
 LOG, UNIFORM = DRAWS = ["log lr, fewer images", "uniform lr, fewer images"]
-LOG_ALL, UNIFORM_ALL = ALL = ["log lr, all images", "uniform lr, all images"]
+LOG_ALL, UNIFORM_ALL = "log lr, all images", "uniform lr, all images"
 KEY = ["dataset", "trial"]
 # What each choice changes: both conditions that differ in it alone.
 IMAGES = {"all images, log lr": (LOG, LOG_ALL), "all images, uniform lr": (UNIFORM, UNIFORM_ALL)}
-DRAWN = {
-    "uniform lr, fewer images": (LOG, UNIFORM),
-    "uniform lr, all images": (LOG_ALL, UNIFORM_ALL),
-}
+DRAWN = {UNIFORM: (LOG, UNIFORM), UNIFORM_ALL: (LOG_ALL, UNIFORM_ALL)}
 FILES = {LOG: log_reduced, UNIFORM: linear_reduced, LOG_ALL: log_all, UNIFORM_ALL: linear_all}
 METHODS = rankings.METHODS | {"nrrelieff_raw": "N-RReliefF, raw distance"}
 samples = {name: load(path).query("source == 'random'") for name, path in FILES.items()}
 fewest = min(rows["dataset"].value_counts().reindex(NAMES).min() for rows in samples.values())
-few = f"n_neighbors={n_neighbors}: the tables have data sets of no more CNNs than that"
-need(fewest > n_neighbors, few)
+need(fewest > n_neighbors, f"n_neighbors={n_neighbors}: a data set has no more CNNs than that")
 both_draws = pd.concat([samples[LOG], samples[UNIFORM]])
 # The recorded study has more CNNs: as many of them as were trained with `lr` uniform, with the same
 # configurations where these were random search's in both.
 counts = samples[UNIFORM]["dataset"].value_counts()
-of_each = samples[LOG].groupby("dataset")
-samples[LOG] = pd.concat([own.head(counts[name]) for name, own in of_each])
+samples[LOG] = pd.concat([x.head(counts[name]) for name, x in samples[LOG].groupby("dataset")])
 options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
 options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
 columns = rankings.varied(samples[UNIFORM])
@@ -118,7 +112,7 @@ for name, rows in samples.items():
     low, high = np.percentile(shares(resampled[name]), [2.5, 97.5], axis=0)
     limits = {"mean": shares(pooled[name]), "low": low, "high": high}
     in_pool[name] = pd.DataFrame(limits, table3.index)
-figure, ax = plt.subplots(figsize=(WIDTH, 3.8))
+figure, ax = panels(3.8)
 draw(ax, table3["weight"], in_pool, "share")
 ax.xaxis.set_major_formatter(PercentFormatter(1))
 figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
@@ -177,7 +171,7 @@ channels = both.loc["in_channel_num"].iloc[: len(DRAWS)]
 claim("pooled, `in_channel_num` is among functional ANOVA's first two", (channels <= 2).all())
 table = pooled_ranks.add_prefix(f"{METHODS['nrrelieff']}, ").join(both)
 table.insert(0, "Table 3", table3["rank"])
-show_table(rankings.by_name(table), "table-pooled", dict.fromkeys(table, ".3g"))
+show_table(table, "table-pooled", dict.fromkeys(table, ".3g"))
 
 # %% [markdown]
 # ## Each data set by itself
@@ -194,7 +188,7 @@ show_table(rankings.by_name(table), "table-pooled", dict.fromkeys(table, ".3g"))
 # :::
 
 # %%
-figure, axes = plt.subplots(len(rankings.METHODS), 1, figsize=(WIDTH, 6.3), sharex=True)
+figure, axes = panels(6.3, len(rankings.METHODS), 1, sharex=True)
 for ax, method in zip(axes, rankings.METHODS, strict=True):
     draw(ax, paper, {name: means[name, method] for name in samples})
     ax.set_title(METHODS[method], loc="left")
@@ -248,47 +242,37 @@ glue(layers=layers)
 # %%
 def icc_of_lists(rows):
     """The ICC of N-RReliefF's shares on balanced subsets of all data sets (Section 5.2)."""
-    cap = published.value("points_per_interval") * len(rows) / published.figure2()["models"].sum()
-    accuracy, most = rows["accuracy"], max(1, round(cap))
-    subsets = balanced_subsamples(accuracy, n_subsets, most, random_state=random_state)
-    X = design(rows)
+    X, accuracy, cap = design(rows), rows["accuracy"], published.cap(len(rows))
+    subsets = balanced_subsamples(accuracy, n_subsets, cap, random_state=random_state)
     lists = [shares(relief.fit(X.iloc[own], accuracy.iloc[own]).weights_) for own in subsets]
-    return icc(pd.DataFrame(lists)).set_index("form").loc[REPORTED, "icc"]
-
-
-def holds(finding):
-    """By condition, the methods by which one of the paper's findings holds."""
-    return [
-        ", ".join(label for x, label in METHODS.items() if judged[name, x][finding]) or "no"
-        for name in samples
-    ]
+    return icc(pd.DataFrame(lists)).loc[REPORTED, "icc"]
 
 
 mean = {key: table["mean"] for key, table in means.items()}
 judged = {key: conditions.judge(table, paper) for key, table in mean.items()}
+FINDINGS = {"order": "`num_conv_layers`, `lr`, `dropout_rate` are the first three, in this order"}
+FINDINGS["five"] = "these, `optimizer` and `epoch` are the first five"
+FINDINGS["last"] = "`num_fc_units` and `batch_size` are last"
 POOLED = {"order": "the first three, in this order", "three": "the first three, in any order"}
 POOLED |= {"five": "the first five", "last": "the last two"}
-findings = {
-    "`num_conv_layers`, `lr`, `dropout_rate` are the first three, in this order": holds("order"),
-    "these, `optimizer` and `epoch` are the first five": holds("five"),
-    "`num_fc_units` and `batch_size` are last": holds("last"),
-    f"the ICC of {n_subsets} lists is above .95": [
-        f"{icc_of_lists(rows):.3f}" for rows in samples.values()
-    ],
-    "both methods agree (Kendall's $\\tau$ of their mean ranks)": [
-        f"{agree(mean[name, 'nrrelieff'], mean[name, 'fanova']):.2f}" for name in samples
-    ],
-}
-for method, label in METHODS.items():
-    taus = [f"{agree(mean[name, method], paper):.2f}" for name in samples]
-    findings[f"*Beside:* $\\tau$ with Table 3, {label}"] = taus
-for finding, text in POOLED.items():
-    answers = ["yes" if judged_pool[name][finding] else "no" for name in samples]
-    findings[f"*Pooled:* {text}"] = answers
-taus = [f"{agree(pooled_ranks[name], table3['rank']):.2f}" for name in samples]
-findings["*Pooled:* $\\tau$ with Table 3"] = taus
-table = pd.DataFrame(findings, list(samples)).T.reset_index(names="The paper's finding")
-show_table(table, "table-findings")
+findings = {}
+for name, rows in samples.items():
+    of_each = {x: judged[name, x] for x in METHODS}
+    told = {
+        text: ", ".join(METHODS[x] for x, own in of_each.items() if own[finding]) or "no"
+        for finding, text in FINDINGS.items()
+    }
+    told[f"the ICC of {n_subsets} lists is above .95"] = f"{icc_of_lists(rows):.3f}"
+    tau = agree(mean[name, "nrrelieff"], mean[name, "fanova"])
+    told["both methods agree (Kendall's $\\tau$ of their mean ranks)"] = f"{tau:.2f}"
+    for x, label in METHODS.items():
+        text = f"*Beside:* $\\tau$ with Table 3, {label}"
+        told[text] = f"{agree(mean[name, x], paper):.2f}"
+    for finding, text in POOLED.items():
+        told[f"*Pooled:* {text}"] = "yes" if judged_pool[name][finding] else "no"
+    tau = agree(pooled_ranks[name], table3["rank"])
+    findings[name] = told | {"*Pooled:* $\\tau$ with Table 3": f"{tau:.2f}"}
+show_table(pd.DataFrame(findings).reset_index(names="The paper's finding"), "table-findings")
 both_methods = [judged[name, method] for name in DRAWS for method in rankings.METHODS]
 by_all = [judged[name, method] for name in DRAWS for method in METHODS]
 claim("the first five are the paper's with either draw", all(x["five"] for x in both_methods))
@@ -352,18 +336,11 @@ raised = [depth["uniform lr, all images", method] for method in rankings.METHODS
 claim("on all images a uniform draw raises `num_conv_layers`", max(x["high"] for x in raised) < 0)
 leaders = {means[UNIFORM_ALL, method].index[0] for method in rankings.METHODS}
 claim("on all images, drawn uniformly, `optimizer` is first", leaders == {"optimizer"})
-of_pool = in_pairs["all images, uniform lr"]
-first = {frozenset(own.nlargest(2).index) for _, own in of_pool.iterrows()}
-claim(
-    "pooled, few CNNs have `in_channel_num` and `optimizer` first, whatever the images",
-    first == {frozenset({"in_channel_num", "optimizer"})},
-)
-glue(
-    cnns=pairs["all images, uniform lr"],
-    pairs_log=pairs["all images, log lr"],
-    depth=depth[of_uniform],
-    rate=-rate["mean"],
-)
+first = in_pairs[of_uniform[0]].rank(axis=1, ascending=False)[["in_channel_num", "optimizer"]] <= 2
+FEW = "pooled, few CNNs have `in_channel_num` and `optimizer` first, whatever the images"
+claim(FEW, first.all(axis=None))
+glue(cnns=pairs["all images, uniform lr"], pairs_log=pairs["all images, log lr"])
+glue(depth=depth[of_uniform], rate=-rate["mean"])
 glue(raised=-raised[0]["mean"], raised_anova=-raised[1]["mean"])
 
 # %% [markdown]
@@ -383,7 +360,7 @@ glue(raised=-raised[0]["mean"], raised_anova=-raised[1]["mean"])
 
 # %%
 response = conditions.respond(both_draws, np.logspace(-6, -1, 11))
-figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6), sharey=True)
+figure, axes = panels(3.6, 1, 2, sharey=True)
 for ax, (optimizer, own) in zip(axes, response.groupby("optimizer"), strict=True):
     ax.axvspan(1e-2, 1e-1, color="0.9", zorder=0)
     of_depth = own.groupby("num_conv_layers")
@@ -458,8 +435,8 @@ by_dataset = {
     for name in samples
 }
 glue(n_compared=len(compared))
-table = rankings.by_name(pd.DataFrame(by_dataset))
-show_table(table, "table-conditions-datasets", dict.fromkeys(by_dataset, ".3g"))
+formats = dict.fromkeys(by_dataset, ".3g")
+show_table(pd.DataFrame(by_dataset), "table-conditions-datasets", formats)
 
 # %% [markdown]
 # ## What was trained
@@ -478,12 +455,12 @@ show_table(table, "table-conditions-datasets", dict.fromkeys(by_dataset, ".3g"))
 # :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show CNNs, images and their code"}
-trained = []
-for name, rows in samples.items():
-    hours = rows["cpu_seconds"].sum(skipna=False) / 3600
-    trained.append((name, len(rows), rows["dataset"].value_counts().max(), hours))
-formats = {"Condition": "", "CNNs": ",", "per data set": ",", "Core-hours": ".1f"}
-show_table(trained, "table-conditions", formats)
+trained = [
+    (x, len(own), own["dataset"].value_counts().max(), own["cpu_seconds"].sum(skipna=False) / 3600)
+    for x, own in samples.items()
+]
+headings = "Condition | CNNs {:,} | per data set {:,} | Core-hours {:.1f}"
+show_table(trained, "table-conditions", headings)
 images = pd.DataFrame({"Collection": {name: FACTS[name].images for name in NAMES}})
 for name in (UNIFORM, UNIFORM_ALL):
     rows = samples[name]
@@ -491,4 +468,4 @@ for name in (UNIFORM, UNIFORM_ALL):
     images[name.split(", ")[1].capitalize()] = used
 part = images.iloc[:, 1:].div(images["Collection"], axis=0).add_suffix(", share")
 formats = dict.fromkeys(images, ",") | dict.fromkeys(part, ".0%")
-show_table(rankings.by_name(images.join(part)), "table-conditions-images", formats)
+show_table(images.join(part), "table-conditions-images", formats)

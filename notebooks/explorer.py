@@ -34,7 +34,6 @@ from hia.trials import load, select
 from hia_book import explorer
 from hia_book.claims import claim, glue
 from hia_book.figures import dataset_panels, look, show_figure, show_table
-from hia_book.rankings import by_name
 
 rows = select(load(trials), datasets, sources)
 names = sorted(rows["dataset"].unique())
@@ -104,9 +103,10 @@ of_each = rows.groupby("dataset")["accuracy"]
 best = rows.loc[of_each.idxmax()].set_index("dataset")
 of_best = ["accuracy", "lr", "optimizer", "num_conv_layers", "dropout_rate", "epoch"]
 summary = of_each.agg(["size", "median"]).join(best[of_best]).loc[names]
-summary.columns = ["CNNs", "Median", "Best", "Its lr", "optimizer", "layers", "dropout", "epoch"]
-formats = {"CNNs": ",", "Median": ".3f", "Best": ".3f", "Its lr": ".1e", "dropout": ".2f"}
-show_table(by_name(summary), "table-explorer", formats)
+headings = "CNNs {:,} | Median {:.3f} | Best {:.3f} | Its lr {:.1e} | "
+headings += "optimizer | layers | dropout {:.2f} | epoch"
+show_table(summary, "table-explorer", headings)
+
 # %% [markdown]
 # Over all data sets and optimizers, mean accuracy is highest, {glue:text}`top:.3f`, in the tenth of
 # the CNNs with an `lr` of {glue:text}`top_from:.2g` to {glue:text}`top_to:.2g`, and lowest,

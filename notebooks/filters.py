@@ -37,19 +37,18 @@ n_repeats = 20  # random halves of the CNNs, for the uncertainty; at least 2
 random_state = 0  # seed of the halves; at least 0
 
 # %%
-from itertools import pairwise, product
+from itertools import pairwise
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, t
 
 from hia.relief import NRReliefF, shares
-from hia.space import FILTERS, HYPERPARAMETERS
+from hia.space import FILTERS
 from hia.trials import design, load, select
-from hia_book import published
+from hia_book import published, rankings
 from hia_book.claims import claim, glue, need
-from hia_book.figures import look, show_figure, show_table
+from hia_book.figures import look, panels, show_figure, show_table
 
 rows = select(load(trials), datasets, sources)
 CASES = ("filters only", "all in the distance")
@@ -61,8 +60,7 @@ need(fewest > n_neighbors, f"{n_neighbors} neighbours are too many: half the CNN
 def weights(some, layers, case, part=1.0):
     """W of the number of filters of each layer. part: of all such CNNs, that `some` are."""
     filters = list(FILTERS[:layers])
-    varied = [name for name in HYPERPARAMETERS if (some[name] != some[name].iloc[0]).any()]
-    names = filters if case == "filters only" else varied + filters
+    names = filters if case == "filters only" else rankings.varying(some) + filters
     near = max(1, round(part * n_neighbors))  # of fewer CNNs fewer are as near
     relief = NRReliefF(n_neighbors=near, sigma=part * sigma, metric=metric)
     relief.fit(design(some, names, log=log_lr), some["accuracy"])
@@ -80,8 +78,8 @@ for layers, some in of_depth.items():
 
 # %%
 panels_of = {"sharex": True, "sharey": "row", "height_ratios": [2, 3]}
-figure, panels = plt.subplots(2, 2, figsize=(5.4, 5.3), **panels_of)
-for axes, (layers, case) in zip(panels.flat, whole, strict=True):
+figure, grid = panels(5.3, 2, 2, **panels_of)
+for axes, (layers, case) in zip(grid.flat, whole, strict=True):
     for position, name in enumerate(FILTERS[:layers]):
         half, style = halves[layers, case][name], look(name)
         jitter = position + np.linspace(-0.2, 0.2, len(half))
@@ -92,7 +90,7 @@ for axes, (layers, case) in zip(panels.flat, whole, strict=True):
     axes.set_yticks(range(layers), [f"layer {i}" for i in range(1, layers + 1)])
     axes.set_ylim(layers - 0.6, -0.4)
     axes.set_title(f"{layers} layers,\n{case}")
-for axes in panels[-1]:
+for axes in grid[-1]:
     axes.set_xlabel("W")
 
 
@@ -196,16 +194,14 @@ glue(tau=tau, like=like, n_halves=n_repeats)
 
 # %%
 differences = []
-for (layers, case), (one, other) in product(whole, pairwise(FILTERS)):
-    if int(other[-1]) > layers:
-        continue
-    weight, half = whole[layers, case], halves[layers, case]
-    difference = weight[one] - weight[other]
-    error = ((half[one] - half[other] - difference) ** 2).mean() ** 0.5
-    row = (f"{layers} layers, {case}", f"{one[-1]} - {other[-1]}", difference, error)
-    differences.append((*row, abs(difference) / error))
-formats = {"CNNs": "", "Layers": "", "Difference of W": "+.4f", "±": ".4f"}
-show_table(differences, "table-filters-differences", formats | {"Standard errors": ".1f"})
+for (layers, case), weight in whole.items():
+    for one, other in pairwise(weight.index):
+        half, difference = halves[layers, case], weight[one] - weight[other]
+        error = ((half[one] - half[other] - difference) ** 2).mean() ** 0.5
+        row = (f"{layers} layers, {case}", f"{one[-1]} - {other[-1]}", difference, error)
+        differences.append((*row, abs(difference) / error))
+headings = "CNNs | Layers | Difference of W {:+.4f} | ± {:.4f} | Standard errors {:.1f}"
+show_table(differences, "table-filters-differences", headings)
 # Bonferroni's correction, and Student's distribution, for the error is found from few halves.
 needed, largest = t.isf(0.025 / len(differences), n_repeats), max(row[-1] for row in differences)
 claim("no difference between two layers is clear", largest < needed)

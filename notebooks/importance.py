@@ -40,20 +40,18 @@ n_resamples = 200  # bootstrap samples for the intervals; at least 1
 random_state = 0  # seed of these draws and of the forests; at least 0
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
 from hia.ranking import fanova_package
 from hia.ranking.fanova import FAnova
-from hia.relief import NRReliefF
 from hia.relief import shares as relief_shares
 from hia.trials import design, drawn_space, load, select
 from hia_book import published, rankings
 from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table
+from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 
 rows = select(load(trials), datasets, sources)
 need(len(rows) > n_neighbors, f"{n_neighbors} neighbours need more than {len(rows)} CNNs")
@@ -70,10 +68,10 @@ paper = published.table(3).set_index("hyperparameter").loc[columns]
 paper4 = published.table(4).set_index("hyperparameter").loc[columns]
 
 shares = pd.DataFrame({"Paper": paper["weight"], **share})
-figure, ax = plt.subplots(figsize=(WIDTH, 4))
+figure, ax = panels(4)
 color = look("nrrelieff")["color"]
 draw_cells(ax, shares, color, ".2f", low=0, high=0.6, least=0.005)
-show_figure(figure, "fig-importance", data=rankings.by_name(shares))
+show_figure(figure, "fig-importance", data=shares)
 
 # %% [markdown]
 # ## Four ways to compute one definition
@@ -96,12 +94,12 @@ show_figure(figure, "fig-importance", data=rankings.by_name(shares))
 # :::
 
 # %%
-table3 = pd.DataFrame({"Paper": paper["weight"], "Rank": paper["rank"]})
+table3 = paper[["weight", "rank"]].set_axis(["Paper", "Rank"], axis=1)
 printed = [name for name in ways if name != "Raw"]
 for name in printed:
     table3[name] = share[name]
     table3[f"{name}, rank"] = rank[name]
-show_table(rankings.by_name(table3), "table-3", dict.fromkeys(["Paper", *printed], ".3f"))
+show_table(table3, "table-3", dict.fromkeys(["Paper", *printed], ".3f"))
 
 # %%
 with_paper = {name: rank_agreement(paper["weight"], W[name]) for name in ways}
@@ -118,8 +116,8 @@ claim("no agreement with the paper's Table 3 is told from chance", by_chance)
 claim("by raw distances `num_fc_units` and `batch_size` weigh nothing", (last <= 0).all())
 glue(n_neighbors=n_neighbors, many=many, n_drawn=len(drawn), rank=rank.loc["num_conv_layers"])
 glue(n_columns=len(columns))
-glue(common=len(set(first["Ours"]) & set(paper["weight"].nlargest(5).index)))
-glue(common_many=len(set(first["J = n/20"]) & set(paper["weight"].nlargest(5).index)))
+theirs = set(paper["weight"].nlargest(5).index)
+glue(common=len(theirs & set(first["Ours"])), common_many=len(theirs & set(first["J = n/20"])))
 glue(**with_paper)
 
 # %% [markdown] tags=["agreement-table-3"]
@@ -163,27 +161,19 @@ sampled = rows.sample(min(fanova_rows, len(rows)), random_state=random_state)
 X_sampled = design(sampled, columns, log=False)
 if fanova_package.available():
     maker = "the authors' package"
-    anova = fanova_package.importances(
-        X_sampled,
-        sampled["accuracy"],
-        n_trees=n_trees,
-        log=("lr",) if drawn_space(rows)["lr"].log else (),
-        categorical=FEW_VALUES,
-        random_state=random_state,
-    )
+    of_package = {"n_trees": n_trees, "categorical": FEW_VALUES, "random_state": random_state}
+    of_package["log"] = ("lr",) if drawn_space(rows)["lr"].log else ()
+    anova = fanova_package.importances(X_sampled, sampled["accuracy"], **of_package)
 else:  # it needs a compiler
     maker = "`hia.ranking.fanova`"
     own = FAnova(n_trees, random_state=random_state, space=drawn_space(rows))
     own.fit(X_sampled, sampled["accuracy"])
     trees = {"weight": own.importances_, "std": own.tree_importances_.std(axis=0)}
     anova = pd.DataFrame(trees, columns)
-table4 = pd.DataFrame({"Paper": paper4["weight"], "Rank": paper4["rank"]})
-table4["Ours"] = anova["weight"]
-table4["SD of trees"] = anova["std"]
-table4["Ours, rank"] = anova["weight"].rank(ascending=False, method="min").astype(int)
+table4 = paper4[["weight", "rank"]].join(anova[["weight", "std"]].add_prefix("our_"))
+table4["ranked"] = anova["weight"].rank(ascending=False, method="min").astype(int)
 glue(maker=maker, n_trees=n_trees, n_sampled=len(sampled))
-formats = dict.fromkeys(("Paper", "Ours", "SD of trees"), ".3f")
-show_table(rankings.by_name(table4), "table-4", formats)
+show_table(table4, "table-4", "Paper {:.3f} | Rank | Ours {:.3f} | SD of trees {:.3f} | Ours, rank")
 tau4 = rank_agreement(paper4["weight"], anova["weight"].reindex(columns))
 claim("`lr` is first by functional ANOVA", anova["weight"].idxmax() == "lr")
 claim("functional ANOVA agrees with the paper's Table 4 better than by chance", tau4.low > 0)
@@ -218,21 +208,19 @@ glue(anova=tau4, sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["w
 
 # %%
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
-X_drawn = ways["Random search"].X
-forest = FAnova(n_trees, 3, random_state=random_state, space=drawn_space(rows))
+way = ways["Random search"]
 PAPER, PAPER4 = "paper, N-RReliefF", "paper, ANOVA"
 lists = {PAPER: paper["weight"], PAPER4: paper4["weight"]}
 lists |= {f"ours, {name}": W[name] for name in ways}
 lists["ours, ANOVA"] = anova["weight"].reindex(columns)
-relief = NRReliefF(n_neighbors, sigma=sigma, **options)
-lists["in data sets, N-RReliefF"] = pd.Series(relief.fit(X_drawn, place).weights_, columns)
-importances = forest.fit(design(drawn, columns, log=False), place).importances_
-lists["in data sets, ANOVA"] = pd.Series(importances, columns)
+lists["in data sets, N-RReliefF"] = pd.Series(way.relief.fit(way.X, place).weights_, columns)
+within = {"method": "fanova", "n_trees": n_trees, "random_state": random_state}
+lists["in data sets, ANOVA"] = rankings.weigh(drawn.assign(accuracy=place), columns, **within)
 pairs = [(PAPER, f"ours, {name}") for name in ways]
 pairs += [("ours, Ours", f"ours, {name}") for name in ways if name != "Ours"]
 pairs += [(PAPER, PAPER4), *((f"ours, {name}", "ours, ANOVA") for name in printed)]
 pairs += [(PAPER4, "ours, ANOVA"), (PAPER, "in data sets, N-RReliefF")]
-pairs += [(PAPER4, "in data sets, ANOVA")]
+pairs.append((PAPER4, "in data sets, ANOVA"))
 agreement = {pair: rank_agreement(*(lists[name] for name in pair)) for pair in pairs}
 other_cnns, limits = {}, {}
 for name in ("Random search", "J = n/20"):
@@ -249,7 +237,7 @@ table = pd.DataFrame(table, columns=headings).replace("ours, Ours", "ours")
 show_table(table, "table-importance-agreement", dict.fromkeys(headings[2:], ".2f"))
 shown = pd.DataFrame(limits, columns)
 shown = shown[(shown >= 0.001).any(axis=1)]
-show_table(rankings.by_name(shown), "table-importance-intervals", dict.fromkeys(limits, ".3f"))
+show_table(shown, "table-importance-intervals", dict.fromkeys(limits, ".3f"))
 papers = agreement[PAPER, PAPER4]
 growing, thirty = (agreement[f"ours, {x}", "ours, ANOVA"] for x in ("J = n/20", "Random search"))
 claim("the paper's two methods agree", papers.low > 0)
@@ -257,8 +245,8 @@ claim("our two methods agree with many neighbours", growing.low > 0)
 claim("our two methods do not clearly agree with thirty", thirty.low < 0)
 between = rows.groupby("dataset")["accuracy"].transform("mean").var() / rows["accuracy"].var()
 glue(papers=papers, methods=growing, thirty=thirty, models=len(rows), between=between)
-glue(images=int(rows["images"].median()))
 glue(part_random=(rows["source"] == "random").mean(), part_paper=published.value("random_share"))
+glue(images=int(rows["images"].median()))
 
 # %% [markdown]
 # The paper's two methods agree with each other by {glue:text}`papers_tau:.2f`. Ours agree by

@@ -33,7 +33,6 @@ best = 0.1  # the CNNs whose values are called good, by data set and optimizer; 
 from itertools import product
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, t
@@ -42,7 +41,7 @@ from hia.datasets import FACTS
 from hia.trials import load
 from hia_book import audit, published, rankings, regret, tuning
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, list_down, look, show_figure, show_table
+from hia_book.figures import list_down, look, panels, show_figure, show_table
 
 done = tuning.complete(tuning.load(Path(searches)))
 rows = load(trials)
@@ -56,13 +55,13 @@ ranks = {
 }
 mean = pd.DataFrame({method: table.mean() for method, table in ranks.items()})
 error = pd.DataFrame({method: table.sem() for method, table in ranks.items()})
-mean["paper"] = published.table(3).set_index("hyperparameter")["weight"].rank(ascending=False)
-mean["paper"] = mean["paper"].rank()  # among those compared here
+paper_weights = published.table(3).set_index("hyperparameter")["weight"]
+mean["paper"] = paper_weights[mean.index].rank(ascending=False)  # among those compared here
 order = list(mean["nrrelieff"].sort_values().index)
 
 heights = np.arange(len(order))
 half = t.ppf(0.975, len(sets) - 1) * error.loc[order]
-figure, ax = plt.subplots(figsize=(WIDTH, 2.45))
+figure, ax = panels(2.45)
 for method, shift, size in (("nrrelieff", 0.0, 70), ("fanova", 0.28, 22)):
     style, place = look(method), mean.loc[order, method]
     ends = place - half[method], place + half[method]
@@ -93,7 +92,7 @@ table = {
     f"With {key}": {name: span(own[name], form) for name, form in LISTED.items()}
     for key, own in good.groupby("optimizer")
 }
-show_table(rankings.by_name(pd.DataFrame(table)), "table-first")
+show_table(pd.DataFrame(table), "table-first")
 
 # %%
 overall = drawn.groupby("dataset")["accuracy"].rank(pct=True, ascending=False) <= best

@@ -30,50 +30,12 @@ from itertools import chain
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 
-from hia_book.claims import claim, glue, glued, need, resolve
+from hia_book.claims import agreements, claim, glue, labels, need, prose, shown
 from hia_book.figures import show_table, show_text
 
-ITEMS = {
-    "fig-1": "Workflow Diagram in Hyperparameter Importance Assessment",
-    "fig-2": "The Amount of HIA Inputs Generated from Datasets",
-    "fig-3": "Generated Data Distribution",
-    "fig-4": "Dot Plot about the Relative Positions of All Importance Weights",
-    "table-1": "Configuration Space of Investigated Hyperparameters in CNN",
-    "table-2": "the Selected Image Datasets",
-    "table-3": "Importance Weights of Investigated Hyperparameters",
-    "table-4": "Results of Comparative Analysis via FANOVA",
-    "table-5": "Joint Importance between Every Two Hyperparameters",
-    "table-6": "If the number of convolutional layers is two",
-    "table-7": "If the number of convolutional layers is three",
-}
-NAMED = re.compile(
-    r"(?:~~~|```)\{(?:figure|table|list-table|admonition)\}[^\n]*\n(?::.*\n)*?:name: (\S+)"
-)
-LABELLED = re.compile(r"^:label:\s+(\S+)", re.MULTILINE)
-
-
-def agreements(notebook):
-    """What a page says of each item's agreement with the paper, by the item's name."""
-    values, said = glued(notebook), {}
-    for cell in notebook.cells:
-        for tag in cell.metadata.get("tags", []):
-            if tag.startswith("agreement-"):
-                text = resolve(" ".join(cell.source.split()), values)
-                name = tag.removeprefix("agreement-")
-                said[name] = re.sub(r"^\*\*Agreement with the paper[^*]*\*\* ", "", text)
-    return said
-
-
-def prose(notebook):
-    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-
-
-def shown(notebook):
-    """The figures, tables and texts that the cells of a page show."""
-    outputs = chain.from_iterable(cell.get("outputs", []) for cell in notebook.cells)
-    return "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
-
+captions = pd.read_csv("data/published/captions.csv", index_col="name")["caption"]
 
 paths = sorted(Path(folder).glob("*.ipynb"))
 notebooks = {x.stem: nbformat.read(x, as_version=4) for x in paths if x.stem != "items"}
@@ -82,26 +44,23 @@ contents = re.findall(r"(?:root|file): (\S+)", Path(folder, "_toc.yml").read_tex
 outputs = {page: shown(notebook) for page, notebook in notebooks.items()}
 texts = {path.stem: path.read_text(encoding="utf-8") for path in Path(folder).glob("*.md")}
 texts |= {page: f"{prose(one)}\n{outputs[page]}" for page, one in notebooks.items()}
-where = {
-    name: page
-    for page in contents
-    for name in (*NAMED.findall(texts.get(page, "")), *LABELLED.findall(texts.get(page, "")))
-}
+where = {name: page for page in contents for name in labels(texts.get(page, ""))}
 compared = {}
 for notebook in notebooks.values():
     compared |= agreements(notebook)
 
 # %%
 rows = []
-for name, caption in ITEMS.items():
+for name, caption in captions.items():
     at = f"{{numref}}`{name}` in {{doc}}`{where[name]}`" if name in where else f"{name}, missing"
     state = compared.get(name, "Drawn anew; there is nothing in it to be computed.")
     rows.append((f"{at}: *{caption}*", state))
-show_table(rows, "table-items", {"Item": "", "Agreement": ""})
-labels = {"algorithm-1", *(f"eq-{number}" for number in range(1, 15))}
-claim("all figures and tables of the paper are in the book", set(ITEMS) <= set(where))
-claim("so are its algorithm and its equations", labels <= set(where))
-glue(n_items=len(ITEMS), n_equations=len(labels) - 1, n_compared=len(set(compared) & set(ITEMS)))
+show_table(rows, "table-items", "Item | Agreement")
+required = {"algorithm-1", *(f"eq-{number}" for number in range(1, 15))}
+claim("all figures and tables of the paper are in the book", set(captions.index) <= set(where))
+claim("so are its algorithm and its equations", required <= set(where))
+n_compared = captions.index.isin(list(compared)).sum()
+glue(n_items=len(captions), n_equations=len(required) - 1, n_compared=n_compared)
 
 # %% [markdown]
 # ```{list-table} The algorithm and the equations of the paper.
@@ -158,13 +117,11 @@ glue(n_items=len(ITEMS), n_equations=len(labels) - 1, n_compared=len(set(compare
 states = {page: notebooks[page].metadata["hia"] for page in contents if page in notebooks}
 rows = []
 for page, state in states.items():
-    kinds = [name.split("-")[0] for name in NAMED.findall(outputs[page])]
-    files = dict.fromkeys(one["file"].removeprefix("data/") for one in state["recordings"])
-    data = ", ".join(file.split(".")[0] for file in files)
-    row = (f"{{doc}}`{page}`", kinds.count("fig"), kinds.count("table"), state["seconds"], data)
-    rows.append(row)
-formats = {"Page": "", "Figures": "", "Tables": "", "Seconds": ".1f", "Data": ""}
-show_table(rows, "table-pages", formats)
+    kinds = [name.split("-")[0] for name in labels(outputs[page])]
+    files = [one["file"].removeprefix("data/").split(".")[0] for one in state["recordings"]]
+    counts = kinds.count("fig"), kinds.count("table")
+    rows.append((f"{{doc}}`{page}`", *counts, state["seconds"], ", ".join(dict.fromkeys(files))))
+show_table(rows, "table-pages", "Page | Figures | Tables | Seconds {:.1f} | Data")
 _, n_figures, n_tables, seconds, _ = zip(*rows, strict=True)
 made = sorted(state["made"].replace("T", " ")[:16] for state in states.values())
 glue(n_pages=len(rows), n_figures=sum(n_figures), n_tables=sum(n_tables), seconds=sum(seconds))
@@ -190,14 +147,13 @@ rows = []
 for file, one in sorted(recordings.items()):
     days = dict.fromkeys([one["first"] or "unknown", one["last"] or "unknown"])
     rows.append((f"`{file}`", one["rows"], " to ".join(days), str(one["sessions"] or "")))
-formats = {"Table": "", "Rows": ",", "Recorded": "", "Sessions": ""}
-show_table(rows, "table-recordings", formats)
+show_table(rows, "table-recordings", "Table | Rows {:,} | Recorded | Sessions")
 versions = [{"python": state["python"], **state["versions"]} for state in states.values()]
 of_package = [
     (f"`{package}`", "; ".join(sorted({one[package] for one in versions if package in one})))
     for package in dict.fromkeys(chain.from_iterable(versions))
 ]
-show_table(of_package, "table-versions", {"Package": "", "Version": ""})
+show_table(of_package, "table-versions", "Package | Version")
 
 # %% [markdown]
 # {glue:text}`n_changed` of the pages were made with other parameters than their own.

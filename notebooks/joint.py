@@ -44,21 +44,22 @@ min_samples_leaf = 3  # the fewest CNNs in a leaf of it; at least 1
 random_state = 0  # seed of these and of the forest; at least 0
 
 # %%
-import matplotlib.pyplot as plt
+from itertools import zip_longest
+
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF, joint_importance
-from hia.space import HYPERPARAMETERS
+from hia.relief import shares as relief_shares
 from hia.trials import design, drawn_space, load, select
-from hia_book import published
+from hia_book import published, rankings
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table
+from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 
 rows = select(load(trials), datasets, sources)
-columns = [name for name in HYPERPARAMETERS if (rows[name] != rows[name].iloc[0]).any()]
+columns = rankings.varying(rows)
 X, accuracy = design(rows, columns, log=log_lr), rows["accuracy"]
 relief = NRReliefF(n_neighbors=n_neighbors, sigma=sigma, metric=metric, scale=scale)
 relief.fit(X, accuracy)
@@ -84,7 +85,7 @@ def square(table):
     return pd.DataFrame(cells, columns, columns, dtype=float)
 
 
-figure, ax = plt.subplots(figsize=(WIDTH, 5))
+figure, ax = panels(5)
 below = np.tri(len(columns), k=-1, dtype=bool)
 draw_cells(ax, square(pairs).where(below), look("nrrelieff")["color"], ".2f")
 draw_cells(ax, 100 * square(interactions).where(below.T), look("fanova")["color"], ".1f")
@@ -100,10 +101,9 @@ of_channels = [{"lr", "in_channel_num"}, {"optimizer", "in_channel_num"}]
 claim("the largest interaction is of `lr` with `optimizer`", largest == {"lr", "optimizer"})
 claim("the next two are theirs with `in_channel_num`", next_two == of_channels)
 claim("the orders of pairs by Eq. 11 and by interaction agree in part", 0.2 < tau < 0.6)
-glue(n_pairs=len(pairs), n_columns=len(columns))
 glue(**dict(zip(("first", "second", "third"), interactions["weight"], strict=False)))
 glue(n_rows=len(rows), together=interactions["weight"].sum(), alone=forest.importances_.sum())
-glue(leaf=min_samples_leaf, tau_both=tau)
+glue(n_pairs=len(pairs), n_columns=len(columns), leaf=min_samples_leaf, tau_both=tau)
 
 # %% [markdown]
 # ## What interacts
@@ -146,11 +146,9 @@ def named(table):
 
 
 printed, ours = published.table(5), pairs.head(top)
-lists = {"Paper": named(printed), "Weight": printed["weight"], "Ours": named(ours)}
-lists["Our weight"] = ours["weight"]
-table5 = pd.DataFrame({name: pd.Series(values) for name, values in lists.items()})
-table5.insert(0, "Rank", table5.index + 1)
-show_table(table5, "table-5", {"Weight": ".3f", "Our weight": ".3f"})
+lists = [named(printed), printed["weight"], named(ours), ours["weight"]]
+rows_of_5 = ((rank, *row) for rank, row in enumerate(zip_longest(*lists), start=1))
+show_table(rows_of_5, "table-5", "Rank | Paper | Weight {:.3f} | Ours | Our weight {:.3f}")
 
 # %%
 from_table3 = by_pair(joint_importance(published.table(3).set_index("hyperparameter")["weight"]))
@@ -158,24 +156,21 @@ from_table3 = by_pair(joint_importance(published.table(3).set_index("hyperparame
 
 def agreement(weights):
     """Kendall's tau with the order of the paper's pairs, of those that both have."""
-    share = np.maximum(weights, 0)
-    if not share.any():
+    if not (weights > 0).any():
         return np.nan
-    own = by_pair(joint_importance(pd.Series(share / share.sum(), columns)))
+    own = by_pair(joint_importance(pd.Series(relief_shares(weights), columns)))
     both = pd.DataFrame({"paper": from_table3, "ours": own}).dropna()
     return kendalltau(both["paper"], both["ours"]).statistic
 
 
 # A bootstrap over CNNs takes them for independent draws, which BOHB's are not.
+tau, first_ten = agreement(relief.weights_), pairs.head(len(printed))
 drawn = (rows["source"] == "random").to_numpy()
 tau_drawn, low, high = np.nan, np.nan, np.nan
 if drawn.any():
-    alone = NRReliefF(n_neighbors=n_neighbors, sigma=sigma, metric=metric, scale=scale)
-    tau_drawn = agreement(alone.fit(X[drawn], accuracy[drawn]).weights_)
-    resampled = alone.bootstrap(X[drawn], accuracy[drawn], n_resamples, random_state)
+    tau_drawn = agreement(relief.fit(X[drawn], accuracy[drawn]).weights_)
+    resampled = relief.bootstrap(X[drawn], accuracy[drawn], n_resamples, random_state)
     low, high = np.nanquantile([agreement(weights) for weights in resampled], [0.025, 0.975])
-
-tau, first_ten = agreement(relief.weights_), pairs.head(len(printed))
 common = set(by_pair(printed).index) & set(by_pair(first_ten).index)
 equal = pairs["weight"].duplicated(keep=False).sum()
 leads = published.table(3)["hyperparameter"].iloc[0]

@@ -44,14 +44,13 @@ seed = 0  # of the configurations and of the trainings; at least 0
 device = "cpu"  # the digits are too few to keep a GPU busy; choices: cpu, cuda, auto
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 
 from hia import datasets, space, trainer
 from hia_book.claims import claim, glue
-from hia_book.figures import WIDTH, look, show_figure, show_table
+from hia_book.figures import look, panels, show_figure, show_table
 
 digits = datasets.load("digits", device=trainer.resolve_device(device))
 rng = np.random.default_rng(seed)
@@ -73,7 +72,7 @@ curves = [
     for epoch, accuracy in enumerate(result.accuracy_per_epoch, start=1)
 ]
 curves = pd.DataFrame(curves)
-figure, axes = plt.subplots(figsize=(WIDTH, 3.8))
+figure, axes = panels(3.8)
 colours = {name: look(name)["color"] for name in ("Adam", "SGD")}
 kinds = {"hue": "optimizer", "style": "optimizer", "size": "layers", "units": "CNN"}
 kinds |= {"hue_order": list(colours), "style_order": list(colours)}

@@ -34,9 +34,9 @@ hidden: list[str] = []  # methods left out of the figures; choices: hia.ranking.
 
 # %%
 import json
+from itertools import product
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -44,8 +44,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from hia_book import cost, mixed, recording, truth
 from hia_book.agreement import student
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, draw_cells, look, show_figure, show_table
-from hia_book.rankings import by_name
+from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 
 COMPARED = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
 OTHERS = ("forward_selection", "impurity", "optuna_fanova", "fanova_package")
@@ -83,7 +82,7 @@ def draw(ax, table, ticks):
 
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.2), sharey=True)
+figure, axes = panels(4.2, 1, 2, sharey=True)
 for ax, (kind, words) in zip(axes, KINDS.items(), strict=True):
     draw(ax, overall[f"tau_{kind}"], sizes)
     ax.set_title(f"order {words}")
@@ -128,13 +127,13 @@ show_figure(figure, "fig-when", data=pd.concat(drawn).reset_index())
 # %%
 of_shares = {name: by_surface[name][["main", "total"]] for name in order}
 rows = [(name, *own.sum(), *(own == 0).sum()) for name, own in of_shares.items()]
-formats = {"Surface": "", "Alone, sum": ".2f", "In all, sum": ".2f"}
-show_table(rows, "table-surfaces", formats | {"No effect alone": "", "None at all": ""})
+headings = "Surface | Alone, sum {:.2f} | In all, sum {:.2f} | No effect alone | None at all"
+show_table(rows, "table-surfaces", headings)
 need("study" in by_surface, f"{folder}/surfaces.parquet has no surface of the study")
 study = by_surface["study"].sort_values("total", ascending=False)
 shares = study[["main", "main_error", "total", "total_error"]]
 shares = shares.set_axis(["Alone", "±", "In all", "± "], axis=1)
-show_table(by_name(shares), "table-study-truth", dict.fromkeys(shares, ".4f"))
+show_table(shares, "table-study-truth", dict.fromkeys(shares, ".4f"))
 gaps = -study["total"].diff().iloc[1:]
 error = np.hypot(study["total_error"], study["total_error"].shift()).iloc[1:]
 claim("`lr` matters most in the forest", study.index[0] == "lr")
@@ -175,18 +174,6 @@ show_table(summary, "table-truth", dict.fromkeys(summary.columns[1:], ".2f"))
 
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show by how much, and the code"}
-def behind(kind, n, best):
-    """How far the other methods are behind one, on the draws that both had."""
-    of_draws = measured[measured["trials"] == n].pivot_table(
-        values=f"tau_{kind}", index=["surface", "repeat"], columns="method"
-    )
-    others = overall[f"tau_{kind}"].loc[n].dropna().sort_values(ascending=False).index.drop(best)
-    if n <= 600:  # a twentieth is no more than 30: the same method
-        others = others.drop("nrrelieff_growing", errors="ignore")
-    gaps = {name: (of_draws[best] - of_draws[name]).dropna() for name in others}
-    return {name: gap.groupby("surface").mean() for name, gap in gaps.items()}
-
-
 def is_clear(gaps):
     """Whether the mean over the surfaces is above 0."""
     return student(gaps).low > 0
@@ -201,21 +188,21 @@ rows, nearest, told = [], [], []
 for kind, words in KINDS.items():
     for n in sizes:
         tau = overall[f"tau_{kind}"].loc[n].dropna()
-        others = behind(kind, n, tau.idxmax())
+        gaps = truth.behind(fits, f"tau_{kind}", n, tau.idxmax())
+        others = tau.drop(tau.idxmax()).sort_values(ascending=False).index
+        if n <= 600:  # a twentieth is no more than 30: the same method
+            others = others.drop("nrrelieff_growing", errors="ignore")
         nearest.append((kind, n, tau.idxmax()))
-        told.append(all(map(is_clear, others.values())))
-        close, clear = (
-            ", ".join(
-                f"{LABELS[x]} ({written(of)})" for x, of in others.items() if is_clear(of) == one
-            )
-            for one in (False, True)
-        )
+        told.append(all(is_clear(gaps[name]) for name in others))
+        of_others = {False: [], True: []}
+        for name in others:
+            of_others[is_clear(gaps[name])].append(f"{LABELS[name]} ({written(gaps[name])})")
+        close, clear = (", ".join(texts) or "none" for texts in of_others.values())
         first = f"{LABELS[tau.idxmax()]} ({tau.max():.2f})"
-        most = draws.xs(n, level="trials").max()
-        rows.append((words, n, most, first, close or "none", clear or "none"))
-formats = {"Order": "", "Trials": ",", "Draws": "", "Nearest": "", "Not told apart from it": ""}
+        rows.append((words, n, draws.xs(n, level="trials").max(), first, close, clear))
 rows = [row for row in rows if row[1] in numbers]
-show_table(rows, "table-when", formats | {"Clearly behind it": ""})
+headings = "Order | Trials {:,} | Draws | Nearest | Not told apart from it | Clearly behind it"
+show_table(rows, "table-when", headings)
 nearest = pd.DataFrame(nearest, columns=["kind", "trials", "method"])
 wins = nearest["method"].eq("fanova").groupby(nearest["kind"]).sum()
 many = nearest.loc[nearest["trials"] >= 1000, "method"]
@@ -253,7 +240,7 @@ common = counts.index[counts == counts.max()].max()
 for kind in KINDS:
     tau = each[f"tau_{kind}"]
     cells = tau.xs(common, level="trials").loc[order, present].T.rename(LABELS)
-    figure, ax = plt.subplots(figsize=(WIDTH, 3))
+    figure, ax = panels(3)
     draw_cells(ax, cells, look("nrrelieff")["color"], ".2f", low=0, high=1)
     name = {"main": "fig-truth-main", "total": "fig-truth-total"}[kind]
     show_figure(figure, name, data=tau[present].reset_index())
@@ -297,19 +284,14 @@ glue(falls=written(falls), gains=written(gains))
 
 # %%
 chosen = mixed.load(Path(folder))
-taus = chosen.pivot_table(
-    values="tau_main", index=["trials", "method", "surface", "repeat"], columns="table"
-)
-taus = taus.groupby(["trials", "method", "surface"]).mean()
-means = taus.groupby(["trials", "method"]).mean()
-lost = (taus["part"] - taus["mixed"]).dropna().groupby(["trials", "method"])
-lost = dict(iter(lost))
-texts = [written(lost[key]) for key in means.index]
-table = means[["random", "part", "mixed"]].assign(lost=texts)
+by = ["trials", "method", "surface"]
+taus = chosen.pivot_table("tau_main", by, "table")[["random", "part", "mixed"]]
+lost = dict(iter((taus["part"] - taus["mixed"]).dropna().groupby(by[:2])))
+table = taus.groupby(by[:2]).mean()
+table["lost"] = [written(lost[key]) for key in table.index]
 table = table.rename(LABELS, level="method").reset_index()
-table.columns = ["Trials", "Method", "Random", "Random, part", "Mixed", "Lost"]
-formats = {"Trials": ","} | dict.fromkeys(table.columns[2:5], ".2f")
-show_table(table, "table-mixed", formats)
+headings = "Trials {:,} | Method | Random {:.2f} | Random, part {:.2f} | Mixed {:.2f} | Lost"
+show_table(table, "table-mixed", headings)
 most = chosen["trials"].max()
 worse = {method for trials, method in lost if trials == most and is_clear(lost[trials, method])}
 harmed = {"ped_anova", "nrrelieff_growing"}
@@ -343,24 +325,16 @@ for method in mixed.METHODS:
 
 
 # %%
-def mean_rank(surface, names):
-    """Of hyperparameters of a surface, by method."""
-    own = measured[(measured["surface"] == surface) & (measured["trials"] == common)]
-    own = own[own["scores"].notna()]
-    at = by_surface[surface].index.get_indexer(names)
-    ranks = [pd.Series(one).rank(ascending=False).iloc[at].mean() for one in own["scores"]]
-    return pd.Series(ranks, own["method"]).groupby(level=0).mean()
-
-
 pair, tau = ["stride", "kernel"], each["tau_main"].xs(common, level="trials")
 places = {name: by_surface[name]["total"].rank(ascending=False) for name in order}
-paired, copied = mean_rank("interactions", pair), mean_rank("copy", ["lr_copy"])
+hard = {"interactions": pair, "copy": ["lr_copy"]}
+paired, copied = (truth.mean_ranks(fits, by_surface[x], x, common, hard[x]) for x in hard)
 lost = tau.loc["additive"] - tau.loc["noise"]
 ranked = [name for name in present if np.isfinite(tau.loc["additive", name])]
 rows = [("*the truth*", places["interactions"][pair].mean(), places["copy"]["lr_copy"], np.nan)]
 rows += [(LABELS[x], paired.get(x), copied.get(x), lost[x]) for x in ranked]
-formats = {"Method": "", "Only together: rank": ".1f", "Copy: rank": ".1f", "Lost by noise": ".2f"}
-show_table(rows, "table-hard", formats)
+headings = "Method | Only together: rank {:.1f} | Copy: rank {:.1f} | Lost by noise {:.2f}"
+show_table(rows, "table-hard", headings)
 together = each["tau_total"].loc[("interactions", common)]
 growing = "nrrelieff_growing"
 claim("J = n/20 sees most of what works together", paired[ranked].idxmin() == growing)
@@ -388,7 +362,7 @@ glue(together_growing=together[growing], together_fanova=together["fanova"])
 # %%
 note = json.loads(Path(folder, "truth.json").read_text("utf-8"))
 seconds = each["seconds"].groupby("trials").median()
-figure, ax = plt.subplots(figsize=(WIDTH, 4))
+figure, ax = panels(4)
 draw(ax, seconds, sizes)
 ax.set_yscale("log")
 ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
@@ -406,8 +380,8 @@ def cell(name, n):
     if not (states == truth.MEASURED).any():
         return states.iloc[0] if len(states) else ""
     over = (states == truth.OVER).sum()
-    more = f" ({over} surface{'s' if over > 1 else ''} over the limit)" if over else ""
-    return f"{seconds.loc[n, name]:.2g}{more}"
+    more = {0: "", 1: " (1 surface over the limit)"}
+    return f"{seconds.loc[n, name]:.2g}{more.get(over, f' ({over} surfaces over the limit)')}"
 
 
 named = [name for name in LOOKS if name in set(fits["method"])]
@@ -450,28 +424,16 @@ single = spent[~pooled & (~spent["whole"] | (spent["method"] == cost.SCREEN))]
 parts = {"one data set": single, "all data sets together": spent[pooled]}
 AGAINST = {"own": "its own whole ranking", "reference": "the reference"}
 
-
-def are_twins(part, against):
-    """Whether a twentieth of these trainings is never above 30: then n/20 is the same."""
-    pair = part[part["method"].isin(["nrrelieff", "nrrelieff_growing"])].pivot_table(
-        values=f"tau_{against}", index=["scope", "trainings", "repeat"], columns="method"
-    )
-    return (pair["nrrelieff"] == pair["nrrelieff_growing"]).all()
-
-
-figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharey=True)
+figure, axes = panels(6.2, 2, 2, sharey=True)
 drawn = []
-for row, (title, part) in zip(axes, parts.items(), strict=True):
-    for ax, against in zip(row, AGAINST, strict=True):
-        some = part[~part["whole"]] if against == "own" else part
-        tau = some.pivot_table(
-            index="trainings", columns="method", values=f"tau_{against}", aggfunc="median"
-        )
-        if are_twins(some, against):
-            tau = tau.drop(columns="nrrelieff_growing")
-        draw(ax, tau, list(tau.index))
-        drawn.append(tau.reset_index().assign(trials_of=title, compared_with=against))
-        ax.set_title(f"{title},\n{AGAINST[against]}", fontsize=9.5)
+for ax, ((title, part), against) in zip(axes.flat, product(parts.items(), AGAINST), strict=True):
+    some = part[~part["whole"]] if against == "own" else part
+    tau = some.pivot_table(f"tau_{against}", "trainings", "method", "median")
+    if cost.are_twins(some, f"tau_{against}"):
+        tau = tau.drop(columns="nrrelieff_growing")
+    draw(ax, tau, list(tau.index))
+    drawn.append(tau.reset_index().assign(trials_of=title, compared_with=against))
+    ax.set_title(f"{title},\n{AGAINST[against]}", fontsize=9.5)
 for ax in axes[-1]:
     ax.set_xlabel("trainings")
 figure.supylabel("agreement", fontsize=11)
@@ -483,7 +445,7 @@ show_figure(figure, "fig-cost", data=pd.concat(drawn).reset_index(drop=True))
 
 def trainings(part, against, name):
     """From how many on the median agreement is enough, in words."""
-    if name == "nrrelieff_growing" and are_twins(part, against):
+    if name == "nrrelieff_growing" and cost.are_twins(part, f"tau_{against}"):
         return ""
     found = cost.needed(part, f"tau_{against}", enough, by=["method"])[name]
     most = part.loc[part["method"] == name, "trainings"].max()

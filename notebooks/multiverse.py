@@ -40,17 +40,16 @@ random_state = 0  # seed of these and of the forest; at least 0
 import json
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.patches import Rectangle
 
-from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE
-from hia.trials import design, drawn_space, load
-from hia_book import multiverse, published
+from hia.trials import design, load
+from hia_book import multiverse, published, rankings
 from hia_book.claims import claim, glue, need
-from hia_book.figures import draw_cells, look, show_figure, show_table
+from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 
 weights = multiverse.load(universes)
 rows = load(trials)
@@ -69,11 +68,11 @@ BLUE = look("nrrelieff")["color"]
 places = range(1, len(names) + 1)
 # A rank between two places, of ten stretched over eleven or of a tie, counts in part for both.
 held = pd.DataFrame({place: (1 - (ranks - place).abs()).clip(lower=0).mean() for place in places})
-figure, (upper, lower) = plt.subplots(2, figsize=(5.4, 7.4), height_ratios=[11, 10])
+figure, (upper, lower) = panels(7.4, 2, height_ratios=[11, 10])
 most = 100 * max(0.5, held.max(axis=None))
 draw_cells(upper, 100 * held, BLUE, ".0f", low=0, high=most, least=0.5)
 for row, rank in enumerate(paper):
-    box = plt.Rectangle((rank - 1.46, row - 0.46), 0.92, 0.92, fill=False, lw=1.8)
+    box = Rectangle((rank - 1.46, row - 0.46), 0.92, 0.92, fill=False, lw=1.8)
     upper.add_patch(box)
 upper.set_xticks(range(len(names)), places, rotation=0, ha="center")
 upper.set_xlabel("rank")
@@ -84,31 +83,20 @@ drawn = held.add_prefix("share_rank_").join(moves.add_prefix("moved_by_"))
 show_figure(figure, "fig-multiverse", data=drawn.reset_index(names="hyperparameter"))
 
 
-def places_apart(ranks):
-    """Places between a hyperparameter's ranks in two rows, the mean over all pairs of rows."""
-    of_each = []
-    for name in names:
-        ordered = np.sort(ranks[name].dropna())
-        n = len(ordered)
-        of_each.append(2 * (2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * (n - 1)))
-    return np.mean(of_each)
-
-
 # A bootstrap takes rows for independent draws, which those of BOHB are not.
 one = NRReliefF().bootstrap(design(random), random["accuracy"], n_resamples, random_state)
 by_chance = multiverse.ranks(pd.DataFrame(one, columns=list(HYPERPARAMETERS)))
-between, chance = places_apart(ranks), places_apart(by_chance)
+between, chance = (multiverse.places_apart(one[names]) for one in (ranks, by_chance))
 claim("every hyperparameter has several ranks", (ranks.max() > ranks.min()).all())
 claim("`num_conv_layers` has the most stable rank", ranks.std().idxmin() == "num_conv_layers")
 claim("`in_channel_num` has the least stable rank", ranks.std().idxmax() == "in_channel_num")
 claim("choices move the ranking more than chance does", between > 1.25 * chance)
 note = json.loads(Path(universes).with_suffix(".json").read_text(encoding="utf-8"))
 claim("the universes are of these CNNs", note["fingerprint"] == multiverse.fingerprint(rows))
-ends = ranks.quantile([0.05, 0.95])
-glue(n_universes=len(choices), n_allowed=allowed.sum())
-glue(steady=ends["num_conv_layers"].set_axis(["low", "high"]))
-glue(loose=ends["in_channel_num"].set_axis(["low", "high"]), between=between)
-glue(unrelated=(len(names) ** 2 - 1) / (3 * len(names)), chance=chance, n_random=len(random))
+ends = ranks.quantile([0.05, 0.95]).set_axis(["low", "high"])
+glue(n_universes=len(choices), n_allowed=allowed.sum(), n_random=len(random))
+glue(steady=ends["num_conv_layers"], loose=ends["in_channel_num"], between=between)
+glue(unrelated=(len(names) ** 2 - 1) / (3 * len(names)), chance=chance)
 
 # %% [markdown]
 # ## How far the ranks move
@@ -149,8 +137,8 @@ rows_of_table = [
     (label[name], options(name), multiverse.CHOICES[name].paper, places, shares[name].mean())
     for name, places in places_moved.items()
 ]
-formats = {"Choice": "", "Options": "", "The paper": "", "Moves": ".2f", "Alone": ".1%"}
-show_table(rows_of_table, "table-multiverse-choices", formats)
+headings = "Choice | Options | The paper | Moves {:.2f} | Alone {:.1%}"
+show_table(rows_of_table, "table-multiverse-choices", headings)
 strongest = shares[list(label)].idxmax(axis=1)
 by_distance = shares["distance"][strongest == "distance"]
 by_search = set(strongest.index[strongest == "source"])
@@ -189,20 +177,11 @@ glue(together=shares["together"].mean(), negative=(weights[names] < 0).any(axis=
 # choice whose options differ most in how often a finding holds.
 # :::
 
+
 # %%
-KINDS = {
-    "every": "survives every choice",
-    "most": "survives nearly all",
-    "mixed": "depends on the choices",
-    "one choice": "made by one choice",
-    "few": "hardly ever holds",
-    "none": "never holds",
-}
-
-
 def depends(verdict):
     """The choice that a finding depends most on, with the shares of its options."""
-    if verdict.kind not in ("most", "mixed", "one choice"):
+    if verdict.kind in ("survives every choice", "hardly ever holds", "never holds"):
         return ""
     options = ", ".join(f"{name}: {share:.0%}" for name, share in verdict.by_option.items())
     return f"{label[verdict.choice]} ({options})"
@@ -212,12 +191,12 @@ findings = multiverse.findings(paper)
 everywhere = [multiverse.judge(choices, one.holds(ranks)) for one in findings]
 permitted = [multiverse.judge(choices[allowed], one.holds(ranks[allowed])) for one in findings]
 table = [
-    (one.text, verdict.share, of_all.share, KINDS[verdict.kind], depends(verdict))
+    (one.text, verdict.share, of_all.share, verdict.kind, depends(verdict))
     for one, verdict, of_all in zip(findings, permitted, everywhere, strict=True)
 ]
-formats = {"The paper finds": "", "Allowed by the text": ".1%", "All": ".1%", "Verdict": ""}
-show_table(table, "table-multiverse-findings", formats | {"Depends most on": ""})
-made = [verdict.choice for verdict in permitted if verdict.kind == "one choice"]
+headings = "The paper finds | Allowed by the text {:.1%} | All {:.1%} | Verdict | Depends most on"
+show_table(table, "table-multiverse-findings", headings)
+made = [verdict.choice for verdict in permitted if verdict.kind == "made by one choice"]
 claim("no finding survives every choice", all(verdict.share < 1 for verdict in permitted))
 claim("what one choice makes, the distance makes", set(made) == {"distance"})
 claim("`num_conv_layers` is first in no universe that the text allows", permitted[0].share == 0)
@@ -229,13 +208,13 @@ to_the_letter = np.all([choices[name] == option for name, option in literal.item
 nearest = choices[tau >= tau.quantile(0.99)]
 of_random = choices["source"] == "random"
 claim("the nearest universes are all of random search", (nearest["source"] == "random").all())
-claim("most of the nearest rank by data set", (nearest["scope"] == "each").mean() > 0.75)
-claim("most of the nearest have a sigma of 5", (nearest["sigma"] == "5").mean() > 0.5)
-glue(n_findings=len(findings), n_made=len(made))
-glue(n_never=sum(verdict.share == 0 for verdict in permitted), leads=everywhere[0].share)
+by_set, five = (nearest["scope"] == "each").mean(), (nearest["sigma"] == "5").mean()
+claim("most of the nearest rank by data set", by_set > 0.75)
+claim("most of the nearest have a sigma of 5", five > 0.5)
+n_never = sum(verdict.share == 0 for verdict in permitted)
+glue(n_findings=len(findings), n_made=len(made), n_never=n_never, leads=everywhere[0].share)
 glue(tau=tau.agg(["median", "min", "max"]), tau_allowed=tau[allowed].agg(["min", "max"]))
-glue(tau_letter=tau[to_the_letter].agg(["min", "max"]))
-glue(near_each=(nearest["scope"] == "each").mean(), near_sigma=(nearest["sigma"] == "5").mean())
+glue(tau_letter=tau[to_the_letter].agg(["min", "max"]), near_each=by_set, near_sigma=five)
 glue(n_of_random=of_random.sum(), tau_random=tau[of_random].median())
 
 # %% [markdown]
@@ -269,7 +248,7 @@ glue(n_of_random=of_random.sum(), tau_random=tau[of_random].median())
 # :::
 
 # %%
-varying = [name for name in HYPERPARAMETERS if (rows[name] != rows[name].iloc[0]).any()]
+varying = rankings.varying(rows)
 numbers = [name for name in varying if SPACE[name].kind != "categorical"]
 need(set(planted) <= set(numbers), f"planted can be {', '.join(numbers)}, which are numbers")
 X = {"raw": design(rows, varying, log=False), "normalised": design(rows, varying)}
@@ -289,22 +268,20 @@ def rank(weights, name):
     return (weights > weights[name]).sum() + 1
 
 
-real = {distance: weigh(X[distance], accuracy, scale) for distance, scale in scales.items()}
 tests = []
 for name in planted:
     itself = unit(rows[name].astype(float))
     mixed = planted_part * itself + (1 - planted_part) * accuracy
-    found = {distance: weigh(X[distance], mixed, scale) for distance, scale in scales.items()}
-    for kind, target, weights in (("accuracy", accuracy, real), ("planted", mixed, found)):
+    for kind, target in (("accuracy", accuracy), ("planted", mixed)):
         explains = np.corrcoef(itself, target)[0, 1] ** 2
-        for distance, W in weights.items():
+        for distance, scale in scales.items():
+            W = weigh(X[distance], target, scale)
             tests.append((f"`{name}`", kind, explains, distance, W[name], rank(W, name)))
-formats = {"Hyperparameter": "", "Target": "", "Explains": ".1%", "Distance": "", "W": "+.4f"}
-show_table(tests, "table-multiverse-planted", formats | {"Rank": ""})
-of_planted = pd.DataFrame([(x[3], x[5]) for x in tests if x[1] == "planted"])
-of_planted = of_planted.set_index(0)[1]
-claim("the normalised distance ranks what is planted first", (of_planted["normalised"] == 1).all())
-claim("the raw distance leaves it in the lower half", (of_planted["raw"] > len(names) / 2).all())
+headings = "Hyperparameter | Target | Explains {:.1%} | Distance | W {:+.4f} | Rank"
+show_table(tests, "table-multiverse-planted", headings)
+of_planted = {x: [one[5] for one in tests if one[1] == "planted" and one[3] == x] for x in scales}
+claim("the normalised distance ranks what is planted first", set(of_planted["normalised"]) == {1})
+claim("the raw distance leaves it in the lower half", min(of_planted["raw"]) > len(names) / 2)
 
 # %% [markdown]
 # **Another unit.** Any hyperparameter loses its weight once its numbers are large enough. Made
@@ -325,10 +302,9 @@ for name in numbers:
     after = weigh(flat.assign(**{name: stretch * flat[name]}), accuracy, "none")
     places = rank(before.abs(), name), rank(after.abs(), name)
     units.append((f"`{name}`", before[name], places[0], after[name], places[1]))
-formats = {"Hyperparameter": "", "W": "+.4f", "Place by size": "", "W, other unit": "+.2g"}
-show_table(units, "table-multiverse-units", formats | {"Place by size, other unit": ""})
-forest = FAnova(random_state=random_state, min_samples_leaf=3, space=drawn_space(rows))
-of_forest = pd.Series(forest.fit(rows[varying], accuracy).importances_, varying)
+headings = "Hyperparameter | W {:+.4f} | Place by size | W, other unit {:+.2g} | "
+show_table(units, "table-multiverse-units", f"{headings}Place by size, other unit")
+of_forest = rankings.weigh(rows, varying, "fanova", random_state=random_state)
 raw = choices["distance"] == "raw Euclidean"
 last = ["num_fc_units", "batch_size"]
 in_last_two = all(place > len(varying) - 2 for *_, place in units)

@@ -37,20 +37,17 @@ random_state = 0  # seed of these samples, and of the forests; at least 0
 # %%
 from itertools import combinations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
 from hia.datasets import FACTS
-from hia.relief import NRReliefF
 from hia.space import FILTERS, HYPERPARAMETERS
 from hia.trials import FRACTIONS, design, load, select
 from hia_book import noise
-from hia_book.agreement import Estimate, mean_agreement, rank_agreement, typical_agreement
+from hia_book.agreement import Estimate, mean_agreement, typical_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, dataset_panels, look, show_figure, show_table
-from hia_book.rankings import by_name
+from hia_book.figures import dataset_panels, look, panels, show_figure, show_table
 
 COLOUR = look("random")["color"]
 NAMES = {0.25: "a quarter", 0.5: "half", 1.0: "all", 2.0: "twice"}  # of the study's images
@@ -151,20 +148,16 @@ def explained(name):
     return float(forest.fit(X, own["accuracy"]).oob_score_)
 
 
-def described(own):
-    """Standard deviations by `noise.components`, and the seed's share with its interval."""
-    parts = noise.components(own)
-    return np.sqrt(parts.seed), np.sqrt(parts.configuration), *noise.seed_share(own)
-
-
-parts = {name: seeds[seeds["dataset"] == name] for name in in_order(seeds)}
-forests = {name: explained(name) for name in parts}
+forests = {name: explained(name) for name in in_order(seeds)}
 forest = np.nanmean(list(forests.values()))
-rows = [(FACTS[name].label, *described(own), forests[name]) for name, own in parts.items()]
-rows.append(("all", *described(seeds), forest))
-formats = {"Data set": "", "SD, seeds": ".3f", "SD, rest": ".3f"}
-formats |= dict.fromkeys(("Seed's share", "from", "to", "Forest"), ".1%")
-show_table(rows, "table-seeds", formats)
+rows = []
+for name, of_forest in (forests | {"all": forest}).items():
+    own = seeds if name == "all" else seeds[seeds["dataset"] == name]
+    parts, label = noise.components(own), FACTS[name].label if name in FACTS else name
+    spreads = np.sqrt([parts.seed, parts.configuration])
+    rows.append((label, *spreads, *noise.seed_share(own), of_forest))
+headings = "Data set | SD, seeds {:.3f} | SD, rest {:.3f} | Seed's share {:.1%} | "
+show_table(rows, "table-seeds", f"{headings}from {{:.1%}} | to {{:.1%}} | Forest {{:.1%}}")
 glue(forest=forest, of_unexplained=share.mean / (1 - forest))
 
 # %% [markdown]
@@ -208,7 +201,7 @@ show_figure(figure, "fig-sizes", data=sizes[[*KEY, "fraction", "images", "accura
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the numbers of images and their code"}
 images = images.rename(columns=NAMES)
-show_table(by_name(images), "table-sizes", dict.fromkeys(images, ",.0f"))
+show_table(images, "table-sizes", dict.fromkeys(images, ",.0f"))
 same_kind = [*KEY, "seed", "images", "precision", "processor"]
 again = sizes[sizes["fraction"] == 1].merge(study, on=same_kind)
 equal = len(again) > 0 and (again["accuracy_x"] == again["accuracy_y"]).all()
@@ -247,22 +240,21 @@ glue(n_again=len(again), n_sized=sizes.groupby(KEY).ngroups)
 # :::
 
 # %%
-of_sizes = {one: noise.between_columns(noise.beside_full(sizes, one)) for one in others}
+both_sizes = {one: noise.beside_full(sizes, one) for one in others}
+of_sizes = {one: noise.between_columns(lists) for one, lists in both_sizes.items()}
 of_sizes = {one: taus for one, taus in of_sizes.items() if taus}
-against = {one: noise.with_other_seeds(noise.beside_full(sizes, one), seeds) for one in of_sizes}
+against = {one: noise.with_other_seeds(both_sizes[one], seeds) for one in of_sizes}
 many = {one: taus for one, taus in against.items() if len(taus) > 1}
 need(many, "there are no trainings with other seeds on two data sets at least")
 beyond = dict.fromkeys(NAMES, Estimate(np.nan, np.nan, np.nan))
 beyond |= {one: noise.beyond_seed(taus) for one, taus in many.items()}
-figure, ax = plt.subplots(figsize=(WIDTH, 3.4))
+figure, ax = panels(3.4)
 ax.axhline(0, color="grey", linewidth=0.8, zorder=0)
-for place, one in enumerate(against):
-    found = beyond[one]
-    apart_by = against[one]["accuracy"] - against[one]["full"]
+for place, (one, taus) in enumerate(against.items()):
+    apart_by, (mean, low, high) = taus["accuracy"] - taus["full"], beyond[one]
     spread = place + np.linspace(-0.2, 0.2, len(apart_by) + 2)[1:-1]
     ax.scatter(spread, apart_by, s=14, color="grey", alpha=0.6)
-    limits = [[found.mean - found.low], [found.high - found.mean]]
-    ax.errorbar(place, found.mean, limits, fmt="o", color=COLOUR, capsize=4)
+    ax.errorbar(place, mean, [[mean - low], [high - mean]], fmt="o", color=COLOUR, capsize=4)
 ax.set_xticks(range(len(against)), [NAMES[one] for one in against])
 ax.set(ylabel=r"difference of Kendall's $\tau$", xlim=(-0.5, len(against) - 0.5))
 ax.set_xlabel("training images, against the study's number")
@@ -271,28 +263,21 @@ show_figure(figure, "fig-sizes-tau", data=listed.reset_index(names="dataset"))
 
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show both tables and their code"}
-def change(fraction):
-    """Median over the configurations of what this size adds to their accuracy."""
-    both = noise.beside_full(sizes, fraction)
-    return float((both["accuracy"] - both["full"]).median())
-
-
 same_seed = {one: mean_agreement(list(taus.values())).tau for one, taus in of_sizes.items()}
 rows = [
     (NAMES[one], len(taus), same_seed[one], *against[one].mean(), *beyond[one])
     for one, taus in of_sizes.items()
 ]
-formats = {"Images": "", "Data sets": ""}
-formats |= dict.fromkeys(("Same seed", "Other seeds", "All images"), ".2f")
-formats |= dict.fromkeys(("Difference", "from", "to"), "+.3f")
-show_table(rows, "table-sizes-tau", formats)
+headings = "Images | Data sets | Same seed {:.2f} | Other seeds {:.2f} | All images {:.2f} | "
+headings += "Difference {:+.3f} | from {:+.3f} | to {:+.3f}"
+show_table(rows, "table-sizes-tau", headings)
 losses = {one: noise.winner_loss(sizes, one) for one in of_sizes}
+change = {x: (own["accuracy"] - own["full"]).median() for x, own in both_sizes.items()}
 rows = [
-    (NAMES[one], f"{(loss == 0).sum()} of {len(loss)}", loss.mean(), change(one))
+    (NAMES[one], f"{(loss == 0).sum()} of {len(loss)}", loss.mean(), change[one])
     for one, loss in losses.items()
 ]
-formats = {"Images": "", "Same winner": "", "Loss": ".3f", "Change": "+.3f"}
-show_table(rows, "table-sizes-winner", formats)
+show_table(rows, "table-sizes-winner", "Images | Same winner | Loss {:.3f} | Change {:+.3f}")
 seed_tau = mean_agreement(list(noise.between_seeds(seeds).values()))
 most = max(against.values(), key=len)
 claim("a quarter of the images moves the order beyond the seed", beyond[0.25].high < 0)
@@ -300,7 +285,7 @@ for one in (0.5, 2.0):
     unclear = beyond[one].low <= 0 <= beyond[one].high
     claim(f"on {NAMES[one]} the images it is not clear that the order moves", unclear)
 others_win = sum((loss != 0).sum() for loss in losses.values())
-most_change = max(abs(change(one)) for one in others)
+most_change = max(map(abs, change.values()))
 claim("the best configuration stays the best on nearly every data set", others_win <= 1)
 claim("the median accuracy changes by less than a point", most_change < 0.01)
 glue(seeds=seed_tau, tau_trials=most["full"].mean())
@@ -336,34 +321,9 @@ glue(seeds=seed_tau, tau_trials=most["full"].mean())
 columns = [name for name in HYPERPARAMETERS if name != "in_channel_num"]
 
 
-def importance(table):
-    """W of every hyperparameter, on ranks of accuracy within the data sets, scaled to (0, 1]."""
-    place = table.groupby("dataset")["accuracy"].rank(pct=True)
-    relief = NRReliefF(n_neighbors=n_neighbors).fit(design(table, columns), place)
-    return pd.Series(relief.weights_, index=columns)
-
-
 def alike(tables):
-    """Between the lists of weights of tables, typically, each from the same configurations."""
-    tables = [table.set_index(KEY) for table in tables]
-    shared = sorted(set.intersection(*(set(table.index) for table in tables)))
-    need(len(shared) > 2 * n_neighbors, f"{len(shared)} CNNs are few for {n_neighbors} neighbours")
-    lists = [importance(table.loc[shared].reset_index()) for table in tables]
-    return typical_agreement([rank_agreement(*pair) for pair in combinations(lists, 2)])
-
-
-def of_samples(per_dataset):
-    """Between two samples of the study that share no CNN, with so many of each data set."""
-    rng = np.random.default_rng(random_state)
-    pairs = []
-    for _ in range(n_samples):
-        drawn = []
-        for name, n in per_dataset.items():
-            own = study[study["dataset"] == name]
-            drawn.append(own.iloc[rng.permutation(len(own))[: 2 * n]])
-        two = (importance(pd.concat([own[part::2] for own in drawn])) for part in (0, 1))
-        pairs.append(rank_agreement(*two))
-    return typical_agreement(pairs)
+    """Between the rankings from tables, typically, each of the same configurations."""
+    return noise.between_rankings(noise.shared(tables), columns, n_neighbors)
 
 
 by_fraction = dict(list(sizes.groupby("fraction")))
@@ -372,10 +332,12 @@ lists = {titles[one]: alike([by_fraction[one], by_fraction[1]]) for one in other
 lists["two seeds"] = alike([own for _, own in seeds.groupby("replicate")])
 same = min(lists.values())
 per_dataset = sizes.groupby("dataset")["trial"].nunique()
-lists["other configurations of the study"] = other = of_samples(per_dataset)
+pairs = noise.apart(study, per_dataset, n_samples, random_state)
+pairs = [noise.between_rankings(pair, columns, n_neighbors) for pair in pairs]
+lists["other configurations of the study"] = other = typical_agreement(pairs)
 rows = [(label, *one[:3]) for label, one in lists.items()]
-formats = {"Between": ""} | dict.fromkeys(("Kendall's tau", "from", "to"), ".2f")
-show_table(rows, "table-sizes-importance", formats)
+headings = "Between | Kendall's tau {:.2f} | from {:.2f} | to {:.2f}"
+show_table(rows, "table-sizes-importance", headings)
 claim("so few CNNs are too few to rank importance", other.low <= 0)
 claim("the same configurations give similar rankings", same.tau > 0.5)
 glue(n_columns=len(columns), n_samples=n_samples, n_sample=per_dataset.sum())
@@ -412,9 +374,8 @@ rows = [
     ("bfloat16, same seed", *shift.abs().quantile([0.5, 0.95]), *of_halves[:3]),
     ("float32, another seed", *np.quantile(apart, [0.5, 0.95]), *seed_tau[:3]),
 ]
-formats = {"Against": "", "Median difference": ".3f", "95 % below": ".3f"}
-formats |= dict.fromkeys(("Kendall's tau", "from", "to"), ".2f")
-show_table(rows, "table-precision", formats)
+headings = "Against | Median difference {:.3f} | 95 % below {:.3f} | Kendall's tau {:.2f} | "
+show_table(rows, "table-precision", f"{headings}from {{:.2f}} | to {{:.2f}}")
 taus = noise.with_other_seeds(both, seeds)
 need(len(taus) > 1, "two data sets at least need trainings in bfloat16 and with other seeds")
 found = noise.beyond_seed(taus)

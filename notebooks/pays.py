@@ -120,10 +120,9 @@ claim("with Table 1's default no smaller search is ahead by a point", best_of_fe
 claim("with the learned default the first five are ahead for a while", best_learned < -sizeable)
 claim("the better default is worth more than tuning a few", start["learned"] < end - sizeable)
 glue(compared=compared, at=at, most=most, start=100 * start["table1"], end=100 * end)
-glue(clearly=regret.wins_from(by_paper[compared], surely=True))
+glue(clearly=regret.wins_from(by_paper[compared], surely=True), gain_most=-100 * best_learned)
 glue(clearly_learned=regret.wins_from(by_learned[compared], surely=True))
-glue(gain_most=-100 * best_learned, start_learned=100 * start["learned"])
-glue(loss_table1=by_paper[compared].at(at).points)
+glue(start_learned=100 * start["learned"], loss_table1=by_paper[compared].at(at).points)
 
 # %% [markdown]
 # **With Table 1's default**, tuning everything is clearly ahead of the first {glue:text}`compared`
@@ -200,10 +199,9 @@ claim("J = n/20 and functional ANOVA have the same first few", twins)
 claim("N-RReliefF's is not clearly better than a random order there", random_order.low < 0)
 claim("with the learned default the reversed ranking is better", turned.high < 0)
 claim("there N-RReliefF and tunability lose more than a point", losing == {"nrrelieff", LEAST[0]})
-glue(loss={name: 100 * lost["table1", name].mean for name in tuning.RANKINGS})
-glue(saved=saved, ahead=first_most)
-glue(turned=-100 * turned.mean, low_turned=-100 * turned.high, high_turned=-100 * turned.low)
-glue(n_sets=len(datasets))
+glue(loss={name: 100 * lost["table1", name].mean for name in tuning.RANKINGS}, saved=saved)
+glue(ahead=first_most, turned=-100 * turned.mean, low_turned=-100 * turned.high)
+glue(high_turned=-100 * turned.low, n_sets=len(datasets))
 
 # %% [markdown]
 # With the learned default, no ranking is far from tuning everything. N-RReliefF's misleads: its
@@ -233,12 +231,10 @@ options = {"n_trees": n_trees, "random_state": random_state}
 game = explain("tunability", drawn[tuned], within, space, **options)
 many = max(30, len(drawn) // 20)
 W = rankings.weigh(drawn, names, "nrrelieff", n_neighbors=many, sigma=20 * many / 30)
-gains = game.table.assign(W=pd.Series(W, names)).sort_values("value", ascending=False)
+gains = game.table.assign(W=W).sort_values("value", ascending=False)
 table = 100 * gains[["value", "low", "high"]].set_axis(["Tunability", "from", "to"], axis=1)
 formats = dict.fromkeys(table, ".1f") | {"W, J = n/20": "+.4f"}
-show_table(
-    rankings.by_name(table.assign(**{"W, J = n/20": gains["W"]})), "table-tunability", formats
-)
+show_table(table.assign(**{"W, J = n/20": gains["W"]}), "table-tunability", formats)
 worth, TUNABLE = gains["value"], ["lr", "epoch", "num_fc_units", "dropout_rate"]
 less = worth[["optimizer", "num_conv_layers"]].max() < worth[TUNABLE].min()
 most_worth = set(gains.index[:4]) == set(TUNABLE)

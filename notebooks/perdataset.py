@@ -37,7 +37,6 @@ random_state = 0  # seed of the forests; at least 0
 # %%
 from itertools import combinations, product
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -47,7 +46,7 @@ from hia.trials import load
 from hia_book import rankings
 from hia_book.agreement import friedman, kendalls_w, mantel, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import draw_cells, list_down, look, show_figure, show_table
+from hia_book.figures import draw_cells, list_down, look, panels, show_figure, show_table
 
 METHODS = rankings.METHODS
 samples, columns = rankings.samples(load(trials), datasets, sources, beside)
@@ -67,7 +66,7 @@ ranks = {method: table.rank(axis=1, ascending=False) for method, table in weight
 order = list(ranks["nrrelieff"].mean().sort_values().index)
 
 
-figure, axes = plt.subplots(2, figsize=(5.4, 6.4), sharex=True)
+figure, axes = panels(6.4, 2, sharex=True)
 for ax, method in zip(axes, METHODS, strict=True):
     table = ranks[method][order].T.set_axis(labels, axis=1)
     draw_cells(ax, table, look(method)["color"], ".3g", low=len(order), high=1)
@@ -101,21 +100,15 @@ concordance = {key: kendalls_w(table, random_state=0) for key, table in weights_
 tested = {key: friedman(table, alpha) for key, table in weights_of.items()}
 
 
-def told_apart(test):
-    """Pairs of hyperparameters whose mean ranks differ by the critical difference at least."""
-    means = combinations(test.mean_ranks, 2)
-    return sum(abs(a - b) >= test.critical_difference for a, b in means)
-
-
-n_pairs = len(columns) * (len(columns) - 1) // 2
-table = [
-    (METHODS[method], sample, *concordance[method, sample][:4], test.p, told_apart(test), n_pairs)
-    for (method, sample), test in tested.items()
-]
-formats = {"Method": "", "CNNs of": ""}
-formats |= dict.fromkeys(("Kendall's W", "95 % from", "to", "Mean correlation"), ".2f")
-formats |= {"Friedman's p": ".2g", "Told apart": "", "Pairs": ""}
-show_table(table, "table-perdataset-agreement", formats)
+table = []
+for (method, sample), test in tested.items():
+    # Pairs of hyperparameters whose mean ranks differ by the critical difference at least.
+    apart = [b - a >= test.critical_difference for a, b in combinations(test.mean_ranks, 2)]
+    row = (METHODS[method], sample, *concordance[method, sample][:4])
+    table.append((*row, test.p, sum(apart), len(apart)))
+headings = "Method | CNNs of | Kendall's W {:.2f} | 95 % from {:.2f} | to {:.2f} | "
+headings += "Mean correlation {:.2f} | Friedman's p {:.2g} | Told apart | Pairs"
+show_table(table, "table-perdataset-agreement", headings)
 
 # %% [markdown]
 # Friedman's test rules out that all mean ranks are the same. Nemenyi's critical difference then
@@ -133,7 +126,7 @@ show_table(table, "table-perdataset-agreement", formats)
 
 
 # %%
-figure, axes = plt.subplots(2, figsize=(5.4, 5.6), sharex=True)
+figure, axes = panels(5.6, 2, sharex=True)
 for ax, method in zip(axes, METHODS, strict=True):
     test, color = tested[method, MAIN], look(method)["color"]
     places = pd.Series(range(len(columns)), test.mean_ranks.index)
@@ -154,8 +147,7 @@ claim("`lr` is first on every data set, by both methods", firsts == {"lr"})
 behind = {}
 for method in METHODS:
     test = tested[method, MAIN]
-    limit = test.mean_ranks.iloc[0] + test.critical_difference
-    behind[method] = (test.mean_ranks >= limit).sum()
+    behind[method] = (test.mean_ranks >= test.mean_ranks.iloc[0] + test.critical_difference).sum()
     agree, differ = concordance[method, MAIN].low > 0.5, test.p < alpha
     claim(f"the rankings of the data sets agree well by {METHODS[method]}", agree)
     claim(f"the mean ranks are not all the same by {METHODS[method]}", differ)
@@ -197,9 +189,9 @@ for method, name, sample in product(METHODS, facts, samples):
     distances = 1 - weights_of[method, sample].T.corr(method="kendall").to_numpy()
     apart = np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2))
     tests[name, METHODS[method], sample] = mantel(distances, apart)
-formats = {"Property": "", "Method": "", "CNNs of": "", "Correlation": "+.2f"}
+headings = "Property | Method | CNNs of | Correlation {:+.2f} | p, one-sided {:.3f}"
 properties = [(*key, *test) for key, test in tests.items()]
-show_table(properties, "table-perdataset-properties", formats | {"p, one-sided": ".3f"})
+show_table(properties, "table-perdataset-properties", headings)
 single = {
     (METHODS[method], name, fact): stats.kendalltau(weights[method][name], facts[fact])
     for method, name, fact in product(METHODS, columns, facts)
@@ -214,8 +206,7 @@ claim("no property is clear after correction", min(p.values()) >= alpha / len(p)
 claim("uncorrected, the classes are, by functional ANOVA", low == [("classes", METHODS["fanova"])])
 claim("no single weight goes clearly with a property", (q >= alpha).all())
 claim("the strongest is that of `epoch` with size by functional ANOVA", strongest.name == size)
-glue(n_tests=len(p), n_single=len(single), strongest=strongest)
-glue(n_sets=len(present), alpha=alpha)
+glue(n_tests=len(p), n_single=len(single), strongest=strongest, n_sets=len(present), alpha=alpha)
 
 # %% [markdown]
 # **The ranking as a whole.** None of the {glue:text}`n_tests` tests on random search's CNNs is

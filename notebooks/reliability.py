@@ -41,22 +41,20 @@ random_state = 0  # seed of the subsets; at least 0
 # %%
 from itertools import combinations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from hia.relief import NRReliefF
+from hia.relief import NRReliefF, shares
 from hia.space import HYPERPARAMETERS
 from hia.trials import design, load
 from hia_book import published
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, intervals
 from hia_book.claims import claim, glue, need
-from hia_book.figures import list_down, look, show_figure, show_table
+from hia_book.figures import list_down, look, panels, show_figure, show_table
 
 rows = load(trials)
 X, accuracy, n = design(rows), rows["accuracy"], len(rows)
-models = published.figure2()["models"].sum()
-cap = max_per_interval or max(1, round(int(published.value("points_per_interval")) * n / models))
+cap = max_per_interval or published.cap(n)
 n_parts = min(n_subsets, n // (n_neighbors + 1))
 need(n_parts > 1, f"two parts with {n_neighbors} neighbours need {2 * n_neighbors + 2} CNNs")
 by_random_search = np.flatnonzero(rows["source"] == "random")
@@ -71,12 +69,6 @@ def weights(subsets):
     return pd.DataFrame(lists, columns=list(HYPERPARAMETERS))
 
 
-def shares(lists):
-    """Shares as in the other chapters; zeros where a small subset has no weight above 0."""
-    positive = lists.clip(lower=0)
-    return positive.div(positive.sum(axis=1).replace(0, 1), axis=0)
-
-
 def shuffled(numbers):
     return np.random.default_rng(random_state).permutation(numbers)
 
@@ -87,6 +79,7 @@ size = len(parts[0])
 draws = shuffled(by_random_search)[: n_draws * size].reshape(n_draws, -1)
 lists = {"subsets": weights(subsets), "parts": weights(parts)}
 lists["draws"] = weights(np.sort(draws, axis=1))
+of_shares = {x: pd.DataFrame(shares(W), columns=W.columns) for x, W in lists.items()}
 
 # %%
 TITLES = {
@@ -95,32 +88,31 @@ TITLES = {
     "draws": f"{n_draws} such parts of random search's CNNs",
 }
 paper = published.table(3).set_index("hyperparameter")["weight"]
-figure, axes = plt.subplots(len(lists), 1, figsize=(5.4, 0.5 + 3.6 * len(lists)), sharex=True)
+figure, axes = panels(0.5 + 3.6 * len(lists), len(lists), 1, sharex=True)
 for ax, (which, table) in zip(axes, lists.items(), strict=True):
     # One height per list within the hyperparameter's row, so that equal weights stay apart.
     heights = np.arange(len(paper)) + np.linspace(-0.3, 0.3, len(table))[:, None]
-    ax.scatter(shares(table)[paper.index], heights, s=16, alpha=0.8, **look("nrrelieff"))
+    ax.scatter(of_shares[which][paper.index], heights, s=16, alpha=0.8, **look("nrrelieff"))
     hollow = {"marker": look("paper")["marker"], "edgecolor": look("paper")["color"]}
     ax.scatter(paper, range(len(paper)), facecolor="none", s=34, label="the paper", **hollow)
     ax.set_title(TITLES[which], loc="left")
     list_down(ax, paper.index, grid="y")
 axes[-1].set_xlabel("share of the importance")
 axes[0].legend(loc="lower right")
-spread = {which: shares(table).std().mean() for which, table in lists.items()}
-drawn = pd.concat({which: shares(table) for which, table in lists.items()}, names=["lists", "list"])
+spread = {which: table.std().mean() for which, table in of_shares.items()}
+drawn = pd.concat(of_shares, names=["lists", "list"])
 show_figure(figure, "fig-4", data=drawn.reset_index().assign(list=lambda table: table["list"] + 1))
 
 # %%
 pairs = combinations(subsets, 2)
 overlap = np.mean([len(np.intersect1d(a, b)) / len(subsets[0]) for a, b in pairs])
-strongest = list(shares(lists["subsets"]).mean().nlargest(2).index)
+means = of_shares["subsets"].mean()
+strongest = list(means.nlargest(2).index)
 forms, iccs, rest, tau = {}, {}, {}, {}
 for which, table in lists.items():
-    forms[f"Share, {which}"] = icc(shares(table)).set_index("form")
-    forms[f"W, {which}"] = icc(table).set_index("form")
+    forms |= {f"Share, {which}": icc(of_shares[which]), f"W, {which}": icc(table)}
     iccs[which] = forms[f"Share, {which}"].loc[REPORTED, "icc"]
-    without = icc(shares(table).drop(columns=strongest)).set_index("form")
-    rest[which] = without.loc[REPORTED, "icc"]
+    rest[which] = icc(of_shares[which].drop(columns=strongest)).loc[REPORTED, "icc"]
     taus = table.T.corr(method="kendall").to_numpy()
     tau[which] = taus[np.triu_indices(len(table), 1)].mean()
 of_draws = forms["Share, draws"]
@@ -134,11 +126,9 @@ claim("`lr` comes first in every list", first == {"lr"})
 claim("without these two, parts of random search agree moderately", 0.4 < rest["draws"] < 0.75)
 claim("without these two, the subsets agree as well as before", rest["subsets"] > 0.99)
 claim("two subsets share more than half of their CNNs", 0.5 < overlap < 1)
-glue(printed=printed, overlap=overlap, icc=iccs, draws=of_draws.loc[REPORTED])
-glue(mean_draws=of_draws.loc["ICC(A,k)", "icc"])
-glue(rest=rest, tau=tau, spread=spread, title=TITLES, n_paper=len(paper))
-glue(between=shares(lists["subsets"]).mean().std(), n_subsets=n_subsets, n_parts=n_parts)
-glue(n_draws=n_draws, size=len(parts[-1]))
+glue(printed=printed, overlap=overlap, n_paper=len(paper), between=means.std(), n_subsets=n_subsets)
+glue(icc=iccs, rest=rest, tau=tau, spread=spread, title=TITLES, n_parts=n_parts, n_draws=n_draws)
+glue(draws=of_draws.loc[REPORTED], mean_draws=of_draws.loc["ICC(A,k)", "icc"], size=len(parts[-1]))
 
 # %% [markdown] tags=["agreement-fig-4"]
 # **Agreement with the paper.** Over {glue:text}`n_subsets` balanced subsets the ICC is
@@ -188,8 +178,8 @@ glue(n_draws=n_draws, size=len(parts[-1]))
 in_all = np.bincount(intervals(accuracy, n_intervals), minlength=n_intervals)
 edges = np.linspace(0, 1, n_intervals + 1)
 table = zip(edges[:-1], edges[1:], in_all, np.minimum(in_all, cap), strict=True)
-formats = {"Accuracy from": ".3g", "to": ".3g", "CNNs": ",", "In a subset": ","}
-show_table(table, "table-intervals", formats)
+headings = "Accuracy from {:.3g} | to {:.3g} | CNNs {:,} | In a subset {:,}"
+show_table(table, "table-intervals", headings)
 claim("the subsets are not all the same", len(subsets[0]) < n)
 glue(cap=cap, binding=(in_all > cap).sum(), n_intervals=n_intervals, n_subset=len(subsets[0]))
 

@@ -39,7 +39,6 @@ random_state = 0  # seed of the forests, and of what N-RReliefF draws; at least 
 # %%
 from itertools import combinations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -51,8 +50,7 @@ from hia_book import cost, truth
 from hia_book import screening as qim
 from hia_book.agreement import rank_agreement, typical_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import WIDTH, list_down, look, show_figure, show_table
-from hia_book.rankings import by_name
+from hia_book.figures import list_down, look, panels, show_figure, show_table
 
 table = load(screening, "screening")
 ELEVEN = list(HYPERPARAMETERS)
@@ -73,8 +71,7 @@ names = [name for name in FACTS if name in set(table["dataset"])]
 
 def matrix(screened, column="effect"):
     """(hyperparameters, data sets) of a column of `screen`."""
-    by_dataset = {name: screened.xs(name)[column] for name in names}
-    return pd.DataFrame(by_dataset).reindex(ELEVEN).rename_axis(columns="dataset")
+    return pd.DataFrame({name: screened.xs(name)[column] for name in names}).reindex(ELEVEN)
 
 
 def typical(one, other):
@@ -91,7 +88,7 @@ overall = overall.loc[ranks.index]
 # %%
 GREY = look("screening")["color"]
 heights = range(len(ranks))
-figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+figure, ax = panels(3.6)
 ax.axvline(0, color="0.6", linewidth=0.8)
 for name in names:
     ax.scatter(effects.loc[ranks.index, name], heights, s=12, alpha=0.6, color=GREY)
@@ -99,7 +96,7 @@ middle = overall["effect"]
 margins = [middle - overall["low"], overall["high"] - middle]
 ax.errorbar(middle, heights, xerr=margins, fmt="*", markersize=10, capsize=3, color="0.2")
 list_down(ax, ranks.index, "accuracy at + less accuracy at −")
-listed = effects.reset_index().melt("hyperparameter", value_name="effect")
+listed = effects.reset_index().melt("hyperparameter", var_name="dataset", value_name="effect")
 show_figure(figure, "fig-pb-effects", data=listed)
 firsts = ranks[names].idxmin().value_counts()
 between = [rank_agreement(ranks[one], ranks[other]) for one, other in combinations(names, 2)]
@@ -130,9 +127,8 @@ glue(weight=plain.abs().max(axis=None), n_runs=len(folded), n_replicates=len(rep
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table of effects and its code"}
 of_effects = overall[["effect", "low", "high", "p"]].join(ranks[["rank_sum", "rank"]])
 of_effects.insert(5, "ranks", [f"{min(row):g} to {max(row):g}" for row in ranks[names].to_numpy()])
-of_effects.columns = ["Effect", "from", "to", "p", "Sum", "Ranks", "Rank"]
-formats = {"Effect": "+.3f", "from": "+.3f", "to": "+.3f", "p": ".2g", "Sum": "g", "Rank": "g"}
-show_table(by_name(of_effects), "table-pb-effects", formats)
+headings = "Effect {:+.3f} | from {:+.3f} | to {:+.3f} | p {:.2g} | Sum {:g} | "
+show_table(of_effects, "table-pb-effects", f"{headings}Ranks | Rank {{:g}}")
 
 # %% [markdown]
 # ## The design
@@ -162,13 +158,12 @@ show_table(by_name(of_effects), "table-pb-effects", formats)
 glue(half_next=half + 1)
 signs = folded.iloc[:half].map(lambda sign: "+" if sign > 0 else "−").T
 signs.columns = [str(run) for run in range(1, half + 1)]
-show_table(by_name(signs), "table-pb-design")
+show_table(signs, "table-pb-design")
 
 at = qim.levels()
 of_levels = at[["low", "high"]].map(lambda x: f"{x:.3g}" if isinstance(x, float) else str(x))
-of_levels = of_levels.set_axis(["−", "+"], axis=1)
-of_levels.insert(0, "Random search draws", at["drawn"])
-show_table(by_name(of_levels), "table-pb-levels")
+of_levels.insert(0, "drawn", at["drawn"])
+show_table(of_levels, "table-pb-levels", "Random search draws | − | +")
 
 # %% [markdown]
 # ## What the fold-over buys
@@ -193,11 +188,11 @@ parts = {
 }
 of_parts = pd.DataFrame({title: part.mean(axis=1) for title, part in parts.items()})
 of_parts = of_parts.loc[ranks.index]
-figure, ax = plt.subplots(figsize=(WIDTH, 3.4))
+figure, ax = panels(3.4)
 ax.axvline(0, color="0.6", linewidth=0.8)
 ax.hlines(heights, of_parts.min(axis=1), of_parts.max(axis=1), color="0.8", zorder=1)
-for title, marker, size in (("first half", "<", 42), ("second half", ">", 42), ("both", "*", 80)):
-    inside = GREY if title == "both" else "none"
+for title, marker, inside in zip(of_parts, "<>*", ("none", "none", GREY), strict=True):
+    size = 80 if title == "both" else 42
     style = {"marker": marker, "s": size, "facecolor": inside, "edgecolor": GREY}
     ax.scatter(of_parts[title], heights, label=title, **style)
 list_down(ax, of_parts.index, "effect on the accuracy, mean over the data sets")
@@ -241,9 +236,8 @@ glue(ratio_high=ratio.max(), units=of_parts.loc["num_fc_units"], halves=halves)
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the errors by data set and their code"}
 contrasts = qim.screen(table, "contrasts")
-of_seed = [
-    matrix(qim.screen(table[table["replicate"] == one], "contrasts")).abs() for one in replicates
-]
+by_seed = [own for _, own in table.groupby("replicate")]
+of_seed = [matrix(qim.screen(own, "contrasts")).abs() for own in by_seed]
 two = list(combinations(of_seed, 2))
 same = {x: np.mean([rank_agreement(a[x], b[x]).tau for a, b in two]) for x in names}
 clear = matrix(contrasts, "p") < level
@@ -253,7 +247,7 @@ columns |= {"Beyond interactions": clear.sum(), "τ, seeds": same}
 errors = pd.DataFrame(columns).loc[names]
 glue(n_ELEVEN=len(ELEVEN), level=level)
 formats = {"Error, seeds": ".4f", "Error, interactions": ".4f", "τ, seeds": ".2f"}
-show_table(by_name(errors), "table-pb-errors", formats)
+show_table(errors, "table-pb-errors", formats)
 always, never = (set(clear.index[one]) for one in (clear.all(axis=1), ~clear.any(axis=1)))
 UNSETTLED = {"epoch", "num_fc_units", "padding", "dropout_rate", "stride", "kernel"}
 claim("`lr` and `num_conv_layers` alone always stand out", always == {"lr", "num_conv_layers"})
@@ -283,28 +277,24 @@ glue(by_chance=level * len(ELEVEN), same=errors["τ, seeds"].mean())
 of_study = {name: rows for name, rows in study.groupby("dataset") if name in names}
 
 
-def fitted(rows):
-    forest = FAnova(n_trees, space=SPACE, random_state=random_state)
-    return forest.fit(rows[TEN], rows["accuracy"])
-
-
-def by_fanova(forests):
-    return pd.DataFrame({name: forest.importances_ for name, forest in forests.items()}, TEN)
+def fit_forests(parts):
+    """Functional ANOVA of the CNNs of each data set, and its importances."""
+    forests = {
+        name: FAnova(n_trees, space=SPACE, random_state=random_state).fit(x[TEN], x["accuracy"])
+        for name, x in parts.items()
+    }
+    return forests, pd.DataFrame({name: one.importances_ for name, one in forests.items()}, TEN)
 
 
 def by_relief(method):
-    rankings = {
-        name: truth.CONTENDERS[method].rank(rows, "accuracy", TABLE1, random_state)
-        for name, rows in of_study.items()
-    }
-    return pd.DataFrame({name: one.table["score"][TEN] for name, one in rankings.items()})
+    rank = truth.CONTENDERS[method].rank
+    ranked = {name: rank(x, "accuracy", TABLE1, random_state) for name, x in of_study.items()}
+    return pd.DataFrame(ranked).loc[TEN]
 
 
 random = np.random.default_rng(random_state)
 side = {name: random.permutation(len(rows)) % 2 == 0 for name, rows in of_study.items()}
-forests = {name: fitted(rows) for name, rows in of_study.items()}
-one_half = {name: fitted(rows[side[name]]) for name, rows in of_study.items()}
-other_half = {name: fitted(rows[~side[name]]) for name, rows in of_study.items()}
+forests, by_fanova = fit_forests(of_study)
 ends = at[["low", "high"]].T
 on_levels = {
     (one, name): forest.marginal(one, list(ends[one]))["mean"]
@@ -314,15 +304,11 @@ on_levels = {
 on_levels = pd.DataFrame(on_levels)  # two rows: predictions at the low and the high level
 change = on_levels.diff().loc[1]
 steps = pd.DataFrame({name: change[:, name] for name in names})
-scores = {
-    "screen": effects.loc[TEN].abs(),
-    "fANOVA": by_fanova(forests),
-    "N-RReliefF": by_relief("nrrelieff"),
-    "N-RReliefF, n/20": by_relief("nrrelieff_growing"),
-    "forest's steps": steps.abs(),
-    "fANOVA, one half": by_fanova(one_half),
-    "the other half": by_fanova(other_half),
-}
+scores = {"screen": effects.loc[TEN].abs(), "fANOVA": by_fanova, "forest's steps": steps.abs()}
+scores["N-RReliefF"] = by_relief("nrrelieff")
+scores["N-RReliefF, n/20"] = by_relief("nrrelieff_growing")
+_, scores["fANOVA, one half"] = fit_forests({x: own[side[x]] for x, own in of_study.items()})
+_, scores["the other half"] = fit_forests({x: own[~side[x]] for x, own in of_study.items()})
 pairs = [("screen", one) for one in ("fANOVA", "N-RReliefF", "N-RReliefF, n/20", "forest's steps")]
 pairs += [("forest's steps", "fANOVA"), ("fANOVA", "N-RReliefF, n/20")]
 pairs.append(("fANOVA, one half", "the other half"))
@@ -348,11 +334,10 @@ claim("they agree better than unrelated rankings do", with_fanova.low > 0)
 claim("few configurations cost more agreement than two levels do", few < two_levels)
 claim("every large effect has the sign of the forest's step", agree.to_numpy()[large].all())
 claim("`num_fc_units` alone has means of two signs", signed_apart == ["num_fc_units"])
-glue(n_TEN=len(TEN), means=of_means["screen", "fANOVA"])
-glue(tau_relief=of_means["screen", "N-RReliefF, n/20"].tau, single=single)
-glue(n_cnns=np.median([len(rows) for rows in of_study.values()]), agree=agree.sum(axis=None))
-glue(n_effects=agree.size, n_large=large.sum(axis=None), units_mean=means.loc["num_fc_units"])
-glue(correlation=np.corrcoef(x, y)[0, 1], slope=np.polyfit(x, y, 1)[0])
+glue(n_TEN=len(TEN), single=single, agree=agree.sum(axis=None), slope=np.polyfit(x, y, 1)[0])
+glue(means=of_means["screen", "fANOVA"], n_effects=agree.size, correlation=np.corrcoef(x, y)[0, 1])
+glue(tau_relief=of_means["screen", "N-RReliefF, n/20"].tau, units_mean=means.loc["num_fc_units"])
+glue(n_cnns=np.median([len(rows) for rows in of_study.values()]), n_large=large.sum(axis=None))
 
 # %% [markdown]
 # The screen's mean ranks agree with those of functional ANOVA on {glue:text}`n_cnns:,.0f` CNNs per
@@ -373,7 +358,7 @@ glue(correlation=np.corrcoef(x, y)[0, 1], slope=np.polyfit(x, y, 1)[0])
 # :::
 
 # %%
-figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+figure, ax = panels(3.6)
 marks = pd.MultiIndex.from_product([TEN, names], names=["hyperparameter", "dataset"])
 marks = pd.DataFrame({"forest": x, "screen": y}, marks).reset_index()
 kinds = marks["hyperparameter"].where(marks["hyperparameter"].isin(ranks.index[:3]), "others")
@@ -411,16 +396,13 @@ show_figure(figure, "fig-pb-forest", data=marks)
 
 
 # %%
-def marginals(one):
-    """Marginal curves of a hyperparameter: (values, data sets)."""
-    curves = {name: of.marginal(one).set_index("value")["mean"] for name, of in forests.items()}
-    return pd.DataFrame(curves)
-
-
-of_values = {one: marginals(one) for one in TEN}
+of_values = {
+    one: pd.DataFrame({x: of.marginal(one).set_index("value")["mean"] for x, of in forests.items()})
+    for one in TEN
+}  # marginal curves (values, data sets)
 CURVED = [column for column in TEN if len(of_values[column]) > 2]
 drawn = {}
-figure, axes = plt.subplots(-(-len(CURVED) // 3), 3, figsize=(WIDTH, 3.8), sharey=True)
+figure, axes = panels(3.8, -(-len(CURVED) // 3), 3, sharey=True)
 for name, ax in zip(CURVED, axes.flat, strict=False):
     curves = of_values[name]
     curve = (curves - curves.mean()).mean(axis=1)
@@ -456,7 +438,6 @@ glue(least=inside.min(), most=inside.max())
 # :::
 
 # %%
-by_seed = [table[table["replicate"] == one] for one in replicates]
 one_seed = by_seed[0]["run"] < half
 plans = {
     f"{half} runs, one seed": [by_seed[0][one_seed], by_seed[0][~one_seed]],

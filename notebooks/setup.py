@@ -38,65 +38,20 @@ n_configurations = 2000  # drawn to count the networks that run out of pixels; a
 random_state = 0  # seed of these; at least 0
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.patches import Rectangle
+import pandas as pd
 
 from hia import cnn
 from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
 from hia.trials import load
-from hia_book import published, table1
+from hia_book import diagrams, published, table1
 from hia_book.claims import claim, glue
-from hia_book.figures import WIDTH, show_figure, show_table
-from hia_book.rankings import by_name
+from hia_book.figures import show_figure, show_table
 
 rows = load(trials)
-BLUE, ORANGE, GREEN, GREY = "#cfe3f3", "#fbe0bd", "#cdebdf", "#ececec"
-
-
-# %%
-def box(ax, x, y, width, height, colour, text=""):
-    """A box around the point (x, y)."""
-    corner = (x - width / 2, y - height / 2)
-    ax.add_patch(Rectangle(corner, width, height, facecolor=colour, edgecolor="0.3", lw=0.8))
-    ax.text(x, y, text, ha="center", va="center", fontsize=9.5)
-
-
-def arrow(x_from, y_from, x_to, y_to):
-    """From the lower edge of a box at height y_from to the upper edge of one at y_to."""
-    start, end = (x_from, y_from - HEIGHT / 2), (x_to, y_to + HEIGHT / 2)
-    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.3", "shrinkB": 0})
-
-
-figure, ax = plt.subplots(figsize=(WIDTH, 5.4))
-ax.set(xlim=(0, 70), ylim=(0, 54))
-ax.axis("off")
-HEIGHT = 5.4
 share = published.value("random_share")
-images, search, training, record, method, result = np.linspace(51, 3, 6)
-for x, y, width, colour, text in (
-    (35, images, 42, GREY, f"{len(NAMES)} image data sets"),
-    (19, search, 30, BLUE, f"random search, {share:.0%}\nof the configurations"),
-    (51, search, 30, BLUE, f"BOHB, {1 - share:.0%}\nof the configurations"),
-    (35, training, 42, BLUE, f"{len(rows):,} CNNs trained and validated"),
-    (35, record, 42, GREY, "table of hyperparameters and accuracies"),
-    (28, method, 54.6, ORANGE, "N-RReliefF"),
-    (63, method, 12.6, GREEN, "functional\nANOVA"),
-):
-    box(ax, x, y, width, HEIGHT, colour, text)
-outcomes = ["ranking", "joint\nranking", "filters\nof layers", "ICC over\nsubsets"]
-outcomes.append("ranking\nas a check")
-for x, text in zip(range(7, 70, 14), outcomes, strict=True):
-    box(ax, x, result, 12.6, HEIGHT, ORANGE if x < 49 else GREEN, text)
-    arrow(x, method, x, result)
-for x in (19, 51):
-    arrow(35, images, x, search)
-    arrow(x, search, 35, training)
-arrow(35, training, 35, record)
-arrow(35, record, 28, method)
-arrow(35, record, 63, method)
-show_figure(figure, "fig-1")
+show_figure(diagrams.workflow(len(NAMES), len(rows), share), "fig-1")
 
 # %% [markdown]
 # ## What is varied
@@ -116,11 +71,8 @@ show_figure(figure, "fig-1")
 # %%
 def outside(name, value):
     """Whether the paper's default is not in its own range."""
-    try:
-        SPACE[name].check(value if SPACE[name].kind == "categorical" else float(value))
-    except ValueError:
-        return True
-    return False
+    values = pd.Series([value if SPACE[name].kind == "categorical" else float(value)])
+    return not SPACE[name].allows(values).item()
 
 
 def as_printed(name):
@@ -138,7 +90,7 @@ table = paper.loc[list(SPACE), ["label", "space", "default"]]
 table.insert(1, "drawn", [f"{row.kind}: {table1.allowed(name)}" for name, row in SPACE.items()])
 table.loc[strange, "default"] = "**" + table["default"] + "**"
 table.columns = ["Printed as", "Drawn from", "Printed space", "Printed default"]
-show_table(by_name(table), "table-1")
+show_table(table, "table-1")
 claim("all our spaces are as printed", all(map(as_printed, SPACE)))
 claim("the default of `in_channel_num` is outside its own space", strange == ["in_channel_num"])
 own = rows[rows["source"] == "bohb"]
@@ -177,7 +129,6 @@ config |= {"num_conv_layers": num_conv_layers, "kernel": kernel, "stride": strid
 config |= {"padding": padding, "dropout_rate": dropout_rate, "num_fc_units": num_fc_units}
 config = validate(config | dict(zip(FILTERS, num_filters, strict=True)))
 blocks = cnn.blocks(config, facts.channels, facts.size)
-last = blocks[-1]
 # Sides and numbers of all maps, and what makes the next from each.
 maps = [(facts.size, facts.channels)]
 steps = []
@@ -185,31 +136,11 @@ for block in blocks:
     maps += [(block.size_conv, block.channels_out), (block.size_out, block.channels_out)]
     pooled = f"pool\n{cnn.POOL}×{cnn.POOL}" if block.pooled else "not\npooled"
     steps += [f"conv\n{kernel}×{kernel}\nReLU", pooled]
-inputs = last.channels_out * last.size_out**2
+inputs = blocks[-1].channels_out * blocks[-1].size_out ** 2
 vectors = [inputs, num_fc_units, facts.classes]
 steps += ["flatten", "dropout\nlinear\nReLU", "dropout\nlinear\nsoftmax"]
 
-columns = len(maps) + len(vectors)
-width = max(WIDTH, 0.68 * columns)
-figure, ax = plt.subplots(figsize=(width, width * 2.6 / max(columns, 8)))
-ax.set(xlim=(-0.55, max(columns, 8) - 0.45), ylim=(-0.35, 2.25), aspect="equal")
-ax.axis("off")
-middle = 1.0
-for x, (side, count) in enumerate(maps):
-    length = 0.62 * np.sqrt(side / facts.size)  # by area, so that maps of a few pixels can be seen
-    depth = min(count, 4)
-    for layer in range(depth):
-        shift = 0.05 * ((depth - 1) / 2 - layer)
-        box(ax, x + shift, middle + shift, length, length, BLUE if x else GREY)
-    ax.text(x, 0.25, f"{side}×{side}\n× {count}", ha="center", va="top", fontsize=9.5)
-for x, count in enumerate(vectors, start=len(maps)):
-    length = 0.62 * np.clip(np.log2(count) / np.log2(max(vectors)), 0.1, 1)
-    box(ax, x, middle, 0.12, length, ORANGE)
-    kind = "classes" if x == columns - 1 else "values"
-    ax.text(x, 0.25, f"{count:,}\n{kind}", ha="center", va="top", fontsize=9.5)
-for x, step in enumerate(steps):
-    ax.text(x + 0.5, 1.6, step, ha="center", va="bottom", fontsize=9.5)
-    ax.annotate("", (x + 0.66, 1.52), (x + 0.34, 1.52), arrowprops={"arrowstyle": "-|>"})
+show_figure(diagrams.network(maps, vectors, steps), "fig-network")
 network = cnn.CNN(config, facts.channels, facts.size, facts.classes)
 parameters = sum(tensor.numel() for tensor in network.parameters())
 sizes = ", ".join(f"{count} of {side}×{side}" for side, count in maps)
@@ -217,7 +148,6 @@ glue(dataset_label=facts.label, kernel=kernel, stride=stride, padding=padding)
 glue(dropout_rate=dropout_rate, num_conv_layers=num_conv_layers, parameters=parameters)
 glue(mflops=cnn.flops(config, facts.channels, facts.size, facts.classes) / 1000000.0, sizes=sizes)
 glue(inputs=inputs, num_fc_units=num_fc_units, n_classes=facts.classes)
-show_figure(figure, "fig-network")
 
 # %% [markdown]
 # ## What the paper leaves open
@@ -257,22 +187,17 @@ show_figure(figure, "fig-network")
 # %%
 rng = np.random.default_rng(random_state)
 configurations = [sample(rng) for _ in range(n_configurations)]
-
-
-def share_of_recorded(size):
-    own = rows[rows["dataset"].map({name: FACTS[name].size for name in FACTS}) == size]
-    configs = own[list(SPACE)].to_dict("records")
-    return np.mean([cnn.shrinks(config, config["in_channel_num"], size) for config in configs])
-
-
 counted = []
 for size in sorted({FACTS[name].size for name in NAMES}):
+    sets = [name for name in NAMES if FACTS[name].size == size]
     filled = [any(b.fill for b in cnn.blocks(config, 1, size)) for config in configurations]
     either = [cnn.shrinks(config, 1, size) for config in configurations]
-    sets = ", ".join(FACTS[name].label for name in NAMES if FACTS[name].size == size)
-    counted.append((size, sets, np.mean(filled), np.mean(either), share_of_recorded(size)))
-formats = {"Side, pixels": "", "Data sets": "", "Filled up": ".1%", "Either rule": ".1%"}
-show_table(counted, "table-shrink", formats | {"Either rule, recorded": ".1%"})
+    own = rows.loc[rows["dataset"].isin(sets), list(SPACE)].to_dict("records")
+    recorded = [cnn.shrinks(config, config["in_channel_num"], size) for config in own]
+    labels = ", ".join(FACTS[name].label for name in sets)
+    counted.append((size, labels, *map(np.mean, (filled, either, recorded))))
+headings = "Side, pixels | Data sets | Filled up {:.1%} | Either rule {:.1%} | "
+show_table(counted, "table-shrink", f"{headings}Either rule, recorded {{:.1%}}")
 affected = [size for size, _, _, either, _ in counted if either]
 claim("the rules do not matter above 64 pixels", max(affected) == 64)
 glue(n_configurations=n_configurations, most_shrunk=max(row[3] for row in counted))

@@ -40,8 +40,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 
-from hia.ranking.fanova import FAnova
-from hia.trials import design, drawn_space, load
+from hia.trials import design, load
 from hia_book import rankings, truth
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table
@@ -77,12 +76,11 @@ def differing(name, number):
 
 
 any_two = {name: 1 - (drawn[name].value_counts(normalize=True) ** 2).sum() for name in few}
-differ = pd.DataFrame(
-    {n: {name: differing(name, n) for name in few} for n in sorted({n_neighbors, many})}
-)
+numbers = sorted({n_neighbors, many})
+differ = pd.DataFrame({n: {name: differing(name, n) for name in few} for n in numbers})
 shown = pd.DataFrame({"Values": drawn[few].nunique(), "Any two trials": any_two})
 shown = shown.join(differ.rename(columns="Nearest {:,}".format)).loc[few]
-show_table(rankings.by_name(shown), "table-neighbours", dict.fromkeys(shown.columns[1:], ".1%"))
+show_table(shown, "table-neighbours", dict.fromkeys(shown.columns[1:], ".1%"))
 
 # %%
 tau = truth.over_surfaces(fits, "tau_main")
@@ -94,10 +92,10 @@ rarely = (differ.loc[two, n_neighbors] < 0.005).all()
 claim("the nearest thirty hardly ever differ in a hyperparameter of two values", rarely)
 claim("more trials make thirty neighbours worse", fixed[peak] - fixed[most] > 0.05)
 claim("with many trials a growing number is nearer to the truth", grown[most] > fixed[most])
-glue(n_asked=len(asked), n_few=len(few), frequent=frequent[n_neighbors])
-glue(frequent_many=frequent[many], n_permutations=n_permutations, n_columns=len(columns))
-glue(n_neighbors=n_neighbors, many=many, peak=peak, most=most, fixed_peak=fixed[peak])
-glue(fixed_most=fixed[most], grown_most=grown[most])
+glue(n_asked=len(asked), n_few=len(few), n_permutations=n_permutations, n_columns=len(columns))
+glue(frequent=frequent[n_neighbors], frequent_many=frequent[many], n_neighbors=n_neighbors)
+glue(many=many, peak=peak, most=most, fixed_peak=fixed[peak], fixed_most=fixed[most])
+glue(grown_most=grown[most])
 
 # %% [markdown]
 # ## Thirty neighbours
@@ -137,7 +135,7 @@ shown = W.rename(columns="W, {}".format)
 shown["By the others' neighbours"] = test["weight"]
 formats = dict.fromkeys(shown, "+.4f") | dict.fromkeys(("p", "p, Holm"), ".3f")
 shown = shown.assign(**{"p": test["p_value"], "p, Holm": adjusted})
-show_table(rankings.by_name(shown), "table-importance-w", formats)
+show_table(shown, "table-importance-w", formats)
 like_chance = list(adjusted.index[adjusted > 0.05])
 claim("all weights but `num_fc_units`' are told from chance", like_chance == ["num_fc_units"])
 
@@ -213,11 +211,11 @@ glue(explained=explained(rows), explained_drawn=explained(drawn))
 place = drawn.groupby("dataset")["accuracy"].rank(pct=True)
 shown = pd.DataFrame({"W": W["Random search"]})
 shown["W, in data sets"] = way.relief.fit(way.X, place).weights_
-for words, performance in (("ANOVA", drawn["accuracy"]), ("ANOVA, in data sets", place)):
-    forest = FAnova(n_trees, min_samples_leaf=3, random_state=random_state, space=drawn_space(rows))
-    shown[words] = forest.fit(design(drawn, columns, log=False), performance).importances_
+of_forest = {"method": "fanova", "n_trees": n_trees, "random_state": random_state}
+shown["ANOVA"] = rankings.weigh(drawn, columns, **of_forest)
+shown["ANOVA, in data sets"] = rankings.weigh(drawn.assign(accuracy=place), columns, **of_forest)
 formats = {name: ".4f" if "ANOVA" in name else "+.4f" for name in shown}
-show_table(rankings.by_name(shown), "table-importance-within", formats)
+show_table(shown, "table-importance-within", formats)
 before, after = shown.loc["in_channel_num", ["ANOVA", "ANOVA, in data sets"]]
 claim("what `in_channel_num` explains is the data set", after < before / 2)
 glue(before=before, after=after, n_drawn=len(drawn))

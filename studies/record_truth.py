@@ -94,7 +94,7 @@ def _cost(study: pd.DataFrame, options: argparse.Namespace) -> None:
         rows += cost.screens(trials.load(path, "screening"))
     else:
         print(f"{path} is not there: the table is without the screen")
-    _save(cost.table(rows, study), len(jobs), options, fits=len(jobs))
+    _save(cost.table(rows), len(jobs), options, fits=len(jobs))
 
 
 def _mixed(study: pd.DataFrame, options: argparse.Namespace) -> None:
@@ -103,7 +103,7 @@ def _mixed(study: pd.DataFrame, options: argparse.Namespace) -> None:
         str(name): table.set_index("hyperparameter")
         for name, table in _truths(study, options).groupby("surface")
     }
-    jobs = mixed.jobs(list(surfaces), _sizes(mixed.SIZES, options))
+    jobs = truth.jobs(surfaces, ["all"], _sizes(mixed.SIZES, options))
     calls = (
         (
             surfaces[job.surface],

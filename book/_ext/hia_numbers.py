@@ -7,6 +7,7 @@ alone has the book's numbers by the configuration value `hia_numbers`: name -> n
 
 import re
 from collections.abc import Mapping
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -30,15 +31,11 @@ def renumber(numbers: Numbers, given: Mapping[str, str] = MappingProxyType({})) 
             for of_document in numbers.values()
             for identifier, number in of_document.get(kind, {}).items()
         ]
-        others = 0
+        others = count(1)
         for _, identifier, place in sorted(found, key=lambda one: one[:2]):
-            if paper := OF_THE_PAPER.fullmatch(identifier):
-                place[identifier] = (int(paper[1]),)
-            elif identifier in given:
-                place[identifier] = (given[identifier],)
-            else:
-                others += 1
-                place[identifier] = (f"S{others}",)
+            paper = OF_THE_PAPER.fullmatch(identifier)
+            number = int(paper[1]) if paper else given.get(identifier)
+            place[identifier] = (number or f"S{next(others)}",)
 
 
 def after_sphinx(app: Sphinx, env: BuildEnvironment) -> list[str]:

@@ -98,24 +98,19 @@ def balanced_subsamples(
 def icc(weights: pd.DataFrame) -> pd.DataFrame:
     """Intraclass correlations of lists of weights, by pingouin.
 
-    weights: (lists, hyperparameters); the lists are the raters. Returns six rows, columns `form`
-    (ICC(1,1), ICC(A,1), ICC(C,1), and the same of k lists), `icc`, and `low` and `high` of the 95 %
-    interval; all 1 where all lists are equal. Raises ValueError for fewer than two lists, two
-    hyperparameters or five weights, a missing weight, and where it is not defined.
+    weights: (lists, hyperparameters); the lists are the raters. Returns six rows, index `form`
+    (ICC(1,1), ICC(A,1), ICC(C,1), and the same of k lists), columns `icc`, and `low` and `high` of
+    the 95 % interval; all 1 where all lists are equal. Raises ValueError for fewer than two lists,
+    two hyperparameters or five weights, a missing weight, and where it is not defined.
     """
     values = _values(weights, least=2)
-    lists, items = values.shape
     if (values == values[0, 0]).all():
         raise ValueError(f"all weights are {values[0, 0]:g}: the ICC is not defined")
     if values.size < 5:
         raise ValueError(f"an ICC needs five weights in all at least, not {values.size}")
-    long = pd.DataFrame(
-        {
-            "hyperparameter": np.tile(np.arange(items), lists),
-            "subset": np.repeat(np.arange(lists), items),
-            "weight": in_unit(values)[0].ravel(),
-        }
-    )
+    subset, item = np.indices(values.shape).reshape(2, -1)
+    weight = in_unit(values)[0].ravel()
+    long = pd.DataFrame({"hyperparameter": item, "subset": subset, "weight": weight})
     import pingouin  # takes seconds
 
     rounding = pingouin.options.pop("round.column.CI95", None)
@@ -127,9 +122,8 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
     finally:
         pingouin.options["round.column.CI95"] = rounding
     limits = np.array(table["CI95"].tolist())
-    result = pd.DataFrame(
-        {"form": table["Type"], "icc": table["ICC"], "low": limits[:, 0], "high": limits[:, 1]}
-    )
+    result = pd.DataFrame({"icc": table["ICC"], "low": limits[:, 0], "high": limits[:, 1]})
+    result.index = pd.Index(table["Type"], name="form")
     if (values == values[0]).all():  # no residual, and pingouin has divided by it
         result[["icc", "low", "high"]] = 1.0
     if not (result["icc"] <= 1 + _ROUNDING).all():
@@ -240,17 +234,14 @@ def kendalls_w(
 class Friedman(NamedTuple):
     """Friedman's test that all items have the same mean rank, and Nemenyi's comparison of them.
 
-    mean_ranks: the best (1) first. chi2, p: corrected for ties. f, f_p: of Iman and Davenport.
-    critical_difference: mean ranks that differ by less are not told apart, at the level `alpha` for
-    all pairs together. groups: the largest sets of items that are not.
+    mean_ranks: the best (1) first. chi2, p: corrected for ties. critical_difference: mean ranks
+    that differ by less are not told apart, at one level for all pairs together. groups: the largest
+    sets of items that are not.
     """
 
     mean_ranks: pd.Series
     chi2: float
     p: float
-    f: float
-    f_p: float
-    alpha: float
     critical_difference: float
     groups: list[list[str]]
 
@@ -271,20 +262,11 @@ def friedman(weights: pd.DataFrame, alpha: float = 0.05) -> Friedman:
     if not places.to_numpy().std(axis=1).any():
         raise ValueError("every list ranks all items equal")
     chi2, p = stats.friedmanchisquare(*places.to_numpy().T)
-    rest = lists * (items - 1) - chi2
-    f = (lists - 1) * chi2 / rest if rest > 0 else np.inf
-    f_p = stats.f.sf(f, items - 1, (items - 1) * (lists - 1))
     ranks = places.mean().sort_values(kind="stable")
-    critical = critical_difference(items, lists, alpha)
-    return Friedman(
-        ranks, float(chi2), float(p), float(f), float(f_p), alpha, critical, _runs(ranks, critical)
-    )
-
-
-def critical_difference(items: int, lists: int, alpha: float = 0.05) -> float:
-    """Nemenyi's: q sqrt(items (items + 1) / 6 lists), q the studentized range over sqrt(2)."""
+    # Nemenyi's: q sqrt(items (items + 1) / 6 lists), q the studentized range over sqrt(2).
     q = stats.studentized_range.isf(alpha, items, np.inf) / np.sqrt(2)
-    return float(q * np.sqrt(items * (items + 1) / (6 * lists)))
+    critical = float(q * np.sqrt(items * (items + 1) / (6 * lists)))
+    return Friedman(ranks, float(chi2), float(p), critical, _runs(ranks, critical))
 
 
 class Mantel(NamedTuple):

@@ -15,6 +15,7 @@ import ast
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import myst_nb
@@ -27,6 +28,11 @@ _CAPTION = re.compile(
     r"^:::\{caption\} (\S+)\n(?::alt: (.*?)\n\n)?(.*?)\n:::\n*", re.MULTILINE | re.DOTALL
 )
 _GLUED = re.compile(r"\{glue:text\}`(\w+)(?::([^`]+))?`")
+_LABELS = re.compile(
+    r"^(?:~~~|```)\{(?:figure|table|list-table|admonition)\}.*\n(?::.*\n)*?:name: (\S+)"
+    r"|^:label:\s+(\S+)",
+    re.MULTILINE,
+)
 # What `hia_book.figures` leaves where a caption goes.
 _PLACE = re.compile(r"\{(caption|alt) ([\w-]+)\}")
 
@@ -88,6 +94,34 @@ def resolve(markdown: str, values: Mapping[str, Any]) -> str:
         return format(values[role[1]], role[2] or "")
 
     return _GLUED.sub(value, markdown)
+
+
+def agreements(notebook: NotebookNode) -> dict[str, str]:
+    """What an executed page says of each item's agreement with the paper, by the item's name."""
+    values, said = glued(notebook), {}
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", []):
+            if tag.startswith("agreement-"):
+                text = resolve(" ".join(cell.source.split()), values)
+                text = re.sub(r"^\*\*Agreement with the paper[^*]*\*\* ", "", text)
+                said[tag.removeprefix("agreement-")] = text
+    return said
+
+
+def prose(notebook: NotebookNode) -> str:
+    """The Markdown of a page."""
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def shown(notebook: NotebookNode) -> str:
+    """The figures, tables and texts that the cells of an executed page show."""
+    outputs = chain.from_iterable(cell.get("outputs", []) for cell in notebook.cells)
+    return "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+
+
+def labels(markdown: str) -> list[str]:
+    """The names of its figures and tables, and the labels of its equations."""
+    return [name or label for name, label in _LABELS.findall(markdown)]
 
 
 def write_captions(notebook: NotebookNode) -> None:

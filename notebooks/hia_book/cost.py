@@ -19,21 +19,20 @@ import pandas as pd
 
 from hia import space
 from hia_book import screening
-from hia_book.truth import CONTENDERS, agreement
+from hia_book.truth import Row, agreement, try_to_rank
 
 SAMPLED = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
 REFERENCE = ("nrrelieff_growing", "fanova", "ped_anova")
 SCREEN = "screening"
 POOLED = "all"
 COMPARED = tuple(name for name in space.HYPERPARAMETERS if name in space.SAMPLED)
+_PLACES = [space.HYPERPARAMETERS.index(name) for name in COMPARED]
 # Numbers of trainings: of one data set, and of all.
 SIZES = (25, 50, 100, 200, 400)
 POOLED_SIZES = (50, 100, 200, 500, 1000, 2000, 5000)
 REPEATS = 10
 # Of a trial, what is ranked.
 USED = (*space.HYPERPARAMETERS, "accuracy")
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,10 @@ def measure(rows: pd.DataFrame, job: Job) -> Row:
     method said where it refused; then the scores are None. rows: the trials of the job's scope."""
     seed = [zlib.crc32(job.scope.encode()), job.trainings, job.repeat]
     chosen = np.random.default_rng(seed).permutation(len(rows))[: job.trainings]
-    contender = CONTENDERS[job.method]
-    scores, problem = contender.score(rows.iloc[chosen], "accuracy", space.TABLE1, job.repeat)
-    listed = None if scores is None else scores.loc[list(COMPARED)].tolist()
-    return {**vars(job), "scores": listed, "problem": problem}
+    row = try_to_rank(job, rows.iloc[chosen], "accuracy", space.TABLE1)
+    if row["scores"] is not None:
+        row["scores"] = [row["scores"][place] for place in _PLACES]
+    return row
 
 
 def screens(table: pd.DataFrame) -> list[Row]:
@@ -92,35 +91,21 @@ def screens(table: pd.DataFrame) -> list[Row]:
     replicate or with all; the whole is the last. Scores are sizes of effects, over all data sets of
     the mean effect.
     """
-    half = table["run"].nunique() // 2
-    halves = {"first": table["run"] < half, "second": table["run"] >= half}
-    one = {replicate: table["replicate"] == replicate for replicate in sorted(set(table.replicate))}
-    every = pd.Series(True, index=table.index)
-    parts = [
-        [inside & chosen for inside in halves.values() for chosen in one.values()],
-        list(one.values()),
-        list(halves.values()),
-        [every],
-    ]
+    half = np.where(table["run"] < table["run"].nunique() // 2, "first", "second")
+    groups = {"half": half, "replicate": table["replicate"], "all": np.zeros(len(table))}
     rankings = []
-    for repeat, part in ((repeat, part) for alike in parts for repeat, part in enumerate(alike)):
-        by_dataset = {str(name): rows for name, rows in table[part].groupby("dataset")}
-        effects = {name: effects_of(rows) for name, rows in by_dataset.items()}
-        counts = {name: len(rows) for name, rows in by_dataset.items()}
-        if len(effects) > 1:
-            effects[POOLED] = pd.DataFrame(effects).mean(axis=1)
-            counts[POOLED] = sum(counts.values())
-        rankings += [
-            {
-                "scope": scope,
-                "method": SCREEN,
-                "trainings": counts[scope],
-                "repeat": repeat,
-                "scores": effect.abs().loc[list(COMPARED)].tolist(),
-                "problem": "",
-            }
-            for scope, effect in effects.items()
-        ]
+    for alike in (["half", "replicate"], ["replicate"], ["half"], ["all"]):
+        parts = table.groupby([groups[name] for name in alike])
+        for repeat, (_, part) in enumerate(parts):
+            effects = {str(name): effects_of(rows) for name, rows in part.groupby("dataset")}
+            counts = part["dataset"].value_counts().to_dict()
+            if len(effects) > 1:
+                effects[POOLED] = pd.DataFrame(effects).mean(axis=1)
+                counts[POOLED] = len(part)
+            for scope, effect in effects.items():
+                row = vars(Job(scope, SCREEN, counts[scope], repeat))
+                scores = effect.abs().loc[list(COMPARED)].tolist()
+                rankings.append({**row, "scores": scores, "problem": ""})
     return rankings
 
 
@@ -131,49 +116,52 @@ def effects_of(rows: pd.DataFrame) -> pd.Series:
     return 2 * signs.mul(rows["accuracy"], axis=0).mean()
 
 
-def table(rows: Sequence[Row], trials: pd.DataFrame) -> pd.DataFrame:
+def table(rows: Sequence[Row]) -> pd.DataFrame:
     """All rankings, of the sampled methods and of the screen, with their agreements.
 
     Columns `scope`, `method`, `trainings`, `repeat`, `whole` (it is the ranking of all there is),
     `tau_own` and `tau_reference` (missing where the other ranking is, 0 for a refusal), `scores`,
     `problem`.
     """
-    sizes = {
-        (scope, method): len(part) for scope, part in scopes(trials).items() for method in SAMPLED
-    }
-    for row in rows:
-        if row["method"] == SCREEN:
-            key = row["scope"], SCREEN
-            sizes[key] = max(sizes.get(key, 0), row["trainings"])
-    rankings = [
-        {**row, "whole": row["trainings"] == sizes[row["scope"], row["method"]]} for row in rows
-    ]
-    wholes = {(row["scope"], row["method"]): row for row in rankings if row["whole"]}
-    references = {scope: reference(wholes, scope) for scope in {row["scope"] for row in rows}}
-    for row in rankings:
-        own = wholes.get((row["scope"], row["method"]), {})
-        row["tau_own"] = _agreement(row, own.get("scores"))
-        row["tau_reference"] = _agreement(row, references[row["scope"]])
-    names = ["scope", "method", "trainings", "repeat", "whole", "tau_own", "tau_reference"]
-    names += ["scores", "problem"]
-    return pd.DataFrame(rankings, columns=names).sort_values(
-        ["scope", "method", "trainings", "repeat"], ignore_index=True
-    )
+    names = ["scope", "method", "trainings", "repeat"]
+    rankings = pd.DataFrame(rows).sort_values(names, ignore_index=True)
+    most = rankings.groupby(names[:2])["trainings"].transform("max")
+    rankings["whole"] = rankings["trainings"] == most
+    of_wholes = rankings[rankings["whole"]].set_index(names[:2])["scores"]
+    wholes = of_wholes.dropna().to_dict()
+    references = {scope: reference(wholes, scope) for scope in set(rankings["scope"])}
+    taus = []
+    for row in rankings.itertuples():
+        own = _agreement(row.scores, wholes.get((row.scope, row.method)))
+        taus.append((own, _agreement(row.scores, references[row.scope])))
+    rankings[["tau_own", "tau_reference"]] = taus
+    return rankings[[*names, "whole", "tau_own", "tau_reference", "scores", "problem"]]
 
 
-def reference(wholes: Mapping[tuple[str, str], Row], scope: str) -> list[float] | None:
-    """Minus the mean rank by `REFERENCE` on all trials of a scope; None without their rankings."""
-    scores = [wholes.get((scope, method), {}).get("scores") for method in REFERENCE]
+def reference(wholes: Mapping[Any, Sequence[float]], scope: str) -> list[float] | None:
+    """Minus the mean rank by `REFERENCE` on all trials of a scope; None without their rankings.
+
+    wholes: scores of `COMPARED` by scope and method.
+    """
+    scores = [wholes.get((scope, method)) for method in REFERENCE]
     if any(one is None for one in scores):
         return None
     ranks = pd.DataFrame(scores, columns=list(COMPARED)).rank(axis=1, ascending=False)
-    return [float(-rank) for rank in ranks.mean()]
+    return (-ranks.mean()).tolist()
 
 
-def _agreement(row: Row, with_scores: Sequence[float] | None) -> float:
-    if with_scores is None or len(set(with_scores)) == 1:
+def _agreement(scores: Any, others: Sequence[float] | None) -> float:
+    if others is None or len(set(others)) == 1:
         return float("nan")
-    return 0.0 if row["scores"] is None else agreement(row["scores"], with_scores)
+    return 0.0 if scores is None else agreement(scores, others)
+
+
+def are_twins(table: pd.DataFrame, column: str) -> bool:
+    """Whether a twentieth of the trainings is nowhere above 30 neighbours, so that both ways of
+    N-RReliefF have the same agreements (column)."""
+    both = table[table["method"].isin(["nrrelieff", "nrrelieff_growing"])]
+    pair = both.pivot_table(column, ["scope", "trainings", "repeat"], "method")
+    return bool((pair["nrrelieff"] == pair["nrrelieff_growing"]).all())
 
 
 def needed(

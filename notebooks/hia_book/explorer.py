@@ -14,6 +14,7 @@ from hia.ranking.fanova import FAnova
 from hia.space import FILTERS, HYPERPARAMETERS, SPACE
 from hia.trials import design, drawn_space
 from hia_book.figures import look, shades
+from hia_book.rankings import varying
 
 # In the order of the page's table. The first names a row, together with the second.
 COLUMNS = (
@@ -59,13 +60,8 @@ def marginals(
     rows: a table of trials. Returns for each hyperparameter that varies the lists `value`
     (positions among the sorted texts), `mean` and `std`, over the trees.
     """
-    names = [name for name in HYPERPARAMETERS if (rows[name] != rows[name].iloc[0]).any()]
-    model = FAnova(
-        n_trees,
-        min_samples_leaf,
-        random_state=random_state,
-        space=drawn_space(rows),
-    )
+    names, space = varying(rows), drawn_space(rows)
+    model = FAnova(n_trees, min_samples_leaf, random_state=random_state, space=space)
     model.fit(design(rows, names, log=False), rows["accuracy"])
     curves = {}
     for name in names:

@@ -12,6 +12,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, TypedDict
 
 import matplotlib as mpl
@@ -24,7 +25,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from hia.datasets import FACTS, NAMES
-from hia.space import FILTERS, HYPERPARAMETERS
+from hia.space import FILTERS, HYPERPARAMETERS, SPACE
 
 # Inches. Shrunk to a phone's width, letters of a figure this wide are still ten pixels high. Wider
 # ones than PHONE_WIDTH keep their size there and scroll sideways.
@@ -60,6 +61,7 @@ _ENLARGE = '<label class="hia-enlarge"><input type="checkbox"/> Enlarge</label>'
 
 _SIGNED_ZERO = re.compile(r"[-+]0(\.0*)?%?")
 _ONE = r"[-+−]?[\d,]*\.?\d*(e[-+]?\d+)?%?"
+_HEADING = re.compile(r"([^|]+?)(?: \{:([^}]*)\})?(?: \| |$)")
 _NUMBER = re.compile(rf"(\*\*)?{_ONE}( to {_ONE}| \({_ONE} to {_ONE}\))?(\*\*)?")
 
 
@@ -144,6 +146,13 @@ def shades(name: str, n: int) -> list[str]:
     ]
 
 
+def panels(
+    height: float, rows: int = 1, columns: int = 1, width: float = WIDTH, **options: Any
+) -> tuple[Figure, Any]:
+    """A figure of so many inches and its axes, as of `plt.subplots`, which takes the options."""
+    return plt.subplots(rows, columns, figsize=(width, height), **options)
+
+
 def dataset_panels(
     names: Sequence[str], xlabel: str, **options: Any
 ) -> tuple[Figure, dict[str, Axes]]:
@@ -152,8 +161,7 @@ def dataset_panels(
     options: of `plt.subplots`. Returns the figure, and the axes by data set.
     """
     height = -(-len(names) // 2)
-    size = (WIDTH, 1.6 * height + 0.5)
-    figure, axes = plt.subplots(height, 2, figsize=size, squeeze=False, **options)
+    figure, axes = panels(1.6 * height + 0.5, height, 2, squeeze=False, **options)
     for ax in axes.flat[len(names) :]:
         ax.set_visible(False)
     for name, ax in zip(names, axes.flat, strict=False):
@@ -223,7 +231,9 @@ def show_figure(
     options = [f":name: {name}", f":alt: {{alt {name}}}", f":class: {kind}"]
     if wide:
         options.append(":figclass: hia-wide")
-    below = _ENLARGE if data is None else f"{_csv(name, data, digits='%.6g')} {_ENLARGE}"
+    below = (
+        _ENLARGE if data is None else f"{_csv(name, _with_names(data), digits='%.6g')} {_ENLARGE}"
+    )
     body = "\n\n".join(["\n".join(options), f"{{caption {name}}}", below])
     image = f'<img src="{source}" alt="{{alt {name}}}" style="background: white"/>'
     _display(image, f"~~~{{figure}} {source}\n{body}\n~~~")
@@ -232,21 +242,25 @@ def show_figure(
 def show_table(
     table: pd.DataFrame | Iterable[Sequence[Any]],
     name: str,
-    formats: Mapping[str, str] | None = None,
+    formats: Mapping[str, str] | str = MappingProxyType({}),
 ) -> None:
-    """Shows a table without its index, to be referred to as {numref}`name`, with a CSV to download.
+    """Shows a table, to be referred to as {numref}`name`, with a CSV to download.
 
-    table: or its rows, with `formats` for all columns. Texts are MyST Markdown. formats: format
-    specification per column, such as {"weight": ".6f"}; other fractions get four significant
-    digits, and what is rounded to 0 has no sign. The CSV has every digit. Raises ValueError for a
-    format of a column that is not there.
+    table: or its rows. An index of hyperparameters or of data sets becomes the first column, any
+    other is left out. Texts are MyST Markdown. formats: format specification per column, such as
+    {"weight": ".6f"}, or all headings, with it in braces, such as "Layer | W {:+.4f}". Other
+    fractions get four significant digits, and what is rounded to 0 has no sign. The CSV has every
+    digit. Raises ValueError for a format of a column that is not there.
     """
-    formats = dict(formats or {})
+    headings = dict(_HEADING.findall(formats) if isinstance(formats, str) else formats)
     if not isinstance(table, pd.DataFrame):
-        table = pd.DataFrame(list(table), columns=list(formats))
-    if unknown := sorted(set(formats) - set(table.columns)):
+        table = pd.DataFrame(list(table), columns=list(headings))
+    elif isinstance(formats, str):
+        table = table.set_axis(list(headings), axis=1)
+    table = _with_names(table)
+    if unknown := sorted(set(headings) - set(table.columns)):
         raise ValueError(f"no column {unknown[0]!r}; the table has {', '.join(table.columns)}")
-    cells = table.apply(lambda column: column.map(_writer(formats.get(str(column.name)))))
+    cells = table.apply(lambda column: column.map(_writer(headings.get(str(column.name)))))
     right = [all(map(_NUMBER.fullmatch, cells[column])) for column in cells]
     rows = [list(table.columns), ["--:" if one else ":--" for one in right]]
     rows += cells.to_numpy().tolist()
@@ -259,6 +273,21 @@ def show_table(
     _display(cells.to_html(index=False), markdown)
 
 
+def _with_names(table: pd.DataFrame) -> pd.DataFrame:
+    """With the hyperparameters or data sets of its index in a first column."""
+    if isinstance(table.index, pd.RangeIndex):
+        return table
+    if table.index.isin(FACTS).all():
+        names, heading = [FACTS[name].label for name in table.index], "Data set"
+    elif table.index.isin(SPACE).all():
+        names, heading = [f"`{name}`" for name in table.index], "Hyperparameter"
+    else:
+        return table
+    table = table.reset_index(drop=True)
+    table.insert(0, heading, names)
+    return table
+
+
 def show_text(markdown: str) -> None:
     """Shows a paragraph whose numbers were computed, in MyST Markdown."""
     _display(html.escape(markdown), markdown)
@@ -269,7 +298,7 @@ def _writer(specification: str | None) -> Callable[[Any], str]:
         if pd.isna(value):
             return ""
         default = ".4g" if isinstance(value, float) else ""
-        written = format(value, default if specification is None else specification)
+        written = format(value, specification or default)
         return written[1:] if _SIGNED_ZERO.fullmatch(written) else written
 
     return write

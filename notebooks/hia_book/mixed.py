@@ -7,10 +7,9 @@ options of the study's BOHB (`hia.study.run`), without early stopping.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
@@ -20,6 +19,7 @@ from optuna.exceptions import ExperimentalWarning
 from hia.space import to_distribution
 from hia_book import recording, truth
 from hia_book.surfaces import TARGET, Surface
+from hia_book.truth import Job, Row
 
 # Part of the trials that the search chooses (Wang et al. 2024, Section 4.1), and trials of a run.
 SHARE = 0.3
@@ -30,43 +30,23 @@ METHODS = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
 # What a method gets: as many of random search, those of the mixture, the mixture.
 TABLES = ("random", "part", "mixed")
 
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Job:
-    """The `repeat`-th draw of so many trials from a surface, for all methods."""
-
-    surface: str
-    trials: int
-    repeat: int
-
-
-def jobs(names: Sequence[str], sizes: Mapping[int, int] = SIZES) -> list[Job]:
-    """All draws, few trials first."""
-    return [
-        Job(name, trials, repeat)
-        for trials in sorted(sizes)
-        for name in names
-        for repeat in range(sizes[trials])
-    ]
-
 
 def measure(surface: Surface, drawn: pd.DataFrame, true: pd.DataFrame, job: Job) -> list[Row]:
-    """One row for each table and method: the job, `table`, `method`, the agreements `tau_main` and
+    """One row for each table and method: the job, `table`, the agreements `tau_main` and
     `tau_total` of `hia_book.truth`, and `problem` where the method refused, with agreement 0.
 
-    drawn: the job's `truth.draw`. true: of the surface by hyperparameter, columns `main`, `total`.
+    job: with any method. drawn: its `truth.draw`. true: of the surface by hyperparameter, columns
+    `main`, `total`.
     """
     part = drawn.iloc[: job.trials - round(SHARE * job.trials)]
     chosen = search(surface, job.trials - len(part), job.repeat)
     tables = (drawn, part, pd.concat([part, chosen], ignore_index=True))
-    rows, names = [], ("method", "tau_main", "tau_total", "problem")
-    for key, table in zip(TABLES, tables, strict=True):
-        for method in METHODS:
-            fit = truth.Job(job.surface, method, job.trials, job.repeat)
-            row = truth.assess(truth.measure(surface.columns, table, fit), true)
-            rows.append({**vars(job), "table": key} | {name: row[name] for name in names})
+    names = ("surface", "trials", "repeat", "method", "tau_main", "tau_total", "problem")
+    rows = []
+    for (key, table), method in product(zip(TABLES, tables, strict=True), METHODS):
+        fit = truth.measure(surface.columns, table, replace(job, method=method))
+        row = truth.assess(fit, true)
+        rows.append({"table": key} | {name: row[name] for name in names})
     return rows
 
 

@@ -30,6 +30,7 @@ from hia.trials import design
 from hia_book import published, recording
 from hia_book.agreement import balanced_subsamples
 from hia_book.profile import profile
+from hia_book.rankings import varying
 
 MIN_ROWS = 10  # CNNs of a data set, below which it is left out of the mean over data sets
 MIN_NEIGHBORS = 5  # of J = n / 20
@@ -132,7 +133,7 @@ def _weigh_part(
     part: pd.DataFrame, search: Mapping[str, str], weighings: Sequence[Mapping[str, str]]
 ) -> list[dict[str, float]]:
     """W by hyperparameter in every weighing, of those that differ in this part."""
-    names = [name for name in NAMES if (part[name] != part[name].iloc[0]).any()]
+    names = varying(part)
     metric, scale = _DISTANCES[search["distance"]]
     n = len(part)
     counts = {"n/20": max(MIN_NEIGHBORS, n // 20)}
@@ -167,8 +168,7 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
 def _subset(table: pd.DataFrame, source: str, balance: str) -> pd.DataFrame:
     rows = table if source == "both" else table[table["source"] == source.lower()]
     if balance == "accuracy" and len(rows):
-        share = len(rows) / published.figure2()["models"].sum()
-        cap = max(1, round(published.value("points_per_interval") * share))
+        cap = published.cap(len(rows))
         rows = rows.iloc[balanced_subsamples(rows["accuracy"], 1, cap, random_state=SEED)[0]]
     elif balance == "data set" and len(rows):
         each = int(rows["dataset"].value_counts().min())
@@ -280,6 +280,17 @@ def variance_shares(choices: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame
     return pd.DataFrame(by_name).T.rename_axis("hyperparameter")
 
 
+def places_apart(ranks: pd.DataFrame) -> float:
+    """Places between a column's ranks in two rows, the mean over all pairs of rows and over the
+    columns (K); missing ranks are left out."""
+    of_each = []
+    for _, column in ranks.items():
+        ordered = np.sort(column.dropna())
+        n = len(ordered)
+        of_each.append(2 * (2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * (n - 1)))
+    return float(np.mean(of_each))
+
+
 def taus(ranks: pd.DataFrame, paper: pd.Series) -> pd.Series:
     """Kendall's tau-b of each universe's ranks (universes, K) with the paper's, by hyperparameter.
 
@@ -298,12 +309,16 @@ def taus(ranks: pd.DataFrame, paper: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that the paper's ranking says: these are among so many first, or last."""
+    """Something that the paper's ranking says: these are among so many first, or last.
+
+    key: "three", "five" or "last" of those that name all of the first three, five or last two.
+    """
 
     text: str
     names: tuple[str, ...]
     among: int
     last: bool = False
+    key: str = ""
 
     def holds(self, ranks: pd.DataFrame) -> pd.Series:
         """In which universes, (universes,). ranks: (universes, 11); missing ones are not asked."""
@@ -319,12 +334,13 @@ def findings(paper: pd.Series) -> list[Finding]:
         first = order[:count]
         of_paper += [Finding(f"`{one}` is among the first {word}", (one,), count) for one in first]
         quoted = ", ".join(f"`{one}`" for one in first)
-        of_paper += [Finding(f"the first {word} are {quoted}, in any order", first, count)]
+        text = f"the first {word} are {quoted}, in any order"
+        of_paper.append(Finding(text, first, count, key=word))
     of_paper += [
         Finding(f"`{one}` is among the last two", (one,), 2, last=True) for one in order[-2:]
     ]
     both = "` and `".join(order[-2:])
-    return [*of_paper, Finding(f"the last two are `{both}`", order[-2:], 2, last=True)]
+    return [*of_paper, Finding(f"the last two are `{both}`", order[-2:], 2, True, "last")]
 
 
 @dataclass(frozen=True)
@@ -332,9 +348,9 @@ class Verdict:
     """In which universes a finding holds.
 
     share: of all. choice: the one whose options differ most in it; by_option: its shares. kind:
-    "every" universe; "most", at least `ALWAYS`; "none"; "few", at most `NEVER`; "one choice", where
-    one option leaves it at most `NEVER` and another makes it hold in more than `MOST`; else
-    "mixed".
+    "survives every choice"; "survives nearly all", at least `ALWAYS` of them; "never holds";
+    "hardly ever holds", in at most `NEVER`; "made by one choice", where one option leaves it at
+    most `NEVER` and another makes it hold in more than `MOST`; else "depends on the choices".
     """
 
     share: float
@@ -351,9 +367,11 @@ def judge(choices: pd.DataFrame, holds: pd.Series) -> Verdict:
     choice = max(by_choice, key=lambda name: float(np.ptp(by_choice[name])))
     by_option, share = by_choice[choice], float(holds.mean())
     if share in (0, 1):
-        kind = "every" if share else "none"
+        kind = "survives every choice" if share else "never holds"
     elif by_option.min() <= NEVER and by_option.max() > MOST:
-        kind = "one choice"
+        kind = "made by one choice"
+    elif NEVER < share < ALWAYS:
+        kind = "depends on the choices"
     else:
-        kind = "most" if share >= ALWAYS else "few" if share <= NEVER else "mixed"
+        kind = "survives nearly all" if share >= ALWAYS else "hardly ever holds"
     return Verdict(share, choice, by_option, kind)

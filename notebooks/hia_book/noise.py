@@ -6,7 +6,7 @@ estimated by moments: seeds matter more for some configurations than for others,
 of textbooks are too narrow. Tables are those of `hia.trials`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit, logit
 
+from hia.relief import NRReliefF
+from hia.trials import design
 from hia_book.agreement import Estimate, RankAgreement, rank_agreement, student, typical_agreement
+from hia_book.claims import need
 
 
 @dataclass(frozen=True)
@@ -75,18 +78,9 @@ def seed_share(replicates: pd.DataFrame) -> Estimate:
 
 
 def between_seeds(replicates: pd.DataFrame) -> dict[str, RankAgreement]:
-    """How alike two seeds order the configurations of each data set: the typical pair of seeds.
-
-    Over the configurations that have all seeds. Data sets where these are fewer than three, or
-    alike for a seed, are left out.
-    """
-    taus = {}
-    for name, own in replicates.groupby("dataset"):
-        lists = own.pivot_table("accuracy", "trial", "replicate").dropna()
-        pairs = [(lists[a], lists[b]) for a, b in combinations(lists, 2)]
-        if pairs and _can_be_ordered(lists):
-            taus[str(name)] = typical_agreement([rank_agreement(*pair) for pair in pairs])
-    return taus
+    """How alike two seeds order the configurations of each data set, those that have all seeds: as
+    `between_columns`."""
+    return between_columns(replicates.pivot_table("accuracy", ["dataset", "trial"], "replicate"))
 
 
 def beside_full(scaling: pd.DataFrame, fraction: float) -> pd.DataFrame:
@@ -113,15 +107,19 @@ def beside_trial(table: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def between_columns(lists: pd.DataFrame) -> dict[str, RankAgreement]:
-    """How alike two columns of accuracies, by `dataset` and `trial`, order the configurations.
+    """How alike two columns of accuracies, by `dataset` and `trial`, order the configurations: the
+    typical pair of those that a data set has.
 
     Data sets with fewer than three configurations, or all alike in one column, are left out.
     """
-    return {
-        str(name): rank_agreement(own.iloc[:, 0], own.iloc[:, 1])
-        for name, own in lists.groupby("dataset")
-        if _can_be_ordered(own)
-    }
+    taus = {}
+    for name, own in lists.groupby("dataset"):
+        own = own.dropna(axis=1, how="all").dropna()
+        if own.shape[1] > 1 and _can_be_ordered(own):
+            pairs = combinations(own, 2)
+            agreements = [rank_agreement(own[a], own[b]) for a, b in pairs]
+            taus[str(name)] = typical_agreement(agreements)
+    return taus
 
 
 def with_other_seeds(lists: pd.DataFrame, replicates: pd.DataFrame) -> pd.DataFrame:
@@ -165,6 +163,43 @@ def winner_loss(scaling: pd.DataFrame, fraction: float) -> pd.Series:
     winners = lists.loc[by_dataset["accuracy"].idxmax().to_list(), "full"].droplevel("trial")
     loss: pd.Series = by_dataset["full"].max() - winners
     return loss
+
+
+def between_rankings(
+    tables: Sequence[pd.DataFrame], columns: Sequence[str], n_neighbors: int
+) -> RankAgreement:
+    """How alike N-RReliefF ranks hyperparameters by two tables of CNNs, typically.
+
+    By ranks of accuracy within the data sets, scaled to (0, 1]. Raises PageError where a table has
+    too few CNNs for so many neighbours.
+    """
+    lists = []
+    for table in tables:
+        few = f"{len(table)} CNNs are few for {n_neighbors} neighbours"
+        need(len(table) > 2 * n_neighbors, few)
+        place = table.groupby("dataset")["accuracy"].rank(pct=True)
+        relief = NRReliefF(n_neighbors=n_neighbors).fit(design(table, columns), place)
+        lists.append(pd.Series(relief.weights_, list(columns)))
+    return typical_agreement([rank_agreement(*pair) for pair in combinations(lists, 2)])
+
+
+def shared(tables: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
+    """The rows of the configurations that all tables have, in the same order."""
+    by_key = [table.set_index(["dataset", "trial"]) for table in tables]
+    keys = sorted(set.intersection(*(set(table.index) for table in by_key)))
+    return [table.loc[keys].reset_index() for table in by_key]
+
+
+def apart(
+    trials: pd.DataFrame, counts: pd.Series, n_pairs: int, random_state: int
+) -> Iterator[list[pd.DataFrame]]:
+    """Pairs of random samples that share no trial, with so many of each data set (counts)."""
+    rng = np.random.default_rng(random_state)
+    of_each = {name: trials[trials["dataset"] == name] for name in counts.index}
+    for _ in range(n_pairs):
+        orders = {name: rng.permutation(len(own)) for name, own in of_each.items()}
+        drawn = [own.iloc[orders[x][: 2 * counts[x]]] for x, own in of_each.items()]
+        yield [pd.concat([own[part::2] for own in drawn]) for part in (0, 1)]
 
 
 def _can_be_ordered(lists: pd.DataFrame) -> bool:

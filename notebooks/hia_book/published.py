@@ -50,6 +50,11 @@ def value(name: str, folder: Path = FOLDER) -> float:
     return float(values[name])
 
 
+def cap(n: int) -> int:
+    """The paper's CNNs per interval of accuracy (Section 5.2), in proportion to n CNNs in all."""
+    return max(1, round(value("points_per_interval") * (n / figure2()["models"].sum())))
+
+
 def _read(path: Path, text: bool = False) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(

@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from hia.datasets import FACTS
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
@@ -24,21 +21,15 @@ def searched(sources: Sequence[str]) -> str:
     return " and ".join(word for name, word in SEARCHES.items() if name in (sources or SEARCHES))
 
 
-def by_name(table: pd.DataFrame) -> pd.DataFrame:
-    """A table for a page, with the hyperparameters or data sets of its index in a first column."""
-    heading, names = "Hyperparameter", [f"`{name}`" for name in table.index]
-    if table.index.isin(FACTS).all():
-        heading, names = "Data set", [FACTS[name].label for name in table.index]
-    columns = table.reset_index(drop=True)
-    columns.insert(0, heading, names)
-    return columns
+def varying(table: pd.DataFrame, names: Sequence[str] = HYPERPARAMETERS) -> list[str]:
+    """Those that have several values in a table of trials."""
+    return [name for name in names if (table[name] != table[name].iloc[0]).any()]
 
 
 def varied(*tables: pd.DataFrame) -> list[str]:
     """The hyperparameters that have several values on every data set of each table of trials."""
-    names = list(HYPERPARAMETERS)
-    counts = pd.concat([table.groupby("dataset")[names].nunique() for table in tables])
-    return [name for name in names if (counts[name] > 1).all()]
+    own = [varying(rows) for table in tables for _, rows in table.groupby("dataset")]
+    return [name for name in HYPERPARAMETERS if all(name in names for names in own)]
 
 
 def samples(
@@ -68,18 +59,17 @@ def weigh(
     n_trees: int = 16,
     min_samples_leaf: int = 3,
     random_state: int = 0,
-) -> NDArray[np.float64]:
-    """Weights (K,) of columns by a key of `METHODS`, or by "nrrelieff_raw", with distances between
-    values as they are; 0 for a column that has one value only.
+) -> pd.Series:
+    """Weights of columns (K,), by name; 0 for a column that has one value only.
 
-    `lr` is on the scale on which it was drawn. n_neighbors: all other trials at most. Raises
-    ValueError as `NRReliefF` and `FAnova` do.
+    method: a key of `METHODS`, or "nrrelieff_raw", with distances between values as they are. `lr`
+    is on the scale on which it was drawn. n_neighbors: all other trials at most. Raises ValueError
+    as `NRReliefF` and `FAnova` do.
     """
-    several = [name for name in columns if (trials[name] != trials[name].iloc[0]).any()]
+    several = varying(trials, columns)
     if method == "fanova":
-        forest = FAnova(
-            n_trees, min_samples_leaf, random_state=random_state, space=drawn_space(trials)
-        )
+        space = drawn_space(trials)
+        forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, space=space)
         weights = forest.fit(trials[several], trials["accuracy"]).importances_
     else:
         raw = method == "nrrelieff_raw"
@@ -87,8 +77,7 @@ def weigh(
         scale = "none" if raw else "range"
         relief = NRReliefF(min(n_neighbors, len(trials) - 1), sigma, scale=scale)
         weights = relief.fit(X, trials["accuracy"]).weights_
-    filled = pd.Series(weights, several).reindex(columns, fill_value=0.0)
-    return np.asarray(filled, dtype=np.float64)
+    return pd.Series(weights, several).reindex(columns, fill_value=0.0)
 
 
 def by_dataset(
@@ -127,7 +116,7 @@ def ways(
     drawn = trials[trials["source"] == "random"]
     if len(drawn) <= n_neighbors:
         drawn = trials
-    columns = [name for name in HYPERPARAMETERS if (drawn[name] != drawn[name].iloc[0]).any()]
+    columns = varying(drawn)
     many = min(max(n_neighbors, len(drawn) // 20), len(drawn) - 1)
     thirty = NRReliefF(n_neighbors, sigma=sigma, **options)
     growing = NRReliefF(many, sigma=sigma * many / n_neighbors, **options)

@@ -1,10 +1,12 @@
-"""What the scripts in `studies/` share that compute something and record it.
+"""Recorded tables: what the scripts in `studies/` share that compute something and record it, and
+how the page that lists the tables describes and offers them.
 
 Every finished part is in joblib's cache (`--cache`), so that a killed script goes on. The cache
 knows a part by its arguments, not by the code that it calls: `--again` forgets what is there.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -79,6 +81,41 @@ def read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
     if missing := [name for name in columns if name not in table]:
         raise ValueError(f"{path}: column {missing[0]!r} is missing")
     return table
+
+
+def size(path: Path) -> str:
+    """Of a file."""
+    return f"{path.stat().st_size / 1e3:,.0f} kB"
+
+
+def offer(path: Path, folder: Path = Path("book/_static/data")) -> str:
+    """A link to a table of CNNs as a CSV file beside the pages, written anew where it changed."""
+    rows = pd.read_parquet(path)
+    rows["accuracy_per_epoch"] = [json.dumps(list(one)) for one in rows["accuracy_per_epoch"]]
+    csv, content = folder / f"{path.stem}.csv", rows.to_csv(index=False).encode()
+    if not csv.is_file() or csv.read_bytes() != content:
+        folder.mkdir(parents=True, exist_ok=True)
+        csv.write_bytes(content)
+    return f'<a href="_static/data/{csv.name}" download>{csv.name}</a>, {size(csv)}'
+
+
+def describe(column: pd.Series) -> str:
+    """What is in a column of a table of CNNs: its values where they are few, else the ends."""
+    values = column.dropna()
+    if values.empty:
+        return "missing in all"
+    if column.name == "accuracy_per_epoch":
+        return f"lists of {values.map(len).min()} to {values.map(len).max()}"
+    distinct = sorted(values.unique())
+    if isinstance(distinct[0], str) and len(distinct) > 4:
+        shown = f"{', '.join(distinct[:4])} and {len(distinct) - 4} more"
+    elif len(distinct) <= 4:
+        shown = ", ".join(map(str, distinct))
+    else:
+        kind = ",d" if pd.api.types.is_integer_dtype(values) else ".4g"
+        shown = f"{distinct[0]:{kind}} to {distinct[-1]:{kind}}"
+    absent = len(column) - len(values)
+    return f"{shown}; missing in {absent:,}" if absent else shown
 
 
 def save(table: pd.DataFrame, path: Path, **content: Any) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,16 +14,14 @@ from numpy.typing import NDArray
 from hia_book import tuning
 from hia_book.agreement import Estimate
 from hia_book.claims import need
-from hia_book.figures import WIDTH, shades
+from hia_book.figures import panels, shades
 from hia_book.surrogates import Floats
 from hia_book.tuning import LONGEST
 
 _RESAMPLES = 2000
 
-# A ranking and how many of it are tuned.
-Arm = tuple[str, int]
-# An arm with the options of `Axes.plot`.
-Line = tuple[Arm, dict[str, Any]]
+# A ranking and how many of it are tuned, with the options of `Axes.plot`.
+Line = tuple[tuple[str, int], dict[str, Any]]
 # The default of what is not tuned, and the kind of search.
 Setting = tuple[str, str]
 EVERYTHING: Line = (
@@ -33,26 +30,21 @@ EVERYTHING: Line = (
 )
 
 
-class Searches(NamedTuple):
-    """The recorded searches, the data sets on which all are, by name, and what a page shows: the
-    numbers of trials at which random searches were looked at, and the middle one of them."""
+def read(
+    folder: str | Path, shown: Sequence[int]
+) -> tuple[pd.DataFrame, list[str], list[int], int]:
+    """The recorded searches in a folder's tuning.parquet, the data sets on which all are, by name,
+    the numbers of trials of `shown` at which random searches were looked at, and the middle one.
 
-    results: pd.DataFrame
-    datasets: list[str]
-    numbers: list[int]
-    at: int
-
-
-def read(folder: str | Path, shown: Sequence[int]) -> Searches:
-    """What `tuning.parquet` in a folder has of the numbers of trials `shown`. Raises PageError
-    where that is nothing."""
+    Raises PageError where there is none of them.
+    """
     results = tuning.complete(tuning.load(Path(folder) / "tuning.parquet"))
     datasets = sorted(results.loc[results["search"] == "random", "dataset"].unique())
     need(datasets, f"{folder}: on no data set are all searches recorded")
     checkpoints = tuning.CHECKPOINTS["random"]
     numbers = [n for n in shown if n in checkpoints]
     need(numbers, f"shown={list(shown)}: none of {', '.join(map(str, checkpoints))}")
-    return Searches(results, datasets, numbers, sorted(numbers)[len(numbers) // 2])
+    return results, datasets, numbers, sorted(numbers)[len(numbers) // 2]
 
 
 @dataclass(frozen=True)
@@ -72,73 +64,70 @@ class Curve:
         return Estimate(*(float(one[place[0]]) for one in (self.mean, self.low, self.high)))
 
 
-def by_dataset(
-    results: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
-) -> tuple[NDArray[np.int64], Floats, Floats]:
+class Arm(NamedTuple):
+    """Searches: the default of what is not tuned, the kind of search, the ranking, how many of it
+    are tuned, and a key of `tuning.EPOCHS`. Functions below take its parts one by one."""
+
+    default: str
+    search: str
+    ranking: str
+    k: int
+    epochs: str = LONGEST
+
+    def rows(self, results: pd.DataFrame) -> pd.DataFrame:
+        """One row for each data set, sorted by it. Raises ValueError where there is none."""
+        wanted = self._asdict()
+        chosen = results[(results[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+        if chosen.empty:
+            raise ValueError(f"the table has no searches with {wanted}")
+        return chosen.sort_values("dataset")
+
+    def instead(self, ranking: str, k: int) -> "Arm":
+        """With another ranking."""
+        return self._replace(ranking=ranking, k=k)
+
+
+def by_dataset(results: pd.DataFrame, *arm: Any) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Checkpoints (N,), and of each data set, by name, regrets and their standard errors (D, N)."""
-    chosen = _select(results, default, search, ranking, k, epochs)
+    chosen = Arm(*arm).rows(results)
     best = chosen["best"].to_numpy()[:, None]
     mean, error = (np.array(chosen[name].tolist(), dtype=float) for name in ("mean", "error"))
     return np.array(chosen["trials"].iloc[0], dtype=np.int64), best - mean, error
 
 
-def regrets(
-    results: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str = LONGEST
-) -> Curve:
+def regrets(results: pd.DataFrame, *arm: Any) -> Curve:
     """Regret: how much accuracy is missing to the best known, mean over the data sets.
 
-    results: as of `tuning.load`. epochs: a key of `tuning.EPOCHS`. The interval is a bootstrap's,
-    over data sets and repetitions. Raises ValueError where the table does not have it.
+    results: as of `tuning.load`. The interval is a bootstrap's, over data sets and repetitions.
+    Raises ValueError where the table does not have it.
     """
-    return _sum(results, default, search, (1, ranking, k, epochs))
+    return _sum(results, (1, Arm(*arm)))
 
 
-def losses(
-    results: pd.DataFrame,
-    default: str,
-    search: str,
-    ranking: str,
-    k: int,
-    epochs: str = LONGEST,
-    against: Arm | None = None,
-) -> Curve:
+def losses(results: pd.DataFrame, *arm: Any, against: tuple[str, int] | None = None) -> Curve:
     """Regret minus that of tuning everything, or `against`, by data set, then the mean; as
     `regrets`. Above 0, the other wins.
     """
-    other = against or tuning.everything(epochs)
-    return _sum(results, default, search, (1, ranking, k, epochs), (-1, *other, epochs))
+    own = Arm(*arm)
+    return _sum(results, (1, own), (-1, own.instead(*against or tuning.everything(own.epochs))))
 
 
-def by_training(results: pd.DataFrame, default: str, search: str, ranking: str, k: int) -> Curve:
+def by_training(results: pd.DataFrame, *arm: Any) -> Curve:
     """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
     minus that with the longest training for all. As `losses`.
     """
-    arms = [
-        (sign * own, *arm, epochs)
-        for sign, epochs in ((1, tuning.TUNED), (-1, LONGEST))
-        for own, arm in ((1, (ranking, k)), (-1, tuning.everything(epochs)))
-    ]
-    return _sum(results, default, search, *arms)
+    arms = []
+    for sign, epochs in ((1, tuning.TUNED), (-1, LONGEST)):
+        own = Arm(*arm)._replace(epochs=epochs)
+        arms += [(sign, own), (-sign, own.instead(*tuning.everything(epochs)))]
+    return _sum(results, *arms)
 
 
-def _select(
-    results: pd.DataFrame, default: str, search: str, ranking: str, k: int, epochs: str
-) -> pd.DataFrame:
-    """The rows of a kind of searches, one per data set, sorted by it."""
-    wanted = {"epochs": epochs, "default": default, "search": search, "ranking": ranking, "k": k}
-    chosen = results[(results[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-    if chosen.empty:
-        raise ValueError(f"the table has no searches with {wanted}")
-    return chosen.sort_values("dataset")
-
-
-def _sum(
-    results: pd.DataFrame, default: str, search: str, *arms: tuple[int, str, int, str]
-) -> Curve:
-    """A sum of regrets of arms: their sign, ranking, k and epochs."""
+def _sum(results: pd.DataFrame, *arms: tuple[int, Arm]) -> Curve:
+    """A sum of the regrets of arms, each with its sign."""
     signed, variances = [], []
-    for sign, ranking, k, epochs in arms:
-        trials, regret, error = by_dataset(results, default, search, ranking, k, epochs)
+    for sign, arm in arms:
+        trials, regret, error = by_dataset(results, *arm)
         signed.append(sign * regret)
         variances.append(error**2)
     return _curve(trials, np.sum(signed, axis=0), np.sqrt(np.sum(variances, axis=0)))
@@ -156,11 +145,9 @@ def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
     return Curve(trials, mean.mean(axis=0), low, high)
 
 
-def unreachable(
-    results: pd.DataFrame, default: str, ranking: str, k: int, epochs: str = LONGEST
-) -> Estimate:
+def unreachable(results: pd.DataFrame, default: str, ranking: str, k: int) -> Estimate:
     """What is missing to the best known however long one tunes (`ceiling`); as `regrets`."""
-    chosen = _select(results, default, "random", ranking, k, epochs)
+    chosen = Arm(default, "random", ranking, k).rows(results)
     gap = (chosen["best"] - chosen["ceiling"]).to_numpy()[:, None]
     return _curve(np.ones(1, dtype=np.int64), gap, np.zeros_like(gap)).at(1)
 
@@ -202,9 +189,7 @@ def draw(
     drawn. That over everything has its interval. The table: `trials`, `regret`, `low`, `high`,
     `default`, `search`, `tuned` (the label).
     """
-    figure, axes = plt.subplots(
-        1, len(settings), figsize=(WIDTH, 3.6), sharey=True, sharex=True, squeeze=False
-    )
+    figure, axes = panels(3.6, 1, len(settings), sharey=True, sharex=True, squeeze=False)
     drawn = []
     for ax, (default, search), title in zip(axes.flat, settings, titles, strict=True):
         for arm, style in lines:
@@ -214,12 +199,9 @@ def draw(
             if arm == tuning.everything():
                 ends = 100 * curve.low, 100 * curve.high
                 ax.fill_between(curve.trials, *ends, color=style["color"], alpha=0.15)
-            limits = {"regret": curve.mean, "low": curve.low, "high": curve.high}
-            drawn.append(
-                pd.DataFrame({"trials": curve.trials} | limits).assign(
-                    default=default, search=search, tuned=style["label"]
-                )
-            )
+            own = pd.DataFrame({"trials": curve.trials, "regret": curve.mean})
+            own = own.assign(low=curve.low, high=curve.high, default=default, search=search)
+            drawn.append(own.assign(tuned=style["label"]))
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())

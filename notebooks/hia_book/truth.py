@@ -10,7 +10,7 @@ on that surface (`over`).
 
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from hia import space
 from hia.ranking import methods
@@ -53,29 +54,13 @@ class Contender:
         """Whether what it needs is installed."""
         return methods.METHODS[self.method].available()
 
-    def score(
-        self, table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter], random_state: int
-    ) -> tuple[pd.Series | None, str]:
-        """The scores of `rank` by column and "", or None and why the method refused."""
-        try:
-            return self.rank(table, target, columns, random_state).table["score"], ""
-        except ValueError as error:
-            return None, str(error)
-
     def rank(
         self, table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter], random_state: int
-    ) -> methods.Ranking:
-        """`methods.rank` of all rows, without intervals."""
-        return methods.rank(
-            table,
-            target,
-            columns,
-            self.method,
-            n_bootstrap=0,
-            random_state=random_state,
-            max_rows=len(table),
-            **self.options(len(table)),
-        )
+    ) -> pd.Series:
+        """The scores of `methods.rank` of all rows, by column."""
+        options = self.options(len(table)) | {"random_state": random_state}
+        options |= {"n_bootstrap": 0, "max_rows": len(table)}
+        return methods.rank(table, target, columns, self.method, **options).table["score"]
 
 
 def _growing(trials: int) -> dict[str, Any]:
@@ -111,11 +96,9 @@ def agreement(scores: ArrayLike, truth: ArrayLike) -> float:
     truth orders nothing.
     """
     ours, true = _pair(scores, truth)
-    first, second = np.triu_indices(len(true), 1)
-    order = np.sign(true[first] - true[second])
-    if not order.any():
+    if (true == true[0]).all():
         raise ValueError("all true importances are equal: there is no order to agree with")
-    return float(order @ np.sign(ours[first] - ours[second]) / np.abs(order).sum())
+    return float(np.nan_to_num(stats.somersd(true, ours).statistic))  # NaN of equal scores
 
 
 def recall(scores: ArrayLike, truth: ArrayLike) -> float:
@@ -141,12 +124,11 @@ def _pair(scores: ArrayLike, truth: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def jobs(
-    names: Iterable[str],
-    fitted: Iterable[str] = tuple(CONTENDERS),
+    names: Collection[str],
+    fitted: Collection[str] = tuple(CONTENDERS),
     sizes: Mapping[int, int] = SIZES,
 ) -> list[Job]:
     """All fits of surfaces by contenders, few trials first, and all methods on a draw together."""
-    names, fitted = list(names), list(fitted)
     return [
         Job(name, method, trials, repeat)
         for trials in sorted(sizes)
@@ -166,10 +148,22 @@ def measure(columns: Sequence[Hyperparameter], drawn: pd.DataFrame, job: Job) ->
     """A finished fit: the job, `scores` in the order of the columns, `seconds`, and `problem`, what
     the method said where it refused; then the scores are None. drawn: the job's draw."""
     began = time.process_time()
-    scores, problem = CONTENDERS[job.method].score(drawn, TARGET, columns, job.repeat)
-    seconds = time.process_time() - began
-    listed = None if scores is None else scores.tolist()
-    return {**vars(job), "scores": listed, "seconds": seconds, "problem": problem}
+    row = try_to_rank(job, drawn, TARGET, columns)
+    return row | {"seconds": time.process_time() - began}
+
+
+def try_to_rank(
+    job: Any, rows: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]
+) -> Row:
+    """The job, whose `method` ranks the columns with its `repeat` as seed, the `scores`, and a
+    `problem` where it refuses; then the scores are None."""
+    scores, problem = None, ""
+    try:
+        ranked = CONTENDERS[job.method].rank(rows, target, columns, job.repeat)
+        scores = ranked.tolist()
+    except ValueError as error:
+        problem = str(error)
+    return {**vars(job), "scores": scores, "problem": problem}
 
 
 def over(rows: Iterable[Row], job: Job, limit: float) -> bool:
@@ -216,14 +210,9 @@ def assess(row: Row, truth: pd.DataFrame) -> Row:
     scores = row["scores"]
     if scores is None:  # no order is like any other
         scores = np.zeros(len(truth))
-    return {
-        **row,
-        "tau_main": agreement(scores, truth["main"]),
-        "tau_total": agreement(scores, truth["total"]),
-        "top_main": recall(scores, truth["main"]),
-        "top_total": recall(scores, truth["total"]),
-        "state": MEASURED,
-    }
+    taus = {f"tau_{kind}": agreement(scores, truth[kind]) for kind in ("main", "total")}
+    tops = {f"top_{kind}": recall(scores, truth[kind]) for kind in ("main", "total")}
+    return row | taus | tops | {"state": MEASURED}
 
 
 def load(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -251,6 +240,27 @@ def over_surfaces(fits: pd.DataFrame, column: str) -> pd.DataFrame:
     measured on every surface of the fits."""
     of_each = by_surface(fits, column).groupby("trials")
     return of_each.mean().where(of_each.count() == fits["surface"].nunique())
+
+
+def behind(fits: pd.DataFrame, column: str, trials: int, best: str) -> dict[str, pd.Series]:
+    """How far each other method is behind one on the draws of so many trials that both had, in an
+    agreement (column): means by surface."""
+    some = fits[(fits["state"] == MEASURED) & (fits["trials"] == trials)]
+    of_draws = some.pivot_table(column, ["surface", "repeat"], "method")
+    gaps = {name: (of_draws[best] - of_draws[name]).dropna() for name in of_draws}
+    return {str(name): gap.groupby("surface").mean() for name, gap in gaps.items()}
+
+
+def mean_ranks(
+    fits: pd.DataFrame, true: pd.DataFrame, surface: str, trials: int, names: Sequence[str]
+) -> pd.Series:
+    """By method the mean rank of these hyperparameters over the draws from a surface. true: of the
+    surface, by hyperparameter."""
+    own = fits[(fits["surface"] == surface) & (fits["trials"] == trials)].dropna(subset="scores")
+    scores = pd.DataFrame(own["scores"].tolist(), own["method"], true.index)
+    ranks = scores.rank(axis=1, ascending=False)[list(names)].mean(axis=1)
+    means: pd.Series = ranks.groupby(level=0).mean()
+    return means
 
 
 def all_surfaces(trials: pd.DataFrame) -> dict[str, Surface]:

@@ -134,7 +134,7 @@ def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str,
 
 
 def _rank(trials: pd.DataFrame, method: str) -> tuple[str, ...]:
-    scores = CONTENDERS[method].rank(trials, "accuracy", space.TABLE1, 0).table["score"]
+    scores = CONTENDERS[method].rank(trials, "accuracy", space.TABLE1, 0)
     order = scores.sort_values(ascending=False, kind="stable").index
     return tuple(str(name) for name in order if name in RANKED)
 

@@ -58,7 +58,7 @@ SHROUT_FLEISS = {
 
 
 def test_the_example_of_shrout_and_fleiss() -> None:
-    table = icc(JUDGES).set_index("form")
+    table = icc(JUDGES)
     assert table["icc"].round(2).to_dict() == SHROUT_FLEISS
     assert REPORTED in SHROUT_FLEISS
     assert (table["low"] < table["icc"]).all()
@@ -160,8 +160,6 @@ def test_the_example_of_demsar() -> None:
     found = friedman(table)
     assert found.chi2 * (1 - 78 / 840) == pytest.approx(9.28, abs=0.005)
     assert (found.chi2, found.p) == pytest.approx(stats.friedmanchisquare(*auc.T))
-    assert found.f == pytest.approx(13 * found.chi2 / (14 * 3 - found.chi2))
-    assert found.f_p == pytest.approx(stats.f.sf(found.f, 3, 39))
     ranks = {"+m+cf": 1.964, "+m": 2.0, "+cf": 2.893, "C4.5": 3.143}
     assert found.mean_ranks.round(3).to_dict() == ranks
     assert found.critical_difference == pytest.approx(1.25, abs=0.005)
@@ -173,7 +171,6 @@ def test_groups_are_the_longest_runs() -> None:
     ranks apart are not told apart."""
     found = friedman(pd.DataFrame([[5, 4, 3, 2, 1]] * 9, columns=list("abcde")))
     assert found.groups == [list("abc"), list("bcd"), list("cde")]
-    assert (found.f, found.f_p) == (np.inf, 0)
 
 
 # mantel ---------------------------------------------------------------------------------------

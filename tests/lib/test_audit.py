@@ -218,7 +218,7 @@ def test_icc_of_shuffled_lists() -> None:
     rng = np.random.default_rng(0)
     drawn = np.tile(weights.to_numpy(), (1, 10, 1))
     drawn[..., 2:] = rng.permuted(drawn[..., 2:], axis=-1)
-    table = agreement.icc(pd.DataFrame(drawn[0])).set_index("form")["icc"]
+    table = agreement.icc(pd.DataFrame(drawn[0]))["icc"]
     assert audit.shuffled_icc(weights, 2, repeats=1) == pytest.approx(table[agreement.REPORTED])
 
 

@@ -37,7 +37,7 @@ def test_a_refusal_agrees_with_nothing() -> None:
     assert refused["scores"] is None
     assert "accuracy is 0.1 in all trials" in refused["problem"]
     wholes = [ranking("mnist", method, 40, list(range(10))) for method in cost.SAMPLED]
-    found = cost.table([refused, *wholes], rows)
+    found = cost.table([refused, *wholes])
     assert found.loc[~found["whole"], "tau_own"].tolist() == [0]
 
 
@@ -48,12 +48,11 @@ def test_effects_are_those_of_the_screen() -> None:
 
 
 def test_the_table_compares_with_the_whole_and_with_the_reference() -> None:
-    own = recorded(40, "mnist")
     up, down = list(range(10)), list(range(10))[::-1]
     rows = [ranking("mnist", method, 40, up) for method in cost.SAMPLED]
     rows += [ranking("mnist", "fanova", 20, down), ranking("mnist", "fanova", 20, up, repeat=1)]
     rows += [ranking("mnist", SCREEN, 72, down), ranking("mnist", SCREEN, 12, up)]
-    found = cost.table(rows, own).set_index(["method", "trainings", "repeat"])
+    found = cost.table(rows).set_index(["method", "trainings", "repeat"])
     assert found.loc[("fanova", 20, 0), ["tau_own", "tau_reference"]].tolist() == [-1, -1]
     assert found.loc[("fanova", 20, 1), ["tau_own", "tau_reference"]].tolist() == [1, 1]
     assert found.loc[(SCREEN, 12, 0), ["tau_own", "tau_reference"]].tolist() == [-1, 1]
@@ -64,7 +63,7 @@ def test_the_table_compares_with_the_whole_and_with_the_reference() -> None:
 def test_the_reference_is_the_mean_rank() -> None:
     first, second = [3.0, 2.0, 1.0, *[0.0] * 7], [30.0, 10.0, 20.0, *[0.0] * 7]
     wholes = {
-        ("a", method): {"scores": scores}
+        ("a", method): scores
         for method, scores in zip(cost.REFERENCE, (first, second, second), strict=True)
     }
     found = cost.reference(wholes, "a")

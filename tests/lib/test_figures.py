@@ -64,10 +64,20 @@ def test_table_with_formats_and_every_digit_in_its_csv(shown: list) -> None:
     markdown = shown[0]["text/markdown"]
     assert "| a&#124;b | 0.3333 | 1,000 |\n| c |  | 2 |" in markdown
     pd.testing.assert_frame_equal(csv(markdown), TABLE)
-    show_table(TABLE.to_numpy(), "table-x", {"name": "", "x": ".4g", "n": ","})
+    show_table(TABLE.to_numpy(), "table-x", "name | x {:.4g} | n {:,}")
     assert shown[1]["text/markdown"].startswith(markdown.partition("<a")[0])
     with pytest.raises(ValueError, match="no column 'm'; the table has name, x, n"):
         show_table(TABLE, "table-x", {"m": ","})
+
+
+def test_an_index_of_hyperparameters_or_data_sets_is_the_first_column(shown: list) -> None:
+    show_table(pd.DataFrame({"W": [0.1]}, index=["lr"]), "table-x")
+    show_table(pd.DataFrame({"W": [0.1]}, index=["mnist"]), "table-x", "Weight {:.2f}")
+    show_table(pd.DataFrame({"W": [0.1]}, index=["x"]), "table-x")
+    rows = [one["text/markdown"].splitlines()[3::2] for one in shown]
+    assert rows[0][:2] == ["| Hyperparameter | W |", "| `lr` | 0.1 |"]
+    assert rows[1][:2] == ["| Data set | Weight |", "| MNIST | 0.10 |"]
+    assert rows[2][:2] == ["| W |", "| 0.1 |"]
 
 
 def test_columns_of_numbers_are_aligned_and_zero_has_no_sign(shown: list) -> None:

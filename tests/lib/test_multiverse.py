@@ -193,6 +193,12 @@ def test_moves_by_hand() -> None:
     assert found.loc["y"].tolist() == pytest.approx([np.nan, 4 / 3], nan_ok=True)
 
 
+def test_places_apart_by_hand() -> None:
+    """1, 2, 4 are 2 places apart on average, 1 and 1 none."""
+    ranks = pd.DataFrame({"a": [4, 1, 2], "b": [1, np.nan, 1]})
+    assert multiverse.places_apart(ranks) == pytest.approx(1)
+
+
 def test_variance_shares_by_hand() -> None:
     """z is 0, 0, 0, 0, 2, 4: variance 7/3. Means by a: 0 and 2, variance 1; by b: 0, 1, 2, 2/3."""
     found = multiverse.variance_shares(*factorial())
@@ -237,10 +243,10 @@ def test_findings_hold_for_the_paper_s_ranking_and_not_for_its_opposite() -> Non
 @pytest.mark.parametrize(
     ("holds", "kind", "choice"),
     [
-        ([1, 1, 1, 1, 1, 1], "every", "a"),
-        ([0, 0, 0, 0, 0, 0], "none", "a"),
-        ([1, 0, 0, 1, 0, 0], "one choice", "b"),
-        ([1, 0, 1, 1, 1, 0], "mixed", "b"),
+        ([1, 1, 1, 1, 1, 1], "survives every choice", "a"),
+        ([0, 0, 0, 0, 0, 0], "never holds", "a"),
+        ([1, 0, 0, 1, 0, 0], "made by one choice", "b"),
+        ([1, 0, 1, 1, 1, 0], "depends on the choices", "b"),
     ],
 )
 def test_verdicts(holds: list[int], kind: str, choice: str) -> None:

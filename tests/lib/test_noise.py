@@ -60,7 +60,7 @@ def test_several_data_sets_weigh_the_same():
 
 def test_share_is_what_the_intraclass_correlation_leaves():
     table = drawn(np.random.default_rng(0), 12, 5, a=0.5)
-    forms = agreement.icc(table.pivot_table("accuracy", "replicate", "trial")).set_index("form")
+    forms = agreement.icc(table.pivot_table("accuracy", "replicate", "trial"))
     assert 1 - components(table).share == pytest.approx(forms.loc["ICC(1,1)", "icc"])
 
 
@@ -202,3 +202,19 @@ def test_only_configurations_with_every_accuracy_are_held_against_others():
     assert taus.loc["a", "accuracy"] == pytest.approx(-1 / 3)
     assert noise.with_other_seeds(lists.loc[["a"]].iloc[:2], SEEDS).empty
     assert list(noise.with_other_seeds(lists, SEEDS.head(0))) == ["accuracy", "full"]
+
+
+def test_samples_that_share_no_trial() -> None:
+    trials = pd.DataFrame({"dataset": [*"aaaaaabbbb"], "trial": range(10)})
+    pairs = list(noise.apart(trials, pd.Series({"a": 3, "b": 2}), 4, 0))
+    assert len({tuple(one["trial"]) for one, _ in pairs}) > 1
+    for pair in pairs:
+        assert sorted(pd.concat(pair)["trial"]) == list(range(10))
+        assert [list(one["dataset"]) for one in pair] == [[*"aaabb"]] * 2
+
+
+def test_configurations_that_all_tables_have() -> None:
+    one = pd.DataFrame({"dataset": "a", "trial": [3, 1, 2], "accuracy": [0.3, 0.1, 0.2]})
+    tables = noise.shared([one, one.tail(2).assign(accuracy=0.0)])
+    assert [list(table["trial"]) for table in tables] == [[1, 2]] * 2
+    assert list(tables[0]["accuracy"]) == [0.1, 0.2]

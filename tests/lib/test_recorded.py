@@ -49,10 +49,10 @@ def test_fits(surface: str, method: str) -> None:
 
 def test_mixtures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixed, "METHODS", ("fanova",))  # the others take longer
-    surface, job = SURFACES["conditional"], mixed.Job("conditional", 1000, 2)
+    surface, job = SURFACES["conditional"], truth.Job("conditional", "fanova", 1000, 2)
     drawn = truth.draw(surface, job.trials, job.repeat)
     found = pd.DataFrame(mixed.measure(surface, drawn, surface.truth(), job))
-    expected = recorded("mixed", **vars(job), method="fanova")
+    expected = recorded("mixed", **vars(job))
     expected = expected.sort_values("table", ignore_index=True)
     found = found.sort_values("table", ignore_index=True)
     pd.testing.assert_frame_equal(found, expected[list(found)], check_dtype=False)

@@ -78,6 +78,21 @@ def test_what_was_killed_goes_on(tmp_path: Path) -> None:
     assert len(calls.read_text().split()) == 10 + 8
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "described"),
+    [
+        ("epoch", [3, 1, 2, 2], "1, 2, 3"),
+        ("images", [*range(4000, 4005)], "4,000 to 4,004"),
+        ("lr", [1e-6, 0.1, 1e-3, 2e-3, 5e-3, None], "1e-06 to 0.1; missing in 1"),
+        ("dataset", [*"fedcba"], "a, b, c, d and 2 more"),
+        ("accuracy_per_epoch", [[0.1], [0.1, 0.2]], "lists of 1 to 2"),
+        ("cpu_seconds", [None, None], "missing in all"),
+    ],
+)
+def test_a_column_is_described(name: str, values: list, described: str) -> None:
+    assert recording.describe(pd.Series(values, name=name)) == described
+
+
 # --- the scripts ---------------------------------------------------------------------------------
 
 
