@@ -21,7 +21,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 FORK = multiprocessing.get_context("fork")
 IMPORTED = (
-    *("pingouin", "seaborn", "sklearn.ensemble", "sklearn.model_selection"),
+    *("optuna", "pingouin", "seaborn", "sklearn.ensemble", "sklearn.model_selection"),
     *("hia.ranking.fanova", "hia.relief", "hia.trials", "hia_book.figures"),
 )
 

@@ -51,7 +51,7 @@ def test_a_refusal_is_kept() -> None:
 def test_a_refusal_among_mixtures(monkeypatch: pytest.MonkeyPatch) -> None:
     refusing = truth.Contender("nrrelieff", "none", lambda trials: {"n_neighbors": 0})
     monkeypatch.setitem(truth.CONTENDERS, "nrrelieff", refusing)
-    drawn, job = truth.draw(SURFACE, 50, 1), mixed.Job("additive", 50, 1)
+    drawn, job = truth.draw(SURFACE, 50, 1), truth.Job("additive", "all", 50, 1)
     rows = pd.DataFrame(mixed.measure(SURFACE, drawn, SURFACE.truth(), job))
     assert list(rows["table"]) == [name for name in mixed.TABLES for _ in mixed.METHODS]
     refused = rows[rows["method"] == "nrrelieff"]
