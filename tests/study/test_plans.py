@@ -23,6 +23,8 @@ def test_a_plan_is_read(tmp_path):
     assert plan.datasets == ["digits", "usps"]
     known = [(job["dataset"], job.get("images"), job.get("val_images")) for job in plan.jobs]
     assert Counter(known) == {("digits", None, None): 3, ("usps", 400, 100): 7}
+    with pytest.raises(plans.PlanError, match=r"absent\.toml: there is no such plan"):
+        plans.load_plan(tmp_path / "absent.toml")
 
 
 def test_a_plan_states_the_scale_and_the_search(tmp_path):
