@@ -38,8 +38,10 @@ install() { "$$1" -m pip --disable-pip-version-check install --progress-bar off 
     {fflush()} END {if (n) print ""}'; }; install
 endef
 
-NOTEBOOKS := $(wildcard notebooks/*.py)
+# The longest first.
+NOTEBOOKS := $(shell ls -S notebooks/*.py)
 EXECUTED := $(NOTEBOOKS:notebooks/%.py=book/%.ipynb)
+# These look at the other pages.
 LISTS := book/items.ipynb book/claims.ipynb
 PAGES := $(filter-out $(LISTS),$(EXECUTED))
 STALE = $(shell $(MAKE) -n --no-print-directory $(PAGES) | sed -n 's/.*run_notebooks.py run //p')
@@ -62,7 +64,8 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 book: $(READY_TOO) ## build the book, JOBS=2 pages at a time
-	@stale="$(STALE)"; test -z "$$stale" || $(PY) book/run_notebooks.py run -j$(JOBS) $$stale
+	@stale="$(STALE)"; test -z "$$stale" || $(PY) book/run_notebooks.py run -j$(JOBS) $$stale \
+	  --last $(LISTS:book/%.ipynb=notebooks/%.py)
 	@$(MAKE) --no-print-directory $(BOOK)
 	@echo "The book is at $(BOOK)"
 
@@ -214,7 +217,6 @@ $(FANOVA): requirements-fanova.lock $(READY)
 book/%.ipynb: notebooks/%.py $(wildcard hia/*.* hia/*/*.* notebooks/hia_book/*.* data/*.* data/*/*.*) $(READY_TOO)
 	@$(PY) book/run_notebooks.py run $<
 
-# These look at the other pages.
 $(LISTS): $(PAGES) $(wildcard book/*.md)
 $(LISTS) book/intro.ipynb: book/_toc.yml
 

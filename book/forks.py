@@ -4,10 +4,12 @@ A page of its own takes five seconds of processor time to import it, 27 times.
 """
 
 import importlib
+import itertools
 import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
@@ -26,28 +28,34 @@ IMPORTED = (
 )
 
 
-def run_each(page: Callable[[Path], int], sources: Sequence[Path], jobs: int) -> int:
+def run_each(
+    page: Callable[[Path], int], sources: Sequence[Path], last: Sequence[Path], jobs: int
+) -> int:
     """Calls `page`, which returns an exit status, with each of `sources`, `jobs` at a time.
 
-    Says which has begun. After a status that is not 0 no other begins; returns that one.
+    When all have ended, with each of `last`. Says which has begun. After a status that is not 0 no
+    other begins; returns that one.
     """
+    warnings.filterwarnings("ignore", "IProgress not found")  # the book has no progress bars
     for name in IMPORTED:
         importlib.import_module(name)
-    waiting = list(enumerate(sources, 1))
+    numbers = itertools.count(1)
     running: dict[Any, ForkProcess] = {}
     status = 0
     try:
-        while running or (waiting and not status):
-            while waiting and not status and len(running) < jobs:
-                number, source = waiting.pop(0)
-                print(f"Running {source} ({number} of {len(sources)})", flush=True)
-                process = FORK.Process(target=_run_page, args=(page, source))
-                process.start()
-                running[process.sentinel] = process
-            for sentinel in wait(list(running)):
-                process = running.pop(sentinel)
-                process.join()
-                status = status or process.exitcode or 0
+        for waiting in (list(sources), list(last)):
+            while running or (waiting and not status):
+                while waiting and not status and len(running) < jobs:
+                    source = waiting.pop(0)
+                    number = f"{next(numbers)} of {len(sources) + len(last)}"
+                    print(f"Running {source} ({number})", flush=True)
+                    process = FORK.Process(target=_run_page, args=(page, source))
+                    process.start()
+                    running[process.sentinel] = process
+                for sentinel in wait(list(running)):
+                    process = running.pop(sentinel)
+                    process.join()
+                    status = status or process.exitcode or 0
     finally:
         for process in running.values():
             process.terminate()

@@ -337,7 +337,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
     pages = commands.add_parser("run", help="execute notebooks for the book")
-    pages.add_argument("source", type=Path, nargs="+")
+    pages.add_argument("source", type=Path, nargs="*")
+    pages.add_argument("--last", type=Path, nargs="*", default=[], help="when the others have run")
     pages.add_argument("-j", "--jobs", type=int, default=1, help="so many at a time")
     again = commands.add_parser("rerun", help="execute a notebook with other parameters")
     again.add_argument("name")
@@ -350,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if chosen.command == "run":
-            return run_each(_run_for_book, chosen.source, chosen.jobs)
+            return run_each(_run_for_book, chosen.source, chosen.last, chosen.jobs)
         if chosen.command == "picture":
             chosen.output.write_bytes(picture(chosen.notebook, chosen.name))
         else:
