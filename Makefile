@@ -39,7 +39,7 @@ install() { "$$1" -m pip --disable-pip-version-check install --progress-bar off 
 endef
 
 # The longest first.
-NOTEBOOKS := $(shell ls -S notebooks/*.py)
+NOTEBOOKS := $(shell ls -S notebooks/*.py 2> /dev/null)
 EXECUTED := $(NOTEBOOKS:notebooks/%.py=book/%.ipynb)
 # These look at the other pages.
 LISTS := book/items.ipynb book/claims.ipynb

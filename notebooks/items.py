@@ -35,11 +35,10 @@ import pandas as pd
 from hia_book.claims import agreements, claim, glue, labels, need, prose, shown
 from hia_book.figures import show_table, show_text
 
-captions = pd.read_csv("data/published/captions.csv", index_col="name")["caption"]
-
 paths = sorted(Path(folder).glob("*.ipynb"))
 notebooks = {x.stem: nbformat.read(x, as_version=4) for x in paths if x.stem != "items"}
 need(notebooks, f"there are no executed pages in {folder}; `make book` runs them")
+captions = pd.read_csv("data/published/captions.csv", index_col="name")["caption"]
 contents = re.findall(r"(?:root|file): (\S+)", Path(folder, "_toc.yml").read_text("utf-8"))
 outputs = {page: shown(notebook) for page, notebook in notebooks.items()}
 texts = {path.stem: path.read_text(encoding="utf-8") for path in Path(folder).glob("*.md")}
