@@ -20,7 +20,7 @@
 # the draws.
 #
 # Sentences are about both draws on the *fewer images*, but for those under "All images". Figures
-# and tables also have CNNs trained on *all images*: a tenth as many ({numref}`table-conditions`),
+# and tables also have CNNs trained on *all images*: far fewer ({numref}`table-conditions`),
 # so their ranks are less certain.
 #
 # :::{caption} fig-pooled
