@@ -344,8 +344,7 @@ first = in_pairs[of_uniform[0]].rank(axis=1, ascending=False)[["in_channel_num",
 FEW = "pooled, few CNNs have `in_channel_num` and `optimizer` first, whatever the images"
 claim(FEW, first.all(axis=None))
 glue(cnns=pairs["all images, uniform lr"], pairs_log=pairs["all images, log lr"])
-glue(depth=depth[of_uniform], rate=-rate["mean"])
-glue(raised=raised, raised_anova=raised_anova)
+glue(depth=depth[of_uniform], rate=-rate["mean"], raised=raised, raised_anova=raised_anova)
 
 # %% [markdown]
 # ## Why: a uniform draw tries one decade
