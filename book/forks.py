@@ -4,7 +4,6 @@ A page of its own takes five seconds of processor time to import it, 27 times.
 """
 
 import importlib
-import itertools
 import multiprocessing
 import os
 import signal
@@ -39,23 +38,29 @@ def run_each(
     warnings.filterwarnings("ignore", "IProgress not found")  # the book has no progress bars
     for name in IMPORTED:
         importlib.import_module(name)
-    numbers = itertools.count(1)
+    numbered = list(enumerate([*sources, *last], 1))
+    first = len(sources)
+    status = _run_group(page, numbered[:first], len(numbered), jobs)
+    return status or _run_group(page, numbered[first:], len(numbered), jobs)
+
+
+def _run_group(
+    page: Callable[[Path], int], waiting: list[tuple[int, Path]], of: int, jobs: int
+) -> int:
     running: dict[Any, ForkProcess] = {}
     status = 0
     try:
-        for waiting in (list(sources), list(last)):
-            while running or (waiting and not status):
-                while waiting and not status and len(running) < jobs:
-                    source = waiting.pop(0)
-                    number = f"{next(numbers)} of {len(sources) + len(last)}"
-                    print(f"Running {source} ({number})", flush=True)
-                    process = FORK.Process(target=_run_page, args=(page, source))
-                    process.start()
-                    running[process.sentinel] = process
-                for sentinel in wait(list(running)):
-                    process = running.pop(sentinel)
-                    process.join()
-                    status = status or process.exitcode or 0
+        while running or (waiting and not status):
+            while waiting and not status and len(running) < jobs:
+                number, source = waiting.pop(0)
+                print(f"Running {source} ({number} of {of})", flush=True)
+                process = FORK.Process(target=_run_page, args=(page, source))
+                process.start()
+                running[process.sentinel] = process
+            for sentinel in wait(list(running)):
+                process = running.pop(sentinel)
+                process.join()
+                status = status or process.exitcode or 0
     finally:
         for process in running.values():
             process.terminate()

@@ -48,14 +48,6 @@ RERUNS = Path("_build/notebooks")
 TOLD = {"PageError", "TrialsError", "DatasetError", "FileNotFoundError"}
 TOLD |= {"MemoryError", "ImportError"}
 
-# The kernel of this environment, not one of that name in the user's home; no chatter of the
-# kernel's debugger in the outputs, nor of progress bars that the book has no use for.
-os.environ.update(
-    JUPYTER_PREFER_ENV_PATH="1",
-    PYDEVD_DISABLE_FILE_VALIDATION="1",
-    PYTHONWARNINGS="ignore:IProgress not found",
-)
-
 Progress = Callable[[int, int], None]
 
 
@@ -140,6 +132,13 @@ def run(
 def _execute(
     source: Path, notebook: NotebookNode, given: dict[str, Any], progress: Progress
 ) -> NotebookNode:
+    # The kernel of this environment, not one of that name in the user's home; no chatter of the
+    # kernel's debugger in the outputs, nor of progress bars that the book has no use for.
+    os.environ.update(
+        JUPYTER_PREFER_ENV_PATH="1",
+        PYDEVD_DISABLE_FILE_VALIDATION="1",
+        PYTHONWARNINGS="ignore:IProgress not found",
+    )
     cells = sum(cell.cell_type == "code" for cell in notebook.cells) + bool(given)
     numbers = iter(range(1, cells + 1))
     try:
@@ -337,7 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
     pages = commands.add_parser("run", help="execute notebooks for the book")
-    pages.add_argument("source", type=Path, nargs="*")
+    pages.add_argument("source", type=Path, nargs="+")
     pages.add_argument("--last", type=Path, nargs="*", default=[], help="when the others have run")
     pages.add_argument("-j", "--jobs", type=int, default=1, help="so many at a time")
     again = commands.add_parser("rerun", help="execute a notebook with other parameters")

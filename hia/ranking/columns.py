@@ -247,7 +247,7 @@ def doubts(
                 f"{missing.median():g}, elsewhere {given.median():g}). {choice}"
             )
         elif name in numbers and different > _LEVELS:
-            if _association(numbers[name], pd.Series(range(len(y)), y.index)) >= _SAME:
+            if _counts_rows(numbers[name]):
                 lines.append(f"{name} grows or falls with the rows. If it counts them, --drop it.")
             elif goes[name] >= _DOUBT:
                 lines.append(f"{name} goes with {target}. If it is a result, --drop it.")
@@ -371,8 +371,7 @@ def _infer(
     if whole and nearly_all and not named:
         if different == len(values) == np.ptp(numbers) + 1:
             return "whole numbers that count the rows"
-        order = pd.Series(range(len(values)), values.index)
-        if len(values) >= _LEVELS and _association(numbers, order) >= _SAME:
+        if len(values) >= _LEVELS and _counts_rows(numbers):
             return "whole numbers that grow or fall with the rows"
     return _of_kind(name, values, "integer" if whole else "float", "inferred")
 
@@ -401,6 +400,11 @@ def _association(a: pd.Series, b: pd.Series) -> float:
     if any(len(x) == 0 or (x == x[0]).all() for x in places):
         return 0.0
     return float(abs(np.corrcoef(places)[0, 1]))
+
+
+def _counts_rows(numbers: pd.Series) -> bool:
+    """Whether numbers grow or fall with the rows."""
+    return _association(numbers, pd.Series(range(len(numbers)), numbers.index)) >= _SAME
 
 
 def _follows(table: pd.DataFrame, name: str, columns: Sequence[Hyperparameter]) -> bool:
