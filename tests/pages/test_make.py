@@ -5,10 +5,13 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,21 +72,37 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def make(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def start(root: Path, *arguments: str) -> "subprocess.Popen[str]":
     environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
     environment.pop("CONDA_DEFAULT_ENV", None)
     command = ["make", "-s", *arguments]
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=root, env=environment, start_new_session=True, **pipes)
+
+
+def make(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    process = start(root, *arguments)
+    said = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, *said)
+
+
+def stub(code: str) -> str:
+    return f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"\n'
+
+
+def set_up(root: Path, **programs: str) -> None:
+    """As if it had been, with these programs, by name and text."""
+    for name in (".ready", ".fanova"):
+        (root / ".venv" / name).touch()
+    for name, text in programs.items():
+        path = root / ".venv" / "bin" / name.replace("_", "-")
+        path.write_text(text)
+        path.chmod(0o755)
 
 
 def test_what_stands_after_a_name_is_data(root: Path) -> None:
     """Neither make nor the shell looks inside, and blanks do not break it."""
-    for name in (".ready", ".fanova"):
-        (root / ".venv" / name).touch()
-    for name in ("python", "hia"):
-        stub = root / ".venv" / "bin" / name
-        stub.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -c '{ECHO}' \"$@\"\n")
-        stub.chmod(0o755)
+    set_up(root, python=stub(ECHO), hia=stub(ECHO))
     before = sorted(root.rglob("*"))
     for text in TEXTS:
         for target, names, expected in (
@@ -95,6 +114,21 @@ def test_what_stands_after_a_name_is_data(root: Path) -> None:
             assert json.loads(done.stdout)[-len(expected) :] == expected
         assert f"PORT={text} is no port" in make(root, "serve", f"PORT={text}").stderr
     assert sorted(root.rglob("*")) == before
+
+
+def test_an_interrupted_book_has_no_traceback(root: Path) -> None:
+    (root / "_config.yml").touch()
+    waiting = "import time; open('begun', 'w').close(); time.sleep(60)"
+    set_up(root, python=stub("pass"), jupyter_book=stub(waiting))
+    process = start(root, "book")
+    while not (root / "begun").exists():
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in told
+    assert "KeyboardInterrupt" not in told
+    assert not (root / "_build").exists()
 
 
 def test_a_taken_port_is_said_in_one_line(root: Path) -> None:
