@@ -116,7 +116,7 @@ def _search_cells(
         piece = rows[slice(*np.searchsorted(rows, (start, stop)))]
         if len(piece) == 0 or not k <= stop - start <= _CELL:
             continue
-        distances = cdist(coordinates[piece], coordinates[start:stop], _METRICS[metric])
+        distances = cdist(rest[piece], rest[start:stop], _METRICS[metric])
         others = np.argpartition(distances, k - 1, axis=1)[:, :k]
         distances = np.take_along_axis(distances, others, axis=1)
         others += start
@@ -144,7 +144,8 @@ def _add_nearer(
     if len(far) == 0:
         return distances, others
     further = 1 + cdist(rest[rows[far]], rest[beside], "cityblock")
-    row, column = np.nonzero(further <= furthest[far, None])
+    near = np.flatnonzero(further <= furthest[far, None])  # much faster than `nonzero` of 2 axes
+    row, column = np.divmod(near, len(beside))
     place = np.arange(len(row)) - np.searchsorted(row, row)
     shape = (len(rows), int(place.max(initial=-1)) + 1)
     added, indices = np.full(shape, np.inf), np.zeros(shape, dtype=np.intp)

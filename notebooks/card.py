@@ -136,24 +136,9 @@ for name, rows in of_source.items():
 # :::
 
 # %%
-ABOUT = {
-    "replicates": "configurations of the study, trained again with other seeds",
-    "scaling": "configurations of the study, trained on fewer and on more images",
-    "precision": "configurations of the study, trained again in bfloat16",
-    "screening": "runs of a Plackett-Burman design, with several seeds each",
-}
-files = [(path, "the study: all that this page is about", len(table))]
-for name, about in ABOUT.items():
-    if (one := path.with_name(f"{name}.parquet")).is_file():
-        files.append((one, about, len(load(one, name))))
-rows = [[f"`{one.name}`", about, count, recording.size(one)] for one, about, count in files]
-headings = "File | What | Rows {:,} | Parquet"
-# A rerun with the tables of another folder does not change what the book offers.
-if path.parent == Path("data"):
-    rows = [[*row, recording.offer(one)] for row, (one, *_) in zip(rows, files, strict=True)]
-    headings += " | CSV"
-show_table(rows, "table-card-files", headings)
-claim("all experiments are recorded", len(files) == 1 + len(ABOUT))
+files = recording.list_tables(path)
+show_table(files, "table-card-files", "File | What | Rows {:,} | Parquet | CSV")
+claim("all that the book trained is recorded", len(files) == 1 + len(recording.TABLES))
 
 # %% [markdown]
 # ## Columns

@@ -23,6 +23,16 @@ from hia.files import read_parquet, write_json
 
 # Versions that decide what a ranking computes.
 PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "optuna")
+# Tables of CNNs beside the study's, and what each has.
+TABLES = {
+    "linear_reduced/trials": "random search with `lr` drawn uniformly, on the study's images",
+    "linear_all/trials": "random search and BOHB with `lr` drawn uniformly, on all images",
+    "log_all/trials": "random search on all images",
+    "replicates": "configurations of the study, trained again with other seeds",
+    "scaling": "configurations of the study, trained on fewer and on more images",
+    "precision": "configurations of the study, trained again in bfloat16",
+    "screening": "runs of a Plackett-Burman design, with several seeds each",
+}
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -88,13 +98,28 @@ def size(path: Path) -> str:
     return f"{path.stat().st_size / 1e3:,.0f} kB"
 
 
-def offer(path: Path, folder: Path = Path("book/_static/data")) -> str:
-    """A link to a table of CNNs as a CSV file beside the pages, written anew where it changed."""
-    rows = pd.read_parquet(path)
-    rows["accuracy_per_epoch"] = [json.dumps(list(one)) for one in rows["accuracy_per_epoch"]]
-    csv, content = folder / f"{path.stem}.csv", rows.to_csv(index=False).encode()
+def list_tables(study: Path, folder: Path = Path("book/_static/data")) -> list[tuple[Any, ...]]:
+    """Of the study's table and each of `TABLES` beside it: file, what, rows, size, link to its CSV.
+
+    The CSV files lie in `folder`, beside the pages. A rerun with the tables of another folder than
+    the book's does not change what the book offers.
+    """
+    listed = []
+    for name, about in ({study.stem: "the study: all that this page is about"} | TABLES).items():
+        if (path := study.parent / f"{name}.parquet").is_file():
+            table, link = trials.load(path, None), ""
+            if study.parent == Path("data"):
+                link = _offer(table, folder / f"{name.split('/')[0]}.csv")
+            listed.append((f"`{name}.parquet`", about, len(table), size(path), link))
+    return listed
+
+
+def _offer(table: pd.DataFrame, csv: Path) -> str:
+    """A link to a table of CNNs as a CSV file, which is written anew where it changed."""
+    accuracies = [json.dumps(list(one)) for one in table["accuracy_per_epoch"]]
+    content = table.assign(accuracy_per_epoch=accuracies).to_csv(index=False).encode()
     if not csv.is_file() or csv.read_bytes() != content:
-        folder.mkdir(parents=True, exist_ok=True)
+        csv.parent.mkdir(parents=True, exist_ok=True)
         csv.write_bytes(content)
     return f'<a href="_static/data/{csv.name}" download>{csv.name}</a>, {size(csv)}'
 
