@@ -143,13 +143,13 @@ def _add_nearer(
     far = np.flatnonzero(furthest >= 1)
     if len(far) == 0:
         return distances, others
-    further = 1 + cdist(rest[rows[far]], rest[beside], "cityblock")
-    near = np.flatnonzero(further <= furthest[far, None])  # much faster than `nonzero` of 2 axes
+    apart = cdist(rest[rows[far]], rest[beside], "cityblock")
+    near = np.flatnonzero(apart <= furthest[far, None] - 1)  # far faster than `nonzero` of 2 axes
     row, column = np.divmod(near, len(beside))
     place = np.arange(len(row)) - np.searchsorted(row, row)
     shape = (len(rows), int(place.max(initial=-1)) + 1)
     added, indices = np.full(shape, np.inf), np.zeros(shape, dtype=np.intp)
-    added[far[row], place] = further[row, column]
+    added[far[row], place] = 1 + apart[row, column]
     indices[far[row], place] = beside[column]
     return np.hstack([distances, added]), np.hstack([others, indices])
 
