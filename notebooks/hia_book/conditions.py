@@ -11,6 +11,16 @@ from hia_book.multiverse import findings
 LOW, HIGH = 0.25, 0.7
 
 
+def equal_counts(*tables: pd.DataFrame) -> list[pd.DataFrame]:
+    """Of each data set the first CNNs of each table, as many as every table has."""
+    of_each = [table["dataset"].value_counts() for table in tables]
+    counts = pd.concat(of_each, axis=1).min(axis=1)
+    return [
+        pd.concat([own.head(int(counts[name])) for name, own in table.groupby("dataset")])
+        for table in tables
+    ]
+
+
 def average(values: pd.DataFrame, random_state: int = 0) -> pd.DataFrame:
     """Mean of each column of values (data sets, columns) with the bootstrap's 95 % percentiles.
 

@@ -32,6 +32,15 @@ def test_the_papers_findings(renamed, kept):
     assert conditions.judge(paper.drop("e"), paper)["five"]
 
 
+def test_equal_counts_take_the_first_of_each_data_set():
+    tables = [
+        pd.DataFrame({"dataset": [*names], "trial": range(5)}) for names in ("aabbb", "aaabb")
+    ]
+    one, other = conditions.equal_counts(*tables)
+    assert one["trial"].tolist() == [0, 1, 2, 3]
+    assert other["trial"].tolist() == [0, 1, 3, 4]
+
+
 def test_heaps():
     shares = conditions.heaps(pd.Series([0.1, 0.24, 0.25, 0.7, 0.71]))
     assert shares.tolist() == pytest.approx([0.4, 0.4, 0.2])
