@@ -120,8 +120,8 @@ for name, rows in of_source.items():
 # %% [markdown]
 # ## The files
 #
-# The book reads Parquet files. Tables of trained CNNs are also here as CSV: `accuracy_per_epoch` is
-# a list in brackets, and missing values are empty.
+# The book reads Parquet files, in `data/` and its folders. Tables of trained CNNs are also here as
+# CSV: `accuracy_per_epoch` is a list in brackets, and missing values are empty.
 #
 # ```python
 # import json
@@ -137,7 +137,7 @@ for name, rows in of_source.items():
 
 # %%
 files = recording.list_tables(path)
-show_table(files, "table-card-files", "File | What | Rows {:,} | Parquet | CSV")
+show_table(files, "table-card-files", "Table | What | Rows {:,} | Parquet | CSV")
 claim("all that the book trained is recorded", len(files) == 1 + len(recording.TABLES))
 
 # %% [markdown]

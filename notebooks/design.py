@@ -13,16 +13,14 @@
 # uniformly and pooled as in the paper, N-RReliefF's first three and last two are the paper's; only
 # depth and the learning rate change places.** Drawn on a log scale, `lr` outweighs everything else.
 # With a uniform draw and all images, as in the paper, its first five are first, led by `optimizer`.
-# All images bring depth to the front with neither draw.
 #
 # The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
 # is drawn on a log scale, and most data sets are cut to 5,000 images. The paper's Table 1 prints
 # only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-pooled` compares
 # the draws.
 #
-# Sentences are about both draws on the *fewer images*, but for those under "All images". Figures
-# and tables also have CNNs trained on *all images*: fewer ({numref}`table-conditions`), so their
-# ranks are less certain.
+# Sentences are about the *fewer images*, but for those under "All images": fewer CNNs were trained
+# on these ({numref}`table-conditions`), so their ranks are less certain.
 #
 # :::{caption} fig-pooled
 # :alt: Dots with intervals: with a uniform draw lr, num_conv_layers and dropout_rate have most, as
@@ -252,8 +250,8 @@ judged = {key: conditions.judge(table, paper) for key, table in mean.items()}
 FINDINGS = {"order": "`num_conv_layers`, `lr`, `dropout_rate` are the first three, in this order"}
 FINDINGS["five"] = "these, `optimizer` and `epoch` are the first five"
 FINDINGS["last"] = "`num_fc_units` and `batch_size` are last"
-POOLED = {"order": "the first three, in this order", "three": "the first three, in any order"}
-POOLED |= {"five": "the first five", "last": "the last two"}
+POOLED = {"three": "the first three, in any order", "five": "the first five"}
+POOLED["last"] = "the last two"
 findings = {}
 for name, rows in samples.items():
     of_each = {x: judged[name, x] for x in METHODS}
@@ -283,7 +281,7 @@ claim("`num_fc_units` and `batch_size` are last nowhere", not any(x["last"] for 
 # ## All images
 #
 # **At the paper's own conditions, a uniform draw and all images, its first five are first** on
-# single data sets, by both methods ({numref}`table-findings`). They are led by `optimizer`.
+# single data sets by both methods, led by `optimizer` ({numref}`table-findings`).
 #
 # **The draw decides, not the images.** On all images `num_conv_layers` clearly gains with neither
 # draw ({numref}`table-choices`). Drawn uniformly, `lr` gains {glue:text}`rate:.1f` places. A
@@ -356,7 +354,7 @@ glue(n_uniform=len(samples[UNIFORM]), rate=-rate["mean"], raised=raised, raised_
 # {glue:text}`n_bohb` of these beside the {glue:text}`cnns` of random search, at the paper's own
 # conditions, the first five stay the paper's and `optimizer` stays first, by both methods. No mean
 # rank moves by more than {glue:text}`moved:.1f` ({numref}`table-bohb`). They are kept apart because
-# BOHB proposes what did well before: its CNNs are not independent draws.
+# they are no independent draws.
 #
 # :::{caption} table-bohb
 # Mean ranks over the data sets on all images, `lr` drawn uniformly: of random search alone, and

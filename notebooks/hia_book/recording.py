@@ -99,7 +99,7 @@ def size(path: Path) -> str:
 
 
 def list_tables(study: Path, folder: Path = Path("book/_static/data")) -> list[tuple[Any, ...]]:
-    """Of the study's table and each of `TABLES` beside it: file, what, rows, size, link to its CSV.
+    """Of the study's table and each of `TABLES` beside it: name, what, rows, size, link to its CSV.
 
     The CSV files lie in `folder`, beside the pages. A rerun with the tables of another folder than
     the book's does not change what the book offers.
@@ -110,7 +110,7 @@ def list_tables(study: Path, folder: Path = Path("book/_static/data")) -> list[t
             table, link = trials.load(path, None), ""
             if study.parent == Path("data"):
                 link = _offer(table, folder / f"{name.split('/')[0]}.csv")
-            listed.append((f"`{name}.parquet`", about, len(table), size(path), link))
+            listed.append((f"`{name.split('/')[0]}`", about, len(table), size(path), link))
     return listed
 
 
