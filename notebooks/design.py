@@ -20,7 +20,8 @@
 # the draws.
 #
 # Sentences are about the *fewer images*, but for those under "All images": fewer CNNs were trained
-# on these ({numref}`table-conditions`), so their ranks are less certain.
+# on these ({numref}`table-conditions`), so their ranks are less certain. *All* are those that could
+# be had, of EMNIST and SVHN a small part ({numref}`table-conditions-images`).
 #
 # :::{caption} fig-pooled
 # :alt: Dots with intervals: with a uniform draw lr, num_conv_layers and dropout_rate have most, as

@@ -125,8 +125,8 @@ glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 # **How the learning rate is drawn explains much of the difference; how many images are used does
 # not.** We draw it on a log scale, and our CNNs train on {glue:text}`images:,d` images or fewer.
 # Drawn uniformly and with all data sets pooled, as the paper pools them, N-RReliefF's first three
-# and last two are the paper's. Ranked on each data set, the optimizer is then first, and the first
-# five are still the paper's. Training on all images, as the paper did, changes neither
+# and last two are the paper's. Averaged over single data sets, the optimizer is then first, and the
+# first five are still the paper's. Training on all images that could be had changes neither
 # ({doc}`design`).
 
 # %% [markdown]

@@ -107,10 +107,10 @@ def list_tables(study: Path, folder: Path = Path("book/_static/data")) -> list[t
     listed = []
     for name, about in ({study.stem: "the study: all that this page is about"} | TABLES).items():
         if (path := study.parent / f"{name}.parquet").is_file():
-            table, link = trials.load(path, None), ""
+            table, link, short = trials.load(path, None), "", name.split("/")[0]
             if study.parent == Path("data"):
-                link = _offer(table, folder / f"{name.split('/')[0]}.csv")
-            listed.append((f"`{name.split('/')[0]}`", about, len(table), size(path), link))
+                link = _offer(table, folder / f"{short}.csv")
+            listed.append((f"`{short}`", about, len(table), size(path), link))
     return listed
 
 
