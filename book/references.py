@@ -1,4 +1,9 @@
-"""Numbers and titles of the whole book, so that a page that is made alone can refer to the rest."""
+"""Numbers and titles of the whole book, also for a page that is made alone.
+
+What is called `fig-3` or `table-5` is Fig. 3 or Table 5 of the paper, wherever it stands. The
+others are S1, S2, ... in the book's order, figures and tables apart. As an extension of Sphinx this
+module numbers them so.
+"""
 
 import re
 from itertools import chain
@@ -8,6 +13,10 @@ from typing import Any, NamedTuple
 import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+SOURCES, BOOK = Path("notebooks"), Path("book")  # in the current directory
 
 # Figures and tables: a name in the code, or the option of a directive.
 _ITEM = re.compile(r'"((?:fig|table)-[\w-]+)"|:name: ([\w-]+)|\{caption\} ([\w-]+)')
@@ -34,14 +43,14 @@ def pages(contents: Any) -> list[str]:
     return here + [name for key in below for name in pages(contents.get(key, []))]
 
 
-def names(sources: Path, book: Path) -> dict[str, Reference]:
+def names() -> dict[str, Reference]:
     """Every page, figure, table and equation of the book, from what it is made of."""
     references: dict[str, Reference] = {}
     counts = {"fig": 0, "table": 0}
-    contents = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))
+    contents = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
     for page in pages(contents):
-        path = sources / f"{page}.py"
-        path = path if path.is_file() else book / f"{page}.md"
+        path = SOURCES / f"{page}.py"
+        path = path if path.is_file() else BOOK / f"{page}.md"
         text = path.read_text(encoding="utf-8")
         title = _TITLE.search(text)
         references[page] = Reference(page, title[1] if title else page, "")
@@ -93,3 +102,18 @@ def localise(notebook: NotebookNode, references: dict[str, Reference], book: str
     if "{cite" in "".join(texts):
         cited = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
         notebook.cells.append(new_markdown_cell(cited, id="cited"))  # type: ignore[no-untyped-call]
+
+
+def number(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Changes Sphinx's numbers of figures and tables. Returns the pages to be written again."""
+    references = names()
+    for kinds in env.toc_fignumbers.values():
+        for kind in ("figure", "table"):
+            for name in kinds.get(kind, {}):
+                kinds[kind][name] = (references[name].number,)  # type: ignore[assignment]
+    return list(env.toc_fignumbers)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("env-get-updated", number, priority=900)  # Sphinx's own come at 500
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

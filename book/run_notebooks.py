@@ -42,7 +42,6 @@ from forks import run_each
 from hia_book.claims import PageError, write_captions
 from parameters import Parameter, ParameterError, declared, parse, written
 
-SOURCES = Path("notebooks")
 RERUNS = Path("_build/notebooks")
 # Errors of which one line is enough: what a page says itself, or of a file, and too little memory.
 TOLD = {"PageError", "TrialsError", "DatasetError", "FileNotFoundError"}
@@ -55,7 +54,7 @@ class NotebookError(Exception):
     """A notebook that does not exist, a cell that failed, or a claim that does not hold."""
 
 
-def find(name: str, folder: Path = SOURCES) -> Path:
+def find(name: str, folder: Path = references.SOURCES) -> Path:
     """The notebook of this name. Raises NotebookError, with the names there are."""
     paths = {path.stem: path for path in sorted(folder.glob("*.py"))}
     if name not in paths:
@@ -276,10 +275,8 @@ def _page(notebook: Path) -> Path:
     """The notebook as a page in the look of the book, with the book's numbers and references."""
     folder = notebook.parent
     config = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8"))
-    names = references.names(SOURCES, Path("book"))
     extensions = config["sphinx"]["local_extensions"]
     extensions.update({name: str(Path(path).resolve()) for name, path in extensions.items()})
-    config["sphinx"]["config"]["hia_numbers"] = {name: one.number for name, one in names.items()}
     own_config = folder / "_config.yml"
     own_config.write_text(yaml.safe_dump(config), encoding="utf-8")
     whole = folder / "page" / notebook.name
@@ -287,7 +284,7 @@ def _page(notebook: Path) -> Path:
     page = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     built = Path("_build/html")
     book = f"{os.path.relpath(built, folder / 'html')}/" if built.is_dir() else ""
-    references.localise(page, names, book)
+    references.localise(page, references.names(), book)
     nbformat.write(page, whole)  # type: ignore[no-untyped-call]
     shutil.copy("book/references.bib", whole.parent)
     shutil.copytree("book/_static", whole.parent / "_static")

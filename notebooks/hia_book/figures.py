@@ -1,7 +1,7 @@
 """Numbered figures and tables of the book, from a notebook's cell, in one visual language.
 
 `fig-3` and `table-5` carry the paper's numbers; all others are numbered S1, S2, ... in the book's
-order (`book/_ext/hia_numbers.py`). Captions stand in the page's Markdown (`hia_book.claims`).
+order (`book/references.py`). Captions stand in the page's Markdown (`hia_book.claims`).
 Figures have no background: on dark pages their lightness is turned round and their hues stay, so
 captions may name a hue, but not black, white, dark or light. To import this module is to draw in
 the book's style.

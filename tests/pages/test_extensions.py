@@ -81,7 +81,8 @@ REFERRED = re.compile(r'std-numref">([^<]+)</span>')
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A book with every kind of thing that the extensions see to, published somewhere."""
-    root = tmp_path_factory.mktemp("book")
+    root = tmp_path_factory.mktemp("published") / "book"
+    root.mkdir()
     names = ["fig-a", "fig-4", "fig-b", "table-3", "table-3-check"]
     references = " ".join(f"{{numref}}`{name}`" for name in names) + " {eq}`eq-1`\n\n"
     table = "~~~{table} A caption.\n:name: NAME\n\n| a |\n|:--|\n| 1 |\n~~~\n\n"
@@ -100,6 +101,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     notebook = new_notebook(cells=[new_markdown_cell("# A notebook")], metadata=metadata)
     nbformat.write(notebook, root / "three.ipynb")
+    (root.parent / "notebooks").mkdir()
+    (root.parent / "notebooks" / "three.py").write_text("# # A notebook")
     chapters = "".join(f"  - file: {name}\n" for name in ("two", "three", "glossary"))
     (root / "_toc.yml").write_text(f"format: jb-book\nroot: one\nchapters:\n{chapters}")
     (root / "references.bib").write_text("")
@@ -110,7 +113,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config["sphinx"]["local_extensions"] = {name: str(ROOT / local[name]) for name in local}
     (root / "_config.yml").write_text(yaml.safe_dump(config))
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(root), "-q"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     return root / "_build" / "html"
 

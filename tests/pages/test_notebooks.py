@@ -93,7 +93,7 @@ x
 @pytest.fixture
 def chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A notebook in a small repository, which is the current directory."""
-    for name in ("_config.yml", "book/references.bib"):
+    for name in ("_config.yml", "book/references.bib", "book/references.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("_static", "_ext"):
