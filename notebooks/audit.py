@@ -133,7 +133,6 @@ for status, places in EXPLAINED.items():
     claim(f"what is {status} is what the text explains", by_status[status] == places.split("; "))
 nothing = [place for place, row in enumerate(verdicts) if row[-1] == "nothing found here"]
 claim("nothing is found against the first three alone", nothing == [0])
-glue(n_checks=len(checks))
 glue(**{f"n_{status.replace(' ', '_')}": len(found) for status, found in by_status.items()})
 
 # %% [markdown]
@@ -233,7 +232,7 @@ table = pd.DataFrame({part: parts, rank: ranks}).loc[parts.index]
 show_table(table, "table-audit-distance", {part: ".2%"})
 large = set(parts.index[parts > 1 / len(parts)])
 claim("two hyperparameters make the distance", large == {"batch_size", "num_fc_units"})
-glue(two_parts=parts.iloc[:2].sum())
+glue(two_parts=parts.iloc[:2].sum(), n_checks=len(checks))
 
 # %% [markdown]
 # ## Networks that cannot exist

@@ -158,7 +158,6 @@ claim("there are as many CNNs as in the paper, on every data set", as_many.all()
 glue(most_models=counts.sum(axis=1).max(), n_paper=paper.sum(), n_sets=as_many.sum())
 glue(random_share=counts["random"].sum() / len(rows), paper_share=published.value("random_share"))
 glue(stopped=(rows.loc[rows["source"] == "bohb", "epoch"] < SPACE["epoch"].high).mean())
-glue(most_epochs=SPACE["epoch"].high)
 
 # %% [markdown] tags=["agreement-fig-2"]
 # **Agreement with the paper.** {glue:text}`n:,d` CNNs here and {glue:text}`n_paper:,d` in the
@@ -239,7 +238,7 @@ for row, name in enumerate(ours.index):
 show_figure(figure, "fig-samples", photographs=True)
 reduced = set(ours.index[ours["size"] > CELL])
 claim("only EuroSAT and STL10 are shown smaller than they are", reduced == {"eurosat", "stl10"})
-glue(cell=CELL)
+glue(cell=CELL, most_epochs=SPACE["epoch"].high)
 
 # %% [markdown]
 # The images belong to these collections and are not under this book's licence. EuroSAT and STL10
