@@ -76,7 +76,8 @@ def run(
         if recorded is not None:
             _take_over(plan, ledgers, storage, Path(recorded), here)
         who = processes.session(workers, device, here) | {"plan": plan.name}
-        notes(storage).set_user_attr(f"{who['started']} {own_name()}", who)
+        name = f"{who['started']} {own_name()}"
+        patiently(lambda: notes(storage).set_user_attr(name, who))
         for ledger in ledgers:
             patiently(ledger.look)
         crew_size = min(workers, sum(ledger.unfinished for ledger in ledgers))
