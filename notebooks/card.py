@@ -9,7 +9,7 @@
 # %% [markdown]
 # # The data card
 #
-# **All {glue:text}`n_rows:,d` CNNs behind this book are in one table, with all it takes to train
+# **All {glue:text}`n_rows:,d` CNNs of the study are in one table, with all it takes to train
 # each of them again. {glue:text}`n_again` drawn at random were trained again: every one reached its
 # recorded accuracy, to the last bit.**
 #

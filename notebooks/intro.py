@@ -122,12 +122,11 @@ glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 # comes from {glue:text}`n_drawn:,d` CNNs of random search, with a ranking for each data set.
 
 # %% [markdown] tags=["design"]
-# **How the learning rate is drawn explains much of the difference; how many images are used does
-# not.** We draw it on a log scale, and our CNNs train on {glue:text}`images:,d` images or fewer.
-# Drawn uniformly and with all data sets pooled, as the paper pools them, N-RReliefF's first three
-# and last two are the paper's. Averaged over single data sets, the optimizer is then first, and the
-# first five are still the paper's. Training on all images that could be had changes neither
-# ({doc}`design`).
+# **With the learning rate drawn uniformly and all data sets pooled, as in the paper, N-RReliefF's
+# first three and last two are the paper's.** We draw it on a log scale, and our CNNs train on
+# {glue:text}`images:,d` images or fewer. Averaged over single data sets, a uniform draw puts the
+# optimizer narrowly first, and the first five are still the paper's. On all images that could be
+# had, single data sets say the same; the pool, of fewer CNNs, does not ({doc}`design`).
 
 # %% [markdown]
 # ## Should you tune only the first few?

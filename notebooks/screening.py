@@ -155,7 +155,6 @@ show_table(of_effects, "table-pb-effects", f"{headings}Ranks | Rank {{:g}}")
 # :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the design, the levels and their code"}
-glue(half_next=half + 1)
 signs = folded.iloc[:half].map(lambda sign: "+" if sign > 0 else "−").T
 signs.columns = [str(run) for run in range(1, half + 1)]
 show_table(signs, "table-pb-design")
@@ -245,7 +244,7 @@ columns = {"Error, seeds": by_seeds, "Error, interactions": matrix(contrasts, "s
 columns["Beyond seeds"] = (matrix(screened, "p") < level).sum()
 columns |= {"Beyond interactions": clear.sum(), "τ, seeds": same}
 errors = pd.DataFrame(columns).loc[names]
-glue(n_ELEVEN=len(ELEVEN), level=level)
+glue(n_ELEVEN=len(ELEVEN), level=level, half_next=half + 1)
 formats = {"Error, seeds": ".4f", "Error, interactions": ".4f", "τ, seeds": ".2f"}
 show_table(errors, "table-pb-errors", formats)
 always, never = (set(clear.index[one]) for one in (clear.all(axis=1), ~clear.any(axis=1)))

@@ -37,9 +37,12 @@ def judge(ranks: pd.Series, published: pd.Series) -> dict[str, bool]:
     """Which of the paper's findings about its ranking another ranking repeats.
 
     ranks, published: by hyperparameter, 1 for the most important. "order": the first three, in
-    order. "three", "five": the first three and five as sets. "last": the last two as a set.
+    order. "three", "five": the first three and five as sets. "last": the last two as a set. Equal
+    ranks count against the paper.
     """
-    paper, order = published[ranks.index], list(ranks.sort_values(kind="stable").index)
+    paper = published[ranks.index]
+    ranks = ranks - 1e-9 * paper
+    order = list(ranks.sort_values(kind="stable").index)
     found = {one.key: one.holds(ranks.to_frame().T).item() for one in findings(paper) if one.key}
     return found | {"order": order[:3] == list(paper.nsmallest(3).index)}
 

@@ -27,7 +27,7 @@ PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "optuna")
 TABLES = {
     "linear_reduced/trials": "random search with `lr` drawn uniformly, on the study's images",
     "linear_all/trials": "random search and BOHB with `lr` drawn uniformly, on all images",
-    "log_all/trials": "random search on all images",
+    "log_all/trials": "random search with `lr` on a log scale, on all images",
     "replicates": "configurations of the study, trained again with other seeds",
     "scaling": "configurations of the study, trained on fewer and on more images",
     "precision": "configurations of the study, trained again in bfloat16",
