@@ -16,13 +16,10 @@
 #
 # The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
 # is drawn on a log scale, and most data sets are cut to 5,000 images. The paper's Table 1 prints
-# only "float, [1e-6, 1e-1]", which can be read as a uniform draw. {numref}`fig-pooled` compares
-# the draws.
-#
-# Unless a sentence names all images, it is about fewer. On all, fewer CNNs were trained
-# ({numref}`table-conditions`), so their ranks are less certain. *All* means all that could be had:
-# a small part of EMNIST and SVHN, and the other eight data sets whole
-# ({numref}`table-conditions-images`).
+# only "float, [1e-6, 1e-1]", which can be read as a uniform draw. Unless a sentence names all
+# images, it is about fewer. On all, fewer CNNs were trained ({numref}`table-conditions`), so their
+# ranks are less certain. *All* means all that could be had: a small part of EMNIST and SVHN, and
+# the other eight data sets whole ({numref}`table-conditions-images`).
 #
 # :::{caption} fig-pooled
 # :alt: Dots with intervals: with a uniform draw lr, num_conv_layers and dropout_rate have most, as
@@ -111,7 +108,7 @@ for name, rows in samples.items():
     low, high = np.percentile(shares(resampled[name]), [2.5, 97.5], axis=0)
     limits = {"mean": shares(pooled[name]), "low": low, "high": high}
     in_pool[name] = pd.DataFrame(limits, table3.index)
-figure, ax = panels(3.4)
+figure, ax = panels(3.5)
 draw(ax, table3["weight"], in_pool, "share")
 ax.xaxis.set_major_formatter(PercentFormatter(1))
 figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
@@ -246,8 +243,7 @@ for short, name in (("log", LOG), ("uniform", UNIFORM)):
 # That of `num_conv_layers` rises from {glue:text}`log_num_conv_layers:.1f` to
 # {glue:text}`uniform_num_conv_layers:.1f`, and by functional ANOVA from
 # {glue:text}`log_anova_num_conv_layers:.1f` to {glue:text}`uniform_anova_num_conv_layers:.1f`. How
-# much it gains is not certain (95 % interval of the change by N-RReliefF:
-# {glue:text}`layers_low:.1f` to {glue:text}`layers_high:.1f`).
+# much it gains is not certain ({numref}`table-choices`).
 #
 # With either draw, the first five by both methods are the paper's, but not in its order
 # ({numref}`table-findings`). The paper's last two come last with neither. The ICC stays above the
@@ -378,8 +374,7 @@ glue(raised=raised, raised_anova=raised_anova)
 # **BOHB's CNNs change little.** The paper trained 30 % of its CNNs by BOHB. With
 # {glue:text}`n_bohb` of these beside the {glue:text}`cnns` of random search, at the paper's own
 # conditions, the first five stay the paper's and `optimizer` stays first, by both methods. No mean
-# rank moves by more than {glue:text}`moved:.1f` ({numref}`table-bohb`). They are kept apart because
-# they are no independent draws.
+# rank moves by more than {glue:text}`moved:.1f` ({numref}`table-bohb`).
 #
 # :::{caption} table-bohb
 # Mean ranks over the data sets on all images, `lr` drawn uniformly: of random search alone, and
@@ -492,7 +487,7 @@ shares_of = pd.DataFrame(shares_of).T
 below = {name: shares_of.xs(name, level=1)["below"] for name in DRAWS}
 on_mnist = shares_of.loc["MNIST"]
 glue(log_mnist=on_mnist.loc[LOG], uniform_mnist=on_mnist.loc[UNIFORM])
-glue(layers=layers, low=conditions.LOW, high=conditions.HIGH, all_mnist=on_mnist.loc[UNIFORM_ALL])
+glue(low=conditions.LOW, high=conditions.HIGH, all_mnist=on_mnist.loc[UNIFORM_ALL])
 claim("a uniform draw moves CNNs from below to above", (below[UNIFORM] < below[LOG]).all())
 shares_of.columns = [f"Below {conditions.LOW}", "Between", f"Above {conditions.HIGH}"]
 table = shares_of.reset_index(names=["CNNs of", "Condition"])

@@ -131,12 +131,12 @@ glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 # %% [markdown]
 # ## Should you tune only the first few?
 #
-# For a short search, yes. Our first three are the paper's first three in another order. Tuning only
-# these, with the paper's defaults for the rest, is {glue:text}`lost_paper:.1f` points of accuracy
-# behind tuning everything after {glue:text}`n_trials` trials, which may be chance. The three that
-# can gain most over these defaults lose nothing. **But the wrong three cost more:** those of
-# rankings from all data sets pooled lose {glue:text}`lost_fanova:.1f` points by functional ANOVA
-# and {glue:text}`lost_nrrelieff:.1f` by N-RReliefF. Better defaults matter more than any ranking:
+# For a short search, yes. Our first three are the paper's first three in another order. After
+# {glue:text}`n_trials` trials, tuning only these, with the paper's defaults for the rest, is
+# {glue:text}`lost_paper:.1f` points of accuracy behind tuning everything. That may be chance. The
+# three with the highest tunability lose nothing. **But the wrong three cost more:** ranked on
+# pooled data, functional ANOVA's first three lose {glue:text}`lost_fanova:.1f` points and
+# N-RReliefF's {glue:text}`lost_nrrelieff:.1f`. Better defaults matter more than any ranking:
 # with defaults learned on other data sets, none of these loses more than {glue:text}`learned:.1f`
 # points ({doc}`pays`).
 
