@@ -41,7 +41,7 @@ from hia.datasets import FACTS
 from hia.trials import load, select
 from hia_book.agreement import mean_agreement, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import dataset_panels, look, panels, shades, show_figure, show_table
+from hia_book.figures import dataset_panels, draw_quartiles, panels, show_figure, show_table
 
 everything = select(load(trials), datasets)
 present = [name for name in FACTS if name in set(everything["dataset"])]
@@ -58,36 +58,14 @@ best = rows["dataset"].map(everything.groupby("dataset")["accuracy"].max())
 progress = accuracy.sub(guessing, axis=0).div(best - guessing, axis=0)
 
 OPTIMIZERS = sorted(rows["optimizer"].unique())
-COLORS = {name: look(name)["color"] for name in OPTIMIZERS}
 LAYERS = {1: "1 layer", 2: "2 layers", 3: "3 layers"}
-# A line's style says the same as its colour, for readers and printers without colours.
-STYLES = ("-", "--", ":")
-
 
 # %%
-def draw(ax, curves, by):
-    """Median and quartiles after every epoch, for every value of `by`; they are returned."""
-    drawn = []
-    values = sorted(rows[by].unique())
-    colors = shades(by, len(values)) if by == "num_conv_layers" else map(COLORS.get, values)
-    for value, color, style in zip(values, colors, STYLES, strict=False):
-        own = curves[rows[by].reindex(curves.index) == value]
-        low, middle, high = own.quantile([0.25, 0.5, 0.75]).to_numpy()
-        quartiles = {"lower quartile": low, "median": middle, "upper quartile": high}
-        drawn.append(pd.DataFrame({by: value, "epoch": own.columns} | quartiles))
-        ax.fill_between(own.columns, low, high, color=color, alpha=0.15, linewidth=0)
-        ax.plot(own.columns, np.transpose([low, high]), style, color=color, linewidth=0.6)
-        label = LAYERS.get(value, value)
-        ax.plot(own.columns, middle, style, color=color, linewidth=2, label=label)
-    ax.set(xlim=(1, epochs), xticks=range(1, epochs + 1))
-    return pd.concat(drawn)
-
-
 figure, axes = panels(3.6, 1, len(OPTIMIZERS), sharey=True, squeeze=False)
 drawn = {}
 for ax, optimizer in zip(axes[0], OPTIMIZERS, strict=True):
     own = progress[rows["optimizer"] == optimizer]
-    drawn[optimizer] = draw(ax, own, "num_conv_layers")
+    drawn[optimizer] = draw_quartiles(ax, own, rows["num_conv_layers"], LAYERS)
     ax.set_title(optimizer, loc="left")
     ax.set_xlabel("epoch")
 axes[0, 0].set_ylabel("from guessing (0) to the best (1)")
@@ -210,7 +188,7 @@ for by, name in (("optimizer", "optimizer"), ("num_conv_layers", "depth")):
     figure, axes = dataset_panels(present, "epoch", sharex=True)
     drawn = {}
     for dataset, ax in axes.items():
-        drawn[dataset] = draw(ax, by_dataset[dataset], by)
+        drawn[dataset] = draw_quartiles(ax, by_dataset[dataset], rows[by], LAYERS)
         ax.set_ylim(bottom=0)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     listed = pd.concat(drawn, names=["dataset"]).reset_index("dataset")

@@ -41,7 +41,7 @@ from hia import datasets
 from hia.space import SPACE
 from hia.trials import SOURCES, load
 from hia_book import published
-from hia_book.bimodality import UNIFORM, end_over_middle, modes, sarle, thirds
+from hia_book.bimodality import UNIFORM, end_over_middle, histogram, modes, sarle, thirds
 from hia_book.claims import claim, glue
 from hia_book.figures import list_down, look, panels, show_figure, show_table
 
@@ -54,15 +54,6 @@ PATCHES = [Patch(color=COLOURS[source], label=LABELS[source]) for source in SOUR
 
 # %%
 edges = np.linspace(0, 1, bins + 1)
-
-
-def histogram(values):
-    """CNNs per interval of accuracy: `from`, `to`, and a column per source."""
-    table = pd.DataFrame({"from": edges[:-1], "to": edges[1:]})
-    for source in SOURCES:
-        own = values.loc[values["source"] == source, "accuracy"]
-        table[source] = np.histogram(own, edges)[0]
-    return table
 
 
 def draw(values, ax):
@@ -80,7 +71,7 @@ for edge in (1 / 3, 2 / 3):
     ax.axvline(edge, color="grey", linestyle=":")
 ax.set(xlabel="validation accuracy", ylabel="CNNs")
 figure.legend(handles=PATCHES, loc="outside upper center", ncols=2)
-show_figure(figure, "fig-3", data=histogram(rows))
+show_figure(figure, "fig-3", data=histogram(rows, edges))
 
 # %%
 kinds = {"all": rows["accuracy"]}
@@ -319,7 +310,7 @@ figure.supxlabel("validation accuracy", fontsize=11)
 figure.supylabel("CNNs", fontsize=11)
 figure.legend(handles=PATCHES, loc="outside upper center", ncols=2)
 best = of_each["accuracy"].max()[present]
-counted = {name: histogram(rows[rows["dataset"] == name]) for name in present}
+counted = {name: histogram(rows[rows["dataset"] == name], edges) for name in present}
 glue(best_least=best.min(), best_most=best.max())
 counted = pd.concat(counted, names=["dataset"]).reset_index("dataset")
 show_figure(figure, "fig-3-datasets", data=counted)

@@ -36,9 +36,7 @@ n_repeats = 2  # random halves of each data set; at least 1
 random_state = 0  # seed of these and of the forests; at least 0
 
 # %%
-import numpy as np
 import pandas as pd
-from scipy import stats
 
 from hia.datasets import FACTS
 from hia.trials import load
@@ -52,33 +50,10 @@ MAIN, BESIDE = next(iter(samples)), list(samples)[-1]
 present = [name for name in FACTS if name in set(samples[MAIN]["dataset"])]
 options = {"n_neighbors": n_neighbors, "sigma": sigma, "n_trees": n_trees}
 options |= {"min_samples_leaf": min_samples_leaf, "random_state": random_state}
-
-
-def of_halves(table):
-    """By method the mean tau of the halves of a data set with its own other half, and with halves
-    of others: (2, data sets)."""
-    rng = np.random.default_rng(random_state)
-    agreement = {method: np.zeros((2, len(present))) for method in rankings.METHODS}
-    for _ in range(n_repeats):
-        halves = [], []
-        for name in present:
-            own = table[table["dataset"] == name]
-            shuffled, middle = rng.permutation(len(own)), len(own) // 2
-            halves[0].append(own.iloc[np.sort(shuffled[:middle])])
-            halves[1].append(own.iloc[np.sort(shuffled[middle:])])
-        for method in rankings.METHODS:
-            first, second = (
-                [rankings.weigh(own, columns, method, **options) for own in parts]
-                for parts in halves
-            )
-            tau = np.array([[stats.kendalltau(a, b).statistic for b in second] for a in first])
-            itself = np.diag(tau)
-            others = (tau.sum(axis=0) + tau.sum(axis=1) - 2 * itself) / (2 * (len(present) - 1))
-            agreement[method] += np.array([itself, others]) / n_repeats
-    return agreement
-
-
-halves_of = {sample: of_halves(own) for sample, own in samples.items()}
+halves_of = {
+    sample: rankings.compare_halves(own, present, columns, n_repeats, **options)
+    for sample, own in samples.items()
+}
 compared = []
 for method, label in rankings.METHODS.items():
     for sample, by_method in halves_of.items():

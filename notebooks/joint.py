@@ -54,12 +54,13 @@ from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF, joint_importance
 from hia.relief import shares as relief_shares
 from hia.trials import design, drawn_space, load, select
-from hia_book import published, rankings
+from hia_book import published
 from hia_book.claims import claim, glue, need
 from hia_book.figures import draw_cells, look, panels, show_figure, show_table
+from hia_book.rankings import by_pair, square, varying
 
 rows = select(load(trials), datasets, sources)
-columns = rankings.varying(rows)
+columns = varying(rows)
 X, accuracy = design(rows, columns, log=log_lr), rows["accuracy"]
 relief = NRReliefF(n_neighbors=n_neighbors, sigma=sigma, metric=metric, scale=scale)
 relief.fit(X, accuracy)
@@ -71,24 +72,12 @@ forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, space=spac
 forest.fit(design(rows, columns, log=False), accuracy)
 interactions = forest.pair_importances()
 
-
 # %%
-def by_pair(table):
-    """Weights by pairs, whichever of the two is named first."""
-    return pd.Series({frozenset((row.first, row.second)): row.weight for row in table.itertuples()})
-
-
-def square(table):
-    """A table of pairs as a square (hyperparameters, hyperparameters), filled on both sides."""
-    weights = by_pair(table)
-    cells = [[weights.get(frozenset((row, column))) for column in columns] for row in columns]
-    return pd.DataFrame(cells, columns, columns, dtype=float)
-
-
 figure, ax = panels(5)
 below = np.tri(len(columns), k=-1, dtype=bool)
-draw_cells(ax, square(pairs).where(below), look("nrrelieff")["color"], ".2f")
-draw_cells(ax, 100 * square(interactions).where(below.T), look("fanova")["color"], ".1f")
+draw_cells(ax, square(pairs, columns).where(below), look("nrrelieff")["color"], ".2f")
+above = 100 * square(interactions, columns).where(below.T)
+draw_cells(ax, above, look("fanova")["color"], ".1f")
 weights = by_pair(pairs)
 both = interactions.rename(columns={"weight": "interaction"})
 both["eq_11"] = [weights[frozenset(pair)] for pair in both[["first", "second"]].to_numpy()]

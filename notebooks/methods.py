@@ -39,12 +39,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
 from hia_book import cost, mixed, recording, truth
-from hia_book.agreement import student
+from hia_book.agreement import student, write_mean
 from hia_book.claims import claim, glue, need
-from hia_book.figures import draw_cells, look, panels, show_figure, show_table
+from hia_book.figures import draw_cells, draw_lines, look, panels, show_figure, show_table
 
 COMPARED = ("nrrelieff", "nrrelieff_growing", "fanova", "ped_anova")
 OTHERS = ("forward_selection", "impurity", "optuna_fanova", "fanova_package")
@@ -54,6 +54,7 @@ LOOKS = {name: look(name) for name in COMPARED}
 LOOKS |= {name: look(name) | {"color": "0.6", "linewidth": 0.9} for name in OTHERS}
 LOOKS["nrrelieff_growing"] |= {"linestyle": "--", "mfc": "white"}
 LOOKS[cost.SCREEN] = look("screening") | {"markersize": 9}
+DRAWN = {x: own | {"label": LABELS[x]} for x, own in LOOKS.items() if x not in hidden}
 KINDS = {"main": "alone", "total": "in all"}
 fits, true = truth.load(Path(folder))
 measured = fits[fits["state"] == truth.MEASURED]
@@ -67,24 +68,10 @@ overall = {name: truth.over_surfaces(fits, name) for name in columns}
 by_surface = {name: own.set_index("hyperparameter") for name, own in true.groupby("surface")}
 order = [name for name in truth.SURFACES if name in by_surface]
 
-
-def draw(ax, table, ticks):
-    """A line for each method of a table (trials, methods), numbers of trials on a log scale."""
-    for name, own in LOOKS.items():
-        if name in table and name not in hidden:
-            style = {"markersize": 5, "linewidth": 1.4} | own
-            ax.plot(table[name].dropna(), label=LABELS[name], **style)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xticks([n for n in ticks if n in (12, 50, 72, 200, 1000, 10000)] or ticks)
-    ax.grid()
-
-
 # %%
 figure, axes = panels(4.2, 1, 2, sharey=True)
 for ax, (kind, words) in zip(axes, KINDS.items(), strict=True):
-    draw(ax, overall[f"tau_{kind}"], sizes)
+    draw_lines(ax, overall[f"tau_{kind}"], DRAWN)
     ax.set_title(f"order {words}")
     ax.set_xlabel("trials")
 figure.supylabel("agreement with the truth", fontsize=11)
@@ -172,18 +159,7 @@ summary[f"First {truth.TOP}"] = overall["top_main"].loc[numbers[-1]]
 summary = pd.DataFrame(summary).loc[present]
 show_table(summary, "table-truth", dict.fromkeys(summary.columns[1:], ".2f"))
 
-
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show by how much, and the code"}
-def is_clear(gaps):
-    """Whether the mean over the surfaces is above 0."""
-    return student(gaps).low > 0
-
-
-def written(gaps):
-    """The mean over the surfaces and its standard error."""
-    return f"{gaps.mean():.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{gaps.sem():.2f}"
-
-
 rows, nearest, told = [], [], []
 for kind, words in KINDS.items():
     for n in sizes:
@@ -193,10 +169,11 @@ for kind, words in KINDS.items():
         if n <= 600:  # a twentieth is no more than 30: the same method
             others = others.drop("nrrelieff_growing", errors="ignore")
         nearest.append((kind, n, tau.idxmax()))
-        told.append(all(is_clear(gaps[name]) for name in others))
+        is_clear = {name: student(gaps[name]).low > 0 for name in others}
+        told.append(all(is_clear.values()))
         of_others = {False: [], True: []}
         for name in others:
-            of_others[is_clear(gaps[name])].append(f"{LABELS[name]} ({written(gaps[name])})")
+            of_others[is_clear[name]].append(f"{LABELS[name]} ({write_mean(gaps[name])})")
         close, clear = (", ".join(texts) or "none" for texts in of_others.values())
         first = f"{LABELS[tau.idxmax()]} ({tau.max():.2f})"
         rows.append((words, n, draws.xs(n, level="trials").max(), first, close, clear))
@@ -263,11 +240,11 @@ best, most = fixed.idxmax(), fixed.index[-1]
 at_best, at_most = (each["tau_main"].xs(n, level="trials") for n in (best, most))
 falls = at_best["nrrelieff"] - at_most["nrrelieff"]
 gains = at_most["nrrelieff_growing"] - at_most["nrrelieff"]
-claim("with 30 neighbours the ranking gets worse with more trials", is_clear(falls))
-claim("a growing number of neighbours is better", is_clear(gains))
+claim("with 30 neighbours the ranking gets worse with more trials", student(falls).low > 0)
+claim("a growing number of neighbours is better", student(gains).low > 0)
 glue(best=best, most=most, at_best=fixed[best], at_most=fixed[most], growing=growing[most])
 glue(n_worse=(at_best["nrrelieff"] > at_most["nrrelieff"]).sum(), n_surfaces=len(order))
-glue(falls=written(falls), gains=written(gains))
+glue(falls=write_mean(falls), gains=write_mean(gains))
 
 # %% [markdown]
 # ### Trials that a search chose
@@ -288,12 +265,12 @@ by = ["trials", "method", "surface"]
 taus = chosen.pivot_table("tau_main", by, "table")[["random", "part", "mixed"]]
 lost = dict(iter((taus["part"] - taus["mixed"]).dropna().groupby(by[:2])))
 table = taus.groupby(by[:2]).mean()
-table["lost"] = [written(lost[key]) for key in table.index]
+table["lost"] = [write_mean(lost[key]) for key in table.index]
 table = table.rename(LABELS, level="method").reset_index()
 headings = "Trials {:,} | Method | Random {:.2f} | Random, part {:.2f} | Mixed {:.2f} | Lost"
 show_table(table, "table-mixed", headings)
 most = chosen["trials"].max()
-worse = {method for trials, method in lost if trials == most and is_clear(lost[trials, method])}
+worse = {x for n, x in lost if n == most and student(lost[n, x]).low > 0}
 harmed = {"ped_anova", "nrrelieff_growing"}
 claim("chosen trials clearly harm PED-ANOVA and N-RReliefF with n/20, no other", worse == harmed)
 glue(n_mixed=most, share_random=1 - mixed.SHARE, share_bohb=mixed.SHARE)
@@ -363,7 +340,7 @@ glue(together_growing=together[growing], together_fanova=together["fanova"])
 note = json.loads(Path(folder, "truth.json").read_text("utf-8"))
 seconds = each["seconds"].groupby("trials").median()
 figure, ax = panels(4)
-draw(ax, seconds, sizes)
+draw_lines(ax, seconds, DRAWN)
 ax.set_yscale("log")
 ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 ax.axhline(note["limit"], color="0.5", linewidth=1, linestyle=":")
@@ -373,19 +350,8 @@ ax.set_ylabel("seconds of processor time")
 figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 show_figure(figure, "fig-truth-seconds", data=seconds.reset_index())
 
-
-def cell(name, n):
-    """Seconds of a method with so many trials, or why there are none."""
-    states = fits.loc[(fits["method"] == name) & (fits["trials"] == n), "state"]
-    if not (states == truth.MEASURED).any():
-        return states.iloc[0] if len(states) else ""
-    over = (states == truth.OVER).sum()
-    more = {0: "", 1: " (1 surface over the limit)"}
-    return f"{seconds.loc[n, name]:.2g}{more.get(over, f' ({over} surfaces over the limit)')}"
-
-
 named = [name for name in LOOKS if name in set(fits["method"])]
-rows = {f"{n:,}": [cell(name, n) for name in named] for n in shown}
+rows = {f"{n:,}": [truth.write_seconds(fits, name, n) for name in named] for n in shown}
 show_table(pd.DataFrame({"Method": [LABELS[name] for name in named]} | rows), "table-truth-seconds")
 claim("nothing is left to be measured", not (fits["state"] == truth.MISSING).any())
 glue(processor=note["processor"], limit=note["limit"])
@@ -431,7 +397,7 @@ for ax, ((title, part), against) in zip(axes.flat, product(parts.items(), AGAINS
     tau = some.pivot_table(f"tau_{against}", "trainings", "method", "median")
     if cost.are_twins(some, f"tau_{against}"):
         tau = tau.drop(columns="nrrelieff_growing")
-    draw(ax, tau, list(tau.index))
+    draw_lines(ax, tau, DRAWN)
     drawn.append(tau.reset_index().assign(trials_of=title, compared_with=against))
     ax.set_title(f"{title},\n{AGAINST[against]}", fontsize=9.5)
 for ax in axes[-1]:
@@ -442,20 +408,12 @@ legend = {text: mark for some in marks for mark, text in zip(*some, strict=True)
 figure.legend(legend.values(), legend, loc="outside lower center", ncols=2)
 show_figure(figure, "fig-cost", data=pd.concat(drawn).reset_index(drop=True))
 
-
-def trainings(part, against, name):
-    """From how many on the median agreement is enough, in words."""
-    if name == "nrrelieff_growing" and cost.are_twins(part, f"tau_{against}"):
-        return ""
-    found = cost.needed(part, f"tau_{against}", enough, by=["method"])[name]
-    most = part.loc[part["method"] == name, "trainings"].max()
-    return f"{found:,.0f}" if np.isfinite(found) else f"more than {most:,}"
-
-
 need(cost.SCREEN in set(spent["method"]), f"{folder}/cost.parquet is without the screen")
 named = [name for name in LOOKS if name in set(spent["method"])]
 columns = {
-    f"{title.capitalize()}, {against}": [trainings(part, against, name) for name in named]
+    f"{title.capitalize()}, {against}": [
+        cost.write_needed(part, f"tau_{against}", enough, name) for name in named
+    ]
     for title, part in parts.items()
     for against in AGAINST
 }

@@ -39,11 +39,10 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import RandomForestRegressor
 
 from hia.datasets import FACTS
-from hia.space import FILTERS, HYPERPARAMETERS
-from hia.trials import FRACTIONS, design, load, select
+from hia.space import HYPERPARAMETERS
+from hia.trials import FRACTIONS, load, select
 from hia_book import noise
 from hia_book.agreement import Estimate, mean_agreement, typical_agreement
 from hia_book.claims import claim, glue, need
@@ -53,21 +52,12 @@ COLOUR = look("random")["color"]
 NAMES = {0.25: "a quarter", 0.5: "half", 1.0: "all", 2.0: "twice"}  # of the study's images
 KEY = ["dataset", "trial"]
 
-
-def whole(table, rows_of_each):
-    """The configurations that have so many rows, on data sets with three of them or more.
-
-    An experiment can be recorded in part: then some have fewer.
-    """
-    complete = table[table.groupby(KEY)["seed"].transform("size") >= rows_of_each]
-    return complete[complete.groupby("dataset")["trial"].transform("nunique") > 2]
-
-
 files = {"replicates": replicates, "scaling": scaling, "precision": precision}
 tables = [load(path, name) for name, path in files.items()]
 seeds, sizes, halves = (one[one["dataset"].isin(datasets or FACTS)] for one in tables)
-seeds = whole(seeds, rows_of_each=2)
-sizes = whole(sizes, rows_of_each=sizes["fraction"].nunique() - 1)  # some have no more images
+seeds = noise.complete(seeds, rows_of_each=2)
+most_sizes = sizes["fraction"].nunique()
+sizes = noise.complete(sizes, rows_of_each=most_sizes - 1)  # some have no more images
 study = select(load(trials), datasets, ["random"])
 need(len(seeds), f"{replicates} has no data set with three configurations of two seeds")
 need(len(sizes), f"{scaling} has no data set with three configurations of all sizes")
@@ -95,7 +85,7 @@ apart = [abs(a - b) for _, values in of_config for a, b in combinations(values, 
 keys = pd.MultiIndex.from_frame(seeds[KEY])
 chosen = study.set_index(KEY)["accuracy"].reindex(keys.unique()).dropna()
 upper = chosen[chosen > chosen.groupby("dataset").transform("median")].index
-good = whole(seeds[keys.isin(upper)], rows_of_each=2)
+good = noise.complete(seeds[keys.isin(upper)], rows_of_each=2)
 need(len(good), f"{trials} has too few of the configurations that were trained again")
 of_good = noise.seed_share(good)
 claim("the seed is a small part of the variance within a data set", share.high < 0.1)
@@ -135,20 +125,8 @@ glue(n_good=good.groupby(KEY).ngroups, good=of_good)
 # *Forest*: what a random forest explains of the study's CNNs that it has not seen.
 # :::
 
-
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table by data set and its code"}
-def explained(name):
-    """Share of the variance (R²) that a forest explains of the study's CNNs, each out of bag."""
-    own = study[study["dataset"] == name]
-    if len(own) < 30:
-        return np.nan
-    X = design(own).assign(**{layer: own[layer].astype(float).fillna(0) for layer in FILTERS})
-    X = pd.get_dummies(X, dtype=float).to_numpy()
-    forest = RandomForestRegressor(100, oob_score=True, random_state=random_state)
-    return float(forest.fit(X, own["accuracy"]).oob_score_)
-
-
-forests = {name: explained(name) for name in in_order(seeds)}
+forests = {x: noise.explained(study, x, random_state) for x in in_order(seeds)}
 forest = np.nanmean(list(forests.values()))
 rows = []
 for name, of_forest in (forests | {"all": forest}).items():

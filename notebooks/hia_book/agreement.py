@@ -42,6 +42,12 @@ def student(values: ArrayLike) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
+def write_mean(values: pd.Series) -> str:
+    """The mean of a sample (n,) and its standard error, both to two decimals."""
+    mean, error = values.agg(["mean", "sem"]).tolist()
+    return f"{mean:.2f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{error:.2f}"
+
+
 class RankAgreement(NamedTuple):
     """Kendall's tau-b of two rankings, the limits of its 95 % interval, and how many items."""
 

@@ -1,8 +1,11 @@
 """Whether accuracies have two modes, as the paper says of its own (Section 5.1, Fig. 3)."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import gaussian_kde, kurtosis, skew
+
+from hia.trials import SOURCES
 
 # Sarle's coefficient of a uniform distribution: what is above it may have two modes.
 UNIFORM = 5 / 9
@@ -54,3 +57,13 @@ def end_over_middle(values: ArrayLike) -> tuple[float, float, float]:
     gap = float(end - middle)
     half = float(1.96 * np.sqrt((end + middle - gap**2) / len(np.asarray(values))))
     return gap, gap - half, gap + half
+
+
+def histogram(trials: pd.DataFrame, edges: NDArray[np.float64]) -> pd.DataFrame:
+    """CNNs per interval of accuracy between edges (n + 1,): `from`, `to` and a column for each
+    source, n rows."""
+    table = pd.DataFrame({"from": edges[:-1], "to": edges[1:]})
+    for source in SOURCES:
+        own = trials.loc[trials["source"] == source, "accuracy"]
+        table[source] = np.histogram(own, edges)[0]
+    return table

@@ -183,3 +183,12 @@ def needed(
         return float(trainings[place]) if place < len(trainings) else float("nan")
 
     return medians.groupby(list(by)).apply(first)
+
+
+def write_needed(table: pd.DataFrame, column: str, least: float, method: str) -> str:
+    """What `needed` finds for a method, over all scopes, in words; nothing for the twin of one."""
+    if method == "nrrelieff_growing" and are_twins(table, column):
+        return ""
+    found = needed(table, column, least, by=["method"])[method]
+    most = table.loc[table["method"] == method, "trainings"].max()
+    return f"{found:,.0f}" if np.isfinite(found) else f"more than {most:,}"

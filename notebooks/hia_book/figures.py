@@ -23,6 +23,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, HYPERPARAMETERS, SPACE
@@ -58,6 +59,9 @@ mpl.rcParams.update(STYLE)
 
 # Ticked on a phone, the figure is twice as wide and scrolls sideways (`book/_static/book.css`).
 _ENLARGE = '<label class="hia-enlarge"><input type="checkbox"/> Enlarge</label>'
+
+# Numbers of trials whose labels have room on a log scale.
+_TICKS = (12, 50, 72, 200, 1000, 10000)
 
 _SIGNED_ZERO = re.compile(r"[-+]0(\.0*)?%?")
 _ONE = r"[-+−]?[\d,]*\.?\d*(e[-+]?\d+)?%?"
@@ -211,6 +215,48 @@ def draw_cells(
     ax.set_yticks(range(len(table)), table.index)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def draw_quartiles(
+    ax: Axes, curves: pd.DataFrame, groups: pd.Series, labels: Mapping[Any, str]
+) -> pd.DataFrame:
+    """Median (line) and quartiles (band) of curves after every epoch, for each of some groups.
+
+    curves: (CNNs, epochs). groups: the group of each of these CNNs, and of others maybe; the name
+    is that of a hyperparameter. labels: of groups whose name is not one. Returns what is drawn:
+    the group, `epoch`, `lower quartile`, `median` and `upper quartile`.
+    """
+    by, values, epochs = str(groups.name), sorted(groups.unique()), curves.columns
+    looks = [look(value)["color"] for value in values if value in LOOKS]
+    colors = looks if len(looks) == len(values) else shades(by, len(values))
+    drawn = []
+    # A line's style says the same as its colour, for readers and printers without colours.
+    for value, color, style in zip(values, colors, ("-", "--", ":"), strict=False):
+        own = curves[groups.reindex(curves.index) == value]
+        low, middle, high = own.quantile([0.25, 0.5, 0.75]).to_numpy()
+        quartiles = {"lower quartile": low, "median": middle, "upper quartile": high}
+        drawn.append(pd.DataFrame({by: value, "epoch": epochs} | quartiles))
+        ax.fill_between(epochs, low, high, color=color, alpha=0.15, linewidth=0)
+        ax.plot(epochs, np.transpose([low, high]), style, color=color, linewidth=0.6)
+        label = labels.get(value, value)
+        ax.plot(epochs, middle, style, color=color, linewidth=2, label=label)
+    ax.set(xlim=(epochs[0], epochs[-1]), xticks=epochs)
+    return pd.concat(drawn)
+
+
+def draw_lines(ax: Axes, table: pd.DataFrame, looks: Mapping[str, Mapping[str, Any]]) -> None:
+    """A line for each column of a table (numbers of trials, methods) that has a look, on a log
+    scale. looks: options of `Axes.plot` by column, in the order of the legend."""
+    for name, own in looks.items():
+        if name in table:
+            style = {"markersize": 5, "linewidth": 1.4} | dict(own)
+            ax.plot(table[name].dropna(), **style)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    numbers = list(table.index)
+    ax.set_xticks([n for n in numbers if n in _TICKS] or numbers)
+    ax.grid()
 
 
 def show_figure(

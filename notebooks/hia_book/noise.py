@@ -15,8 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit, logit
+from sklearn.ensemble import RandomForestRegressor
 
 from hia.relief import NRReliefF
+from hia.space import FILTERS
 from hia.trials import design
 from hia_book.agreement import Estimate, RankAgreement, rank_agreement, student, typical_agreement
 from hia_book.claims import need
@@ -75,6 +77,27 @@ def seed_share(replicates: pd.DataFrame) -> Estimate:
     half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
     low, high = (float(expit(logit(share) + step)) for step in (-half, half))
     return Estimate(share, low, high)
+
+
+def complete(table: pd.DataFrame, rows_of_each: int) -> pd.DataFrame:
+    """The rows of the configurations that have so many, on data sets with three of them or more.
+
+    An experiment can be recorded in part: then some have fewer.
+    """
+    key = ["dataset", "trial"]
+    whole = table[table.groupby(key)["seed"].transform("size") >= rows_of_each]
+    return whole[whole.groupby("dataset")["trial"].transform("nunique") > 2]
+
+
+def explained(trials: pd.DataFrame, dataset: str, random_state: int = 0) -> float:
+    """Share of the variance (R²) that a forest explains of the CNNs of a data set, each out of
+    bag; NaN for fewer than 30."""
+    own = trials[trials["dataset"] == dataset]
+    if len(own) < 30:
+        return float("nan")
+    X = design(own).assign(**{layer: own[layer].astype(float).fillna(0) for layer in FILTERS})
+    forest = RandomForestRegressor(100, oob_score=True, random_state=random_state)
+    return float(forest.fit(pd.get_dummies(X, dtype=float).to_numpy(), own["accuracy"]).oob_score_)
 
 
 def between_seeds(replicates: pd.DataFrame) -> dict[str, RankAgreement]:

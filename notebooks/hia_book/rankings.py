@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
 
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
@@ -88,6 +91,57 @@ def by_dataset(
         str(name): weigh(own, columns, method, **options) for name, own in trials.groupby("dataset")
     }
     return pd.DataFrame(weights, columns).T
+
+
+def compare_halves(
+    trials: pd.DataFrame,
+    datasets: Sequence[str],
+    columns: list[str],
+    n_repeats: int = 1,
+    *,
+    random_state: int = 0,
+    **options: Any,
+) -> dict[str, NDArray[np.float64]]:
+    """By method of `METHODS` Kendall's tau of the halves of each data set with its own other half,
+    and the mean of those with halves of the others: (2, data sets).
+
+    Means over `n_repeats` random divisions into halves. options: of `weigh`.
+    """
+    rng = np.random.default_rng(random_state)
+    agreement = {method: np.zeros((2, len(datasets))) for method in METHODS}
+    for _ in range(n_repeats):
+        halves: tuple[list[pd.DataFrame], list[pd.DataFrame]] = [], []
+        for name in datasets:
+            own = trials[trials["dataset"] == name]
+            shuffled, middle = rng.permutation(len(own)), len(own) // 2
+            halves[0].append(own.iloc[np.sort(shuffled[:middle])])
+            halves[1].append(own.iloc[np.sort(shuffled[middle:])])
+        for method in METHODS:
+            first, second = (
+                [weigh(own, columns, method, random_state=random_state, **options) for own in parts]
+                for parts in halves
+            )
+            tau = np.array([[stats.kendalltau(a, b).statistic for b in second] for a in first])
+            itself = np.diag(tau)
+            others = (tau.sum(axis=0) + tau.sum(axis=1) - 2 * itself) / (2 * (len(datasets) - 1))
+            agreement[method] += np.array([itself, others]) / n_repeats
+    return agreement
+
+
+def by_pair(table: pd.DataFrame) -> pd.Series:
+    """Weights of pairs of hyperparameters, whichever of the two is named first.
+
+    table: columns `first`, `second` and `weight`. Returns one weight per row, by frozenset.
+    """
+    pairs = zip(table["first"], table["second"], strict=True)
+    return pd.Series(dict(zip(map(frozenset, pairs), table["weight"], strict=True)))
+
+
+def square(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """A table of pairs (see `by_pair`) as a square (columns, columns), filled on both sides."""
+    weights = by_pair(table)
+    cells = [[weights.get(frozenset((row, column))) for column in columns] for row in columns]
+    return pd.DataFrame(cells, columns, columns, dtype=float)
 
 
 @dataclass(frozen=True)

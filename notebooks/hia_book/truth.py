@@ -242,6 +242,19 @@ def over_surfaces(fits: pd.DataFrame, column: str) -> pd.DataFrame:
     return of_each.mean().where(of_each.count() == fits["surface"].nunique())
 
 
+def write_seconds(fits: pd.DataFrame, method: str, trials: int) -> str:
+    """Seconds of a method with so many trials, the median over the surfaces, or why there are none;
+    in words."""
+    own = fits[(fits["method"] == method) & (fits["trials"] == trials)]
+    measured = own[own["state"] == MEASURED]
+    if measured.empty:
+        return str(own["state"].iloc[0]) if len(own) else ""
+    over = (own["state"] == OVER).sum()
+    more = {0: "", 1: " (1 surface over the limit)"}
+    seconds = measured.groupby("surface")["seconds"].mean().median()
+    return f"{seconds:.2g}{more.get(over, f' ({over} surfaces over the limit)')}"
+
+
 def behind(fits: pd.DataFrame, column: str, trials: int, best: str) -> dict[str, pd.Series]:
     """How far each other method is behind one on the draws of so many trials that both had, in an
     agreement (column): means by surface."""

@@ -86,3 +86,13 @@ def test_how_many_are_needed() -> None:
     assert reference["a", "fanova"] == 100
     assert np.isnan(reference["a", SCREEN])
     assert cost.needed(table, "tau_reference", 0.95)["a", "fanova"] == 400
+
+
+def test_how_many_are_needed_in_words() -> None:
+    rows = [("a", name, n, 0, n / 4000) for name in ("fanova", "nrrelieff") for n in (25, 2000)]
+    rows += [("a", "nrrelieff_growing", n, 0, n / 4000) for n in (25, 2000)]
+    names = ["scope", "method", "trainings", "repeat", "tau_reference"]
+    table = pd.DataFrame(rows, columns=names).assign(whole=False)
+    assert cost.write_needed(table, "tau_reference", 0.5, "fanova") == "2,000"
+    assert cost.write_needed(table, "tau_reference", 0.8, "fanova") == "more than 2,000"
+    assert cost.write_needed(table, "tau_reference", 0.5, "nrrelieff_growing") == ""

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from invented import trials
 
 from hia_book import agreement, noise
 from hia_book.noise import components, seed_share
@@ -218,3 +219,20 @@ def test_configurations_that_all_tables_have() -> None:
     tables = noise.shared([one, one.tail(2).assign(accuracy=0.0)])
     assert [list(table["trial"]) for table in tables] == [[1, 2]] * 2
     assert list(tables[0]["accuracy"]) == [0.1, 0.2]
+
+
+def test_what_is_complete():
+    """Data sets with three configurations of two seeds; a fourth of one seed is left out."""
+    two, one = [0.1, 0.2], [0.1]
+    table = repeated(a=[two, two, two, one], b=[two, two, one]).assign(seed=0)
+    found = noise.complete(table, rows_of_each=2)
+    assert set(found["dataset"]) == {"a"}
+    assert found["trial"].tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_forest_explains_what_hyperparameters_do():
+    table = trials(60).assign(dataset="mnist")
+    by_epoch = table.assign(accuracy=table["epoch"] / 10)
+    noisy = table.assign(accuracy=np.random.default_rng(0).uniform(size=60))
+    assert noise.explained(by_epoch, "mnist") > 0.8 > noise.explained(noisy, "mnist")
+    assert np.isnan(noise.explained(table.head(29), "mnist"))

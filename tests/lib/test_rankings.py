@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import kendalltau
 
 from hia import trials
 from hia.ranking.fanova import FAnova
@@ -74,3 +75,32 @@ def test_the_ways_are_those_that_they_say(rows: pd.DataFrame) -> None:
     ours = NRReliefF(4, sigma=2.0, rank_base=0)
     ours.fit(trials.design(drawn, columns), drawn["accuracy"])
     np.testing.assert_array_equal(ways["Random search"].weights(), ours.weights_)
+
+
+def test_halves_agree_with_their_own_data_set(rows: pd.DataFrame) -> None:
+    """With one division at random, computed apart for two data sets."""
+    names = ["mnist", "svhn"]
+    rng = np.random.default_rng(3)
+    halves: dict[str, list[pd.Series]] = {}
+    for name in names:
+        own = rows[rows["dataset"] == name]
+        shuffled = rng.permutation(len(own))
+        parts = (np.sort(shuffled[: len(own) // 2]), np.sort(shuffled[len(own) // 2 :]))
+        halves[name] = [
+            rankings.weigh(own.iloc[part], COLUMNS, "nrrelieff", n_neighbors=5) for part in parts
+        ]
+    found = rankings.compare_halves(rows, names, COLUMNS, 1, random_state=3, n_neighbors=5)
+    assert set(found) == set(rankings.METHODS)
+    own_taus = [kendalltau(*halves[name]).statistic for name in names]
+    crossed = [
+        kendalltau(halves[one][0], halves[other][1]).statistic
+        for one, other in (names, names[::-1])
+    ]
+    np.testing.assert_allclose(found["nrrelieff"], [own_taus, [np.mean(crossed)] * 2])
+
+
+def test_pairs_are_the_same_in_either_order() -> None:
+    table = pd.DataFrame({"first": ["a", "c"], "second": ["b", "a"], "weight": [0.25, 0.5]})
+    assert rankings.by_pair(table)[frozenset("ba")] == 0.25
+    expected = [[np.nan, 0.25, 0.5], [0.25, np.nan, np.nan], [0.5, np.nan, np.nan]]
+    np.testing.assert_array_equal(rankings.square(table, ["a", "b", "c"]), expected)

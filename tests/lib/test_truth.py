@@ -113,3 +113,15 @@ def test_means_are_over_all_surfaces_or_none():
     found = truth.over_surfaces(fits, "tau_main")
     assert found.loc[100, "nrrelieff"] == pytest.approx(0.6)
     assert np.isnan(found.loc[100, "fanova"])
+
+
+def test_seconds_in_words():
+    rows = [("A", 1.0, truth.MEASURED), ("A", 3.0, truth.MEASURED), ("B", 8.0, truth.MEASURED)]
+    fits = pd.DataFrame(rows, columns=["surface", "seconds", "state"])
+    fits = fits.assign(method="fanova", trials=100)
+    assert truth.write_seconds(fits, "fanova", 100) == "5"
+    over = fits.assign(state=[truth.MEASURED, truth.MEASURED, truth.OVER])
+    assert truth.write_seconds(over, "fanova", 100) == "2 (1 surface over the limit)"
+    none = fits.assign(state=truth.ABSENT)
+    assert truth.write_seconds(none, "fanova", 100) == truth.ABSENT
+    assert truth.write_seconds(none, "nrrelieff", 100) == ""
