@@ -24,7 +24,7 @@
 # Good values: the middle 80 % of each data set's best {glue:text}`n_best:.0%` of CNNs.
 # :::
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "remove-input"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 searches = "data/tuning.parquet"  # searches over fewer hyperparameters
 best = 0.1  # the CNNs whose values are called good, by data set and optimizer; 0 to 1
