@@ -132,7 +132,7 @@ class Search:
     cells: Ints
     metric: str
 
-    def neighbours(self) -> Iterator[neighbours.Piece]:
+    def find_neighbours(self) -> Iterator[neighbours.Piece]:
         """Pieces of the sampled rows with their neighbours, see `neighbours.search`."""
         yield from neighbours.search(
             self.coordinates,
@@ -146,7 +146,7 @@ class Search:
     def pairs(self) -> Iterator[tuple[Ints, Ints, Floats]]:
         """Rows (m,), their neighbours (m, k) and the influence of these (m, k): beyond the first
         J only of those that tie with the J-th."""
-        for rows, others, first in self.neighbours():
+        for rows, others, first in self.find_neighbours():
             by_rank = np.zeros(first.shape)
             by_rank[:, : len(self.rank_influence)] = self.rank_influence
             yield rows, others, share_ties(by_rank, first)

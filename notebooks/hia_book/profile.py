@@ -59,7 +59,7 @@ def profile(
     search = replace(search, cells=search.cells[:0])
     p = np.zeros(n_neighbors)
     theta, both = np.zeros((2, n_neighbors, len(search.columns)))
-    for rows, others, first in search.neighbours():
+    for rows, others, first in search.find_neighbours():
         p_diff = search.p_diff(rows, others)
         p += _by_rank(p_diff, first, n_neighbors)
         for k, column in enumerate(search.columns):
