@@ -17,8 +17,7 @@
 # :alt: Dot plot of ranks: lr is first by both methods; the five that the paper puts first are first
 #   here too
 #
-# Mean ranks over {glue:text}`n_sets` data sets, 95 % intervals, and the paper's ranks. Triangles:
-# N-RReliefF with `lr` drawn uniformly, on all images that could be had.
+# Mean ranks over {glue:text}`n_sets` data sets, 95 % intervals, and the paper's ranks.
 # :::
 #
 # :::{caption} table-first
@@ -65,7 +64,7 @@ uniform = rankings.by_dataset(uniform, columns, "nrrelieff").rank(axis=1, ascend
 
 heights = np.arange(len(order))
 half = t.ppf(0.975, len(sets) - 1) * error.loc[order]
-figure, ax = panels(2.65)
+figure, ax = panels(2.55)
 for method, shift, size in (("nrrelieff", 0.0, 70), ("fanova", 0.28, 22)):
     style, place = look(method), mean.loc[order, method]
     ends = place - half[method], place + half[method]
@@ -75,7 +74,12 @@ for method, shift, size in (("nrrelieff", 0.0, 70), ("fanova", 0.28, 22)):
 hollow = {"facecolor": "none", "edgecolor": look("paper")["color"], "linewidth": 1.4}
 marker = look("paper")["marker"]
 ax.scatter(mean.loc[order, "paper"], heights, s=38, marker=marker, label="the paper", **hollow)
-style = {"s": 24, "marker": "^", "color": "#5F3DC4", "label": "paper's draw, all images"}
+style = {
+    "s": 24,
+    "marker": "^",
+    "color": "#5F3DC4",
+    "label": "N-RReliefF, paper's draw, all images",
+}
 ax.scatter(uniform[order], heights - 0.25, zorder=3, **style)
 ax.set_xticks(range(1, len(order) + 1))
 list_down(ax, order, "rank, 1 for what matters most", grid="both")
