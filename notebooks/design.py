@@ -11,8 +11,8 @@
 #
 # **Which hyperparameter leads depends on how the learning rate is drawn: `lr` on a log scale,
 # narrowly `optimizer` in a uniform draw. Drawn uniformly and pooled as in the paper, N-RReliefF's
-# first three and last two are the paper's, but only on fewer images.** On single data sets the
-# first five are the paper's with a uniform draw, on fewer images and on all.
+# first three and last two are the paper's, if the CNNs are many.** On single data sets the first
+# five are the paper's with a uniform draw, on fewer images and on all.
 #
 # The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
 # is drawn on a log scale, and most data sets are cut to 5,000 images. The paper's Table 1 prints
@@ -228,7 +228,7 @@ claim("by raw distances `optimizer` is first under every condition", by_raw == {
 narrow = [one["mean"].diff().iloc[1] for x, one in means.items() if x[0].startswith("uniform")]
 claim("drawn uniformly, `optimizer` is first by less than a place", max(narrow) < 1)
 claim("a uniform draw lowers `lr`, by both methods", min(lr["low"], lr_anova["low"]) > 0)
-claim("how much `num_conv_layers` gains is not certain", layers["low"] < 0 < layers["high"])
+claim("whether `num_conv_layers` gains is not certain", layers["low"] < 0 < layers["high"])
 gains = max(layers["mean"], layers_anova["mean"]) < 0
 claim("a uniform draw raises `num_conv_layers`, by both methods", gains)
 for short, name in (("log", LOG), ("uniform", UNIFORM)):
@@ -243,7 +243,7 @@ for short, name in (("log", LOG), ("uniform", UNIFORM)):
 # That of `num_conv_layers` rises from {glue:text}`log_num_conv_layers:.1f` to
 # {glue:text}`uniform_num_conv_layers:.1f`, and by functional ANOVA from
 # {glue:text}`log_anova_num_conv_layers:.1f` to {glue:text}`uniform_anova_num_conv_layers:.1f`. How
-# much it gains is not certain ({numref}`table-choices`).
+# it gains is not certain ({numref}`table-choices`).
 #
 # With either draw, the first five by both methods are the paper's, but not in its order
 # ({numref}`table-findings`). The paper's last two come last with neither. The ICC stays above the
@@ -308,11 +308,12 @@ glue(icc_least=iccs[UNIFORM_ALL])
 # in the paper or without, neither its first three nor its last two come back
 # ({numref}`table-pooled`).
 #
-# **The draw decides which is first.** On all images too, `lr` is first with a log draw and
-# `optimizer` with a uniform one, by both methods. More images change little
-# ({numref}`table-choices`): `num_conv_layers` clearly gains with neither draw, `lr` gains
-# {glue:text}`rate:.1f` places by N-RReliefF with a uniform one. Whether a uniform draw raises
-# `num_conv_layers` on all images depends on the method: its mean rank changes by
+# **By both methods, the draw decides which is first.** On all images too, `lr` is first with a log
+# draw and `optimizer` with a uniform one, though often narrowly. More images change little
+# ({numref}`table-choices`): `num_conv_layers` clearly gains with neither draw and rather loses by
+# functional ANOVA with a uniform one; `lr` gains {glue:text}`rate:.1f` places there by N-RReliefF.
+# Whether a uniform draw raises `num_conv_layers` on all images depends on the method: its rank
+# changes by
 # {glue:text}`raised_mean:+.1f` ({glue:text}`raised_low:+.1f` to {glue:text}`raised_high:+.1f`) by
 # N-RReliefF and by {glue:text}`raised_anova_mean:+.1f` ({glue:text}`raised_anova_low:+.1f` to
 # {glue:text}`raised_anova_high:+.1f`) by functional ANOVA.
@@ -371,10 +372,10 @@ glue(n_uniform=len(samples[UNIFORM]), few=few, rate=-rate["mean"])
 glue(raised=raised, raised_anova=raised_anova)
 
 # %% [markdown]
-# **BOHB's CNNs change little.** The paper trained 30 % of its CNNs by BOHB. With
-# {glue:text}`n_bohb` of these beside the {glue:text}`cnns` of random search, at the paper's own
-# conditions, the first five stay the paper's and `optimizer` stays first, by both methods. No mean
-# rank moves by more than {glue:text}`moved:.1f` ({numref}`table-bohb`).
+# **On single data sets BOHB's CNNs change little.** The paper trained 30 % of its CNNs by BOHB.
+# With {glue:text}`n_bohb` of these beside the {glue:text}`cnns` of random search, on all images,
+# the first five stay the paper's and `optimizer` stays first, by both methods. No mean rank moves
+# by more than {glue:text}`moved:.1f` ({numref}`table-bohb`).
 #
 # :::{caption} table-bohb
 # Mean ranks over the data sets on all images, `lr` drawn uniformly: of random search alone, and
@@ -401,11 +402,11 @@ glue(n_bohb=(both_searches["source"] == "bohb").sum(), moved=moved.max(axis=None
 #
 # Nine of ten uniform draws between $10^{-6}$ and $10^{-1}$ lie above $10^{-2}$; on a log scale one
 # in five does. {numref}`fig-response` shows what that changes. Over all five decades, accuracy
-# mostly depends on whether the rate is large enough to learn. Above $10^{-2}$ Adam's accuracy falls
-# while SGD's still rises, so optimizer and depth decide.
+# depends most of all on whether the rate is large enough to learn. Above $10^{-2}$ Adam's accuracy
+# falls while SGD's still rises, so optimizer and depth decide.
 #
 # :::{caption} fig-response
-# :alt: Accuracy climbs with lr and falls again above 0.01 with Adam, the more so the deeper the CNN
+# :alt: Accuracy climbs with lr; above 0.01 it falls again with Adam and still rises with SGD
 #
 # Mean validation accuracy by `lr`, optimizer and number of convolutional layers, over the CNNs of
 # both draws; every data set counts the same. Grey: where nine of ten uniform draws lie.
@@ -468,9 +469,9 @@ show_table(table, "table-response-all", dict.fromkeys(by_rate, ".2f"))
 # uniform draw moves CNNs from the lower heap to the upper one, on fewer images: on MNIST
 # {glue:text}`uniform_mnist_below:.0%` of them are below {glue:text}`low`, not
 # {glue:text}`log_mnist_below:.0%`, and {glue:text}`uniform_mnist_above:.0%` above
-# {glue:text}`high`, not {glue:text}`log_mnist_above:.0%` ({numref}`table-heaps`). On all its images
-# the heaps are the paper's, with {glue:text}`all_mnist_between:.0%` between; all data sets together
-# have no such gap.
+# {glue:text}`high`, not {glue:text}`log_mnist_above:.0%` ({numref}`table-heaps`). With a
+# uniform draw and all its images MNIST has two clear heaps, with
+# {glue:text}`all_mnist_between:.0%` between; all data sets together have no such gap.
 #
 # :::{caption} table-heaps
 # Shares of CNNs by validation accuracy.
@@ -508,7 +509,8 @@ show_table(table.reset_index(), "table-conditions-datasets", dict.fromkeys(table
 # %% [markdown]
 # ## What was trained
 #
-# All CNNs here come from random search, so only `lr` and the images differ between conditions.
+# All CNNs here come from random search, but for the columns with BOHB, so only `lr` and the images
+# differ between conditions.
 # Where both draws have trial *n* of a data set, it has the same seed and, except for `lr`, the same
 # configuration.
 # {numref}`table-conditions` counts them; {numref}`table-conditions-images` says how much of each
