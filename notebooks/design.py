@@ -108,7 +108,7 @@ for name, rows in samples.items():
     low, high = np.percentile(shares(resampled[name]), [2.5, 97.5], axis=0)
     limits = {"mean": shares(pooled[name]), "low": low, "high": high}
     in_pool[name] = pd.DataFrame(limits, table3.index)
-figure, ax = panels(3.5)
+figure, ax = panels(3.4)
 draw(ax, table3["weight"], in_pool, "share")
 ax.xaxis.set_major_formatter(PercentFormatter(1))
 figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
@@ -191,7 +191,7 @@ show_table(table, "table-pooled", dict.fromkeys(table, ".3g"))
 # :::
 
 # %%
-figure, axes = panels(5.6, len(rankings.METHODS), 1, sharex=True)
+figure, axes = panels(5.5, len(rankings.METHODS), 1, sharex=True)
 for ax, method in zip(axes, rankings.METHODS, strict=True):
     draw(ax, paper, {name: means[name, method] for name in samples})
     ax.set_title(METHODS[method], loc="left")
@@ -414,7 +414,7 @@ glue(n_bohb=(both_searches["source"] == "bohb").sum(), moved=moved.max(axis=None
 
 # %%
 response = conditions.respond(both_draws, np.logspace(-6, -1, 11))
-figure, axes = panels(3.2, 1, 2, sharey=True)
+figure, axes = panels(3.1, 1, 2, sharey=True)
 for ax, (optimizer, own) in zip(axes, response.groupby("optimizer"), strict=True):
     ax.axvspan(1e-2, 1e-1, color="0.9", zorder=0)
     of_depth = own.groupby("num_conv_layers")

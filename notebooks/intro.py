@@ -78,12 +78,18 @@ style = {
     "s": 24,
     "marker": "^",
     "color": "#5F3DC4",
-    "label": "N-RReliefF, paper's draw, all images",
+    "label": "N-RReliefF, lr uniform, all images",
 }
 ax.scatter(uniform[order], heights - 0.25, zorder=3, **style)
 ax.set_xticks(range(1, len(order) + 1))
 list_down(ax, order, "rank, 1 for what matters most", grid="both")
-figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2, columnspacing=1)
+figure.legend(
+    *ax.get_legend_handles_labels(),
+    loc="outside upper left",
+    ncols=2,
+    columnspacing=1,
+    handletextpad=0.4,
+)
 shown = mean.join(half.add_suffix(", ±")).join(uniform.rename("uniform, all images")).loc[order]
 shown = shown.reset_index(names="hyperparameter")
 show_figure(figure, "fig-headline", data=shown)
