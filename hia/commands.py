@@ -9,8 +9,9 @@ import pandas as pd
 from hia import trainer, trials
 from hia.study import forecast, plans, run
 
-# Mean difference in accuracy of CNNs retrained on another kind of processor, where floats round
-# otherwise. Single ones have no bound: rounding alone moves an unstable training by 0.1.
+# The accuracy of a retrained CNN on another kind of processor: float rounding differs, and a
+# training amplifies it. Bounds on one row and on the mean over all.
+TOLERANCE = 0.10
 MEAN_TOLERANCE = 0.02
 
 
@@ -129,9 +130,9 @@ def _judge(again: pd.DataFrame) -> int:
         worst, mean = other["difference"].max(), other["difference"].mean()
         print(
             f"\nother processors: {int(other['exact'].sum())} of {len(other)} rows reproduced to "
-            f"the last bit; largest difference {worst:.4f}, mean {mean:.4f} (allowed "
-            f"{MEAN_TOLERANCE})"
+            f"the last bit; largest difference {worst:.4f} (allowed {TOLERANCE}), "
+            f"mean {mean:.4f} (allowed {MEAN_TOLERANCE})"
         )
-        passed = passed and mean <= MEAN_TOLERANCE
+        passed = passed and worst <= TOLERANCE and mean <= MEAN_TOLERANCE
     print("verified" if passed else "NOT verified")
     return 0 if passed else 1
