@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
 
 SOURCES, BOOK = Path("notebooks"), Path("book")  # in the current directory
 
@@ -107,9 +108,11 @@ def localise(notebook: NotebookNode, references: dict[str, Reference], book: str
 def number(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Changes Sphinx's numbers of figures and tables. Returns the pages to be written again."""
     references = names()
-    for kinds in env.toc_fignumbers.values():
+    for page, kinds in env.toc_fignumbers.items():
         for kind in ("figure", "table"):
             for name in kinds.get(kind, {}):
+                if name not in references:
+                    raise ExtensionError(f"{page}: a {kind} with a caption has no name to number")
                 kinds[kind][name] = (references[name].number,)  # type: ignore[assignment]
     return list(env.toc_fignumbers)
 
