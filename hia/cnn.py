@@ -61,12 +61,11 @@ def flops(config: Mapping[str, Any], channels: int, size: int, n_classes: int) -
     """Floating-point operations of one image's forward pass: multiplications and additions of
     convolutions and fully connected layers. Training costs about three times as much per image."""
     kernel, units = int(config["kernel"]), int(config["num_fc_units"])
-    total = 0
     parts = blocks(config, channels, size)
+    total = 2 * units * (parts[-1].channels_out * parts[-1].size_out ** 2 + n_classes)
     for block in parts:
         total += 2 * block.channels_in * block.channels_out * kernel**2 * block.size_conv**2
-    features = parts[-1].channels_out * parts[-1].size_out ** 2
-    return total + 2 * features * units + 2 * units * n_classes
+    return total
 
 
 class CNN(nn.Module):
@@ -94,15 +93,13 @@ class CNN(nn.Module):
             for row in self.hidden.weight:
                 row.copy_(row.unflatten(0, (last.channels_out, -1)).t().flatten())
 
-    def forward(self, images: Tensor) -> Tensor:
-        x = images
+    def forward(self, x: Tensor) -> Tensor:
         for block, convolution in zip(self.blocks, self.convolutions, strict=True):
             x = _block(x, block, convolution)
         x = x.permute(0, 2, 3, 1).flatten(1)
         x = kernels.dropout(x, self.dropout_rate, self.training)
         half = torch.is_autocast_enabled(x.device.type)
-        linear = F.linear if half else _Linear.apply
-        x = F.relu(linear(x, self.hidden.weight, self.hidden.bias))
+        x = F.relu((F.linear if half else _Linear.apply)(x, self.hidden.weight, self.hidden.bias))
         x = kernels.dropout(x, self.dropout_rate, self.training)
         logits: Tensor = self.output(x)
         return logits
@@ -119,8 +116,7 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-        (x,) = ctx.saved_tensors
-        weight = ctx.weight
+        (x,), weight = ctx.saved_tensors, ctx.weight
         if weight.grad is None:
             return grad @ weight, grad.t() @ x, grad.sum(0)
         weight.grad.addmm_(grad.t(), x)
@@ -132,12 +128,12 @@ def _block(x: Tensor, block: Block, convolution: nn.Module) -> Tensor:
     assert isinstance(convolution, nn.Conv2d)
     weight, bias = convolution.weight, convolution.bias
     assert bias is not None
-    stride, padding = convolution.stride[0], int(convolution.padding[0])
+    padding = int(convolution.padding[0])
     if block.pooled:
+        stride = convolution.stride[0]
         return kernels.conv_pool_relu(x, weight, bias, stride, padding, block.fill)
     # A map of one pixel is one product of matrices.
-    before = padding + block.fill // 2
-    kernel = weight.shape[2]
+    before, kernel = padding + block.fill // 2, weight.shape[2]
     after = max(0, kernel - before - block.size_in)
     patch = F.pad(x, (before, after, before, after))[..., :kernel, :kernel]
     weights = weight.permute(0, 2, 3, 1).flatten(1)

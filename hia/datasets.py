@@ -1,9 +1,8 @@
 """The ten image data sets of Wang et al. (2024), Table 2, and scikit-learn's digits.
 
 A data set is one file, ``NAME.npz``, with ``images`` (uint8, (n, H, W) or (n, H, W, 3)) and
-``labels`` (int64, 0 to classes - 1). The files lie in the folder named by the environment variable
-``HIA_DATA``, or else in the user's cache directory; a missing one is made from torchvision's own
-download. A ``manifest.json`` beside them holds their SHA-256.
+``labels`` (int64, 0 to classes - 1), in the folder of `default_folder`. A missing one is made from
+torchvision's own download. A ``manifest.json`` beside them holds their SHA-256.
 
 The split into training and validation images (8:2, Section 4.4) is made once on all images of a
 file. Smaller samples are beginnings of the two parts, each ordered so that every beginning has the
@@ -36,7 +35,7 @@ from hia.files import write_json
 if TYPE_CHECKING:
     import torch
 
-MANIFEST = "manifest.json"
+_MANIFEST = "manifest.json"
 SEED = 2024  # of the split, and of the shuffle of a file made here; recorded rows depend on it
 VALIDATION_EVERY = 5  # one image in five validates: 8:2
 _SPARE_BYTES = 2**20  # of a file, for what is neither an image nor a label
@@ -203,8 +202,16 @@ def _select(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the training and of the validation images."""
     train, val = _split(labels)
-    _check_count(name, "max_images", max_images, len(labels), "images")
-    _check_count(name, "n_train", n_train, len(train), "training images")
+    for option, asked, available, what in (
+        ("max_images", max_images, len(labels), "images"),
+        ("n_train", n_train, len(train), "training images"),
+    ):
+        if asked is None:
+            continue
+        if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < 1:
+            raise DatasetError(f"{name}: {option} must be a whole number from 1, not {asked!r}")
+        if asked > available:
+            raise DatasetError(f"{name}: {option}={asked} asked for, there are {available} {what}")
     total = len(labels) if max_images is None else max_images
     n_val = -(-total // VALIDATION_EVERY)
     train, val = train[: total - n_val if n_train is None else n_train], val[:n_val]
@@ -219,18 +226,9 @@ def _select(
     return train, val
 
 
-def _check_count(name: str, option: str, asked: int | None, available: int, what: str) -> None:
-    if asked is None:
-        return
-    if isinstance(asked, bool) or not isinstance(asked, int | np.integer) or asked < 1:
-        raise DatasetError(f"{name}: {option} must be a whole number from 1, not {asked!r}")
-    if asked > available:
-        raise DatasetError(f"{name}: {option}={asked} asked for, there are {available} {what}")
-
-
 def _split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of all training and all validation images, in an order in which every beginning of
-    either has the class proportions of the whole, to within one image per class."""
+    """Indices of all training and all validation images; every beginning of either has the class
+    proportions of the whole, to within one image per class."""
     rng = np.random.default_rng(SEED)
     shuffled = rng.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
@@ -262,8 +260,7 @@ def _pixels(images: np.ndarray, channels: int | None) -> np.ndarray:
 
 
 def _luma(images: np.ndarray) -> np.ndarray:
-    """ITU-R 601 luma as torchvision's rgb_to_grayscale gives it for a PIL image: the weights
-    0.299, 0.587, 0.114 in 16-bit fixed point, rounded, so that grey stays the same grey."""
+    """ITU-R 601 luma as PIL computes it: 0.299, 0.587, 0.114 in 16-bit fixed point, rounded."""
     red, green, blue = (images[..., channel].astype(np.uint32) for channel in range(3))
     return ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).astype(np.uint8)
 
@@ -271,15 +268,12 @@ def _luma(images: np.ndarray) -> np.ndarray:
 def _moments(pixels: np.ndarray) -> list[tuple[float, float]]:
     """Mean and standard deviation of each channel, 0 replaced by 1.
 
-    In integers up to the last division: the result is the same on every machine and for every
-    number of threads, which a float sum over millions of pixels would not be.
+    In integers up to the last division, so the same on every machine and for any number of threads.
     """
     moments = []
-    for channel in range(pixels.shape[3]):
-        counts = np.bincount(pixels[..., channel].ravel(), minlength=256).tolist()
-        n, total, squares = (
-            sum(count * value**power for value, count in enumerate(counts)) for power in range(3)
-        )
+    for channel in np.moveaxis(pixels, 3, 0):
+        counts = np.bincount(channel.ravel(), minlength=256)
+        n, total, squares = (int(counts @ np.arange(256) ** power) for power in range(3))
         moments.append((total / n, math.sqrt((n * squares - total**2) / n**2) or 1.0))
     return moments
 
@@ -298,11 +292,16 @@ def _read_npz(name: str, path: Path) -> Raw:
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            if expected is None or sha256 == expected:
-                _check_sizes(name, path)
-                file.seek(0)
-                with np.load(file, allow_pickle=False) as archive:
-                    images, labels = archive["images"], archive["labels"]
+            if expected not in (None, sha256):
+                raise DatasetError(
+                    f"{path}: SHA-256 is {sha256}, {_MANIFEST} beside it says {expected}; the file "
+                    "was changed or damaged: put the original back, or delete it to have it made "
+                    "from the download"
+                )
+            _check_sizes(name, path)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                images, labels = archive["images"], archive["labels"]
     except DatasetError:
         raise
     except Exception as error:  # whatever a damaged archive makes zipfile, zlib or NumPy raise
@@ -310,12 +309,6 @@ def _read_npz(name: str, path: Path) -> Raw:
             f"{path}: cannot be read as an npz file of the plain arrays images and labels "
             f"({type(error).__name__}: {error})"
         ) from error
-    if expected is not None and sha256 != expected:
-        raise DatasetError(
-            f"{path}: SHA-256 is {sha256}, {MANIFEST} beside it says {expected}; the file was "
-            "changed or damaged: put the original back, or delete it to have it made from the "
-            "download"
-        )
     _check(name, str(path), images, labels)
     return Raw(images, labels, sha256)
 
@@ -323,16 +316,15 @@ def _read_npz(name: str, path: Path) -> Raw:
 def _check_sizes(name: str, path: Path) -> None:
     """Raise DatasetError for an archive that unfolds to more than all images of the data set."""
     facts = FACTS[name]
-    limit = os.environ.get("HIA_MAX_IMAGES") or str(facts.images)
-    if not limit.isdecimal():
-        raise DatasetError(f"HIA_MAX_IMAGES={limit} is not a number of images, such as 100000")
-    most = int(limit)
-    bytes_of_one = facts.size**2 * facts.channels + np.dtype(np.int64).itemsize
+    most = os.environ.get("HIA_MAX_IMAGES") or str(facts.images)
+    if not most.isdecimal():
+        raise DatasetError(f"HIA_MAX_IMAGES={most} is not a number of images, such as 100000")
     with zipfile.ZipFile(path) as archive:
         unfolded = sum(member.file_size for member in archive.infolist())
-    if unfolded > most * bytes_of_one + _SPARE_BYTES:
+    bytes_of_one = facts.size**2 * facts.channels + np.dtype(np.int64).itemsize
+    if unfolded > int(most) * bytes_of_one + _SPARE_BYTES:
         raise DatasetError(
-            f"{path}: unfolds to {unfolded:,} bytes, more than {most:,} images and labels "
+            f"{path}: unfolds to {unfolded:,} bytes, more than {int(most):,} images and labels "
             f"of {name} take; if that is meant, set HIA_MAX_IMAGES to the number of images"
         )
 
@@ -340,37 +332,36 @@ def _check_sizes(name: str, path: Path) -> None:
 def _check(name: str, where: str, images: np.ndarray, labels: np.ndarray) -> None:
     """Raise DatasetError unless the arrays are those of this data set, or a sample of it."""
     facts = FACTS[name]
-    shape = (len(images) if images.ndim else 0, facts.size, facts.size, facts.channels)
+    shape = (*images.shape[:1], facts.size, facts.size, facts.channels)
     for what, array, dtype, wanted in (
-        ("images", images, np.uint8, shape if facts.channels == 3 else shape[:3]),
-        ("labels", labels, np.int64, shape[:1]),
+        ("images", images, "uint8", shape if facts.channels == 3 else shape[:-1]),
+        ("labels", labels, "int64", shape[:1]),
     ):
         if array.dtype != dtype or array.shape != wanted:
             raise DatasetError(
-                f"{where}: {what} must be {np.dtype(dtype)} of shape {wanted}, not "
-                f"{array.dtype} of shape {array.shape}"
+                f"{where}: {what} must be {dtype} of shape {wanted}, not {array.dtype} of shape "
+                f"{array.shape}"
             )
     classes = np.arange(facts.classes)
     if (wrong := np.setdiff1d(labels, classes)).size:
         raise DatasetError(f"{where}: labels must be 0 to {classes[-1]}, found {wrong[0]}")
     if (absent := np.setdiff1d(classes, labels)).size:
         raise DatasetError(
-            f"{where}: no image of class {absent[0]}; every class from 0 to {classes[-1]} must be "
-            "there"
+            f"{where}: no image of class {absent[0]}; there must be some of every class"
         )
 
 
 def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / MANIFEST
+    path = folder / _MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: noted | {} for name, noted in content.items()}
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise DatasetError(f"{path}: must be a JSON object with one object per data set")
-    return content
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise DatasetError(
+            f"{path}: must be a JSON object with one object per data set ({error})"
+        ) from error
 
 
 def _make(name: str, path: Path) -> None:
@@ -394,7 +385,7 @@ def _make(name: str, path: Path) -> None:
                 "bytes": archive.stat().st_size,
                 "source": source,
             }
-            write_json(noted, path.parent / MANIFEST)
+            write_json(noted, path.parent / _MANIFEST)
             archive.replace(path)
     except DatasetError:
         raise
@@ -411,18 +402,15 @@ def _download(name: str, scratch: str) -> tuple[np.ndarray, np.ndarray, str]:
     import torchvision
 
     class_name = FACTS[name].label.replace("-", "")
-    images: list[np.ndarray] = []
-    labels: list[int] = []
+    pairs: list[tuple[Any, int]] = []
     for part in _PARTS.get(name, [{"train": True}, {"train": False}]):
         # Through __getitem__, not .data: it gives (image, class) in the same form for all ten.
         dataset = getattr(torchvision.datasets, class_name)(scratch, download=True, **part)
-        for index in range(len(dataset)):
-            image, label = dataset[index]
-            images.append(np.asarray(image))
-            labels.append(int(label))
-    stacked = np.stack(images)
+        pairs += [dataset[index] for index in range(len(dataset))]
+    images = np.stack([np.asarray(image) for image, _ in pairs])
+    labels = np.array([int(label) for _, label in pairs], dtype=np.int64)
     if name == "emnist":  # stored with rows and columns exchanged
-        stacked = stacked.transpose(0, 2, 1)
+        images = images.transpose(0, 2, 1)
     order = np.random.default_rng(SEED).permutation(len(labels))
     source = f"torchvision {torchvision.__version__}: torchvision.datasets.{class_name}"
-    return stacked[order], np.array(labels, dtype=np.int64)[order], source
+    return images[order], labels[order], source

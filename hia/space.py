@@ -1,8 +1,7 @@
 """What a hyperparameter is, and the paper's configuration space (Wang et al. 2024, Table 1).
 
-Table 1 has eleven hyperparameters, and the number of filters of each convolutional layer. The space
-is a full product: every combination is valid on every data set (see `hia.cnn` for feature maps that
-shrink to nothing). `in_channel_num` belongs to the data set and is not drawn.
+The space is a full product: every combination is valid on every data set (see `hia.cnn` for feature
+maps that shrink to nothing). `in_channel_num` belongs to the data set and is not drawn.
 """
 
 import math
@@ -21,10 +20,8 @@ Value = int | float | str
 Config = dict[str, Any]
 
 KINDS = ("integer", "float", "categorical")
-# Choices that are listed for people, at most.
-_LISTED = 20
-# Steps of an integer of Optuna's, at most, that are choices.
-_STEPS = 1000
+# Choices that are listed for people, and steps of an integer of Optuna's that are choices, at most.
+_LISTED, _STEPS = 20, 1000
 
 
 @dataclass(frozen=True)
@@ -75,11 +72,8 @@ class Hyperparameter:
         """The smallest and the largest value. Raises ValueError for categories."""
         if self.kind == "categorical":
             raise ValueError(f"{self.name} is categorical: it has no bounds")
-        if self.choices:
-            return float(self.choices[0]), float(self.choices[-1])
-        assert self.low is not None
-        assert self.high is not None
-        return float(self.low), float(self.high)
+        ends: Any = self.choices or (self.low, self.high)
+        return float(ends[0]), float(ends[-1])
 
     @property
     def scale(self) -> str:
@@ -111,11 +105,9 @@ class Hyperparameter:
 
     def allows(self, values: "pd.Series") -> "pd.Series":
         """Which of the values (n,) it can have: numbers as float64, categories as they are."""
-        if self.kind == "categorical":
-            return values.isin(self.choices or ())
-        allowed = values.between(*self.bounds)
         if self.choices:
-            allowed &= values.isin(self.choices)
+            return values.isin(self.choices)
+        allowed = values.between(*self.bounds)
         return allowed & (values % 1 == 0) if self.kind == "integer" else allowed
 
     def check(self, value: object) -> Value:
@@ -221,21 +213,15 @@ def validate(config: Mapping[str, object]) -> Config:
     missing or None, and are left out of the result. `in_channel_num` may be given.
     Raises ValueError naming the field that is missing, unknown or out of range.
     """
-    unknown = sorted(set(config) - set(SPACE))
-    if unknown:
+    if unknown := sorted(set(config) - set(SPACE)):
         raise ValueError(f"unknown hyperparameter {unknown[0]!r}; known are {', '.join(SPACE)}")
-    if config.get("num_conv_layers") is None:
-        raise ValueError("num_conv_layers is missing")
-    layers = int(SPACE["num_conv_layers"].check(config["num_conv_layers"]))
-    absent = FILTERS[layers:]
     checked: Config = {}
-    for name, hyperparameter in SPACE.items():
+    for name, hyperparameter in SPACE.items():  # the number of layers is the first
         value = config.get(name)
-        if name in absent:
+        if name in FILTERS[checked.get("num_conv_layers") :]:
             continue
-        if value is None:
-            if name == "in_channel_num":
-                continue
+        if value is not None:
+            checked[name] = hyperparameter.check(value)
+        elif name in SAMPLED:
             raise ValueError(f"{name} is missing")
-        checked[name] = hyperparameter.check(value)
     return checked

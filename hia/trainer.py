@@ -1,9 +1,8 @@
 """Trains one configuration on one data set (Wang et al. 2024, Sections 4.1 to 4.3).
 
-What makes it fast on a processor: the whole data set lies on the device as one tensor and a batch
-is an index into it; one thread per model; channels-last memory; convolution, pooling and ReLU as
-one compiled operation (see `hia.cpu.kernels`); the optimizers' fused kernels; an allocator that
-keeps its pages.
+Fast on a processor: the data set is one tensor there, a batch an index into it; one thread per
+model; channels-last memory; convolution, pooling and ReLU as one compiled operation (see
+`hia.cpu.kernels`); the optimizers' fused kernels; an allocator that keeps its pages.
 
 Measured with PyTorch 2.14.1 on one core of an AMD EPYC with AVX-512, medians over 40 random
 configurations: 0.055 ms per training image of 16 x 16 pixels, 0.11 of 28 x 28, 0.16 of 32 x 32 x 3,
@@ -29,8 +28,8 @@ import torch.nn.functional as F
 from hia import cnn, space
 from hia.datasets import Dataset
 
-# Bytes of the first block's output for one part of a batch. Larger batches go through the network
-# in parts whose gradients add up, which bounds the memory.
+# Bytes of the first block's output, at most: larger batches go through the network in parts, whose
+# gradients add up.
 PART_BYTES = 16 * 2**20
 
 
@@ -56,25 +55,21 @@ class Result:
 
     def row(self) -> dict[str, Any]:
         """What a row of `hia.trials` has of it; None where it is missing."""
-        row = vars(self) | {"accuracy": self.accuracy}
-        losses = row.pop("loss_per_epoch")
-        row["loss"] = None if self.diverged else losses[-1]
-        row["cpu_seconds"] = self.cpu_seconds if math.isfinite(self.cpu_seconds) else None
+        loss = None if self.diverged else self.loss_per_epoch[-1]
+        cpu_seconds = self.cpu_seconds if math.isfinite(self.cpu_seconds) else None
+        row = vars(self) | {"accuracy": self.accuracy, "loss": loss, "cpu_seconds": cpu_seconds}
+        del row["loss_per_epoch"]
         return row
 
 
 def resolve_device(device: str) -> str:
-    """ "cpu" or "cuda" for `auto|cpu|cuda`.
-
-    Raises ValueError for another name, or where there is no such GPU.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
+    """ "cpu" or "cuda" for `auto|cpu|cuda`. Raises ValueError for another, and without a GPU."""
+    if device not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device: {device!r} is not one of auto, cpu, cuda")
-    if device == "cuda" and not torch.cuda.is_available():
+    has_gpu = torch.cuda.is_available()
+    if device == "cuda" and not has_gpu:
         raise ValueError("device: cuda was asked for, but PyTorch finds no GPU here; use cpu")
-    return device
+    return ("cuda" if has_gpu else "cpu") if device == "auto" else device
 
 
 def count_devices(device: str) -> int:
@@ -195,8 +190,7 @@ def _train_epoch(
 ) -> float:
     """One pass over the training images; the mean loss. Nothing in it waits for the device."""
     model.train()
-    n = len(data.train_labels)
-    device = data.train_labels.device
+    n, device = len(data.train_labels), data.train_labels.device
     permutation = torch.randperm(n, generator=order).to(device, non_blocking=True)
     total = torch.zeros((), device=device)
     part = _part(model)
@@ -227,11 +221,10 @@ def _accuracy(model: cnn.CNN, data: Dataset) -> float:
 def _reproducible(device: torch.device, seed: int) -> Iterator[None]:
     """Seeds all generators and restores them; one thread, and only deterministic kernels."""
     threads = torch.get_num_threads()
-    cudnn = torch.backends.cudnn
-    on_gpu = device.type == "cuda"
+    exact = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
     with (
-        torch.random.fork_rng(devices=[device] if on_gpu else []),
-        cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        torch.backends.cudnn.flags(**exact),
     ):
         torch.manual_seed(seed)
         torch.set_num_threads(1)

@@ -1,12 +1,11 @@
 """Tables of trained CNNs: their columns, their checks, and what the analyses take from them.
 
-One row per trained CNN. The table of trials is a Parquet file (`data/trials.parquet`). Beside it
-are tables of trainings with given configurations: `studies/NAME.csv` says what is trained,
-`data/NAME.parquet` what came out, with key columns in place of a trial's number. Every load checks
-a table against Table 1 of the paper and against itself.
+One row per trained CNN, in Parquet files: the trials (`data/trials.parquet`), and trainings with
+given configurations: `studies/NAME.csv` says what is trained, `data/NAME.parquet` what came out,
+with key columns in place of a trial's number. Every load checks a table against Table 1 of the
+paper and against itself.
 """
 
-import math
 import os
 import re
 import sys
@@ -92,16 +91,14 @@ def load(path: str | os.PathLike[str], name: str | None = "trials") -> pd.DataFr
     name: "trials", or one of `TABLES`; None: what it is by its columns.
     Raises FileNotFoundError, or TrialsError naming the file, the column and the first bad value.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         command = f"hia study studies/{name}.csv" if name in TABLES else "hia export"
         raise FileNotFoundError(f"{path}: there is no such table; `{command}` writes one")
     try:
         return check(read_parquet(path), name)
-    except TrialsError as error:
-        raise TrialsError(f"{path}: {error}") from None
-    except ValueError as error:
-        raise TrialsError(str(error)) from error
+    except ValueError as error:  # that of `read_parquet` names the file
+        where = f"{path}: " if isinstance(error, TrialsError) else ""
+        raise TrialsError(f"{where}{error}") from error
 
 
 def read_given(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -114,10 +111,9 @@ def read_given(path: str | os.PathLike[str]) -> pd.DataFrame:
         table = pd.read_csv(path, keep_default_na=False, na_values=[""])
         key = key_columns(table)
         return _check(table, given_columns(key), key)
-    except TrialsError as error:
-        raise TrialsError(f"{path}: {error}") from None
     except (ValueError, OSError) as error:
-        raise TrialsError(f"{path}: cannot be read as CSV ({error})") from error
+        reason = error if isinstance(error, TrialsError) else f"cannot be read as CSV ({error})"
+        raise TrialsError(f"{path}: {reason}") from error
 
 
 def save(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -133,10 +129,9 @@ def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 def key_columns(table: Iterable[Any]) -> tuple[str, ...]:
     """The key columns among the columns of a table. Raises TrialsError where there is none."""
-    names = set(table)
-    if not names & set(KEYS):
+    if not (key := tuple(name for name in KEYS if name in set(table))):
         raise TrialsError(f"a key column is missing, one of {', '.join(KEYS)}")
-    return tuple(name for name in KEYS if name in names)
+    return key
 
 
 def columns(key: Sequence[str]) -> list[str]:
@@ -213,7 +208,7 @@ def drawn_space(table: pd.DataFrame) -> dict[str, space.Hyperparameter]:
 
     Where there are both scales, or no such column, it is the logarithm.
     """
-    log = "lr_scale" not in table or bool((table["lr_scale"] == "log").any())
+    log = "lr_scale" not in table or "log" in set(table["lr_scale"])
     return space.SPACE | {"lr": replace(space.SPACE["lr"], log=log)}
 
 
@@ -230,9 +225,7 @@ def design(
     result = table[list(columns)].copy()
     if "lr" in result and (drawn_space(table)["lr"].log if log is None else log):
         result["lr"] = np.log10(result["lr"])
-    return result.astype(
-        {name: "int64" for name, dtype in result.dtypes.items() if dtype == "Int64"}
-    )
+    return result.astype(dict.fromkeys(result.select_dtypes("Int64"), "int64"))
 
 
 def _check_values(name: str, dtype: str, values: pd.Series) -> tuple[str, pd.Series]:
@@ -240,17 +233,16 @@ def _check_values(name: str, dtype: str, values: pd.Series) -> tuple[str, pd.Ser
     if dtype == "object":
         return "must be numbers in [0, 1]", values.map(_are_shares).astype(bool)
     if dtype == "bool":
-        is_bool = values.map(lambda value: isinstance(value, bool | np.bool_))
-        return "must be true or false", is_bool.astype(bool)
+        types = values.map(type)
+        return "must be true or false", types.isin([bool, np.bool_])
     if dtype == "str":
         values = values.where(values.map(_is_plain).astype(bool))
     elif not pd.api.types.is_any_real_numeric_dtype(values):
-        values = values.map(lambda value: value if _is_number(value) else math.nan)
+        values = values.where(values.map(_is_number).astype(bool))
     if name not in _DESCRIBED:
         return "must be a name of letters, digits, blanks and .,:;/@+()'-", values.notna()
     described = _DESCRIBED[name]
-    if dtype != "str":
-        values = values.astype("float64")
+    values = values if dtype == "str" else values.astype("float64")
     return f"is not {described.scale}: {described.possible}", described.allows(values)
 
 
