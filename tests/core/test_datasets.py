@@ -37,8 +37,8 @@ def write(folder: Path, name: str, **arrays: np.ndarray) -> str:
 
 
 def write_images(folder: Path, name: str, n: int, seed: int = 0) -> str:
-    labels = np.arange(n) % FACTS[name].classes
-    return write(folder, name, images=pixels(name, n, seed), labels=labels)
+    every = np.arange(n) % FACTS[name].classes
+    return write(folder, name, images=pixels(name, n, seed), labels=every)
 
 
 @pytest.fixture(autouse=True)
@@ -60,9 +60,6 @@ def go_offline(monkeypatch, name: str) -> None:
     monkeypatch.setattr(torchvision.datasets, torchvision_class(name), fail)
 
 
-# Facts ----------------------------------------------------------------------------------------
-
-
 def test_table2_is_the_paper_s_but_for_two_misprints():
     table, paper = table2(), published.table(2, ROOT / "data" / "published")
     paper["size"] = paper["size"].str.split("*").str[0].astype(int)
@@ -73,9 +70,6 @@ def test_table2_is_the_paper_s_but_for_two_misprints():
         ("semeion", "channels"),
     }
     assert set(FACTS) - set(NAMES) == {"digits"}
-
-
-# The split ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -141,13 +135,9 @@ def test_impossible_requests_are_refused(options, message):
         load(**({"name": "digits"} | options))
 
 
-# Tensors --------------------------------------------------------------------------------------
-
-
 def test_digits_are_embedded():
     data, raw = load("digits", folder="/nowhere"), read("digits")
-    assert data.train_images.shape == (1437, 1, 8, 8)
-    assert data.val_images.shape == (360, 1, 8, 8)
+    assert (data.train_images.shape, data.val_images.shape) == ((1437, 1, 8, 8), (360, 1, 8, 8))
     assert (data.name, data.n_classes, data.channels, data.size) == ("digits", 10, 1, 8)
     assert (raw.images.min(), raw.images.max()) == (0, 255)
     digest = hashlib.sha256(raw.images.tobytes() + raw.labels.tobytes()).hexdigest()
@@ -166,12 +156,10 @@ def test_tensors_are_standardised_by_the_training_part(tmp_path, name):
         (data.train_images, data.train_labels, train),
         (data.val_images, data.val_labels, val),
     ):
-        assert images.dtype == torch.float32
+        assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
         assert images.is_contiguous(memory_format=torch.channels_last)
-        assert labels.dtype == torch.int64
-        np.testing.assert_allclose(
-            images.permute(0, 2, 3, 1).numpy(), (stored[part] - mean) / std, atol=1e-5
-        )
+        expected = (stored[part] - mean) / std
+        np.testing.assert_allclose(images.permute(0, 2, 3, 1).numpy(), expected, atol=1e-5)
         assert labels.tolist() == raw.labels[part].tolist()
     assert data.sha256 == sha256
 
@@ -187,15 +175,11 @@ def test_colour_to_grey_is_torchvisions_and_grey_to_colour_repeats(tmp_path):
     write(tmp_path, "cifar10", images=images.repeat(3, axis=0), labels=np.arange(60) % 10)
     assert (load("cifar10", folder=tmp_path).train_images[:, 1] == 0).all()  # constant
     data = load("cifar10", folder=tmp_path, channels=1)
-    assert data.channels == 1
-    assert data.train_images.shape == (48, 1, 32, 32)
+    assert (data.channels, data.train_images.shape) == (1, (48, 1, 32, 32))
     grey, colour = load("digits"), load("digits", channels=3)
     assert colour.train_images.is_contiguous(memory_format=torch.channels_last)
     for channel in range(3):
         assert torch.equal(colour.train_images[:, channel], grey.train_images[:, 0])
-
-
-# Files ----------------------------------------------------------------------------------------
 
 
 def test_folder_argument_then_environment_then_cache(tmp_path, monkeypatch):
@@ -266,9 +250,6 @@ def test_wrong_arrays_are_refused(tmp_path, arrays, message):
         load("mnist", folder=tmp_path)
 
 
-# Made from torchvision's download ---------------------------------------------------------------
-
-
 def as_torchvision_keeps(name: str, images: np.ndarray, labels: np.ndarray) -> dict:
     """The attributes that torchvision's class of this data set has after loading."""
     if name == "semeion":
@@ -323,10 +304,11 @@ def test_file_is_made_from_torchvision(tmp_path, monkeypatch, name):
     images, labels = give_small_download(monkeypatch, name)
     folder = tmp_path / "new" / "folder"
     raw = read(name, folder=folder)
-    assert raw.images.dtype == np.uint8
-    assert raw.labels.dtype == np.int64
-    expected = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
-    made = {image.tobytes(): label for image, label in zip(raw.images, raw.labels, strict=True)}
+    assert (raw.images.dtype, raw.labels.dtype) == (np.uint8, np.int64)
+    made, expected = (
+        {image.tobytes(): label for image, label in zip(*pairs, strict=True)}
+        for pairs in ((raw.images, raw.labels), (images, labels))
+    )
     assert made == expected
     assert raw.labels.tolist() != labels.tolist()  # shuffled
     entry = json.loads((folder / "manifest.json").read_text())[name]

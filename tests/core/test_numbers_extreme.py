@@ -46,9 +46,6 @@ def shares(x: pd.DataFrame, y: np.ndarray) -> np.ndarray:
     return FAnova(n_trees=4, random_state=0).fit(x, y).importances_
 
 
-# --- the target ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("spread", SPREADS)
 @pytest.mark.parametrize("found", [weights, shares])
 def test_the_spread_of_the_target_and_of_a_feature(found, spread):
@@ -102,9 +99,6 @@ def test_marginals_are_in_the_unit_of_the_target():
     assert curve(Y + 1e9) - 1e9 == pytest.approx(curve(Y), abs=1e-6)
 
 
-# --- features ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("found", [weights, shares])
 def test_whole_numbers_beyond_53_bits(found):
     """Far apart, as random seeds, or an error: float64 would make them equal."""
@@ -123,9 +117,6 @@ def test_raw_distances_of_what_they_cannot_take(metric, spread):
     # Much larger than all the others, it alone decides.
     large = [model.fit(X.assign(lr=X["lr"] * s), Y).weights_ for s in (2.0**40, 2.0**80)]
     assert large[0] == pytest.approx(large[1], abs=1e-12)
-
-
-# --- rows ----------------------------------------------------------------------------------------
 
 
 def test_copies_of_a_configuration_are_one_at_their_mean():
@@ -149,9 +140,6 @@ def test_two_rows():
         NRReliefF(n_neighbors=1, target_scale="range").fit(two, [0.0, 1e-12])
 
 
-# --- columns of a table --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("values", "kind", "log"),
     [
@@ -172,9 +160,6 @@ def test_columns_of_extreme_numbers(values, kind, log, method):
     found = methods.rank(table, "y", method=method, n_bootstrap=2)
     assert np.isfinite(found.table["score"]).all()
     assert not [note for note in found.notes if "encountered" in note]
-
-
-# --- many rows, and threads ----------------------------------------------------------------------
 
 THREADS = """
 import hashlib
