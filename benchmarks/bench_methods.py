@@ -2,27 +2,23 @@
 
     python benchmarks/bench_methods.py [relief] [fanova] [peers]      (default: all three)
 
-relief: how N-RReliefF grows, on random configurations of Table 1 (eleven columns) with an invented
-accuracy; defaults (J = 30, every row). 11,150 rows are as many as the paper trained CNNs. Peak
+relief: how N-RReliefF grows, on random configurations of Table 1 with an invented accuracy. Peak
 memory is what a fit needs beyond its input; less than the one before shows as 0. fanova: `fit` is
 16 full trees and all single effects, `pairs` the interactions of all 55 pairs; on the same, on the
 recorded trials, and on eleven columns of random numbers, the most that pairs can cost. Wall time.
 
-peers: the same rows for all: 1,000 of the recorded trials, all, and 11,150; where fewer are
-recorded, these are drawn with replacement, lr and dropout_rate moved by up to a hundredth of their
-ranges and accuracy by a normal number of deviation 0.01. Fractions are places in their ranges, lr
-on its logarithm, all others places among the possible values. Every method runs in a process of its
-own, in an environment of its own where it cannot share ours: these are made under _build/bench/
-from benchmarks/peers/*.txt, once (PyPI is needed then). 30 neighbours and every row for Relief, 16
-full trees for functional ANOVA, one thread. Seconds are of processor time; importing, and making a
-study or a table of a package's own, are not counted. A fit over the limit is ended and marked. `x
-ours` and `tau` (Kendall's) compare time and ranking with ours.
+peers: the same rows for all: 1,000 of the recorded trials, all, and the paper's 11,150; where fewer
+are recorded, these are drawn with replacement and moved by a hundredth. Every method runs in a
+process of its own, in an environment of its own where it cannot share ours: these are made under
+_build/bench/ from benchmarks/peers/*.txt, once (PyPI is needed then). 30 neighbours and every row
+for Relief, 16 full trees for functional ANOVA, one thread. Seconds are of processor time, without
+importing and making a study or a table of a package's own. A fit over the limit is ended and
+marked. `x ours` and `tau` (Kendall's) compare time and ranking with ours.
 
 sklearn-relief, asked for every row once, gives the weights of ours to six digits. Not every ranking
 is a check of ours: on 1,000 recorded rows, Orange's RReliefF (3.40.0) gives eleven weights well
-above 0 (0.06 to 0.22), and much the same ones where the accuracies are replaced by random numbers.
-skrebate's ReliefF divides a target of numbers into like and unlike by its standard deviation, which
-is another method.
+above 0 (0.06 to 0.22), and much the same ones where the accuracies are random numbers. skrebate's
+ReliefF takes targets as like or unlike by their standard deviation, which is another method.
 """
 
 import argparse
@@ -34,7 +30,7 @@ import statistics
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -105,9 +101,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-# Ours alone ----------------------------------------------------------------------------------
-
-
 def configurations(n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Series]:
     """n configurations of Table 1 and an accuracy in [0, 1] that follows some of them."""
     X = pd.DataFrame({one.name: values_at(one, rng.random(n)) for one in space.TABLE1})
@@ -121,30 +114,27 @@ def time_relief(_: argparse.Namespace) -> None:
     model = NRReliefF()
     rows = []
     for n, repeats in RELIEF_FITS.items():
-        progress(f"N-RReliefF on {n:,} rows")
         X, y = configurations(n, rng)
         X = X.assign(lr=np.log10(X["lr"]))
         if not rows:
             model.fit(X, y)  # the first fit also imports and fills caches
         before = peak_mib()
-        columns = time(lambda X=X, y=y: model.fit(X, y), repeats)
+        columns = time(f"{n:,} rows", functools.partial(model.fit, X, y), repeats)
         columns |= {"µs per row": columns["median s"] / n * 1e6}
         columns |= {"input MiB": X.memory_usage(deep=True).sum() / 2**20}
         rows.append({"rows": n} | columns | {"peak MiB": peak_mib() - before})
     show("N-RReliefF", rows)
     X, y = configurations(PAPER, rng)
     X = X.assign(lr=np.log10(X["lr"]))
-    works: dict[str, Callable[[], object]] = {
-        f"{RESAMPLES} resamples for intervals": lambda: model.bootstrap(X, y, RESAMPLES, 0)
-    }
-    for what in ("column", "target"):
-        works[f"{PERMUTATIONS} permutations of the {what}"] = functools.partial(
-            model.permutation_test, X, y, PERMUTATIONS, what, 0
+    test = functools.partial(model.permutation_test, X, y, PERMUTATIONS)
+    rows = [
+        {"": what} | time(what, work, 3)
+        for what, work in (
+            (f"{RESAMPLES} resamples", functools.partial(model.bootstrap, X, y, RESAMPLES, 0)),
+            (f"{PERMUTATIONS} permutations of a column", functools.partial(test, "column", 0)),
+            (f"{PERMUTATIONS} permutations of the target", functools.partial(test, "target", 0)),
         )
-    rows = []
-    for what, work in works.items():
-        progress(what)
-        rows.append({"": what} | time(work, 3))
+    ]
     show(f"N-RReliefF, {PAPER:,} rows", rows)
 
 
@@ -167,15 +157,14 @@ def time_fanova(options: argparse.Namespace) -> None:
         ("recorded", (recorded[list(space.HYPERPARAMETERS)], recorded["accuracy"]), of_space, 7),
         ("continuous", (numbers, target), {}, 3),
     ):
-        progress(f"functional ANOVA on {len(X):,} {label} rows")
         model = FAnova(random_state=0, **measure).fit(X, y)
-        fit = functools.partial(model.fit, X, y)
-        for what, work in (("fit", fit), ("pairs", model.pair_importances)):
-            rows.append({"rows of": label, "rows": len(X), "": what} | time(work, repeats))
+        row = {"rows of": label, "rows": len(X)}
+        for what, work in (
+            ("fit", functools.partial(model.fit, X, y)),
+            ("pairs", model.pair_importances),
+        ):
+            rows.append(row | {"": what} | time(f"{row}, {what}", work, repeats))
     show("functional ANOVA", rows)
-
-
-# Beside others -------------------------------------------------------------------------------
 
 
 def time_peers(options: argparse.Namespace) -> None:

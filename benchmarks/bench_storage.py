@@ -69,27 +69,25 @@ class TimedLock(storage.FileLock):
         super().release()
 
 
-def series(models: int, name: str) -> plans.Series:
-    """Random search on so many of digits, in an Optuna study of this name."""
-    return dataclasses.replace(plan(models).series[0], name=name)
-
-
 def plan(models: int) -> plans.Plan:
     """Random search on so many of digits."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "bench.toml")
-        text = f"[datasets.digits]\nmodels = {models}\nmax_images = 100\n"
-        path.write_text(f'search = "random"\n{text}')
+        part = f"[datasets.digits]\nmodels = {models}\nmax_images = 100\n"
+        path.write_text(f'search = "random"\n{part}')
         return plans.load_plan(path)
+
+
+def ask(opened: optuna.storages.RDBStorage, query: str) -> int:
+    with opened.engine.connect() as connection:
+        return int(connection.execute(sqlalchemy.text(query)).scalar_one())
 
 
 def server_seconds(opened: Storage) -> float | None:
     """Processor time of the server's processes on this machine; None without a server."""
     if not isinstance(opened, optuna.storages.RDBStorage):
         return None
-    with opened.engine.connect() as connection:
-        own = connection.execute(sqlalchemy.text("select pg_backend_pid()")).scalar_one()
-    server = psutil.Process(own).parent()
+    server = psutil.Process(ask(opened, "select pg_backend_pid()")).parent()
     assert server is not None
     return sum(sum(process.cpu_times()[:2]) for process in [server, *server.children()])
 
@@ -97,9 +95,7 @@ def server_seconds(opened: Storage) -> float | None:
 def size(url: str, opened: Storage) -> int:
     if not isinstance(opened, optuna.storages.RDBStorage):
         return Path(url).stat().st_size
-    with opened.engine.connect() as connection:
-        query = sqlalchemy.text("select pg_database_size(current_database())")
-        return int(connection.execute(query).scalar_one())
+    return ask(opened, "select pg_database_size(current_database())")
 
 
 def train_one(ledger: Ledger, data: datasets.Dataset) -> None:
@@ -113,7 +109,7 @@ def train_one(ledger: Ledger, data: datasets.Dataset) -> None:
 def measure(url: str, finished: int) -> dict[str, Any]:
     """One process: what a trial costs after so many."""
     opened = connect(url)
-    one = series(finished + 1000, f"{finished}/random")
+    one = dataclasses.replace(plan(finished + 1000).series[0], name=f"{finished}/random")
     before = size(url, opened)
     ledger = Ledger(one, opened)
     data = datasets.load("digits", max_images=100)
@@ -171,16 +167,11 @@ def propose(finished: int) -> float:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     own = optuna.create_study(direction="maximize", sampler=tpe(seed=0))
     rng = np.random.default_rng(0)
+    among = {name: space.to_distribution(space.SPACE[name]) for name in plans.PROPOSED}
     for _ in range(finished):
         config = space.sample(rng)
-        names = [name for name in config if name != "epoch"]
-        own.add_trial(
-            optuna.create_trial(
-                value=rng.random(),
-                params={name: config[name] for name in names},
-                distributions={name: space.to_distribution(space.SPACE[name]) for name in names},
-            )
-        )
+        params = {name: config[name] for name in among}
+        own.add_trial(optuna.create_trial(value=rng.random(), params=params, distributions=among))
     worker._propose(space.SPACE, own.ask())
     start = time.process_time()
     for _ in range(3):

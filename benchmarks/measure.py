@@ -19,8 +19,9 @@ def describe(*packages: str) -> None:
     print(f"Python {platform.python_version()}, {versions}", flush=True)
 
 
-def time(work: Callable[[], Any], repeats: int) -> dict[str, float]:
+def time(what: str, work: Callable[[], Any], repeats: int) -> dict[str, float]:
     """The `spread` of the wall seconds of so many calls."""
+    progress(what)
     return spread(timeit.repeat(work, number=1, repeat=repeats))
 
 
