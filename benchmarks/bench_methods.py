@@ -212,11 +212,9 @@ def _highest(column: space.Hyperparameter) -> float:
 
 
 def measure(contender: Contender, path: Path, limit: float, repeats: int) -> dict[str, Any]:
-    """Fits of a method in a process of its own.
-
-    Returns `seconds` of each finished fit, `scores` of the last (None without one), `package` with
-    its version, and a `note` where something went wrong.
-    """
+    """Fits of a method in a process of its own. Returns `seconds` of each finished fit, `scores` of
+    the last (None without one), `package` with its version, and a `note` where something went
+    wrong."""
     outcome: dict[str, Any] = {"seconds": [], "scores": None, "package": contender.package}
     try:
         python = environment(contender.environment)
@@ -242,9 +240,7 @@ def last_line(text: str | None) -> str:
 
 def environment(name: str | None) -> Path:
     """The interpreter of an environment, which is made where its pins are new or have changed.
-
-    Raises CalledProcessError where they cannot be installed.
-    """
+    Raises CalledProcessError where they cannot be installed."""
     if name is None:
         return Path(sys.executable)
     # What a package needs to be compiled comes first, and is what it is compiled with.

@@ -75,10 +75,8 @@ def with_loader(config: Mapping[str, Any], data: Images, pixels: np.ndarray, see
 def in_memory(
     config: Mapping[str, Any], data: Images, seed: int
 ) -> tuple[list[float], list[float]]:
-    """The same loop on tensors that are already in memory, with our order of the images.
-
-    Returns the validation accuracy and the mean training loss of every epoch.
-    """
+    """The same loop on tensors that are already in memory, with our order of the images. Returns
+    the validation accuracy and the mean training loss of every epoch."""
     torch.manual_seed(seed)
     model = network(config, data.channels, data.size, data.n_classes)
     order = torch.Generator().manual_seed(seed)
@@ -105,15 +103,12 @@ def _train_epoch(
         loss = nn.functional.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
-        total += loss.item() * len(labels)
-        n += len(labels)
+        total, n = total + loss.item() * len(labels), n + len(labels)
     return total / n
 
 
 def _optimizer(model: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:
-    if config["optimizer"] == "Adam":
-        return torch.optim.Adam(model.parameters(), lr=config["lr"])
-    return torch.optim.SGD(model.parameters(), lr=config["lr"])
+    return getattr(torch.optim, config["optimizer"])(model.parameters(), lr=config["lr"])
 
 
 def _accuracy(model: nn.Module, data: Images) -> float:

@@ -5,7 +5,7 @@ of them. `relief` is N-RReliefF; `ranking` puts all methods behind one function,
 trials.
 """
 
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,17 +21,16 @@ __all__ = ["FAnova", "NRReliefF", "load_dataset", "load_trials", "rank", "train"
 
 # Imported when they are asked for: to train needs PyTorch, to rank does not.
 _PLACES = {
-    "FAnova": ("hia.ranking.fanova", "FAnova"),
-    "NRReliefF": ("hia.relief", "NRReliefF"),
-    "load_dataset": ("hia.datasets", "load"),
-    "load_trials": ("hia.trials", "load"),
-    "rank": ("hia.ranking.methods", "rank"),
-    "train": ("hia.trainer", "train"),
+    "FAnova": "hia.ranking.fanova:FAnova",
+    "NRReliefF": "hia.relief:NRReliefF",
+    "load_dataset": "hia.datasets:load",
+    "load_trials": "hia.trials:load",
+    "rank": "hia.ranking.methods:rank",
+    "train": "hia.trainer:train",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'hia' has no attribute {name!r}")
-    module, attribute = _PLACES[name]
-    return getattr(import_module(module), attribute)
+    return resolve_name(_PLACES[name])

@@ -163,11 +163,9 @@ def load(
 
 
 def read(name: str, *, folder: str | os.PathLike[str] | None = None) -> Raw:
-    """All images and labels of a data set, as stored; a missing file is made first.
-
-    Raises DatasetError for an unknown name, and for a file that is missing and cannot be made, is
-    damaged, or differs from its SHA-256 in manifest.json.
-    """
+    """All images and labels of a data set, as stored; a missing file is made first. Raises
+    DatasetError for an unknown name, and for a file that is missing and cannot be made, is damaged,
+    or differs from its SHA-256 in manifest.json."""
     if name not in FACTS:
         raise DatasetError(f"unknown data set {name!r}; known are {', '.join(FACTS)}")
     if name == "digits":
@@ -189,11 +187,9 @@ def default_folder() -> Path:
 
 
 def table2() -> pd.DataFrame:
-    """Table 2 from the facts of the ten data sets.
-
-    One row per data set in the paper's order, columns `name` (this package's), `label` (the
-    paper's), `images`, `classes`, `channels`, `size` (pixels).
-    """
+    """Table 2 from the facts of the ten data sets. One row per data set in the paper's order,
+    columns `name` (this package's), `label` (the paper's), `images`, `classes`, `channels`, `size`
+    (pixels)."""
     return pd.DataFrame([{"name": name, **vars(FACTS[name])} for name in NAMES])
 
 
@@ -250,12 +246,10 @@ def _interleave(by_class: np.ndarray, labels: np.ndarray, rng: np.random.Generat
 
 def _pixels(images: np.ndarray, channels: int | None) -> np.ndarray:
     """uint8 (n, H, W, C), with the number of channels asked for."""
+    if channels == 1 and images.ndim == 4:
+        images = _luma(images)
     if images.ndim == 3:
-        images = images[..., None]
-    if channels == 1 and images.shape[3] == 3:
-        images = _luma(images)[..., None]
-    if channels == 3 and images.shape[3] == 1:
-        images = np.repeat(images, 3, axis=3)
+        images = np.repeat(images[..., None], channels or 1, axis=3)
     return images
 
 
@@ -266,10 +260,8 @@ def _luma(images: np.ndarray) -> np.ndarray:
 
 
 def _moments(pixels: np.ndarray) -> list[tuple[float, float]]:
-    """Mean and standard deviation of each channel, 0 replaced by 1.
-
-    In integers up to the last division, so the same on every machine and for any number of threads.
-    """
+    """Mean and standard deviation of each channel, 0 replaced by 1: of integers, so that neither
+    machine nor threads matter."""
     moments = []
     for channel in np.moveaxis(pixels, 3, 0):
         counts = np.bincount(channel.ravel(), minlength=256)
@@ -365,10 +357,8 @@ def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _make(name: str, path: Path) -> None:
-    """Make NAME.npz from torchvision's download, and note its SHA-256 in manifest.json.
-
-    The manifest is written before the file: killed in between, the next call makes both again.
-    """
+    """Make NAME.npz from torchvision's download, and note its SHA-256 in manifest.json: first, so
+    that the next call makes both again where this is killed in between."""
     _manifest(path.parent)  # an unreadable one is better found before the download
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

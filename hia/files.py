@@ -38,11 +38,8 @@ def write_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None
 
 
 def read_parquet(path: str | os.PathLike[str]) -> "pd.DataFrame":
-    """The table in a Parquet file.
-
-    Raises ValueError naming a file that has none, or is damaged. What is damaged can fail anywhere
-    in the reader, as an error of any kind.
-    """
+    """The table in a Parquet file. Raises ValueError naming a file that has none, or is damaged.
+    What is damaged can fail anywhere in the reader, as an error of any kind."""
     import pandas as pd
 
     try:

@@ -26,10 +26,8 @@ def check_count(option: str, value: object) -> None:
 
 
 def as_frame(X: ArrayLike | pd.DataFrame) -> pd.DataFrame:
-    """X (n, K) as a DataFrame, arrays of objects with the dtypes of their columns.
-
-    Raises ValueError without columns, where a column is there twice, and for other shapes.
-    """
+    """X (n, K) as a DataFrame, arrays of objects with the dtypes of their columns. Raises
+    ValueError without columns, where a column is there twice, and for other shapes."""
     check_unmasked("X", X)
     if not isinstance(X, pd.DataFrame):
         X = pd.DataFrame(check_array(X, dtype=None, ensure_all_finite=False, input_name="X"))

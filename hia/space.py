@@ -111,11 +111,8 @@ class Hyperparameter:
         return allowed & (values % 1 == 0) if self.kind == "integer" else allowed
 
     def check(self, value: object) -> Value:
-        """The value as a plain Python object of the right type.
-
-        Raises ValueError, naming the hyperparameter, where the type is wrong or the value is not
-        allowed.
-        """
+        """The value as a plain Python object of the right type. Raises ValueError, naming the
+        hyperparameter, where the type is wrong or the value is not allowed."""
         if self.kind == "categorical":
             if value in (self.choices or ()):
                 return str(value)

@@ -150,11 +150,9 @@ def _has_bf16(device: str) -> bool:
 
 
 def _stepper(weights: list[torch.Tensor], config: Mapping[str, Any]) -> Callable[[], None]:
-    """A step of PyTorch's fused SGD or Adam, called directly.
-
-    `torch.optim` gives the same bits. A step of its takes up to three times as long, a training on
-    small images a tenth more, and it imports PyTorch's compiler, 150 MB in every worker.
-    """
+    """A step of PyTorch's fused SGD or Adam, called directly. `torch.optim` gives the same bits,
+    takes up to three times as long, a training on small images a tenth more, and imports PyTorch's
+    compiler, 150 MB in every worker."""
     shared = {"lr": config["lr"], "weight_decay": 0.0, "maximize": False}
     if config["optimizer"] == "Adam":
         means, squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))

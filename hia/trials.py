@@ -102,11 +102,8 @@ def load(path: str | os.PathLike[str], name: str | None = "trials") -> pd.DataFr
 
 
 def read_given(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The configurations to train in a CSV file, checked.
-
-    Its columns are `given_columns`, with at least one of `KEYS`. Raises TrialsError naming the
-    file, the column and the first bad value.
-    """
+    """The configurations to train in a CSV file, checked. Its columns are `given_columns`, with at
+    least one of `KEYS`. Raises TrialsError naming the file, the column and the first bad value."""
     try:
         table = pd.read_csv(path, keep_default_na=False, na_values=[""])
         key = key_columns(table)
@@ -190,10 +187,8 @@ def _check(table: pd.DataFrame, names: list[str], key: Sequence[str]) -> pd.Data
 def select(
     table: pd.DataFrame, datasets: Sequence[str] = (), sources: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """The rows of these data sets and sources; none named means all.
-
-    Raises TrialsError naming a data set or source that the table does not have.
-    """
+    """The rows of these data sets and sources; none named means all. Raises TrialsError naming a
+    data set or source that the table does not have."""
     for column, chosen in (("dataset", datasets), ("source", sources)):
         if unknown := sorted(set(chosen) - set(table[column])):
             known = ", ".join(sorted(set(table[column])))
@@ -204,10 +199,8 @@ def select(
 
 
 def drawn_space(table: pd.DataFrame) -> dict[str, space.Hyperparameter]:
-    """Table 1's space, with `lr` on the scale on which these trials drew it (`lr_scale`).
-
-    Where there are both scales, or no such column, it is the logarithm.
-    """
+    """Table 1's space, with `lr` on the scale on which these trials drew it (`lr_scale`). Where
+    there are both scales, or no such column, it is the logarithm."""
     log = "lr_scale" not in table or "log" in set(table["lr_scale"])
     return space.SPACE | {"lr": replace(space.SPACE["lr"], log=log)}
 

@@ -24,21 +24,13 @@ def reference_means(
     `order_ties(m, candidates)` may put the neighbours of row m in an order of its own; by default
     those at the same distance share the weights of the ranks they occupy.
     """
-    rows, p = (
-        list(dict.fromkeys(rows)),
-        [
-            sum(own) / len(own)
-            for own in (
-                [value for other, value in zip(rows, p, strict=True) if other == row]
-                for row in dict.fromkeys(rows)
-            )
-        ],
-    )
+    own = {}
+    for row, value in zip(rows, p, strict=True):
+        own.setdefault(row, []).append(value)
+    rows, p = list(own), [sum(values) / len(values) for values in own.values()]
     n, k_all = len(rows), len(rows[0])
-    ranges = [
-        1.0 if isinstance(column[0], str) else max(column) - min(column)
-        for column in zip(*rows, strict=True)
-    ]
+    columns = zip(*rows, strict=True)
+    ranges = [1.0 if isinstance(own[0], str) else max(own) - min(own) for own in columns]
     p_range = max(p) - min(p) if target_scale == "range" else 1.0
 
     def raw_diff(a, b):
@@ -115,11 +107,7 @@ def tied_rows(seed, n=60):
     configurations are, too."""
     rng = np.random.default_rng(seed)
     rows = [
-        (
-            float(rng.integers(1, 5)),
-            float(rng.integers(0, 3)),
-            str(rng.choice(["a", "b", "c"])),
-        )
+        (float(rng.integers(1, 5)), float(rng.integers(0, 3)), str(rng.choice(["a", "b", "c"])))
         for _ in range(n)
     ]
     return rows, list(rng.uniform(0, 0.9, n))

@@ -82,16 +82,13 @@ def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs the built book comes first: other processes do the rest meanwhile."""
-
-    def using(fixture: str) -> list[pytest.Item]:
-        return [item for item in items if fixture in getattr(item, "fixturenames", ())]
-
-    book = using("html")
-    for item in [*book, *(item for item in items if "fuzz" in item.path.name)]:
-        item.add_marker("slow")
-    for item in using("browser"):
-        item.add_marker("browser")
-    items.sort(key=book.__contains__, reverse=True)
+    for item in items:
+        needs = getattr(item, "fixturenames", ())
+        if "html" in needs or "fuzz" in item.path.name:
+            item.add_marker("slow")
+        if "browser" in needs:
+            item.add_marker("browser")
+    items.sort(key=lambda item: "html" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

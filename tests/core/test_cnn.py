@@ -25,9 +25,7 @@ STRUCTURES = [
 
 def plain_forward(model: cnn.CNN, images: torch.Tensor) -> torch.Tensor:
     """Convolution, ReLU, pooling in the paper's order, without dropout, by PyTorch's own layers.
-
-    The two rules for maps that shrink to nothing are written out again.
-    """
+    The two rules for maps that shrink to nothing are written out again."""
     x = images
     for convolution in model.convolutions:
         kernel, padding = convolution.kernel_size[0], convolution.padding[0]

@@ -264,10 +264,8 @@ def as_torchvision_keeps(name: str, images: np.ndarray, labels: np.ndarray) -> d
 
 
 def give_small_download(monkeypatch, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """To torchvision's class, whose own __getitem__ and __len__ stay.
-
-    Returns the images and labels that it holds, all parts together.
-    """
+    """To torchvision's class, whose own __getitem__ and __len__ stay. Returns the images and labels
+    that it holds, all parts together."""
     classes, class_name = FACTS[name].classes, torchvision_class(name)
     real = getattr(torchvision.datasets, class_name)
     n_parts = 1 if name in ("eurosat", "semeion") else 2

@@ -161,6 +161,7 @@ def test_columns_of_extreme_numbers(values, kind, log, method):
     assert np.isfinite(found.table["score"]).all()
     assert not [note for note in found.notes if "encountered" in note]
 
+
 THREADS = """
 import hashlib
 import numpy as np

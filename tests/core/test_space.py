@@ -15,27 +15,14 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from rows import CONFIG
 from scipy import stats
 
-from hia.space import (
-    FILTERS,
-    HYPERPARAMETERS,
-    SAMPLED,
-    SPACE,
-    Hyperparameter,
-    from_distribution,
-    sample,
-    to_distribution,
-    validate,
-)
+from hia import space
+from hia.space import FILTERS, HYPERPARAMETERS, SAMPLED, SPACE, Hyperparameter, validate
 from hia_book import published
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "published"
 # Written as a list of their values, the others as [low, high].
 LISTED = {"optimizer", "padding", *(name for name in SPACE if SPACE[name].choices)}
-
-
-@pytest.fixture
-def config():
-    return CONFIG | {"num_conv_layers": 3}
+DEEP = CONFIG | {"num_conv_layers": 3}
 
 
 def test_names_are_those_of_tables_1_and_3():
@@ -80,9 +67,9 @@ def accepts(name: str, value: object) -> bool:
 
 @given(st.integers(0, 2**32 - 1))
 def test_samples_are_valid_and_follow_from_the_seed(seed):
-    drawn = sample(np.random.default_rng(seed))
+    drawn = space.sample(np.random.default_rng(seed))
     assert tuple(drawn) == SAMPLED
-    assert drawn == sample(np.random.default_rng(seed))
+    assert drawn == space.sample(np.random.default_rng(seed))
     absent = FILTERS[drawn["num_conv_layers"] :]
     checked = validate(drawn)
     assert checked == {name: value for name, value in drawn.items() if name not in absent}
@@ -91,7 +78,7 @@ def test_samples_are_valid_and_follow_from_the_seed(seed):
 
 def test_values_are_drawn_equally_often_on_their_scale():
     rng = np.random.default_rng(0)
-    drawn = pd.DataFrame([sample(rng) for _ in range(3000)])
+    drawn = pd.DataFrame([space.sample(rng) for _ in range(3000)])
     for name, transform in (("lr", np.log), ("dropout_rate", np.asarray)):
         low, high = transform(SPACE[name].bounds)
         uniform = stats.uniform(low, high - low).cdf
@@ -104,10 +91,10 @@ def test_values_are_drawn_equally_often_on_their_scale():
         assert stats.chisquare(counts).pvalue > 1e-3
 
 
-def test_validate_returns_plain_python_values(config):
-    given = dict(config, lr=np.float64(3e-3), epoch=np.int64(3), stride=1.0, dropout_rate=0)
+def test_validate_returns_plain_python_values():
+    given = dict(DEEP, lr=np.float64(3e-3), epoch=np.int64(3), stride=1.0, dropout_rate=0)
     checked = validate(given)
-    assert checked == config | {"dropout_rate": 0.0}
+    assert checked == DEEP | {"dropout_rate": 0.0}
     assert {name: type(value) for name, value in checked.items()} == {
         name: str if name == "optimizer" else float if name in ("lr", "dropout_rate") else int
         for name in SAMPLED
@@ -115,8 +102,8 @@ def test_validate_returns_plain_python_values(config):
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_filters_of_absent_layers_are_dropped(config, layers):
-    config |= {"num_conv_layers": layers, "in_channel_num": None}
+def test_filters_of_absent_layers_are_dropped(layers):
+    config = DEEP | {"num_conv_layers": layers, "in_channel_num": None}
     for value in ("not looked at", None):
         config |= dict.fromkeys(FILTERS[layers:], value)
         before = dict(config)
@@ -128,15 +115,15 @@ def test_filters_of_absent_layers_are_dropped(config, layers):
 
 
 @pytest.mark.parametrize("name", SAMPLED)
-def test_a_missing_field_is_named(config, name):
-    for without in ({key: config[key] for key in config if key != name}, config | {name: None}):
+def test_a_missing_field_is_named(name):
+    for without in ({key: DEEP[key] for key in DEEP if key != name}, DEEP | {name: None}):
         with pytest.raises(ValueError, match=f"^{name} is missing"):
             validate(without)
 
 
-def test_an_unknown_field_is_named(config):
+def test_an_unknown_field_is_named():
     with pytest.raises(ValueError, match=r"'learning_rate'.*known are num_conv_layers, lr"):
-        validate(config | {"learning_rate": 0.1})
+        validate(DEEP | {"learning_rate": 0.1})
 
 
 def wrong_values(one: Hyperparameter) -> list:
@@ -152,12 +139,12 @@ def wrong_values(one: Hyperparameter) -> list:
 
 
 @pytest.mark.parametrize("name", SPACE)
-def test_what_is_not_a_value_is_refused_alone_and_in_a_column(config, name):
+def test_what_is_not_a_value_is_refused_alone_and_in_a_column(name):
     one = SPACE[name]
     for value in wrong_values(one):
         message = f"{name}: {value!r} is not a value it can have ({one.scale}: {one.possible})"
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            validate(config | {name: value})
+            validate(DEEP | {name: value})
     values = list(one.choices) if one.choices else np.linspace(one.bounds[0] - 1, 99, 201).tolist()
     values += ["none"] if one.kind == "categorical" else [*one.bounds, one.bounds[1] + 1]
     allowed = one.allows(pd.Series(values))
@@ -194,16 +181,16 @@ def test_wrong_descriptions(arguments, message):
     ],
 )
 def test_to_optuna_and_back(one):
-    written = to_distribution(one)
-    assert from_distribution("x", written) == replace(one, origin="study")
+    written = space.to_distribution(one)
+    assert space.from_distribution("x", written) == replace(one, origin="study")
     study = optuna.create_study()
     value = study.ask({"x": written}).params["x"]
     assert value in one.choices if one.choices else one.check(value) == value
 
 
 def test_steps_and_choices_of_numbers_in_optuna():
-    assert to_distribution(SPACE["batch_size"]) == CategoricalDistribution((32, 64, 128, 256))
-    steps = from_distribution("x", IntDistribution(16, 64, step=16))
+    assert space.to_distribution(SPACE["batch_size"]) == CategoricalDistribution((32, 64, 128, 256))
+    steps = space.from_distribution("x", IntDistribution(16, 64, step=16))
     assert (steps.kind, steps.choices) == ("integer", (16, 32, 48, 64))
-    many = from_distribution("x", IntDistribution(0, 10**6, step=2))
+    many = space.from_distribution("x", IntDistribution(0, 10**6, step=2))
     assert (many.choices, many.bounds) == (None, (0, 10**6))

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 ROW = 3  # the row that the tests spoil
 RAW = {name: rows.raw(name) for name in ("trials", *TABLES)}
 CHECKED = {name: check(table, name) for name, table in RAW.items()}
+TRIALS = CHECKED["trials"]
 OPTIONAL = ("loss", "cpu_seconds", *space.FILTERS)
 
 each = pytest.mark.parametrize("name", RAW)
@@ -23,11 +24,6 @@ each = pytest.mark.parametrize("name", RAW)
 
 def key(name: str) -> list[str]:
     return ["dataset", *TABLES.get(name, ("trial",))]
-
-
-@pytest.fixture
-def table():
-    return CHECKED["trials"]
 
 
 def spoilt(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
@@ -124,8 +120,8 @@ MARKUP = ["<script>", "`a`\n```{include} /etc/hosts", "$\\frac$", "[a](b)", "a|b
         *((one, -1, "is not integer: 0 to") for one in ("trial", "seed")),
     ],
 )
-def test_a_wrong_value_is_named(table, column, value, right):
-    table = table.assign(num_filters_1=8, num_filters_2=8, num_filters_3=8, num_conv_layers=3)
+def test_a_wrong_value_is_named(column, value, right):
+    table = TRIALS.assign(num_filters_1=8, num_filters_2=8, num_filters_3=8, num_conv_layers=3)
     refuses(table, column, value, right or "(must|is not)")
 
 
@@ -137,8 +133,8 @@ def test_wrong_keys_are_named(value):
 
 
 @pytest.mark.parametrize(("layers", "present"), [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)])
-def test_filters_have_to_match_the_layers(table, layers, present):
-    filters = [8 if layer <= present else None for layer in (1, 2, 3)]
+def test_filters_have_to_match_the_layers(layers, present):
+    table, filters = TRIALS, [8 if layer <= present else None for layer in (1, 2, 3)]
     for name, count in zip(space.FILTERS, filters, strict=True):
         table = spoilt(table, name, count)
     wrong = space.FILTERS[min(layers, present)]
@@ -148,9 +144,9 @@ def test_filters_have_to_match_the_layers(table, layers, present):
 
 
 @pytest.mark.parametrize("first", [1.5, -0.1, math.nan, "0.5", None])
-def test_there_is_one_accuracy_per_epoch_and_every_one_is_checked(table, first):
-    accuracy = float(table["accuracy"][ROW])
-    table = spoilt(table, "epoch", 2)
+def test_there_is_one_accuracy_per_epoch_and_every_one_is_checked(first):
+    accuracy = float(TRIALS["accuracy"][ROW])
+    table = spoilt(TRIALS, "epoch", 2)
     refuses(table, "accuracy_per_epoch", [first, accuracy], r"must be numbers in \[0, 1\]")
     for epochs in (1, 3):
         refuses(table, "accuracy_per_epoch", [accuracy] * epochs, "must have one value per epoch")
@@ -174,8 +170,8 @@ def test_to_write_and_load_changes_nothing(name, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["some.parquet"]
 
 
-def test_no_file_a_damaged_one_and_a_wrong_one_are_named(table, tmp_path):
-    path = tmp_path / "trials.parquet"
+def test_no_file_a_damaged_one_and_a_wrong_one_are_named(tmp_path):
+    table, path = TRIALS, tmp_path / "trials.parquet"
     name = re.escape(str(path))
     with pytest.raises(FileNotFoundError, match=rf"^{name}: .* `hia export`"):
         load(path)
@@ -215,7 +211,8 @@ def test_wrong_configurations_are_named(tmp_path, change, message):
         read_given(tmp_path / "none.csv")
 
 
-def test_design_is_the_eleven_with_lr_on_its_scale(table):
+def test_design_is_the_eleven_with_lr_on_its_scale():
+    table = TRIALS
     result = design(table)
     assert list(result.columns) == list(space.HYPERPARAMETERS)
     np.testing.assert_array_equal(result["lr"], np.log10(table["lr"]))
@@ -233,7 +230,8 @@ def test_design_is_the_eleven_with_lr_on_its_scale(table):
     assert filters.to_numpy().tolist() == three[list(space.FILTERS)].to_numpy().tolist() != []
 
 
-def test_select_takes_data_sets_and_sources(table):
+def test_select_takes_data_sets_and_sources():
+    table = TRIALS
     chosen = trials.select(table, ["usps"], ["bohb"])
     expected = table[(table["dataset"] == "usps") & (table["source"] == "bohb")]
     pd.testing.assert_frame_equal(chosen, expected)
