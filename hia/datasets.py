@@ -236,11 +236,8 @@ def _split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _interleave(by_class: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Put image k of the n of a class at the place (k + 1/2) / n, ties in random order."""
-    _, first, of_class, counts = np.unique(
-        labels[by_class], return_index=True, return_inverse=True, return_counts=True
-    )
-    rank = np.arange(len(by_class)) - first[of_class]
-    place = (rank + 0.5) / counts[of_class]
+    classes = pd.Series(labels[by_class])
+    place = (classes.groupby(classes).cumcount() + 0.5) / classes.map(classes.value_counts())
     return by_class[np.lexsort((rng.random(len(by_class)), place))]
 
 

@@ -126,9 +126,10 @@ def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 def key_columns(table: Iterable[Any]) -> tuple[str, ...]:
     """The key columns among the columns of a table. Raises TrialsError where there is none."""
-    if not (key := tuple(name for name in KEYS if name in set(table))):
+    names = set(table)
+    if not names & set(KEYS):
         raise TrialsError(f"a key column is missing, one of {', '.join(KEYS)}")
-    return key
+    return tuple(name for name in KEYS if name in names)
 
 
 def columns(key: Sequence[str]) -> list[str]:
