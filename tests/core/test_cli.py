@@ -119,19 +119,27 @@ def test_workers_per_device(monkeypatch, plan, device, gpus, workers):
 
 
 @pytest.mark.parametrize(
-    ("shift", "processor", "printed", "code"),
+    ("shift", "processor", "rounded", "printed", "code"),
     [
-        (0, None, "same kind of processor: 4 of 4 rows reproduced to the last bit", 0),
-        (1 / 40, None, "same kind of processor: 3 of 4 rows reproduced to the last bit", 1),
-        (2 / 40, "another", "largest difference 0.0500 (allowed 0.1), mean", 0),
-        (4 * MEAN_TOLERANCE + 0.01, "another", "(allowed 0.1), mean", 1),
-        (TOLERANCE + 0.01, "another", "largest difference 0.1100 (allowed 0.1), mean", 1),
+        (0, None, 0, "same kind of processor: 4 of 4 rows reproduced to the last bit", 0),
+        (1 / 40, None, 0, "same kind of processor: 3 of 4 rows reproduced to the last bit", 1),
+        (2 / 40, "another", 0, "largest difference 0.0500 (allowed 0.1), mean", 0),
+        (4 * MEAN_TOLERANCE + 0.01, "another", 0, "(allowed 0.1), mean", 1),
+        (TOLERANCE + 0.01, "another", 0, "largest difference 0.1100 (allowed 0.1), mean", 1),
+        (TOLERANCE + 0.01, "another", 0, "lies at most 0.1100 (allowed 0.1) outside", 1),
+        # Rounding moves this row as far: only the mean is too large, and with more rows it is not.
+        (TOLERANCE + 0.01, "another", 0.05, "lies at most 0.0600 (allowed 0.1) outside", 1),
+        (0.15, "another", 0.2, "lies at most 0.0000 (allowed 0.1) outside", 0),
     ],
 )
 def test_recorded_rows_are_verified(
-    capsys, monkeypatch, plan, table, shift, processor, printed, code
+    capsys, monkeypatch, plan, table, shift, processor, rounded, printed, code
 ):
     """To the last bit, with a tolerance on another processor."""
+    again = table["accuracy"][0]
+    monkeypatch.setattr(study.worker, "train_rounded", lambda *_: [again, again + rounded])
+    if rounded > 0.1:
+        monkeypatch.setattr("hia.commands.MEAN_TOLERANCE", 0.04)
     if shift:  # what the first case trains again, without a provenance; here it says little
         Path("provenance.json").write_text('{"sessions": [{"started": ""}]}')
         monkeypatch.setattr(study, "run", lambda *_, **__: None)

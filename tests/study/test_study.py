@@ -1,6 +1,7 @@
 """hia.study: studies run, resumed, taken over, exported and verified."""
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import json
 import platform
@@ -17,7 +18,7 @@ from faults import undisturbed, without_times
 from optuna.trial import TrialState
 from rows import digits_plan
 
-from hia import datasets, trainer, trials
+from hia import datasets, space, trainer, trials
 from hia.cli import main
 from hia.study import plans, processes
 from hia.study import run as study
@@ -393,3 +394,30 @@ def test_verify_reproduces_every_row_and_finds_what_was_changed(extended):
     again = study.verify(table, 2, device="cpu").set_index("trial")
     assert not again["exact"].any()
     assert again["difference"].to_dict() == pytest.approx({last: 1 / 40, before: 0})
+
+
+def test_verify_gives_what_rounding_does_to_a_row_that_another_processor_trained(extended):
+    """What it does here, with plain calls; a row of this processor, or a near one, needs none."""
+    best = extended.table.nlargest(3, "accuracy")
+    rows = plans.plain(best)
+    for row, shift, processor in zip(rows, (-0.2, -0.2, -0.05), ("a", None, "a"), strict=True):
+        row["accuracy"] += shift
+        row["accuracy_per_epoch"] = [*row["accuracy_per_epoch"][:-1], row["accuracy"]]
+        row["processor"] = processor or row["processor"]
+    again = study.verify(trials.check(pd.DataFrame(rows, best.index)), 3, device="cpu")
+    again = again.set_index("trial").loc[best["trial"]]
+    assert list(again["again"]) == list(best["accuracy"])
+    data = datasets.load("digits", max_images=IMAGES, channels=1)
+    near_one = np.float32(1) + np.float32([-2, -1, 1, 2]) * np.finfo(np.float32).eps
+    first = rows[0]
+    rounded = [
+        trainer.train(
+            {name: first[name] for name in space.SPACE if first.get(name) is not None},
+            dataclasses.replace(data, train_images=data.train_images * factor),
+            first["seed"],
+        ).accuracy
+        for factor in near_one.tolist()
+    ]
+    expected = [*rounded, best["accuracy"].iloc[0]]
+    assert list(again["lowest"]) == [min(expected), *best["accuracy"][1:]]
+    assert list(again["highest"]) == [max(expected), *best["accuracy"][1:]]
