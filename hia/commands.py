@@ -135,6 +135,7 @@ def _judge(again: pd.DataFrame) -> int:
         recorded = other["recorded"]
         outside = (recorded - recorded.clip(other["lowest"], other["highest"])).abs()
         if worst > TOLERANCE:
+            outside = outside[other["difference"] > TOLERANCE]
             print(
                 f"where it is larger, the recorded accuracy lies at most {outside.max():.4f} "
                 f"(allowed {TOLERANCE}) outside lowest and highest, what rounding alone gives here"
