@@ -30,7 +30,7 @@ import psutil
 import sqlalchemy
 
 from hia import datasets, space, trainer
-from hia.study import plans, processes, storage, worker
+from hia.study import plans, processes, storage
 from hia.study import run as study
 from hia.study.ledger import Ledger, tpe
 from hia.study.storage import Storage, connect
@@ -48,7 +48,7 @@ def no_training(config: Any, *_: Any, **__: Any) -> trainer.Result:
     return trainer.Result([0.5] * config["epoch"], [1.0] * config["epoch"], 1.0, 1.0, 1, 1, False)
 
 
-_work = worker.work
+_work = processes.work
 
 
 def work_without_training(*arguments: Any) -> None:
@@ -102,8 +102,8 @@ def train_one(ledger: Ledger, data: datasets.Dataset) -> None:
     """What a worker does for a trial."""
     taken = ledger.take()
     assert taken is not None
-    with worker._beating(taken[0]):
-        worker._train_one(ledger, *taken, data, "none")
+    with processes._beating(taken[0]):
+        processes._train_one(ledger, *taken, data, "none")
 
 
 def measure(url: str, finished: int) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def together(url: str, workers: int) -> float:
     for name in ("digits/random", "digits/bohb"):
         if name in optuna.get_all_study_names(opened):
             optuna.delete_study(study_name=name, storage=opened)
-    worker.work = work_without_training
+    processes.work = work_without_training
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         study.run(plan(TOGETHER), url, workers=workers, device="cpu")
     trials = optuna.load_study(study_name="digits/random", storage=connect(url)).get_trials()
@@ -172,10 +172,10 @@ def propose(finished: int) -> float:
         config = space.sample(rng)
         params = {name: config[name] for name in among}
         own.add_trial(optuna.create_trial(value=rng.random(), params=params, distributions=among))
-    worker._propose(space.SPACE, own.ask())
+    processes._propose(space.SPACE, own.ask())
     start = time.process_time()
     for _ in range(3):
-        worker._propose(space.SPACE, own.ask())
+        processes._propose(space.SPACE, own.ask())
     return (time.process_time() - start) / 3
 
 

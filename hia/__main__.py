@@ -2,7 +2,7 @@
 
 To import PyTorch takes seconds, in which a Ctrl-C would end in a traceback, from wherever Python
 was, and some extension modules make another error of it. So Ctrl-C ends the process at once until
-the command has what it needs (`hia.study.stopping`): nothing has begun that could be lost.
+the command has what it needs (`hia.cli.heed`): nothing has begun that could be lost.
 """
 
 import os

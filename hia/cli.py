@@ -5,17 +5,20 @@ What a command needs is imported when it runs: help and wrong usage take no time
 without PyTorch.
 """
 
+import _thread  # noqa: PLC2701 - a module of Python's that is documented
 import argparse
 import io
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hia.files import printable
 from hia.ranking import command as rank
-from hia.study import stopping
+
+AGAIN_SECONDS = 0.05
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,71 +46,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hia", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    what = "a TOML plan, or a CSV file of configurations, as under studies/"
-    storage = "a file NAME.journal, or a database's URL (default: runs/PLAN.journal)"
+    planned, recorded = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    planned.set_defaults(run=_of_study)
+    planned.add_argument(
+        "plan", type=Path, help="a TOML plan, or a CSV file of configurations, as under studies/"
+    )
+    planned.add_argument(
+        "--storage", help="a file NAME.journal, or a database's URL (default: runs/PLAN.journal)"
+    )
+    recorded.set_defaults(run=_of_study)
+    recorded.add_argument(
+        "--trials",
+        type=Path,
+        default=Path("data/trials.parquet"),
+        help="an export (default: data/trials.parquet)",
+    )
 
-    run = commands.add_parser("study", help="train the CNNs that a plan asks for")
-    run.add_argument("plan", type=Path, help=what)
-    number = run.add_mutually_exclusive_group()
-    _add_machine(run, number)
+    what = "train the CNNs that a plan asks for"
+    study = commands.add_parser("study", help=what, parents=[planned])
+    number = study.add_mutually_exclusive_group()
+    _add_machine(study, number)
     number.add_argument(
         "--workers-per-device",
         type=int,
         metavar="N",
         help="processes on each GPU, which a small CNN alone leaves idle; on a processor, in all",
     )
-    run.add_argument("--storage", help=storage)
-    run.add_argument(
-        "--recorded",
-        type=Path,
-        default=Path("data"),
-        help="go on from the export in this folder (default: data)",
-    )
-    run.set_defaults(run=_of_study)
+    what = "go on from the export in this folder (default: data)"
+    study.add_argument("--recorded", type=Path, default=Path("data"), help=what)
 
-    plan = commands.add_parser(
-        "plan", help="say what a plan costs; after a study, also what it did"
-    )
-    plan.add_argument("plan", type=Path, help=what)
+    what = "say what a plan costs; after a study, also what it did"
+    plan = commands.add_parser("plan", help=what, parents=[planned, recorded])
     _add_machine(plan, plan)
-    plan.add_argument("--storage", help=f"{storage[:-1]}, if there)")
-    plan.add_argument(
-        "--calibrate", type=float, default=60, metavar="SECONDS", help="of trainings (default: 60)"
-    )
-    plan.add_argument(
-        "--trials",
-        type=Path,
-        default=Path("data/trials.parquet"),
-        help="recorded trials (default: data/trials.parquet)",
-    )
-    plan.add_argument(
-        "--complete",
-        action="store_true",
-        help="count on the complete data sets, not on what the files here hold",
-    )
-    plan.add_argument(
-        "--to", type=Path, help="write the forecast, a Parquet file with one row per CNN"
-    )
-    plan.set_defaults(run=_of_study)
+    what = "of trainings (default: 60)"
+    plan.add_argument("--calibrate", type=float, default=60, metavar="SECONDS", help=what)
+    what = "count on the complete data sets, not on what the files here hold"
+    plan.add_argument("--complete", action="store_true", help=what)
+    what = "write the forecast, a Parquet file with one row per CNN"
+    plan.add_argument("--to", type=Path, help=what)
 
-    export = commands.add_parser("export", help="write the finished trials as Parquet")
-    export.add_argument("plan", type=Path, help=what)
-    export.add_argument("--storage", help=storage)
+    what = "write the finished trials as Parquet"
+    export = commands.add_parser("export", help=what, parents=[planned])
     export.add_argument("--to", type=Path, default=Path("data"), help="folder (default: data)")
-    export.set_defaults(run=_of_study)
 
-    verify = commands.add_parser("verify", help="train recorded rows again and compare")
-    verify.add_argument(
-        "--trials",
-        type=Path,
-        default=Path("data/trials.parquet"),
-        help="an export (default: data/trials.parquet)",
-    )
+    what = "train recorded rows again and compare"
+    verify = commands.add_parser("verify", help=what, parents=[recorded])
     verify.add_argument("--sample", type=int, default=20, help="rows (default: 20)")
     verify.add_argument("--seed", type=int, default=0, help="which rows (default: 0)")
     _add_machine(verify, verify)
     verify.add_argument("--to", type=Path, help="a CSV file, which gets what was compared")
-    verify.set_defaults(run=_of_study)
 
     rank.add_parser(commands)
     return parser
@@ -120,19 +107,32 @@ def _add_machine(command: argparse.ArgumentParser, number: Any) -> None:
 
 def _of_study(options: argparse.Namespace) -> int:
     """Run a command that trains or exports, which takes seconds to import."""
-    if plan := getattr(options, "plan", None):
-        if not plan.is_file():
-            raise ValueError(f"{plan}: there is no such plan")
+    if "plan" in options:
         from hia.study import plans
 
-        options.plan = plans.load_plan(plan)
+        options.plan = plans.load_plan(options.plan)
     from hia import commands
 
-    stopping.heed()
-    command = {
-        "study": commands.study,
-        "plan": commands.cost,
-        "export": commands.export,
-        "verify": commands.verify,
-    }
-    return command[options.command](options)
+    heed()
+    return int(getattr(commands, options.command)(options))
+
+
+def heed() -> None:
+    """From now on Ctrl-C and a polite kill raise KeyboardInterrupt in the main thread until it
+    gets through, wherever Python is when they come.
+
+    Python drops what is raised in a destructor or in the callback of a weak reference, of which
+    SQLAlchemy has many: about one interrupt of a hundred came to nothing while trials were queued.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where nohup had it ignored
+    sys.unraisablehook = _raise_again
+
+
+def _raise_again(dropped: "sys.UnraisableHookArgs") -> None:
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+    again = threading.Timer(AGAIN_SECONDS, _thread.interrupt_main)
+    again.daemon = True
+    again.start()

@@ -1,13 +1,13 @@
 """What the sub-commands of `hia` do that train or export. `hia.cli` has their options."""
 
 import argparse
+import contextlib
 import tempfile
-from pathlib import Path
 
 import pandas as pd
 
 from hia import trainer, trials
-from hia.study import forecast, plans, run
+from hia.study import forecast, run
 from hia.study.run import TOLERANCE
 
 # Of the differences of all rows that another kind of processor trained; of one row: TOLERANCE.
@@ -22,7 +22,7 @@ def study(options: argparse.Namespace) -> int:
         workers = options.workers_per_device * trainer.count_devices(device)
     run.run(
         options.plan,
-        options.storage or run.default_storage(options.plan),
+        _storage(options),
         workers=workers,
         device=options.device,
         recorded=options.recorded,
@@ -30,16 +30,15 @@ def study(options: argparse.Namespace) -> int:
     return 0
 
 
-def cost(options: argparse.Namespace) -> int:
+def plan(options: argparse.Namespace) -> int:
     """Say what a plan costs, and what it did."""
-    plan: plans.Plan = options.plan
-    here = forecast.here(plan, complete=options.complete)
+    here = forecast.here(options.plan, complete=options.complete)
     device = trainer.resolve_device(options.device)
     recorded = pd.DataFrame(columns=list(trials.COLUMNS))
     if options.trials.is_file():
         recorded = trials.load(options.trials)
     ratios = forecast.bohb_ratios(recorded)
-    counted = forecast.count(plan.on(here), ratios)
+    counted = forecast.count(options.plan.on(here), ratios)
     _print("work: known configurations counted, bohb expected", forecast.summary(counted))
     _print("bohb / random in the recorded trials", ratios)
     timings = forecast.calibrate(counted, options.calibrate, options.workers, device)
@@ -55,8 +54,9 @@ def cost(options: argparse.Namespace) -> int:
     _print("a worker in the calibration", pd.Series(worker).to_frame("value"))
     if options.to is not None:
         counted.drop(columns="config").to_parquet(options.to, index=False)
-    finished = _finished(plan, options.storage)
-    recorded = recorded if finished is None else finished
+    # Where there is no storage, or no trial has finished in it: what is recorded.
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(RuntimeError):
+        recorded = run.export(options.plan, _storage(options), folder)
     _print("forecast and fact, core-hours", forecast.compare(recorded, counted))
     print("recorded on:", ", ".join(recorded["processor"].unique()) or "nothing yet")
     return 0
@@ -72,26 +72,18 @@ def _print(title: str, table: pd.DataFrame) -> None:
     print(f"\n{title}\n{text if len(table) else 'none'}", flush=True)
 
 
-def _finished(plan: plans.Plan, storage: str | None) -> pd.DataFrame | None:
-    """The plan's finished trials in a storage; None without a storage, or without trials in it."""
-    if storage is None and not Path(run.default_storage(plan)).is_file():
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return run.export(plan, storage or run.default_storage(plan), folder)
-        except RuntimeError:  # no trial has finished yet
-            return None
-
-
 def export(options: argparse.Namespace) -> int:
     """Write the finished trials of a plan."""
-    plan: plans.Plan = options.plan
-    table = run.export(plan, options.storage or run.default_storage(plan), options.to)
+    table = run.export(options.plan, _storage(options), options.to)
     by = table["source"] if "source" in table else table["dataset"].map(lambda _: "given")
     print(pd.crosstab(table["dataset"], by).to_string())
-    path = options.to / f"{plan.table}.parquet"
-    print(f"{len(table):,} of {plan.models:,} rows written to {path}")
+    path = options.to / f"{options.plan.table}.parquet"
+    print(f"{len(table):,} of {options.plan.models:,} rows written to {path}")
     return 0
+
+
+def _storage(options: argparse.Namespace) -> str:
+    return options.storage or run.default_storage(options.plan)
 
 
 def verify(options: argparse.Namespace) -> int:

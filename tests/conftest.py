@@ -42,7 +42,7 @@ def heeding() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def forked() -> None:
     """Workers are forked: a fresh Python with PyTorch takes seconds. So does importing it here."""
-    if "hia.study.worker" in sys.modules:
+    if "hia.study.processes" in sys.modules:
         from faults import fork_workers
 
         fork_workers()

@@ -12,33 +12,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import optuna
 import psutil
 import pytest
 import sqlalchemy
-from rows import digits_plan
+from rows import digits_plan, row
 
 from hia import cli, datasets, space, trainer
-from hia.study import plans, processes, worker
+from hia.study import plans, processes
 from hia.study import run as study
-from hia.study.ledger import FINISHED, Ledger
+from hia.study.ledger import FINISHED, Ledger, runs
 from hia.study.storage import ERRORS, connect
 
 IMAGES = 100  # 80 for training: a CNN takes some hundredths of a second
 TIMES = ("seconds", "cpu_seconds")
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX's")
 needs_mount = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="only root can mount a small disk"
 )
 
-_work = worker.work
+_work = processes.work
 
 
 def forked_work(*arguments: Any) -> None:
@@ -53,11 +52,11 @@ def fork_workers() -> None:
     processes.multiprocessing = SimpleNamespace(  # type: ignore[attr-defined]
         get_context=lambda _: fork, parent_process=multiprocessing.parent_process
     )
-    worker.work = forked_work
+    processes.work = forked_work
 
 
 # Imported once, before any `Coordinator` is forked.
-multiprocessing.set_forkserver_preload(["hia.commands", "hia.study.worker", "rows", "pytest"])
+multiprocessing.set_forkserver_preload(["hia.commands", "rows", "pytest"])
 
 
 class Coordinator(multiprocessing.context.ForkServerProcess):
@@ -125,16 +124,14 @@ class Disturbed:
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """Of all Optuna studies of the plan, as far as they are there."""
-        if self.reader is None and self.url != str(self.journal):
-            try:  # kept, as to check its tables takes long; no pool, so no connection stays open
+        try:  # once, as to check its tables takes long; no pool, so no connection stays open
+            if self.reader is None and self.url == str(self.journal):
+                self.reader = connect(self.url, create=False)
+            elif self.reader is None:
                 options = {"poolclass": sqlalchemy.NullPool}
                 self.reader = optuna.storages.RDBStorage(self.url, engine_kwargs=options)
-            except ERRORS:  # the study is making the tables at this moment
-                return []
-        elif self.reader is None:
-            if not self.journal.is_file():
-                return []
-            self.reader = connect(self.url)
+        except ERRORS:  # there is none yet, or the study is making the tables at this moment
+            return []
         names = set(optuna.get_all_study_names(self.reader)) - {"sessions"}
         studies = [optuna.load_study(study_name=one, storage=self.reader) for one in sorted(names)]
         return [trial for one in studies for trial in one.get_trials()]
@@ -150,9 +147,8 @@ class Disturbed:
     def look(self) -> None:
         """Every finished trial is there once, and all that were seen before as they were."""
         rows = self.rows()
-        twice = [n for n, count in Counter(row["trial"] for row in rows).items() if count > 1]
-        assert not twice
         now = {row["trial"]: row for row in rows}
+        assert len(now) == len(rows)
         assert self.seen.items() <= now.items()
         self.seen = now
 
@@ -180,21 +176,10 @@ def trained(number: int, images: int = IMAGES) -> dict:
     data = datasets.load("digits", max_images=images)
     config = space.validate(plans.random_config("digits", number))
     seed = plans.seed("digits", number)
-    return {
-        "dataset": "digits",
-        "source": "random",
-        "trial": number,
-        **dict.fromkeys(space.FILTERS),
-        **config,
-        "in_channel_num": data.channels,
-        **trainer.train(config, data, seed).row(),
-        "images": len(data.train_labels),
-        "val_images": len(data.val_labels),
-        "seed": seed,
-        "precision": "float32",
-        "lr_scale": "log",
-        "processor": processes.describe_processor("cpu"),
-    }
+    known = {"trial": number, "seed": seed, "processor": processes.describe_processor("cpu")}
+    known |= {"images": len(data.train_labels), "val_images": len(data.val_labels)}
+    known |= trainer.train(config, data, seed).row()
+    return row(np.random.default_rng(0), config, **known)  # which gives the rest
 
 
 @functools.cache
@@ -226,7 +211,7 @@ def until(
 
 def gone(watched: list[psutil.Process]) -> bool:
     """None of them runs; the dead of a dead parent may wait long for somebody to ask."""
-    return not any(processes.runs(process.pid) for process in watched)
+    return not any(runs(process.pid) for process in watched)
 
 
 @contextlib.contextmanager

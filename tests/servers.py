@@ -40,6 +40,9 @@ needs_mariadb = pytest.mark.skipif(
     not (program("mariadb-install-db") and importlib.util.find_spec("pymysql")),
     reason="needs MariaDB and PyMySQL",
 )
+# For the fixture `url`.
+POSTGRESQL = pytest.param("postgresql", marks=needs_postgres)
+MARIADB = pytest.param("mariadb", marks=needs_mariadb)
 
 
 class Postgres:

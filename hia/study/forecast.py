@@ -37,33 +37,32 @@ GPUS = {"RTX 3070 Ti": (2 * 6144 * 1.77e9, 256 / 8 * 19e9), "H100 SXM": (67e12, 
 GPU_EFFICIENCY, GPU_TOUCHES, GPU_STEP_SECONDS = 0.25, 10, 0.5e-3
 
 
-def terms(config: space.Config, job: Mapping[Any, Any]) -> dict[str, float]:
-    """`COUNTS` of one training. job: its `dataset`, `in_channel_num`, `images`, `val_images`."""
-    facts = datasets.FACTS[job["dataset"]]
-    channels, images, val = job["in_channel_num"], job["images"], job["val_images"]
-    blocks = cnn.blocks(config, channels, facts.size)
-    units, features = config["num_fc_units"], blocks[-1].channels_out * blocks[-1].size_out ** 2
+def terms(row: Mapping[Any, Any]) -> dict[str, float]:
+    """`COUNTS` of one training, from its configuration, data set and numbers of images."""
+    facts, channels, images = datasets.FACTS[row["dataset"]], row["in_channel_num"], row["images"]
+    blocks = cnn.blocks(row, channels, facts.size)
+    units, features = row["num_fc_units"], blocks[-1].channels_out * blocks[-1].size_out ** 2
     parameters = (features + 1) * units + (units + 1) * facts.classes
     maps = features + 2 * units + facts.classes
     for block in blocks:
-        parameters += block.channels_out * (block.channels_in * config["kernel"] ** 2 + 1)
+        parameters += block.channels_out * (block.channels_in * row["kernel"] ** 2 + 1)
         maps += block.channels_in * block.size_in**2
         maps += block.channels_out * (2 * block.size_conv**2 + block.size_out**2)
-    flops = cnn.flops(config, channels, facts.size, facts.classes)
-    epochs, steps = config["epoch"], config["epoch"] * math.ceil(images / config["batch_size"])
-    passes = epochs * (3 * images + val)  # training: forward, to the weights, to the maps
+    flops = cnn.flops(row, channels, facts.size, facts.classes)
+    epochs, steps = row["epoch"], row["epoch"] * math.ceil(images / row["batch_size"])
+    passes = epochs * (
+        3 * images + row["val_images"]
+    )  # training: forward, to the weights, to the maps
     counts = (steps, steps * parameters, passes * maps, passes * flops, epochs, parameters)
     return dict(zip(COUNTS, counts, strict=True))
 
 
 def here(plan: plans.Plan, *, complete: bool = False) -> plans.Here:
     """For `Plan.on`: the images of the files that are here, or of the complete data sets."""
-    result = {}
-    for name in plan.datasets:
-        available = datasets.FACTS[name].images
-        if not complete and (datasets.default_folder() / f"{name}.npz").is_file():
-            available = len(datasets.read(name).labels)
-        result[name] = {"available": available}
+    result = {name: {"available": datasets.FACTS[name].images} for name in plan.datasets}
+    for name in () if complete else result:
+        if (datasets.default_folder() / f"{name}.npz").is_file():
+            result[name]["available"] = len(datasets.read(name).labels)
     return result
 
 
@@ -73,29 +72,22 @@ def count(plan: plans.Plan, ratios: pd.DataFrame) -> pd.DataFrame:
     plan: with images, from `Plan.on`. ratios: from `bohb_ratios`. Columns: what the jobs have;
     `config` (missing for BOHB), `COUNTS`, and `data_mib` of an epoch's images (2^20 bytes).
     """
-    parts, jobs = [], plan.jobs
-    for name in plan.datasets:
-        rows = []
-        for job in jobs:
-            if job["dataset"] == name:
-                config = {key: job[key] for key in space.SAMPLED if job.get(key) is not None}
-                row = {"source": "given"} | job
-                rows.append(row | ({"config": config} | terms(config, job) if config else {}))
-        counted = pd.DataFrame(rows)
+    rows = []
+    for job in plan.jobs:
+        config = {key: job[key] for key in space.SAMPLED if job.get(key) is not None}
+        size = 4 * job["in_channel_num"] * datasets.FACTS[job["dataset"]].size ** 2
+        row = {"source": "given"} | job | ({"config": config} | terms(job) if config else {})
+        rows.append(row | {"data_mib": (job["images"] + job["val_images"]) * size / 2**20})
+    counted = pd.DataFrame(rows)
+    for name, own in counted.groupby("dataset"):
         ratio = ratios.drop(index=name, errors="ignore").mean().fillna(1)
-        counted[COUNTS] = counted[COUNTS].fillna(counted[COUNTS].mean() * ratio)
-        numbers = counted["in_channel_num"] * datasets.FACTS[name].size ** 2
-        counted["data_mib"] = (counted["images"] + counted["val_images"]) * numbers * 4 / 2**20
-        parts.append(counted)
-    return pd.concat(parts, ignore_index=True)
+        counted.loc[own.index, COUNTS] = own[COUNTS].fillna(own[COUNTS].mean() * ratio)
+    return counted
 
 
 def bohb_ratios(table: pd.DataFrame) -> pd.DataFrame:
     """Mean `COUNTS` of BOHB's recorded trials over those of random search, by data set."""
-    rows = []
-    for row in table.to_dict("records"):
-        config = {name: row[name] for name in space.SAMPLED if not pd.isna(row[name])}
-        rows.append(terms(config, row))
+    rows = [terms(row) for row in table.to_dict("records")]
     counted = pd.DataFrame(rows, columns=COUNTS, index=table.index, dtype=float)
     means = counted.groupby([table["source"], table["dataset"]]).mean()
     bohb, random = means.query("source == 'bohb'"), means.query("source == 'random'")
@@ -142,11 +134,11 @@ def _time(known: pd.DataFrame, seconds: float, device: str, index: int) -> pd.Da
             return time.perf_counter() > end
 
         result = trainer.train(config, data, 0, stop, precision=job["precision"])
-        config = config | {"epoch": len(result.loss_per_epoch)}
-        row = terms(config, job | {"images": images, "val_images": val})
+        own = {"images": images, "val_images": val, "epoch": len(result.loss_per_epoch)}
+        row: dict[str, Any] = terms(job | config | own)
         row["seconds"] = result.cpu_seconds if device == "cpu" else result.seconds
         row["mib"] = (max(held) if device == "cpu" else torch.cuda.max_memory_reserved()) / 2**20
-        rows.append({"dataset": job["dataset"], "wall_seconds": result.seconds} | row)
+        rows.append(row | {"dataset": job["dataset"], "wall_seconds": result.seconds})
         if sum(row["wall_seconds"] for row in rows[1:]) > seconds:
             break
     return pd.DataFrame(rows[1:])

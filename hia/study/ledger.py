@@ -11,6 +11,7 @@ nothing is half begun. Two rules do the rest:
 """
 
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -20,11 +21,12 @@ from functools import partial
 from typing import Any
 
 import optuna
+import psutil
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hia import space, trials
-from hia.study import plans, processes
+from hia.study import plans
 from hia.study.plans import PlanError, Row, Series
 from hia.study.storage import Storage, patiently
 
@@ -40,22 +42,28 @@ def tpe(seed: int) -> optuna.samplers.TPESampler:
         return optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
 
 
-def open_study(storage: Storage, name: str, **options: Any) -> optuna.Study:
-    """An Optuna study, made if missing; to read is not to write."""
-    options |= {"storage": storage, "study_name": name}
+def open_study(storage: Storage, name: str = "sessions", **options: Any) -> optuna.Study:
+    """An Optuna study, made if missing; to read is not to write.
+
+    That of the sessions has no trials, and their notes as attributes.
+    """
     if name in optuna.get_all_study_names(storage):
-        return optuna.load_study(**options)
-    return optuna.create_study(direction="maximize", load_if_exists=True, **options)
-
-
-def notes(storage: Storage) -> optuna.Study:
-    """An Optuna study without trials, whose attributes are the sessions."""
-    return open_study(storage, "sessions")
+        return optuna.load_study(study_name=name, storage=storage, **options)
+    options |= {"direction": "maximize", "load_if_exists": True}
+    return optuna.create_study(study_name=name, storage=storage, **options)
 
 
 def own_name() -> str:
     """This process, among those of all machines."""
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def runs(process: int) -> bool:
+    """Whether a process of this number runs; the dead that nobody has asked for do not."""
+    try:
+        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def params_of(row: Row) -> space.Config:
@@ -67,7 +75,7 @@ class Ledger:
     """What of a series is in the storage. Raises PlanError where it is another plan's.
 
     worker: its number, where this is a worker's. trials: those that count, by key. open: those that
-    run.
+    run. damaged: what is wrong with finished trials, by key.
     """
 
     def __init__(self, series: Series, storage: Storage, worker: int = 0) -> None:
@@ -81,11 +89,10 @@ class Ledger:
             min_resource=1, max_resource=plans.MAX_EPOCHS, reduction_factor=ETA
         )
         self.study = open_study(storage, series.name, sampler=sampler, pruner=pruner)
-        self.fields = ROW | set(series.key)
-        self.is_checked = False
+        self.is_checked = False  # whose the storage is
         self.settled = 0  # so many trials have ended, and are in `done`
         self.done: dict[str, FrozenTrial] = {}
-        self.damaged: dict[str, str] = {}  # by key: what is wrong with a finished trial
+        self.damaged: dict[str, str] = {}
         self.changes: dict[int, tuple[Any, float]] = {}  # by number: what was last seen, since when
         self.read()
 
@@ -104,18 +111,19 @@ class Ledger:
         """All there are. One that a database has without its JSON counts as failed."""
         with contextlib.suppress(json.JSONDecodeError):
             return self.study.get_trials(deepcopy=False)
-        study = self.storage.get_study_id_from_name(self.series.name)
         trials: list[FrozenTrial] = []
-        while True:
-            number = len(trials)
-            try:
-                trial = self.storage.get_trial_id_from_study_id_trial_number(study, number)
-                trials.append(self.storage.get_trial(trial))
-            except json.JSONDecodeError as error:
-                self.damaged[f"trial {number}"] = f"cannot be decoded ({error})"
-                trials.append(optuna.create_trial(state=TrialState.FAIL))
-            except KeyError:
-                return trials
+        with contextlib.suppress(KeyError):  # there is none of this number
+            for number in itertools.count():
+                try:
+                    trials.append(self.storage.get_trial(self._id(number)))
+                except json.JSONDecodeError as error:
+                    self.damaged[f"trial {number}"] = f"cannot be decoded ({error})"
+                    trials.append(optuna.create_trial(state=TrialState.FAIL))
+        return trials
+
+    def _id(self, number: int) -> int:
+        study = self.storage.get_study_id_from_name(self.series.name)
+        return self.storage.get_trial_id_from_study_id_trial_number(study, number)
 
     def _count(self, trial: FrozenTrial, counted: dict[str, FrozenTrial]) -> None:
         """Add a trial that is of this plan and the first of its CNN.
@@ -123,7 +131,7 @@ class Ledger:
         The first in the storage, the same for all machines, says whose the storage is.
         """
         job, row = trial.user_attrs.get("job") or {}, trial.user_attrs.get("row")
-        if not (isinstance(row, dict) and row.keys() >= self.fields):
+        if not (isinstance(row, dict) and row.keys() >= ROW | {*self.series.key}):
             row = {}
         key = trial.user_attrs.get("key") or (self.series.key_of(row) if row else None)
         if key not in self.series.jobs:
@@ -143,21 +151,16 @@ class Ledger:
             counted.setdefault(key, trial)
 
     @property
-    def rows(self) -> dict[str, Row]:
-        """Of the finished CNNs, by key, in the order of the plan."""
-        trials = [(key, self.trials[key]) for key in self.series.jobs if key in self.trials]
-        return {key: one.user_attrs["row"] for key, one in trials if one.state in FINISHED}
+    def rows(self) -> list[Row]:
+        """Of the finished CNNs, in the order of the plan."""
+        trials = [self.trials[key] for key in self.series.jobs if key in self.trials]
+        return [one.user_attrs["row"] for one in trials if one.state in FINISHED]
 
     @property
     def unfinished(self) -> int:
         """How many CNNs have no row yet."""
         finished = sum(one.state in FINISHED for one in self.trials.values())
         return len(self.series.jobs) - finished
-
-    @property
-    def has_taken_over(self) -> bool:
-        """Whether rows of an export are among the trials: no worker has begun these."""
-        return any("worker" not in trial.user_attrs for trial in self.trials.values())
 
     @property
     def lost(self) -> list[str]:
@@ -173,36 +176,30 @@ class Ledger:
             if reason := plans.difference(trained_on[0], one):
                 raise PlanError(f"the storage holds CNNs of {self.series.dataset} with {reason}")
 
-    # The worker's ---------------------------------------------------------------------------------
-
     def take(self) -> tuple[optuna.Trial, Row] | None:
-        """Begin a CNN that nobody trains: its trial and job; None where there is none now."""
+        """A worker begins a CNN that nobody trains: its trial as an objective gets it, and its job;
+        None where there is none now.
+        """
         patiently(self.read)
         while free := [key for key in self.series.jobs if key not in self.trials]:
             key = free[min(self.worker, len(free) - 1)]  # rarely another worker's choice
-            begin = partial(self._add, key, TrialState.RUNNING, worker=own_name())
-            patiently(begin)
+            patiently(partial(self._add, key, TrialState.RUNNING, {"worker": own_name()}))
             patiently(self.read)
-            mine = [one.number for one in self.open if one.user_attrs.get("worker") == own_name()]
             first = self.trials[key].number if key in self.trials else None
+            mine = [one.number for one in self.open if one.user_attrs.get("worker") == own_name()]
             for number in mine:
                 if number != first:
                     patiently(partial(self._fail, number))
-            if first in mine:
+            if first in mine:  # `Study.ask` gives only trials that it makes
                 return patiently(partial(self._live, first)), self.series.jobs[key]
         return None
 
     def _live(self, number: int) -> optuna.Trial:
-        """A running trial as an objective gets it. `Study.ask` gives only trials that it makes."""
-        study = self.storage.get_study_id_from_name(self.series.name)
-        trial = self.storage.get_trial_id_from_study_id_trial_number(study, number)
-        return optuna.trial.Trial(self.study, trial)
-
-    # The coordinator's ----------------------------------------------------------------------------
+        return optuna.trial.Trial(self.study, self._id(number))
 
     def look(self) -> None:
-        """See what there is; fail the trials of workers that have died, and, at the end, what is
-        left over."""
+        """A coordinator sees what there is; it fails the trials of workers that have died, and, at
+        the end, what is left over."""
         self.read()
         now = time.monotonic()
         for trial in self.open:
@@ -212,7 +209,7 @@ class Ledger:
                 self.changes[trial.number] = seen, now
             is_silent = now - self.changes[trial.number][1] > STALE_SECONDS
             host, _, process = worker.rpartition(":")
-            is_gone = host == socket.gethostname() and not processes.runs(int(process))
+            is_gone = host == socket.gethostname() and not runs(int(process))
             is_left_over = not self.unfinished and trial.user_attrs.get("key") in self.series.jobs
             if is_silent or is_gone or is_left_over:
                 self._fail(trial.number)
@@ -228,33 +225,21 @@ class Ledger:
         self._add(
             self.series.key_of(row),
             TrialState.PRUNED if is_stopped else TrialState.COMPLETE,
-            row,
+            {"row": row},
             value=row["accuracy"],
             intermediate_values=dict(enumerate(row["accuracy_per_epoch"], start=1)),
         )
 
-    def _add(
-        self,
-        key: str,
-        state: TrialState,
-        row: Row | None = None,
-        worker: str | None = None,
-        **fields: Any,
-    ) -> None:
+    def _add(self, key: str, state: TrialState, says: Row, **fields: Any) -> None:
         job = self.series.jobs[key]
-        params = params_of(row or job)
+        params = params_of(says.get("row", job))
         if self.series.bohb:  # what it draws; the epochs are its budget
             params = {name: params[name] for name in plans.PROPOSED if name in params}
-        says = {name: value for name, value in job.items() if name not in params}
-        notes = {"key": key, "job": says, "row": row, "worker": worker}
+        rest = {name: value for name, value in job.items() if name not in params}
+        kinds = {name: space.to_distribution(self.series.space[name]) for name in params}
+        attributes = {"key": key, "job": rest} | says
         self.study.add_trial(
             optuna.create_trial(
-                state=state,
-                params=params,
-                distributions={
-                    name: space.to_distribution(self.series.space[name]) for name in params
-                },
-                user_attrs={name: value for name, value in notes.items() if value is not None},
-                **fields,
+                state=state, params=params, distributions=kinds, user_attrs=attributes, **fields
             )
         )

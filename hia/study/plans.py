@@ -16,28 +16,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hia import datasets, trials
-from hia.space import (
-    FILTERS,
-    PRECISIONS,
-    SAMPLED,
-    SCALES,
-    SPACE,
-    Config,
-    Hyperparameter,
-    sample,
-    validate,
-)
+from hia import datasets, space, trials
 
 Row = dict[str, Any]
 Here = Mapping[str, Mapping[str, Any]]
-Space = Mapping[str, Hyperparameter]
+Space = Mapping[str, space.Hyperparameter]
 
 # What a plan can search by, and of every ten trials of a data set, how many are random search.
 SEARCHES = {"both": 7, "random": 10}
 TRAINED_ON = ("images_sha256", "kernels")  # of a job; a row does not have them
-PROPOSED = tuple(name for name in SAMPLED if name != "epoch")  # by BOHB; its budget are epochs
-MAX_EPOCHS = int(SPACE["epoch"].bounds[1])
+PROPOSED = tuple(name for name in space.SAMPLED if name != "epoch")  # by BOHB
+MAX_EPOCHS = int(space.SPACE["epoch"].bounds[1])
 MAX_MODELS = 100_000  # of one data set; the paper has 1,500
 
 
@@ -47,10 +36,9 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class Series:
-    """CNNs of one data set that share an Optuna study.
+    """CNNs of one data set that share an Optuna study of this name.
 
-    name: of the study. jobs: by the values of their key columns, as text. key: these columns.
-    space: what BOHB draws from.
+    jobs: by the values of their key columns, as text. space: what BOHB draws from.
     """
 
     name: str
@@ -63,21 +51,17 @@ class Series:
     def bohb(self) -> bool:
         return self.name.endswith("/bohb")
 
-    def key_of(self, row: Mapping[Any, Any]) -> str:
-        """What the CNN of a row is found by."""
+    def key_of(self, row: Row) -> str:
         return "/".join(str(row[name]) for name in self.key)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a study trains.
-
-    text: of a plan, the file as read. table: the name of its export. columns: of that.
-    """
+    """All that a study trains. columns: of its export, called `table`. text: the file as read."""
 
     name: str
     series: list[Series]
-    columns: tuple[str, ...]
+    columns: list[str]
     table: str
     text: str = ""
 
@@ -87,7 +71,7 @@ class Plan:
 
     @property
     def models(self) -> int:
-        return sum(len(one.jobs) for one in self.series)
+        return len(self.jobs)
 
     @property
     def datasets(self) -> list[str]:
@@ -100,11 +84,10 @@ class Plan:
         `available`. A job of a plan without `max_images` is of all images.
         Raises PlanError where a data set has fewer images than are asked for.
         """
-        return replace(self, series=[_on(one, dict(here[one.dataset])) for one in self.series])
+        return replace(self, series=[_on(one, **here[one.dataset]) for one in self.series])
 
 
-def _on(series: Series, images: Row) -> Series:
-    available = images.pop("available")
+def _on(series: Series, available: int, **images: Any) -> Series:
     jobs = {key: _split(available) | job | images for key, job in series.jobs.items()}
     most = max((job["images"] + job["val_images"] for job in jobs.values()), default=0)
     if most > available:
@@ -127,97 +110,100 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
     `search`, "both" (the default: seven of ten trials by random search, three by BOHB) or "random".
     A table [space.NAME] with `log = false` draws a hyperparameter uniformly that Table 1 draws on
     its logarithm, `log = true` the reverse. A CSV file is a table of configurations, see
-    `hia.trials.read_given`.
-
-    Raises PlanError naming the file and the key at fault.
+    `hia.trials.read_given`. Raises PlanError naming the file and the key at fault.
     """
     path = Path(path)
     if not path.is_file():
         raise PlanError(f"{path}: there is no such plan")
-    if path.suffix == ".csv":
-        try:
-            return given(path.stem, trials.read_given(path))
-        except trials.TrialsError as error:
-            raise PlanError(str(error)) from error
     try:
+        if path.suffix == ".csv":
+            return given(path.stem, trials.read_given(path))
         text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
+        return _read_plan(path.stem, tomllib.loads(text), text)
+    except trials.TrialsError as error:
+        raise PlanError(str(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: not valid TOML: {error}") from error
-    unknown = set(content) - {"datasets", "precision", "search", "space"}
-    if unknown or not isinstance(content.get("datasets"), dict) or not content["datasets"]:
+    except PlanError as error:
+        raise PlanError(f"{path}: {error}") from None
+
+
+def _read_plan(name: str, content: Row, text: str) -> Plan:
+    parts = content.get("datasets")
+    if content.keys() - {"datasets", "precision", "search", "space"} or not (
+        isinstance(parts, dict) and parts
+    ):
         raise PlanError(
-            f"{path}: must hold tables [datasets.NAME] and nothing else but `precision`, `search` "
-            "and tables [space.NAME]"
+            "must hold tables [datasets.NAME] and nothing else but `precision`, `search` and "
+            "tables [space.NAME]"
         )
-    search = content.get("search", "both")
-    if search not in SEARCHES:
-        raise PlanError(f"{path}: search: {search!r} is not one of {', '.join(SEARCHES)}")
-    precision = content.get("precision", "float32")
-    if precision not in PRECISIONS:
-        raise PlanError(f"{path}: precision: {precision!r} is not one of {', '.join(PRECISIONS)}")
-    space = _read_space(path, content.get("space", {}))
+    for option, known in (("search", [*SEARCHES]), ("precision", space.PRECISIONS)):
+        if content.setdefault(option, known[0]) not in known:
+            raise PlanError(f"{option}: {content[option]!r} is not one of {', '.join(known)}")
+    table1 = _read_space(content.get("space", {}))
     series = []
-    for name, part in content["datasets"].items():
-        _check_part(f"{path}: [datasets.{name}]", name, part)
-        shared = {"dataset": name, "in_channel_num": datasets.FACTS[name].channels}
-        shared |= {"precision": precision, "lr_scale": SCALES[space["lr"].log]}
+    for dataset, part in parts.items():
+        _check_part(f"[datasets.{dataset}]", dataset, part)
+        shared = {"dataset": dataset, "in_channel_num": datasets.FACTS[dataset].channels}
+        shared["precision"] = content["precision"]
+        shared["lr_scale"] = space.SCALES[table1["lr"].log]
         if "max_images" in part:
             shared |= _split(part["max_images"])
         jobs: dict[str, dict[str, Row]] = {kind: {} for kind in trials.SOURCES}
         for trial in range(part["models"]):
-            kind = source(trial, search)
-            job: Row = shared | {"source": kind, "trial": trial, "seed": seed(name, trial)}
+            kind = source(trial, content["search"])
+            job = shared | {"source": kind, "trial": trial, "seed": seed(dataset, trial)}
             if kind == "random":
-                job |= dict.fromkeys(FILTERS) | validate(random_config(name, trial, space))
+                config = space.validate(random_config(dataset, trial, table1))
+                job |= dict.fromkeys(space.FILTERS) | config
             jobs[kind][str(trial)] = job
-        series += [Series(f"{name}/{kind}", name, jobs[kind], ("trial",), space) for kind in jobs]
-    return Plan(path.stem, series, tuple(trials.COLUMNS), "trials", text)
+        series += [
+            Series(f"{dataset}/{kind}", dataset, jobs[kind], ("trial",), table1) for kind in jobs
+        ]
+    return Plan(name, series, [*trials.COLUMNS], "trials", text)
 
 
 def given(name: str, rows: pd.DataFrame) -> Plan:
     """The training of a table of configurations, each with its images, seed and precision."""
     key = trials.key_columns(rows)
     # Those on the same images follow each other: a worker holds one data set at a time.
-    jobs = sorted(
-        plain(rows), key=lambda job: (job["in_channel_num"], job["images"], job["val_images"])
-    )
+    rows = rows.sort_values(["in_channel_num", "images", "val_images"], kind="stable")
     series = []
-    for dataset in rows["dataset"].unique():
-        one = Series(f"{name}/{dataset}", dataset, {}, key, SPACE)
-        own = {one.key_of(job): job for job in jobs if job["dataset"] == dataset}
-        series.append(replace(one, jobs=own))
-    return Plan(name, series, tuple(trials.columns(key)), table=name)
+    for dataset, own in rows.groupby("dataset"):
+        one = Series(f"{name}/{dataset}", str(dataset), {}, key, space.SPACE)
+        one.jobs.update((one.key_of(job), job) for job in plain(own))
+        series.append(one)
+    return Plan(name, series, trials.columns(key), name)
 
 
-def _check_part(where: str, name: str, part: object) -> None:
+def _check_part(where: str, name: str, part: Any) -> None:
     if name not in datasets.FACTS:
         raise PlanError(f"{where}: unknown data set; known are {', '.join(datasets.FACTS)}")
-    if not isinstance(part, dict) or set(part) - {"models", "max_images"}:
+    if not isinstance(part, dict) or part.keys() - {"models", "max_images"}:
         raise PlanError(f"{where}: may hold `models` and `max_images` only")
-    for key, value in ({"models": None} | part).items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise PlanError(f"{where}: {key} must be a positive integer, not {value!r}")
+    for key in ("models", *part):
+        if type(part.get(key)) is not int or part[key] < 1:
+            raise PlanError(f"{where}: {key} must be a positive integer, not {part.get(key)!r}")
     if part["models"] > MAX_MODELS:
         raise PlanError(f"{where}: models must be at most {MAX_MODELS:,}, not {part['models']:,}")
 
 
-def _read_space(path: Path, content: object) -> dict[str, Hyperparameter]:
+def _read_space(content: Any) -> dict[str, space.Hyperparameter]:
     """Table 1 with the scales that a plan states."""
     if not isinstance(content, dict):
-        raise PlanError(f"{path}: space must hold tables [space.NAME], not {content!r}")
-    space = dict(SPACE)
+        raise PlanError(f"space must hold tables [space.NAME], not {content!r}")
+    table1 = dict(space.SPACE)
     for name, part in content.items():
-        where = f"{path}: [space.{name}]"
-        if name not in SAMPLED:
-            raise PlanError(f"{where}: unknown hyperparameter; known are {', '.join(SAMPLED)}")
-        if not isinstance(part, dict) or set(part) != {"log"} or not isinstance(part["log"], bool):
+        where = f"[space.{name}]"
+        if name not in space.SAMPLED:
+            known = ", ".join(space.SAMPLED)
+            raise PlanError(f"{where}: unknown hyperparameter; known are {known}")
+        if part not in ({"log": True}, {"log": False}) or type(part["log"]) is not bool:
             raise PlanError(f"{where}: must hold `log = true` or `log = false` and nothing else")
-        row = SPACE[name]
-        if part["log"] and (row.kind != "float" or row.bounds[0] <= 0):
+        if part["log"] and (table1[name].kind != "float" or table1[name].bounds[0] <= 0):
             raise PlanError(f"{where}: log = true needs a range of positive numbers")
-        space[name] = replace(row, log=part["log"])
-    return space
+        table1[name] = replace(table1[name], log=part["log"])
+    return table1
 
 
 def source(trial: int, search: str = "both") -> str:
@@ -227,35 +213,27 @@ def source(trial: int, search: str = "both") -> str:
 
 def seed(dataset: str, trial: int) -> int:
     """The seed of a trial, the same on every machine: 0 <= seed < 2**32."""
-    digest = hashlib.sha256(f"{dataset}/{trial}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")
+    return int(hashlib.sha256(f"{dataset}/{trial}".encode()).hexdigest()[:8], 16)
 
 
-def random_config(dataset: str, trial: int, space: Space = SPACE) -> Config:
+def random_config(dataset: str, trial: int, table1: Space = space.SPACE) -> space.Config:
     """The configuration of a random-search trial."""
-    return sample(np.random.default_rng(seed(dataset, trial)), space)
+    return space.sample(np.random.default_rng(seed(dataset, trial)), table1)
 
 
 def plain(table: pd.DataFrame) -> list[Row]:
     """Rows of plain Python values, None where one is missing."""
-    return [
-        {str(name): _plain(value) for name, value in row.items()}
-        for row in table.astype(object).to_dict("records")
-    ]
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | list):
-        return [float(one) for one in value]
-    if pd.isna(value):
-        return None
-    return value.item() if isinstance(value, np.generic) else value
+    return [float(one) for one in value] if isinstance(value, np.ndarray | list) else value
 
 
 def difference(job: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
     """The first field that both have and that differs, as text; None where none does."""
     for name in job:
-        ours, theirs = job[name], other.get(name)
-        if name in other and ours != theirs:
-            return f"{name} {theirs}, not {ours}"
+        if name in other and job[name] != other[name]:
+            return f"{name} {other[name]}, not {job[name]}"
     return None

@@ -1,21 +1,21 @@
 """Runs a study: many CNNs on several data sets, on an Optuna storage (Section 4.1).
 
 Each data set and search is one Optuna study. Workers ask it for trials, train, and tell
-(`hia.study.worker`); a coordinator has the trials of the dead done again (`hia.study.ledger`). So a
-study can be killed at any moment, and the same command goes on; and any number of machines that
-reach the storage may run it together.
+(`hia.study.processes`); a coordinator has the trials of the dead done again (`hia.study.ledger`).
+So a study can be killed at any moment, and the same command goes on; and any number of machines
+that reach the storage may run it together.
 """
 
 import contextlib
-import functools
 import json
 import math
 import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ import pandas as pd
 
 from hia import trainer, trials
 from hia.files import write_json
-from hia.study import plans, processes, worker
-from hia.study.ledger import Ledger, notes, own_name
+from hia.study import plans, processes
+from hia.study.ledger import Ledger, open_study, own_name
 from hia.study.plans import Here, Plan, PlanError, Row
 from hia.study.storage import ERRORS, Storage, opened, patiently, without_password
 
@@ -79,18 +79,73 @@ def run(
             _take_over(plan, ledgers, storage, Path(recorded), here)
         who = processes.session(workers, device, here) | {"plan": plan.name}
         name = f"{who['started']} {own_name()}"
-        patiently(lambda: notes(storage).set_user_attr(name, who))
+        patiently(lambda: open_study(storage).set_user_attr(name, who))
         for ledger in ledgers:
             patiently(ledger.look)
-        crew_size = min(workers, sum(ledger.unfinished for ledger in ledgers))
-        arguments = [(series, url, device, index) for index in range(crew_size)]
+        begin = partial(processes.start, series, url, device)
+        crew: list[SpawnProcess] = []
         try:
-            with processes.spawned(worker.work, arguments) as crew:
-                _watch(ledgers, crew, arguments, report_seconds)
+            for index in range(min(workers, sum(ledger.unfinished for ledger in ledgers))):
+                crew.append(begin(index))
+            _watch(ledgers, crew, begin, report_seconds)
         finally:
+            processes.end(crew)
             with contextlib.suppress(*ERRORS, PlanError):  # the next coordinator sees it, too
                 for ledger in ledgers:
                     ledger.look()
+
+
+def _watch(
+    ledgers: Sequence[Ledger],
+    crew: list[SpawnProcess],
+    begin: Callable[[int], SpawnProcess],
+    report_seconds: float,
+) -> None:
+    """Look after the trials and print progress until everything has finished.
+
+    A worker that was killed, as where memory runs out, is replaced.
+    """
+    models = sum(len(ledger.series.jobs) for ledger in ledgers)
+    at_start = before = sum(ledger.unfinished for ledger in ledgers)
+    began, printed, deaths = time.monotonic(), -math.inf, 0
+    while True:
+        looking = time.monotonic()
+        for ledger in ledgers:
+            patiently(ledger.look)
+        now = time.monotonic()
+        unfinished = sum(ledger.unfinished for ledger in ledgers)
+        if now - printed >= report_seconds or not unfinished:
+            printed = now
+            print(_progress(models, unfinished, at_start, now - began), flush=True)
+        if not unfinished:
+            return
+        if unfinished < before:
+            before, deaths = unfinished, 0
+        for index, process in enumerate(crew):
+            if process.exitcode is not None:
+                deaths += 1
+                if process.exitcode >= 0 or deaths > DEATHS:
+                    raise RuntimeError(
+                        f"a worker ended with exit code {process.exitcode} (its message, if any, "
+                        "is above); all finished trials are kept, and the same command goes on"
+                    )
+                how = signal.strsignal(-process.exitcode)
+                print(f"a worker died ({how}), another takes its place", flush=True)
+                crew[index] = begin(index)
+        pause = max(20 * (now - looking), POLL_SECONDS[0])
+        time.sleep(min(pause, POLL_SECONDS[1], report_seconds))
+
+
+def _progress(models: int, unfinished: int, at_start: int, elapsed: float) -> str:
+    trained = at_start - unfinished
+    line = f"{models - unfinished:,} of {models:,} CNNs"
+    if trained and elapsed > 0:
+        left = timedelta(seconds=round(unfinished * elapsed / trained))
+        line += f", {trained / elapsed * 3600:,.0f} an hour, {left} left"
+    return line
+
+
+# --- to an export, and on from one ---------------------------------------------------------------
 
 
 def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame:
@@ -105,40 +160,36 @@ def export(plan: Plan, url: str, folder: str | os.PathLike[str]) -> pd.DataFrame
     with opened(url, create=False) as storage:
         names = optuna.get_all_study_names(storage)
         ledgers = [Ledger(one, storage) for one in plan.series if one.name in names]
-        rows = [row for ledger in ledgers for row in ledger.rows.values()]
-        sessions = _sessions(storage) if "sessions" in names else {}
-    taken = {ledger.series.dataset for ledger in ledgers if ledger.has_taken_over}
+        sessions = open_study(storage).user_attrs if "sessions" in names else {}
     for ledger in ledgers:
         ledger.check_images()
     damaged = [reason for ledger in ledgers for reason in ledger.lost]
-    table = _checked(plan, rows, damaged)
+    table = _checked(plan, [row for one in ledgers for row in one.rows], damaged)
+    where = without_password(url)
     if not len(table):
-        raise RuntimeError(
-            f"{without_password(url)}: no trial of plan {plan.name} has finished yet"
-        )
+        raise RuntimeError(f"{where}: no trial of plan {plan.name} has finished yet")
     path = Path(folder, f"{plan.table}.parquet")
     _check_kept(path, table)
     trials.write(table, path)
-    counts = {
-        f"rows_per_{name}": {k: int(v) for k, v in table[name].value_counts().items()}
-        for name in ("dataset", "source")
-        if name in table
-    }
+    taken = set()  # data sets, of an export
+    for ledger in ledgers:
+        if any("worker" not in trial.user_attrs for trial in ledger.trials.values()):
+            taken.add(ledger.series.dataset)
     provenance = {
         "plan": plan.name,
         "plan_text": plan.text,
         "rows": len(table),
         "asked": plan.models,
-        **counts,
         "training_hours": float(table["seconds"].sum() / 3600),
-        "sessions": [_of_rows(key, session, taken) for key, session in sessions.items()],
+        "sessions": [_of_rows(key, sessions[key], taken) for key in sorted(sessions)],
     }
+    for name in {"dataset", "source"} & {*table}:
+        provenance[f"rows_per_{name}"] = table[name].value_counts().to_dict()
     write_json(provenance, notes_path(path))
     if damaged:
         raise RuntimeError(
-            f"{without_password(url)}: {len(damaged):,} finished trials are damaged "
-            f"({damaged[0]}); the other {len(table):,} are written, and `hia study` trains anew "
-            "what has no row"
+            f"{where}: {len(damaged):,} finished trials are damaged ({damaged[0]}); the other "
+            f"{len(table):,} are written, and `hia study` trains anew what has no row"
         )
     return table
 
@@ -150,7 +201,7 @@ def _check_kept(path: Path, table: pd.DataFrame) -> None:
     before = trials.load(path, None)
     names = ["dataset", *trials.key_columns(table), "images", "val_images", "precision", "lr_scale"]
     names = [name for name in names if name in table and name in before]
-    lost = len(before) - before[names].merge(table[names]).shape[0]
+    lost = len(before) - len(before[names].merge(table[names]))
     if lost > 0:
         raise PlanError(
             f"{path}: has {lost:,} CNNs that would be lost; export to another folder, or remove it"
@@ -165,24 +216,18 @@ def notes_path(path: Path) -> Path:
 def _checked(plan: Plan, rows: Sequence[Row], damaged: list[str]) -> pd.DataFrame:
     """The table of these rows but for those that are wrong, which are added to `damaged`."""
     # Rows of a time when there was no other scale do not name it.
-    frame = pd.DataFrame([{"lr_scale": "log"} | row for row in rows])
-    frame = frame.reindex(columns=list(plan.columns))
+    frame = pd.DataFrame([{"lr_scale": "log"} | row for row in rows], columns=plan.columns)
     try:
         return trials.check(frame, None)
     except trials.TrialsError:
         right = []
-        for number in range(len(frame)):
+        for number, row in enumerate(rows):
             try:
                 trials.check(frame.iloc[[number]], None)
                 right.append(number)
             except trials.TrialsError as error:
-                damaged.append(f"{rows[number]['dataset']}: {error}")
+                damaged.append(f"{row['dataset']}: {error}")
         return trials.check(frame.iloc[right], None)
-
-
-def _sessions(storage: Storage) -> dict[str, dict[str, Any]]:
-    """Who ran the study when, oldest first."""
-    return dict(sorted(notes(storage).user_attrs.items()))
 
 
 def _of_rows(key: str, session: dict[str, Any], taken: set[str]) -> dict[str, Any]:
@@ -192,9 +237,6 @@ def _of_rows(key: str, session: dict[str, Any], taken: set[str]) -> dict[str, An
         return session
     images = session["data_sha256"]
     return session | {"data_sha256": {name: images[name] for name in images if name in taken}}
-
-
-# --- going on from an export ---------------------------------------------------------------------
 
 
 def _take_over(
@@ -209,26 +251,27 @@ def _take_over(
     wanted: list[tuple[Ledger, Row]] = []
     others: list[str] = []
     for ledger in ledgers:
-        for row in plans.plain(table[table["dataset"] == ledger.series.dataset]):
+        name, jobs = ledger.series.dataset, ledger.series.jobs
+        for row in plans.plain(table[table["dataset"] == name]):
             key = ledger.series.key_of(row)
-            if key not in ledger.series.jobs or key in ledger.trials:
+            if key not in jobs or key in ledger.trials:
                 continue
-            if reason := plans.difference(ledger.series.jobs[key], row):
-                others.append(f"{ledger.series.dataset} {key}: {reason}")
+            if reason := plans.difference(jobs[key], row):
+                others.append(f"{name} {key}: {reason}")
             else:
                 wanted.append((ledger, row))
     if others:
         print(f"{path}: {len(others):,} rows are not what is asked for ({others[0]})", flush=True)
     if not wanted:
         return
-    check_sessions(sessions, here, {str(row["dataset"]) for _, row in wanted}, path)
+    check_sessions(sessions, here, {row["dataset"] for _, row in wanted}, path)
     print(f"{path}: {len(wanted):,} rows are taken over", flush=True)
-    known = _sessions(storage).values()
+    known = open_study(storage).user_attrs.values()
     for number, session in enumerate(sessions):
         if session not in known:
-            notes(storage).set_user_attr(f"{session['started']} {number}", session)
+            open_study(storage).set_user_attr(f"{session['started']} {number}", session)
     for ledger, row in wanted:
-        patiently(functools.partial(ledger.add, row))
+        patiently(partial(ledger.add, row))
         if not ledger.is_checked:  # whose the storage is
             patiently(ledger.read)
 
@@ -259,61 +302,6 @@ def check_sessions(
                     "name those images, or install a C compiler for those kernels, or start "
                     "without these rows, with --recorded and a folder that has none"
                 )
-
-
-# --- the coordinator -----------------------------------------------------------------------------
-
-
-def _watch(
-    ledgers: Sequence[Ledger],
-    crew: list[SpawnProcess],
-    arguments: Sequence[tuple[Any, ...]],
-    report_seconds: float,
-) -> None:
-    """Look after the trials and print progress until everything has finished.
-
-    A worker that was killed, as where memory runs out, is replaced.
-    """
-    models = sum(len(ledger.series.jobs) for ledger in ledgers)
-    began = time.monotonic()
-    at_start = before = sum(ledger.unfinished for ledger in ledgers)
-    printed = -math.inf
-    deaths = 0
-    while True:
-        looking = time.monotonic()
-        for ledger in ledgers:
-            patiently(ledger.look)
-        unfinished = sum(ledger.unfinished for ledger in ledgers)
-        pause = 20 * (time.monotonic() - looking)
-        elapsed = time.monotonic() - began
-        if elapsed - printed >= report_seconds or not unfinished:
-            printed = elapsed
-            print(_progress(models, unfinished, at_start, elapsed), flush=True)
-        if not unfinished:
-            return
-        if unfinished < before:
-            before, deaths = unfinished, 0
-        for index, process in enumerate(crew):
-            if process.exitcode is not None:
-                deaths += 1
-                if process.exitcode >= 0 or deaths > DEATHS:
-                    raise RuntimeError(
-                        f"a worker ended with exit code {process.exitcode} (its message, if any, "
-                        "is above); all finished trials are kept, and the same command goes on"
-                    )
-                how = signal.strsignal(-process.exitcode)
-                print(f"a worker died ({how}), another takes its place", flush=True)
-                crew[index] = processes.start(worker.work, arguments[index])
-        time.sleep(min(max(pause, POLL_SECONDS[0]), POLL_SECONDS[1], report_seconds))
-
-
-def _progress(models: int, unfinished: int, at_start: int, elapsed: float) -> str:
-    trained = at_start - unfinished
-    line = f"{models - unfinished:,} of {models:,} CNNs"
-    if trained and elapsed > 0:
-        left = timedelta(seconds=round(unfinished * elapsed / trained))
-        line += f", {trained / elapsed * 3600:,.0f} an hour, {left} left"
-    return line
 
 
 # --- trained again -------------------------------------------------------------------------------
@@ -366,6 +354,6 @@ def verify(
     )
     apart = ~result["same_processor"] & (result["difference"] > TOLERANCE)
     for index, row in zip(result.index[apart], plans.plain(both[apart]), strict=True):
-        accuracies = [result.loc[index, "again"], *worker.train_rounded(row, device)]
+        accuracies = [result.loc[index, "again"], *processes.train_rounded(row, device)]
         result.loc[index, ["lowest", "highest"]] = min(accuracies), max(accuracies)
     return result

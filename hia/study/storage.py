@@ -7,7 +7,6 @@ takes. SQLite cannot, and gives one trial to several workers. Past a few hundred
 
 import contextlib
 import errno
-import io
 import json
 import os
 import shlex
@@ -29,12 +28,7 @@ except ImportError:  # Windows
 
 # Pauses after which the storage is tried again: a server restarts, a disk gets room.
 PATIENCE = (1, 2, 4, 8, 15, 30)
-ERRORS = (
-    sqlalchemy.exc.SQLAlchemyError,
-    StorageInternalError,
-    OSError,
-    json.JSONDecodeError,
-)
+ERRORS = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError, json.JSONDecodeError)
 Storage = optuna.storages.BaseStorage
 T = TypeVar("T")
 
@@ -52,13 +46,12 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.file: io.BufferedRandom | None = None
         self.inode: int | None = None
         self.size = 0
 
     def acquire(self) -> bool:
-        file = Path(self.path).open("r+b")  # noqa: SIM115
-        try:
+        with contextlib.ExitStack() as failing:
+            file = failing.enter_context(Path(self.path).open("r+b"))
             fcntl.flock(file, fcntl.LOCK_EX)
             inode, size = os.stat(self.path).st_ino, file.seek(0, os.SEEK_END)
             if self.inode not in (None, inode) or size < self.size:
@@ -69,15 +62,11 @@ class FileLock:
                     file.seek(0)
                     size = file.truncate(file.read().rfind(b"\n") + 1)
             self.inode, self.size = inode, size
-        except BaseException:
-            file.close()
-            raise
-        self.file = file
+            self.held = failing.pop_all()
         return True
 
     def release(self) -> None:
-        if self.file is not None:
-            self.file.close()
+        self.held.close()
 
 
 class Journal(JournalFileBackend):
@@ -110,9 +99,10 @@ def connect(url: str, *, create: bool = True) -> Storage:
     ValueError for what is no storage, and FileNotFoundError where there is none.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    missing = FileNotFoundError(errno.ENOENT, "there is no such storage", url)
     if url.endswith(".journal"):
         if not create and not Path(url).is_file():
-            raise FileNotFoundError(errno.ENOENT, "there is no such storage", url)
+            raise missing
         return optuna.storages.JournalStorage(Journal(url))
     try:
         parsed = sqlalchemy.make_url(url)
@@ -122,44 +112,30 @@ def connect(url: str, *, create: bool = True) -> Storage:
                     "SQLite gives one trial to several workers; name a file that ends in .journal"
                 )
             if not Path(parsed.database or "").is_file():
-                raise FileNotFoundError(errno.ENOENT, "there is no such storage", parsed.database)
-        if create:
-            _make_tables(url)
+                raise missing
+        # Optuna makes its tables, which fails where another process does it at the same time, where
+        # the last of them is missing. No pool, so no connection stays open.
+        once = {"poolclass": sqlalchemy.NullPool}
+        engine = sqlalchemy.create_engine(url, **once)
+        if create and not sqlalchemy.inspect(engine).has_table("alembic_version"):
+            optuna.storages.RDBStorage(url, engine_kwargs=once)
         # A server may have been restarted since a connection was last used.
         options = {"pool_pre_ping": True}
         return optuna.storages.RDBStorage(url, engine_kwargs=options, skip_table_creation=True)
     except sqlalchemy.exc.ArgumentError:
-        raise ValueError(
-            f"storage {without_password(url)}: neither a file NAME.journal nor a database's URL"
-        ) from None
+        reason = "neither a file NAME.journal nor a database's URL"
+        raise ValueError(f"storage {without_password(url)}: {reason}") from None
     except (ValueError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"storage {without_password(url)}: {reason}") from error
-
-
-def _make_tables(url: str) -> None:
-    """Optuna's, where the last of them is missing.
-
-    That fails where another process does it at the same time; no pool, so no connection stays open.
-    """
-    options = {"poolclass": sqlalchemy.NullPool}
-    if not sqlalchemy.inspect(sqlalchemy.create_engine(url, **options)).has_table(
-        "alembic_version"
-    ):
-        optuna.storages.RDBStorage(url, engine_kwargs=options)
 
 
 @contextlib.contextmanager
 def opened(url: str, *, create: bool = True) -> Iterator[Storage]:
     """A storage, closed at the end; what fails in it gets its name, the reason and what to do."""
     with named(url):
-        try:
-            storage = connect(url, create=create)
-        except FileNotFoundError:
-            raise
-        except ERRORS:  # another process may be making the tables at this moment
-            time.sleep(PATIENCE[0])
-            storage = connect(url, create=create)
+        # Another process may be making the tables at this moment.
+        storage = patiently(lambda: connect(url, create=create), 1)
         try:
             yield storage
         finally:
@@ -173,24 +149,19 @@ def named(url: str) -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        reason = _reason(error)
+        reason, told = _reason(error)
         advice = "nothing in it is lost; once this is mended, the same command goes on"
         if isinstance(reason, FileNotFoundError):
             advice = "the study goes on from its last export, in a new storage"
-        told = f"{_tell(reason)}; {advice}"
-        raise StorageError(f"storage {without_password(url)}: {told}") from error
+        raise StorageError(f"storage {without_password(url)}: {told}; {advice}") from error
 
 
-def _reason(error: BaseException) -> BaseException:
-    """The innermost of what a driver and SQLAlchemy have wrapped."""
+def _reason(error: BaseException) -> tuple[BaseException, str]:
+    """The innermost of what a driver and SQLAlchemy have wrapped, and what it says in a line."""
     while inner := getattr(error, "orig", None) or error.__cause__:
         error = inner
-    return error
-
-
-def _tell(reason: BaseException) -> str:
-    first = (getattr(reason, "strerror", None) or str(reason).strip()).splitlines()
-    return first[0] if first else type(reason).__name__
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return error, text.splitlines()[0]
 
 
 def without_password(url: str) -> str:
@@ -201,19 +172,19 @@ def without_password(url: str) -> str:
         return url.rpartition("@")[2]
 
 
-def patiently(action: Callable[[], T]) -> T:
+def patiently(action: Callable[[], T], tries: int | None = None) -> T:
     """The result of an action, tried again for about a minute while the storage fails.
 
-    Who waits says so, once, and for what.
+    Who waits says so, once, and for what. tries: so often at most, and then once more.
     """
-    for number, pause in enumerate(PATIENCE):
+    for number, pause in enumerate(PATIENCE[:tries]):
         try:
             return action()
         except FileNotFoundError:  # waiting brings nothing back
             raise
         except ERRORS as error:
             if number == 1:
-                told = _tell(_reason(error))
+                _, told = _reason(error)
                 print(
                     f"the storage fails ({told}) and is tried again for a minute", file=sys.stderr
                 )

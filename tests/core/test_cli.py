@@ -72,7 +72,6 @@ ERRORS = {
     "study plan.toml --storage nonsense": r"storage nonsense: neither a file NAME\.journal nor a",
     "study plan.toml --storage sqlite:///a.db": "storage sqlite:///a.db: SQLite gives one trial to",
     "study plan.toml --storage no/where.journal": r"storage no/where\.journal: No such file",
-    "study broken.toml": r"broken\.toml: not valid TOML",
     "study many.toml": "digits: 2,000 images are asked for, there are 1,797",
     "study plan.toml --recorded cut": r"trials\.parquet: not a readable Parquet file",
     "export plan.toml": r"plan\.journal: there is no such storage",
@@ -84,7 +83,6 @@ ERRORS = {
 
 @pytest.mark.parametrize("command", ERRORS)
 def test_errors(capsys, plan, table, command):
-    Path("broken.toml").write_text("models =")
     Path("many.toml").write_text(Path("plan.toml").read_text().replace("200", "2000"))
     trials.save(table, "trials.parquet")
     Path("cut").mkdir()
@@ -137,7 +135,7 @@ def test_recorded_rows_are_verified(
 ):
     """To the last bit, with a tolerance on another processor."""
     again = table["accuracy"][0]
-    monkeypatch.setattr(study.worker, "train_rounded", lambda *_: [again, again + rounded])
+    monkeypatch.setattr(study.processes, "train_rounded", lambda *_: [again, again + rounded])
     if rounded > 0.1:
         monkeypatch.setattr("hia.commands.MEAN_TOLERANCE", 0.04)
     if shift:  # what the first case trains again, without a provenance; here it says little

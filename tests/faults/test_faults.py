@@ -4,25 +4,18 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 from pathlib import Path
 from unittest.mock import Mock
 
 import optuna
 import pytest
-from faults import (
-    Disturbed,
-    fill_up,
-    gone,
-    needs_mount,
-    posix,
-    small_disk,
-    until,
-)
+from faults import Disturbed, fill_up, gone, needs_mount, small_disk, until
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from hia import trainer
-from hia.study import ledger, processes, worker
+from hia.study import ledger, processes
 from hia.study.ledger import Ledger
 from hia.study.storage import StorageError, connect, without_password
 
@@ -38,7 +31,6 @@ def impatient(monkeypatch):
 # Workers, coordinators, machines ----------------------------------------------------------------
 
 
-@posix
 def test_killed_workers_and_coordinators_lose_nothing(tmp_path, start):
     disturbed = Disturbed(tmp_path, 30)
     rng = random.Random(0)
@@ -59,7 +51,6 @@ def test_killed_workers_and_coordinators_lose_nothing(tmp_path, start):
     disturbed.assert_whole()
 
 
-@posix
 def test_a_worker_that_is_stopped_does_not_keep_a_study_from_ending(tmp_path, start):
     disturbed = Disturbed(tmp_path, 30)
     process = start(disturbed)
@@ -76,17 +67,12 @@ def test_a_worker_that_is_stopped_does_not_keep_a_study_from_ending(tmp_path, st
     disturbed.assert_whole()
 
 
-def kill_self(*_: object) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+@pytest.mark.parametrize("code", [-signal.SIGKILL, 3])
+def test_workers_that_end_again_and_again_end_the_study(tmp_path, monkeypatch, code):
+    def work(*_: object) -> None:
+        os.kill(os.getpid(), -code) if code < 0 else sys.exit(code)
 
-
-def fail_to_start(*_: object) -> None:
-    raise SystemExit(3)
-
-
-@pytest.mark.parametrize(("work", "code"), [(kill_self, -9), (fail_to_start, 3)])
-def test_workers_that_end_again_and_again_end_the_study(tmp_path, monkeypatch, work, code):
-    monkeypatch.setattr(worker, "work", work)
+    monkeypatch.setattr(processes, "work", work)
     with pytest.raises(RuntimeError, match=f"a worker ended with exit code {code} .* are kept"):
         Disturbed(tmp_path, 3).run()
 
@@ -97,7 +83,7 @@ def test_a_worker_without_memory_says_so_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "orphaned", lambda: False)
     monkeypatch.setattr(trainer, "train", Mock(side_effect=MemoryError("not 8 GB")))
     with pytest.raises(SystemExit, match=r"^worker 3: not 8 GB$"):
-        worker.work(disturbed.plan.series, disturbed.url, "cpu", 3)
+        processes.work(disturbed.plan.series, disturbed.url, "cpu", 3)
 
 
 def begin(book: Ledger, key: str, worker: str) -> FrozenTrial:
@@ -122,11 +108,17 @@ def test_a_trial_of_a_machine_that_died_is_found_and_done(tmp_path, monkeypatch)
     disturbed.assert_whole()
 
 
-@posix
-def test_a_worker_that_dies_as_it_begins_is_seen_at_once(tmp_path, monkeypatch):
+def test_a_worker_that_dies_as_it_begins_is_seen_at_once(tmp_path):
     """The write that begins a trial names its worker: nothing waits for a clock."""
     disturbed = Disturbed(tmp_path, 4)
-    killed = multiprocessing.get_context("fork").Process(target=begin_and_die, args=(disturbed,))
+
+    def begin_and_die() -> None:
+        book, _ = disturbed.ledgers()
+        add = book.study.add_trial
+        book.study.add_trial = lambda trial: (add(trial), os.kill(os.getpid(), signal.SIGKILL))
+        book.take()
+
+    killed = multiprocessing.get_context("fork").Process(target=begin_and_die)
     killed.start()
     killed.join()
     book, _ = disturbed.ledgers()
@@ -136,25 +128,13 @@ def test_a_worker_that_dies_as_it_begins_is_seen_at_once(tmp_path, monkeypatch):
     assert "0" not in book.trials
 
 
-def begin_and_die(disturbed: Disturbed) -> None:
-    book, _ = disturbed.ledgers()
-    add = book.study.add_trial
-
-    def add_and_die(trial: FrozenTrial) -> None:
-        add(trial)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    book.study.add_trial = add_and_die
-    book.take()
-
-
 def test_a_worker_that_lives_is_not_taken_for_dead(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(processes, "BEAT_SECONDS", 0.01)
     disturbed = Disturbed(tmp_path, 4)
     book, _ = disturbed.ledgers()
     trial, _ = book.take()
     seen = set()
-    with worker._beating(trial):
+    with processes._beating(trial):
         while len(seen) < 3:  # different looks, each of which starts the clock anew
             book.look()
             seen.add(book.changes[trial.number])
@@ -210,7 +190,6 @@ def test_second_trials_end_with_the_study(tmp_path):
     disturbed.assert_whole()
 
 
-@posix
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_a_polite_kill_end_cleanly(tmp_path, start, how):
     """Ctrl-C goes to the whole group, a polite kill to the coordinator."""
@@ -228,7 +207,6 @@ def test_ctrl_c_and_a_polite_kill_end_cleanly(tmp_path, start, how):
     assert not [one for one in disturbed.trials() if one.state == TrialState.RUNNING]
 
 
-@posix
 def test_two_coordinators_do_no_harm(tmp_path, start):
     """Started at the same moment on a storage that is not there yet."""
     disturbed = Disturbed(tmp_path, 20)
@@ -253,7 +231,7 @@ def test_two_coordinators_take_the_same_export_over_once(tmp_path):
                 book.add(row)
     table = Ledger(after.plan.series[0], connect(after.url)).rows
     assert len(table) == 7
-    assert {row["trial"]: row for row in table.values()}.items() <= before.seen.items()
+    assert {row["trial"]: row for row in table}.items() <= before.seen.items()
 
 
 # The storage ------------------------------------------------------------------------------------
@@ -295,7 +273,6 @@ def test_a_read_only_storage_is_said_and_left_as_it_is(tmp_path, impatient):
         disturbed.assert_whole()
 
 
-@posix
 def test_a_storage_that_is_removed_ends_the_study(tmp_path, start):
     disturbed = Disturbed(tmp_path, 500)
     process = start(disturbed)
@@ -309,7 +286,6 @@ def test_a_storage_that_is_removed_ends_the_study(tmp_path, start):
     assert not disturbed.journal.exists() or "it was replaced while in use" in said
 
 
-@posix
 def test_a_storage_that_is_replaced_or_emptied_in_use_is_refused(tmp_path):
     for change in (Path.touch, Path.unlink):
         path = tmp_path / f"{change.__name__}.journal"

@@ -38,28 +38,21 @@ def folder():
         yield own
 
 
-some = st.binary(min_size=1, max_size=20)
-places = st.floats(0, 1, exclude_max=True)
-# What to do with the bytes of a file: cut them short, exchange some, put some before or behind.
-damages = st.one_of(
-    st.tuples(st.just("cut"), places),
-    st.tuples(st.just("exchange"), st.lists(st.tuples(places, some), min_size=1, max_size=3)),
-    st.tuples(st.just("before"), some),
-    st.tuples(st.just("behind"), some),
+# What to do with the bytes of a file, at some places of it: put some there, exchange some, or cut
+# off what follows.
+damages = st.lists(
+    st.tuples(st.sampled_from(["put", "exchange", "cut"]), st.floats(0, 1), st.binary(max_size=20)),
+    min_size=1,
+    max_size=3,
 )
 
 
-def damaged(content: bytes, damage) -> bytes:
-    how, what = damage
-    if how == "cut":
-        return content[: int(what * len(content))]
-    if how == "exchange":
-        changed = bytearray(content)
-        for place, new in what:
-            at = int(place * len(content))
-            changed[at : at + len(new)] = new
-        return bytes(changed)
-    return what + content if how == "before" else content + what
+def damaged(content: bytes, damage: list[tuple[str, float, bytes]]) -> bytes:
+    for how, place, new in damage:
+        at = int(place * len(content))
+        rest = {"put": content[at:], "exchange": content[at + len(new) :], "cut": b""}
+        content = content[:at] + new + rest[how]
+    return content
 
 
 def reading(path: Path, content: bytes, load: Callable[[Path], Any]) -> Any:

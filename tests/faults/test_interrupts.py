@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults import posix, until
+from faults import until
 from rows import digits_plan
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [posix, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_ctrl_c_ends_a_study_that_is_starting(study: "subprocess.Popen[str]") ->
 
 SCRIPT = """
 import signal, time, weakref
-from hia.study import stopping
+from hia import cli
 class Thing: pass
 def drop(callback):
     thing = Thing()
@@ -89,8 +89,8 @@ def wait(_=None):
     for _ in range(1000):
         time.sleep(0.02)
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-stopping.AGAIN_SECONDS = 1.0  # long enough to get into the second callback, on any machine
-stopping.heed()
+cli.AGAIN_SECONDS = 1.0  # long enough to get into the second callback, on any machine
+cli.heed()
 try:
     {code}
     print("went on")

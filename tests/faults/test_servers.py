@@ -4,25 +4,25 @@ import json
 
 import pytest
 from faults import Disturbed, until
-from servers import needs_mariadb, needs_postgres
+from servers import MARIADB, POSTGRESQL, needs_postgres
 
 from hia.study.storage import StorageError
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "url",
-    [
-        pytest.param("postgresql", marks=needs_postgres),
-        pytest.param("mariadb", marks=needs_mariadb),
-    ],
-    indirect=True,
-)
+@pytest.mark.parametrize("url", [POSTGRESQL, MARIADB], indirect=True)
 def test_machines_join_by_the_url_and_may_die(url, tmp_path, start):
     """The same command twice, as on two machines; a worker of one dies, then all of the other."""
     disturbed = Disturbed(tmp_path, 40, url)
     first, second = start(disturbed), start(disturbed)
-    until(lambda: len(workers_of(disturbed)) >= 4, first, disturbed.output)
+
+    def workers() -> set[str]:
+        """That have taken a trial of the study."""
+        return {
+            one.user_attrs["worker"] for one in disturbed.trials() if "worker" in one.user_attrs
+        }
+
+    until(lambda: len(workers()) >= 4, first, disturbed.output)
     first.workers()[0].kill()
     disturbed.wait(first, more=2)
     second.kill_group()
@@ -32,12 +32,6 @@ def test_machines_join_by_the_url_and_may_die(url, tmp_path, start):
     disturbed.assert_whole()
     notes = json.loads((tmp_path / "export" / "provenance.json").read_text())
     assert [session["workers"] for session in notes["sessions"]] == [2, 2]
-
-
-def workers_of(disturbed: Disturbed) -> set[str]:
-    """The worker processes that have taken a trial of the study."""
-    names = {trial.user_attrs.get("worker") for trial in disturbed.trials()}
-    return {name for name in names if name}
 
 
 @needs_postgres

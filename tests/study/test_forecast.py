@@ -22,7 +22,7 @@ UNKNOWN = pd.DataFrame(columns=forecast.COUNTS, dtype=float)
 def terms(config: dict, name: str, images: int, val_images: int) -> dict[str, float]:
     """Of a training on so many images of a data set."""
     job = {"dataset": name, "in_channel_num": datasets.FACTS[name].channels}
-    return forecast.terms(config, job | {"images": images, "val_images": val_images})
+    return forecast.terms(config | job | {"images": images, "val_images": val_images})
 
 
 def count(plan: plans.Plan, ratios: pd.DataFrame | None = None) -> pd.DataFrame:

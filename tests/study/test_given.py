@@ -10,7 +10,7 @@ import pytest
 from faults import trained
 
 from hia import datasets, space, trainer, trials
-from hia.study import plans, worker
+from hia.study import plans, processes
 from hia.study import run as study
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def test_validation_images_are_those_of_the_study(images, n_val):
     """Whatever the number of training images, and of any number of images that gives so many."""
     whole = datasets.load("digits")
     job = {"dataset": "digits", "in_channel_num": 1, "images": images, "val_images": n_val}
-    data = worker._load(job, "cpu")
+    data = processes._load(job, "cpu")
     assert data.val_labels.tolist() == whole.val_labels[:n_val].tolist()
     assert data.train_labels.tolist() == whole.train_labels[:images].tolist()
 
@@ -104,7 +104,7 @@ def test_every_configuration_is_trained_once_and_as_the_trainer_does(recorded, t
     pd.testing.assert_frame_equal(table[list(wanted)], wanted, check_exact=True)
     for row in plans.plain(table.iloc[::4]):
         config = {key: row[key] for key in space.SPACE if row[key] is not None}
-        data = worker._load(row, "cpu")
+        data = processes._load(row, "cpu")
         result = trainer.train(config, data, row["seed"], precision=row["precision"])
         assert row["accuracy_per_epoch"] == result.accuracy_per_epoch
     notes = json.loads((recorded / f"{name}.json").read_text())

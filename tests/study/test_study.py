@@ -130,7 +130,7 @@ def test_outside_git_there_is_no_commit(monkeypatch):
 
 
 def test_a_finished_study_is_not_trained_again(first, capsys, monkeypatch):
-    monkeypatch.setattr(processes, "start", None)  # nor is a worker started
+    monkeypatch.setattr(processes, "start", lambda *_: pytest.fail("a worker is started"))
     study.run(first.plan, first.url, workers=1, device="cpu")
     assert capsys.readouterr().out == "10 of 10 CNNs\n"
     assert len(finished(first.url)) == 10

@@ -12,13 +12,12 @@ import time
 import psutil
 import pytest
 import servers
-from faults import Coordinator, Disturbed, fill_up, needs_mount, posix, small_disk, until
+from faults import Coordinator, Disturbed, fill_up, needs_mount, small_disk, until
 from servers import needs_mariadb, needs_postgres
 
 from hia.study import run as study
 from hia.study.storage import StorageError, opened
 
-pytestmark = posix
 KILLS = int(os.environ.get("HIA_KILLS", "50"))
 
 
