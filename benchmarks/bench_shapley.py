@@ -23,7 +23,7 @@ import pandas as pd
 from measure import describe, show
 from sklearn.ensemble import RandomForestRegressor
 
-from hia.ranking.coalitions import game_values, shapley_interactions, shapley_values
+from hia.ranking.shapley import game_values, shapley
 from hia.space import HYPERPARAMETERS, SPACE, Hyperparameter
 
 TRIALS = Path(__file__).parents[1] / "data" / "trials.parquet"
@@ -55,7 +55,7 @@ def seconds(work: Callable[..., Any], *args: Any, **options: Any) -> tuple[float
 
 def ours(game: str, forest: Any, samples: Any, default: Any, weights: Any = None) -> Any:
     values = game_values(game, forest, samples, default, weights)
-    return shapley_values(values)[0], shapley_interactions(values)[0]
+    return shapley(values, 1)[0], shapley(values, 2)[0]
 
 
 def main() -> None:

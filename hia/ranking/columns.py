@@ -35,7 +35,7 @@ _LITTLE, _SEEN, _TOLD = 0.3, 1_000, 0.1
 # The p-value up to which a target is distributed otherwise where a column is blank.
 _P = 0.01
 # Numbers that are times: seconds from 2000 to 2040 since 1970, or parts of them.
-_TIMES = (946_684_800, 2_208_988_800)
+_TIMES = np.array([946_684_800.0, 2_208_988_800.0])
 # Days: with a year of four digits (64-32-16 are layers), or two after points or strokes, and with
 # the name of a month.
 _DATE = (
@@ -90,27 +90,28 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
         if not isinstance(name, str):
             raise ValueError(f"column {name!r}: names of columns have to be text")
     if set(HYPERPARAMETERS) <= set(names):
-        others = [name for name in names if name not in HYPERPARAMETERS]
         with contextlib.suppress(ValueError):  # another table that has columns of these names
             read(table, TABLE1)
+            others = [name for name in names if name not in HYPERPARAMETERS]
             return Inferred(list(TABLE1), dict.fromkeys(others, "not in Table 1"))
     if target in table and not isinstance(table[target], pd.DataFrame):
         table = table[np.isfinite(pd.to_numeric(table[target], errors="coerce"))]
     marked = exports.hyperparameters(names)
     prefix, chosen = marked or ("", names)
-    reason = f"the hyperparameters are {prefix}..."
-    kinds: dict[str, Hyperparameter | str] = dict.fromkeys(names, reason)
+    columns, left_out = [], dict.fromkeys(names, f"the hyperparameters are {prefix}...")
     for name in chosen:
-        kinds[name] = kind = _infer(name, _column(table, name), by_name=not marked)
+        kind = _infer(name, _column(table, name), by_name=not marked)
         doubtful = not marked and exports.may_be_result(name) and target in table
         if doubtful and isinstance(kind, Hyperparameter) and kind.kind != "categorical":
             y = pd.to_numeric(_column(table, str(target)), errors="coerce")
             if _association(_finite(name, table[name]), y) >= _RESULT:
-                kinds[name] = f"a result, by the name, that goes with {target}"
-    return Inferred(
-        [kind for kind in kinds.values() if isinstance(kind, Hyperparameter)],
-        {name: reason for name, reason in kinds.items() if isinstance(reason, str)},
-    )
+                kind = f"a result, by the name, that goes with {target}"
+        if isinstance(kind, str):
+            left_out[name] = kind
+        else:
+            columns.append(kind)
+            del left_out[name]
+    return Inferred(columns, left_out)
 
 
 def describe(
@@ -161,18 +162,16 @@ def describe(
     kinds = kinds or {}
     contrary = ((chosen, drop, "chosen and dropped"), (log, linear, "logarithmic and linear"))
     for one, other, what in contrary:
-        if both := sorted(set(one) & set(other)):
+        if both := sorted({*one} & {*other}):
             raise ValueError(f"{both[0]!r} cannot be {what}")
     for name in (*kinds, *log, *linear):
         if name not in chosen:
             raise ValueError(f"{name!r} is none of the hyperparameters {', '.join(chosen)}")
-    for k, name in enumerate(chosen):
+        k = chosen.index(name)
         if kinds.get(name, columns[k].kind) != columns[k].kind:
             columns[k] = _of_kind(name, table[name].dropna(), kinds[name])
-        if name in log or name in linear:
-            columns[k] = replace(columns[k], log=name in log)
-        if name in (*kinds, *log, *linear):
-            columns[k] = replace(columns[k], origin="declared")
+        scale = name in log if name in {*log, *linear} else columns[k].log
+        columns[k] = replace(columns[k], log=scale, origin="declared")
     return Inferred(columns, left_out)
 
 
@@ -252,10 +251,8 @@ def doubts(
             elif goes[name] >= _DOUBT:
                 lines.append(f"{name} goes with {target}. If it is a result, --drop it.")
             elif goes[name] >= max(_LITTLE, 3 / np.sqrt(len(y))) and _follows(table, name, others):
-                lines.append(
-                    f"{name} goes with {target} and with other columns. If it is a result, --drop "
-                    "it."
-                )
+                goes_with = f"{target} and with other columns"
+                lines.append(f"{name} goes with {goes_with}. If it is a result, --drop it.")
     if (crossed := _crossed(table, columns)) is not None:
         lines.append(
             f"{crossed} has its values with the same configurations of the others: --by {crossed} "
@@ -327,17 +324,18 @@ def _infer(
     values = values.infer_objects()
     if pd.api.types.is_bool_dtype(values):
         return _of_kind(name, values, "categorical", "inferred: true or false")
-    if not (pd.api.types.is_string_dtype(values) or pd.api.types.is_any_real_numeric_dtype(values)):
+    is_text = pd.api.types.is_string_dtype(values)
+    if not (is_text or pd.api.types.is_any_real_numeric_dtype(values)):
         return f"neither numbers nor text ({values.dtype})"
+    is_result = by_name and exports.is_result(name)
     different = values.nunique()
     nearly_all = different >= max(_LEVELS, _DIFFERENT * len(values))
-    if pd.api.types.is_string_dtype(values):
+    if is_text:
         if values.str.match(_DATE).all():
             return "dates"
         numbers = pd.to_numeric(values, errors="coerce").notna()
         many = 0.5 < numbers.mean() < 1 and different > _LEVELS
-        few = 0 < values[~numbers].nunique() <= _LEVELS < values[numbers].nunique()
-        if many or few:
+        if many or 0 < values[~numbers].nunique() <= _LEVELS < values[numbers].nunique():
             raise ValueError(
                 f"column {name!r} has {values[~numbers].iloc[0]!r} among its numbers: correct it, "
                 "or leave the column out"
@@ -345,33 +343,32 @@ def _infer(
         if nearly_all:
             texts = values.str.strip()
             units = texts.str.extract(rf"^{_WITH_UNIT}$")[0]
-            has_units = bool(units.notna().all()) and units.nunique() <= _UNITS
-            if has_units or texts.str.fullmatch(_OF_TWO).all():
-                if by_name and exports.is_result(name):
-                    return "a result, by the name"
-                raise ValueError(
-                    f"column {name!r} has {values.iloc[0]!r} where a number could be: write "
-                    "numbers alone, or leave the column out"
-                )
-            return "text, different in nearly every row"
+            has_units = units.notna().all() and units.nunique() <= _UNITS
+            if not (has_units or texts.str.fullmatch(_OF_TWO).all()):
+                return "text, different in nearly every row"
+            if is_result:
+                return "a result, by the name"
+            raise ValueError(
+                f"column {name!r} has {values.iloc[0]!r} where a number could be: write numbers "
+                "alone, or leave the column out"
+            )
         if different > _CATEGORIES and not named:
             return f"text with more than {_CATEGORIES} different values"
         return _of_kind(name, values, "categorical", "inferred: text")
-    if by_name and exports.is_result(name):
+    if is_result:
         return "a result, by the name"
     numbers = _finite(name, values)
     # Above 2^53 float64 has no other numbers than whole ones.
     whole = bool((numbers % 1 == 0).all()) and float(numbers.abs().max()) <= 2**53
-    if nearly_all and not named:
+    if not named:
         parts = [10.0**power for power in (0, 3, 6, 9)]
-        if any(numbers.between(_TIMES[0] * part, _TIMES[1] * part).all() for part in parts):
+        if nearly_all and any(numbers.between(*(_TIMES * part)).all() for part in parts):
             return "times, counted from 1970"
-    if whole and not named and numbers.map("{:.0f}".format).str.fullmatch(_WHOLE_DATE).all():
-        return "dates"
-    if whole and nearly_all and not named:
-        if different == len(values) == np.ptp(numbers) + 1:
+        if whole and numbers.map("{:.0f}".format).str.fullmatch(_WHOLE_DATE).all():
+            return "dates"
+        if whole and nearly_all and different == len(values) == np.ptp(numbers) + 1:
             return "whole numbers that count the rows"
-        if len(values) >= _LEVELS and _counts_rows(numbers):
+        if whole and nearly_all and len(values) >= _LEVELS and _counts_rows(numbers):
             return "whole numbers that grow or fall with the rows"
     return _of_kind(name, values, "integer" if whole else "float", "inferred")
 
@@ -428,17 +425,13 @@ def _follows(table: pd.DataFrame, name: str, columns: Sequence[Hyperparameter]) 
 
 
 def _looks_logarithmic(numbers: Floats) -> bool:
-    """numbers: different ones, ascending."""
-
-    def unevenness(numbers: Floats) -> float:
-        """Largest distance from evenly spaced numbers, in parts of the range."""
-        places = (numbers - numbers[0]) / (numbers[-1] - numbers[0])
-        return float(np.abs(places - np.linspace(0, 1, len(numbers))).max())
-
+    """numbers: different ones, ascending. Whether their logarithms are spaced more evenly."""
     with np.errstate(over="ignore"):
         if len(numbers) < 3 or numbers[0] <= 0 or numbers[-1] < _RATIO * numbers[0]:
             return False
-    return unevenness(np.log(numbers)) < unevenness(numbers)
+    places = [(x - x[0]) / (x[-1] - x[0]) for x in (np.log(numbers), numbers)]
+    log, linear = np.abs(places - np.linspace(0, 1, len(numbers))).max(axis=1)
+    return bool(log < linear)
 
 
 def _finite(name: str, values: pd.Series) -> pd.Series:

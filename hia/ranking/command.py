@@ -21,18 +21,11 @@ if TYPE_CHECKING:
 
 # Those of `hia.ranking.methods`, whose imports take longer than an error should.
 METHODS = (
-    "nrrelieff",
-    "fanova",
-    "ped_anova",
-    "tunability",
-    "sensitivity",
-    "ablation",
-    "forward_selection",
-    "impurity",
-    "optuna_fanova",
-    "fanova_package",
-)
+    "nrrelieff", "fanova", "ped_anova", "tunability", "sensitivity", "ablation",
+    "forward_selection", "impurity", "optuna_fanova", "fanova_package",
+)  # fmt: skip
 DEFAULT_METHODS = METHODS[:2]
+_GIVEN = ("default", "configuration")
 # With more hyperparameters, intervals would take hours.
 WIDE = 500
 
@@ -42,9 +35,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("rank", help="rank the hyperparameters of any table of trials")
     add = parser.add_argument
     names: dict[str, Any] = {"nargs": "+", "default": (), "metavar": "NAME"}
-    what = (
-        "a file (CSV, Parquet, JSON, journal, .db), a folder of Ray Tune, or the URL of a storage"
-    )
+    values, number = {**names, "metavar": "NAME=VALUE"}, {"type": int, "metavar": "N"}
+    what = "a file (CSV, Parquet, JSON, journal, .db), a folder of Ray Tune, or a storage's URL"
     add("source", help=what)
     add("--target", **names, help="what to explain, columns; of a study by default its objectives")
     add("--study", help="name of the study or experiment, where a storage has several")
@@ -56,13 +48,9 @@ def add_parser(commands: Any) -> None:
     add("--kind", **names | {"metavar": "NAME=KIND"}, help=kinds)
     add("--log", **names, help="columns on a logarithmic scale")
     add("--linear", **names, help="columns on a linear scale")
-    add(
-        "--missing",
-        choices=("draw", "drop", "level"),
-        default="draw",
-        help="hyperparameters that a trial does not have: draw a value, drop the trial, or take "
-        "the blank for a choice (default: draw)",
-    )
+    missing = "hyperparameters that a trial does not have: draw a value, drop the trial, or take "
+    missing += "the blank for a choice (default: draw)"
+    add("--missing", choices=("draw", "drop", "level"), default="draw", help=missing)
     add("--minimize", action="store_true", help="small is good (default: by the target's name)")
     add("--maximize", action="store_true", help="large is good (a study says which)")
     condition = {**names, "metavar": "CONDITION"}
@@ -71,17 +59,12 @@ def add_parser(commands: Any) -> None:
     add("--below", type=float, metavar="X", help="only trials with a target below X")
     add("--top", metavar="N", help="only the best trials, so many or, as 10%%, such a part of them")
     add("--by", metavar="NAME", help="a ranking for each value of a column, and the mean ranks")
-    values = {**names, "metavar": "NAME=VALUE"}
-    add(
-        "--default",
-        **values,
-        help="where tunability, sensitivity and ablation start (default: the median trial)",
-    )
+    start = "where tunability, sensitivity and ablation start (default: the median trial)"
+    add("--default", **values, help=start)
     add("--configuration", **values, help="where ablation goes (default: the best trial)")
     neighbors = "of nrrelieff; 30 is the paper's (default: by the number of trials)"
-    add("--neighbors", type=int, metavar="N", help=neighbors)
+    add("--neighbors", **number, help=neighbors)
     add("--pairs", action="store_true", help="also the interactions of pairs, by fanova")
-    number: dict[str, Any] = {"type": int, "metavar": "N"}
     resamples = "resamples of the intervals, 0 for none (default: 100; slow methods take 20)"
     add("--bootstrap", **number, help=resamples)
     permutations = "of the p-values of nrrelieff, 0 for none (default: 199)"
@@ -98,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     Raises FileNotFoundError, ValueError (naming the file and the column) and RuntimeError, where a
     method is not installed.
     """
-    _read_kinds(options.kind)
+    kinds = _read_kinds(options.kind)
     for name in options.method:
         if name not in ("all", *METHODS):
             raise ValueError(f"there is no method {name!r}; there are all, {', '.join(METHODS)}")
@@ -115,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     rankings: list[report.Entry] = []
     try:
         for target in source.targets:
-            rankings += _rank_target(source, target, options)
+            rankings += _rank_target(source, target, options, kinds)
     except ValueError as error:
         raise ValueError(f"{source.name}: {error}") from None
     except ImportError as error:
@@ -133,39 +116,31 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _rank_target(
-    source: sources.Source, target: str, options: argparse.Namespace
+    source: sources.Source, target: str, options: argparse.Namespace, kinds: dict[str, str]
 ) -> "list[report.Entry]":
     """Print and return the rankings for one target."""
     from hia.ranking import columns, methods, report, selection
 
-    others = [name for name in source.targets if name != target]
-    known = source.targets[target]
+    known, others = source.targets[target], [name for name in source.targets if name != target]
     large, says = selection.direction(target, known, options.minimize, options.maximize)
-    table, notes = selection.select(
-        source.table.drop(columns=others),
-        target,
-        large,
-        where=options.where,
-        above=options.above,
-        below=options.below,
-        top=options.top,
-        by=options.by,
-    )
-    by = [options.by] if options.by else []
+    conditions = {name: getattr(options, name) for name in ("where", "above", "below", "top", "by")}
+    table = source.table.drop(columns=others)
+    table, notes = selection.select(table, target, large, **conditions)
     hyperparameters, left_out = columns.describe(
         table,
         target,
         options.columns or None,
         declared=source.columns or (),
-        drop=[*options.drop, *by],
-        kinds=_read_kinds(options.kind),
+        drop=[*options.drop, *filter(None, [options.by])],
+        kinds=kinds,
         log=options.log,
         linear=options.linear,
     )
     notes += columns.doubts(table, target, hyperparameters, blanks=options.missing == "draw")
     if options.missing == "level":
         table, hyperparameters = columns.with_blanks(table, hyperparameters)
-    state = [f"Trials left out: {sources.tell(source.left_out)}"] if source.left_out else []
+    if source.left_out:
+        notes.insert(0, f"Trials left out: {sources.tell(source.left_out)}")
     wide = len(hyperparameters) > WIDE
     if wide and options.bootstrap is options.permutations is None:
         notes.append(
@@ -174,57 +149,49 @@ def _rank_target(
         )
     resamples = (0 if wide else 100) if options.bootstrap is None else options.bootstrap
     permutations = (0 if wide else 199) if options.permutations is None else options.permutations
-    notes = [*state, *notes, says]
+    how = {
+        "n_bootstrap": resamples,
+        "n_permutations": permutations,
+        "random_state": options.seed,
+        "maximize": large,
+        "missing": "drop" if options.missing == "drop" else "draw",
+        "progress": True,
+    }
+    notes.append(says)
     say(report.introduce(source.name, table, target, hyperparameters, left_out, notes))
 
-    default, goal = (
-        _read_values(name, getattr(options, name), hyperparameters)
-        for name in ("default", "configuration")
-    )
-    own: dict[str, dict[str, Any]] = {
-        "nrrelieff": {"n_neighbors": options.neighbors} if options.neighbors else {},
-        "tunability": {"default": default},
-        "sensitivity": {"default": default},
-        "ablation": {"default": default, "configuration": goal},
-    }
-    asked = [m for m in METHODS if methods.METHODS[m].available()]
-    names = list(dict.fromkeys(asked if "all" in options.method else options.method))
-    for name in names if "all" in options.method else ():
-        limit = methods.METHODS[name].max_columns
-        if limit and len(hyperparameters) > limit:
-            say(f"{name} is left out: it takes {limit} hyperparameters at most")
-            names = [other for other in names if other != name]
+    given = {name: _read_values(name, getattr(options, name), hyperparameters) for name in _GIVEN}
+    start = {"default": given["default"]}
+    own: dict[str, dict[str, Any]] = {"tunability": start, "sensitivity": start, "ablation": given}
+    if options.neighbors:
+        own["nrrelieff"] = {"n_neighbors": options.neighbors}
+    names = list(dict.fromkeys(options.method))
+    if "all" in names:
+        names = [name for name in METHODS if methods.METHODS[name].available()]
+        for name in tuple(names):
+            limit = methods.METHODS[name].max_columns
+            if limit and len(hyperparameters) > limit:
+                say(f"{name} is left out: it takes {limit} hyperparameters at most")
+                names.remove(name)
     entries = []
     for group, rows in selection.groups(table, options.by):
-        for method in names:
+        try:
+            for method in names:
+                of = how | own.get(method, {})
+                ranking = methods.rank(rows, target, hyperparameters, method, **of)
+                entries.append(report.Entry(ranking, group))
+                say(f"\n{group}{': ' if group else ''}{report.report(ranking)}")
+        except ValueError as error:
+            if not group:
+                raise
+            say(f"\n{group} is left out: {error}")
+            continue
+        if options.pairs:
             try:
-                ranking = methods.rank(
-                    rows,
-                    target,
-                    hyperparameters,
-                    method,
-                    n_bootstrap=resamples,
-                    n_permutations=permutations,
-                    random_state=options.seed,
-                    maximize=large,
-                    missing="drop" if options.missing == "drop" else "draw",
-                    progress=True,
-                    **own.get(method, {}),
-                )
+                pairs = methods.pairs(rows, target, hyperparameters, random_state=options.seed)
+                say(report.list_pairs(pairs))
             except ValueError as error:
-                if not group:
-                    raise
-                say(f"\n{group} is left out: {error}")
-                break
-            entries.append(report.Entry(ranking, group))
-            say(f"\n{group}{': ' if group else ''}{report.report(ranking)}")
-        else:
-            if options.pairs:
-                try:
-                    pairs = methods.pairs(rows, target, hyperparameters, random_state=options.seed)
-                    say(report.list_pairs(pairs))
-                except ValueError as error:
-                    say(f"\nNo interactions: {error}")
+                say(f"\nNo interactions: {error}")
     if not entries:
         raise ValueError(f"no value of {options.by} has trials that can be ranked")
     if options.by:
@@ -253,14 +220,14 @@ def _read_values(
             known = ", ".join(columns)
             raise ValueError(f"--{option} {entry}: is not NAME=VALUE, with one of {known}")
         column = columns[name]
-        choices = {str(choice): choice for choice in column.choices or ()}
         try:
-            is_text = column.kind == "categorical"
-            values[name] = choices[text] if is_text else column.check(float(text))
+            if column.kind == "categorical":
+                values[name] = {str(choice): choice for choice in column.choices or ()}[text]
+            else:
+                values[name] = column.check(float(text))
         except (KeyError, ValueError):
-            raise ValueError(
-                f"--{option} {entry}: {name} is {column.scale}, {column.possible}"
-            ) from None
+            right = f"{name} is {column.scale}, {column.possible}"
+            raise ValueError(f"--{option} {entry}: {right}") from None
     return values
 
 

@@ -1,17 +1,11 @@
-"""What tools for hyperparameter search write: which columns are hyperparameters, which trials are
-complete, and the files that are no table."""
+"""What tools for hyperparameter search write: by the names of columns, which are hyperparameters,
+results or neither, and which trials are complete."""
 
-import contextlib
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
 
 import pandas as pd
-
-from hia.ranking.tables import from_json, tidy
 
 # Before the names of hyperparameters: scikit-learn, Optuna, MLflow, Ray Tune, W&B, Hyperopt,
 # SageMaker, TensorBoard, Neptune and ClearML. What config_id says is no hyperparameter.
@@ -86,8 +80,6 @@ _INCOMPLETE = re.compile(
 _FLAGS = dict.fromkeys(("failed", "crashed", "pruned", "diverged"), True) | dict.fromkeys(
     ("success", "succeeded", "complete", "completed", "finished", "done"), False
 )
-# SMAC's numbers for how a trial ended.
-_SMAC = ("running", "success", "crashed", "timeout", "memoryout")
 
 
 def hyperparameters(names: Iterable[str]) -> tuple[str, list[str]] | None:
@@ -181,93 +173,3 @@ def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
         others += Counter(states[~complete])
         table = table[complete]
     return table, others
-
-
-def from_any_json(content: Any) -> pd.DataFrame:
-    """The table in SMAC's runhistory.json, or in what `hia.ranking.tables.from_json` reads."""
-    if isinstance(content, dict) and {"data", "configs"} <= set(content):
-        return tidy(pd.DataFrame(_smac_rows(content)))
-    return from_json(content)
-
-
-def _smac_rows(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """SMAC 2.2 writes a record for each trial; 2.0 a list of its values, and 1 two lists."""
-    rows = []
-    for entry in content["data"]:
-        if isinstance(entry, dict):
-            number, cost, status = entry["config_id"], entry["cost"], entry["status"]
-            budget = entry["budget"]
-        elif isinstance(entry[0], list):
-            (number, _, _, budget), (cost, _, status, *_) = entry
-        else:
-            number, _, _, budget, cost, *rest = entry
-            status = next(value for value in rest if isinstance(value, int | dict))
-        if isinstance(status, dict):
-            status = status["__enum__"].rpartition(".")[2]
-        elif isinstance(status, int):
-            status = _SMAC[status]
-        config = content["configs"][str(number)]
-        costs = {"cost": cost}
-        if isinstance(cost, list):
-            costs = {f"cost_{k}": one for k, one in enumerate(cost)}
-        rows.append(
-            {f"config.{name}": value for name, value in config.items()}
-            | {"budget": budget, "status": status, **costs}
-        )
-    return rows
-
-
-def read_ray(folder: Path) -> pd.DataFrame:
-    """The last result of each trial in a folder of Ray Tune. Raises ValueError where it has
-    none."""
-    rows = []
-    for params in sorted(folder.rglob("params.json")):
-        results = params.with_name("result.json")
-        lines = results.read_text(encoding="utf-8").split("\n") if results.is_file() else []
-        last: dict[str, Any] = {}
-        for line in reversed(lines):
-            with contextlib.suppress(ValueError):  # cut short, or blank
-                last = json.loads(line)
-                break
-        # Of a trial that was tried again, the errors stay; what it reported then is later.
-        errors = [path.read_bytes() for path in params.parent.glob("error.*")]
-        failures = re.findall(
-            rb"^Failure # \d+ \(occurred at (.+)\)", b"\n".join(errors), re.MULTILINE
-        )
-        ended = str(last.get("date", "")).encode()
-        failed = bool(errors) and not (failures and max(failures) < ended)
-        state = "failed" if failed else "complete" if last else "running"
-        last |= {"config": json.loads(params.read_text(encoding="utf-8")), "status": state}
-        rows.append(last)
-    if not rows:
-        raise ValueError("there is no trial of Ray Tune in this folder: no params.json")
-    return tidy(pd.json_normalize(rows, sep="/"))
-
-
-def read_mlflow(connection: Any, experiment: str | None) -> pd.DataFrame:
-    """The runs in a database of MLflow that are not deleted, with their last metrics.
-
-    experiment: its name, where there are several. Raises ValueError where there is no such.
-    """
-    runs = pd.read_sql(
-        "SELECT runs.run_uuid, runs.status, experiments.name FROM runs JOIN experiments "
-        "ON runs.experiment_id = experiments.experiment_id WHERE runs.lifecycle_stage = 'active'",
-        connection,
-    )
-    names = sorted(runs["name"].unique())
-    if experiment not in names and (experiment is not None or len(names) != 1):
-        raise ValueError(
-            f"has the experiments {', '.join(names) or 'none'}: name one by --study"
-            if experiment is None
-            else f"there is no experiment {experiment!r}; there are {', '.join(names) or 'none'}"
-        )
-    table = runs[runs["name"] == (experiment or names[0])].set_index("run_uuid")[["status"]]
-    number = "CASE WHEN is_nan OR abs(value) > 1e308 THEN NULL ELSE value END"
-    for kind, source, value in (
-        ("params", "params", "value"),
-        ("metrics", "latest_metrics", number),
-    ):
-        long = pd.read_sql(f"SELECT run_uuid, key, {value} AS value FROM {source}", connection)
-        wide = long.pivot_table("value", "run_uuid", "key", aggfunc="last")
-        table = table.join(wide.add_prefix(f"{kind}."))
-    return tidy(table.reset_index())

@@ -1,7 +1,7 @@
 """Functional ANOVA with the `fanova` package of its authors (Hutter et al. 2014), Table 4's method.
 
-The package is optional: its forest, pyrfr, has to be compiled. It was written for a NumPy that had
-`np.float` and knows no logarithmic scale; `importances` deals with both.
+It is optional: its forest, pyrfr, has to be compiled. It was written for a NumPy that had
+`np.float`, and knows no logarithmic scale; `importances` deals with both.
 """
 
 import importlib
@@ -75,23 +75,13 @@ def importances(
                 bounds = (values.min() - margin, values.max() + margin)
                 space.add(spaces.UniformFloatHyperparameter(name, *bounds))
         names = [hyperparameter.name for hyperparameter in space.values()]
-        forest = fanova.fANOVA(
-            np.column_stack([columns[name] for name in names]),
-            target,
-            config_space=space,
-            n_trees=n_trees,
-            min_samples_leaf=min_samples_leaf,
-            seed=random_state,
-        )
+        codes = np.column_stack([columns[name] for name in names])
+        options = {"n_trees": n_trees, "min_samples_leaf": min_samples_leaf, "seed": random_state}
+        forest = fanova.fANOVA(codes, target, config_space=space, **options)
         rows = [forest.quantify_importance((k,))[(k,)] for k in range(len(names))]
-    table = pd.DataFrame(
-        {
-            "weight": [row["individual importance"] for row in rows],
-            "std": [row["individual std"] for row in rows],
-        },
-        index=pd.Index(names, name="hyperparameter"),
-    )
-    return table.loc[list(X)]
+    table = pd.DataFrame(rows, pd.Index(names, name="hyperparameter"))
+    columns_of = {"individual importance": "weight", "individual std": "std"}
+    return table.rename(columns=columns_of).loc[list(X), list(columns_of.values())]
 
 
 def _read(column: pd.Series, log: bool, categorical: bool) -> Floats:
@@ -131,11 +121,11 @@ def _compatible() -> Iterator[tuple[Any, Any]]:
     numpy.__dict__.update(np.__dict__, float=float)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    fanova.np, logging.root.handlers = numpy, handlers or [logging.NullHandler()]
+    fanova.np, root.handlers = numpy, handlers or [logging.NullHandler()]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ConfigSpace's about old names that fanova calls
             yield fanova, spaces
     finally:
-        fanova.np, logging.root.handlers = np, handlers
+        fanova.np, root.handlers = np, handlers
         root.setLevel(level)

@@ -1,13 +1,12 @@
 """The importance methods, `METHODS`: functions from prepared trials to scores of hyperparameters.
 
-`hia.ranking.methods` prepares the trials and makes a ranking of the scores. A method is called with
-the trials, a seed and its own options, and returns scores (K,), large for what matters. What it
-warns of becomes a note of the ranking.
+`hia.ranking.methods` prepares the trials and makes a ranking of the scores. What a method warns of
+becomes a note of the ranking.
 """
 
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,11 +22,10 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 
 from hia.certainty import adjusted_p_values, bar, p_values
 from hia.inputs import Floats, in_unit
+from hia.neighbours import Ints
 from hia.ranking import fanova_package
-from hia.ranking.coalitions import MAX_HYPERPARAMETERS
-from hia.ranking.contract import Measure, Method, Options, Settle, Settled, Trials
 from hia.ranking.fanova import FAnova
-from hia.ranking.shapley import Explanation, explain
+from hia.ranking.shapley import MAX_HYPERPARAMETERS, Explanation, explain
 from hia.relief import NRReliefF
 from hia.space import Hyperparameter, to_distribution
 
@@ -39,14 +37,90 @@ _PART, _NEIGHBORS, _SIGMA = 20, 30, 20
 _PAIRS, _ALL_PAIRS = 1_000_000, 1_000
 # Permutations, at most, each of which measures all.
 _PERMUTATIONS = 99
-# Neighbours that differ in a column this much less than any two do are too few to weigh it.
-_HARDLY = 0.1
-# The share of neighbours with another category from which on N-RReliefF hardly sees it.
-_ALWAYS = 0.99
+# Neighbours that differ in a column this much less than any two do are too few to weigh it; and
+# the share of neighbours with another category from which on N-RReliefF hardly sees it.
+_HARDLY, _ALWAYS = 0.1, 0.99
 # Trees of the forest whose out-of-bag R² is told, and trials it sees at most.
 _TREES, _SEEN = 50, 2_000
 # Numbers with at most so many possible values are given as categories to a method without levels.
 _FEW = 10
+# What games take of a configuration.
+GIVEN = ("default", "configuration")
+
+Options = dict[str, Any]
+# What all that follows gets, and the scores where they are known by then.
+Settled = tuple["Trials", Options, Floats | None]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Trials without missing values, in the form the methods take.
+
+    X: (n, K), numbers as they are, categories as their positions in the choices. y: (n,), the
+    target. columns: of X, by name, in its order. configuration: (n,), which of them have the same
+    one. maximize: whether a large y is good.
+    """
+
+    X: pd.DataFrame
+    y: Floats
+    columns: Mapping[str, Hyperparameter]
+    configuration: Ints
+    maximize: bool
+
+    def take(self, rows: Ints) -> "Trials":
+        """These rows, as often as they are named."""
+        X = self.X.iloc[rows].reset_index(drop=True)
+        return replace(self, X=X, y=self.y[rows], configuration=self.configuration[rows])
+
+    def varying(self) -> "Trials":
+        """Without the columns that have one value only."""
+        X = self.X.loc[:, (self.X.min() < self.X.max()).to_numpy()]
+        return replace(self, X=X, columns={str(name): self.columns[str(name)] for name in X})
+
+    def scaled(self) -> pd.DataFrame:
+        """X with base-10 logarithms of the columns on a logarithmic scale."""
+        log = {name: np.log10(self.X[name]) for name, column in self.columns.items() if column.log}
+        return self.X.assign(**log)
+
+
+def _keep(trials: Trials, seed: int, options: Options) -> Settled:
+    return trials, options, None
+
+
+@dataclass(frozen=True)
+class Method:
+    """An importance method.
+
+    label: its name for people. score: what its raw scores are. source: where it is from. measure:
+    (trials, seed, **options) -> scores (K,), large for what matters. settle: (trials, seed,
+    options) -> `Settled`. resample: as measure, with a count and whether to tell the progress after
+    the seed; scores of so many resamples (count, K); without it, they are measured one by one.
+    p_values: as resample, columns `p_value` and `p_adjusted` of K rows; null: what they are
+    against. pairs: as measure, what pairs do together, columns `first`, `second`, `weight`. most: a
+    score can be. has_forest: whether it is only as good as a forest. asks_direction: whether it
+    asks what is good. max_rows: used at most, drawn at random. max_bootstrap: resamples, at most.
+    max_columns: hyperparameters, at most. available: whether what it needs is installed.
+    """
+
+    label: str
+    score: str
+    source: str
+    measure: Callable[..., Floats]
+    settle: Callable[[Trials, int, Options], Settled] = _keep
+    resample: Callable[..., Floats] | None = None
+    p_values: Callable[..., pd.DataFrame] | None = None
+    null: str = ""
+    pairs: Callable[..., pd.DataFrame] | None = None
+    most: float = 1.0
+    has_forest: bool = False
+    asks_direction: bool = False
+    max_rows: int = 20_000
+    max_bootstrap: int | None = None
+    max_columns: int | None = None
+    available: Callable[[], bool] = lambda: True
+
+
+_OF_FOREST = partial(Method, has_forest=True, max_bootstrap=20)
 
 
 def _for_forest(trials: Trials) -> tuple[Floats, Floats]:
@@ -59,24 +133,27 @@ def _for_forest(trials: Trials) -> tuple[Floats, Floats]:
 def explained(trials: Trials, seed: int) -> float:
     """Out-of-bag R² of a forest, by configurations that none of the trees that predict them has
     seen: of each, the first trial has their mean."""
-    rows = np.random.default_rng(seed).permutation(len(trials.y))[:_SEEN]
-    trials = trials.take(rows)
+    trials = trials.take(np.random.default_rng(seed).permutation(len(trials.y))[:_SEEN])
     _, first, of = np.unique(trials.configuration, return_index=True, return_inverse=True)
-    kept = np.sort(first)
     means = np.bincount(of, trials.y) / np.bincount(of)
-    X, y = _for_forest(replace(trials, y=means[of]).take(kept))
+    X, y = _for_forest(replace(trials, y=means[of]).take(np.sort(first)))
     if np.ptp(y) == 0:  # by chance: of all trials it is not
         return 0.0
     forest = RandomForestRegressor(_TREES, random_state=seed % 2**32, oob_score=True)
     return float(forest.fit(X, y).oob_score_)
 
 
-def _relief(trials: Trials, options: dict[str, Any]) -> NRReliefF:
-    """The paper's options, but for a target that is no share of something."""
+def _relief(trials: Trials, options: Options) -> tuple[NRReliefF, pd.DataFrame, Floats]:
+    """The paper's options, but for a target that is no share of something; and its data."""
     inside = trials.y.min() >= 0 and trials.y.max() <= 1
     categorical = [name for name, one in trials.columns.items() if one.kind == "categorical"]
-    target_scale = "none" if inside else "range"
-    return NRReliefF(**({"target_scale": target_scale, "categorical": categorical} | options))
+    own: Options = {"target_scale": "none" if inside else "range", "categorical": categorical}
+    return NRReliefF(**own | options), trials.scaled(), trials.y
+
+
+def _fit_relief(trials: Trials, options: Options) -> NRReliefF:
+    model, X, y = _relief(trials, options)
+    return model.fit(X, y)
 
 
 def _settle_relief(trials: Trials, seed: int, options: Options) -> Settled:
@@ -94,74 +171,38 @@ def _settle_relief(trials: Trials, seed: int, options: Options) -> Settled:
     if n * neighbors > _PAIRS:
         own["n_iterations"] = _PAIRS // neighbors
     settled = own | options
-    model = _relief(trials, settled).fit(trials.scaled(), trials.y)
-    columns = model.read(trials.scaled(), trials.y).columns
-    usual = np.array([column.mean_diff() for column in columns])
-    hardly = model.mean_diffs_ < _HARDLY * usual
-    if len(columns) == 1 or not hardly.any():
+    model = _fit_relief(trials, settled)
+    usual = [column.mean_diff() for column in model.read(trials.scaled(), trials.y).columns]
+    hardly = model.mean_diffs_ < _HARDLY * np.array(usual)
+    if len(usual) == 1 or not hardly.any():
         told = f"{settled['n_neighbors']:,} neighbours, sigma {settled['sigma']:.3g}, by the number"
         sampled = settled.get("n_iterations")
         of = f"; of {sampled:,} of them, drawn at random" if sampled else ""
         warnings.warn(f"{told} of trials{of}", stacklevel=2)
         return trials, settled, _weights(model, trials)
-    names = np.array(list(trials.columns))
+    names = ", ".join(np.array(list(trials.columns))[hardly])
     drawn = np.random.default_rng(seed).permutation(len(trials.y))[:_ALL_PAIRS]
-    trials = trials.take(np.sort(drawn)).varying()
     of = f" ({len(drawn):,} trials, drawn at random)" if len(drawn) == _ALL_PAIRS else ""
     warnings.warn(
         f"all trials are neighbours, with the same influence{of}: the nearest hardly ever differ "
-        f"in {', '.join(names[hardly])}",
+        f"in {names}",
         stacklevel=2,
     )
+    trials = trials.take(np.sort(drawn)).varying()
     n = len(np.unique(trials.configuration))
     settled = own | {"n_neighbors": n - 1, "weighting": "uniform", "n_iterations": None} | options
     return trials, settled, None
 
 
-def _resample_relief(
-    trials: Trials, seed: int, count: int, progress: bool, **options: Any
-) -> Floats:
-    model = _relief(trials, options)
-    return model.bootstrap(trials.scaled(), trials.y, count, seed, progress)
-
-
-def _test_by_target(
-    measure: Measure, trials: Trials, seed: int, count: int, progress: bool, **options: Any
-) -> pd.DataFrame:
-    """Against what configurations score whose targets are permuted."""
-    random = np.random.default_rng(seed)
-    first = np.unique(trials.configuration, return_index=True)[1]
-    scores = [measure(trials, seed, **options)]
-    for _ in bar("permutations", progress, range(min(count, _PERMUTATIONS))):
-        X = trials.X.iloc[random.permutation(first)[trials.configuration]].reset_index(drop=True)
-        scores.append(measure(replace(trials, X=X), seed, **options))
-    weights = np.array(scores)
-    return pd.DataFrame({"p_value": p_values(weights), "p_adjusted": adjusted_p_values(weights)})
-
-
-def _test_relief(
-    trials: Trials, seed: int, count: int, progress: bool, **options: Any
-) -> pd.DataFrame:
-    model = _relief(trials, options)
-    return model.permutation_test(
-        trials.scaled(), trials.y, count, random_state=seed, progress=progress
-    )
-
-
-def _nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
-    """options: of `NRReliefF`."""
-    return _weights(_relief(trials, options).fit(trials.scaled(), trials.y), trials)
-
-
 def _weights(model: NRReliefF, trials: Trials) -> Floats:
-    if never := [n for n, d in zip(trials.columns, model.mean_diffs_, strict=True) if d == 0]:
+    diffs = list(zip(trials.columns.values(), model.mean_diffs_, strict=True))
+    if never := [column.name for column, diff in diffs if diff == 0]:
         warnings.warn(
             f"no neighbour differs in {', '.join(never)}: 0 by construction, whatever p is; "
             "more neighbours would tell",
             stacklevel=2,
         )
-    diffs = zip(trials.columns.values(), model.mean_diffs_, strict=True)
-    if always := [c.name for c, d in diffs if c.kind == "categorical" and d > _ALWAYS]:
+    if always := [c.name for c, diff in diffs if c.kind == "categorical" and diff > _ALWAYS]:
         warnings.warn(
             f"nearly all neighbours differ in {', '.join(always)}: the weight of a category with "
             "so many levels is too small by construction; fanova would tell",
@@ -170,13 +211,32 @@ def _weights(model: NRReliefF, trials: Trials) -> Floats:
     return model.weights_
 
 
+def _nrrelieff(trials: Trials, seed: int, **options: Any) -> Floats:
+    """options: of `NRReliefF`."""
+    return _weights(_fit_relief(trials, options), trials)
+
+
+def _resample_relief(
+    trials: Trials, seed: int, count: int, progress: bool, **options: Any
+) -> Floats:
+    model, X, y = _relief(trials, options)
+    return model.bootstrap(X, y, count, seed, progress)
+
+
+def _test_relief(
+    trials: Trials, seed: int, count: int, progress: bool, **options: Any
+) -> pd.DataFrame:
+    model, X, y = _relief(trials, options)
+    return model.permutation_test(X, y, count, "column", seed, progress)
+
+
 def _join_shares(trials: Trials, seed: int, **options: Any) -> pd.DataFrame:
-    return _relief(trials, options).fit(trials.scaled(), trials.y).joint_importances()
+    return _fit_relief(trials, options).joint_importances()
 
 
 def _fit_fanova(trials: Trials, seed: int, **options: Any) -> FAnova:
     defaults: Options = {"random_state": seed, "space": trials.columns}
-    return FAnova(**(defaults | options)).fit(trials.X, trials.y)
+    return FAnova(**defaults | options).fit(trials.X, trials.y)
 
 
 def _fanova(trials: Trials, seed: int, **options: Any) -> Floats:
@@ -184,11 +244,14 @@ def _fanova(trials: Trials, seed: int, **options: Any) -> Floats:
     return _fit_fanova(trials, seed, **options).importances_
 
 
+def _fanova_pairs(trials: Trials, seed: int, **options: Any) -> pd.DataFrame:
+    return _fit_fanova(trials, seed, **options).pair_importances()
+
+
 def _is_few(column: Hyperparameter) -> bool:
-    few = column.choices is not None and len(column.choices) <= _FEW
-    if few or column.kind != "integer":
-        return few or column.kind == "categorical"
-    return column.bounds[1] - column.bounds[0] < _FEW
+    if column.kind == "categorical" or len(column.choices or range(_FEW + 1)) <= _FEW:
+        return True
+    return column.kind == "integer" and column.bounds[1] - column.bounds[0] < _FEW
 
 
 def _package(trials: Trials, seed: int, **options: Any) -> Floats:
@@ -197,8 +260,8 @@ def _package(trials: Trials, seed: int, **options: Any) -> Floats:
         return np.ones(1)
     few = [name for name, column in trials.columns.items() if _is_few(column)]
     log = [name for name, column in trials.columns.items() if column.log and name not in few]
-    defaults: dict[str, Any] = {"log": log, "categorical": few, "random_state": seed}
-    table = fanova_package.importances(trials.X, trials.y, **(defaults | options))
+    defaults: Options = {"log": log, "categorical": few, "random_state": seed}
+    table = fanova_package.importances(trials.X, trials.y, **defaults | options)
     return table["weight"].to_numpy()
 
 
@@ -221,15 +284,12 @@ def _forward_selection(
     cv = list(folds.split(X, groups=trials.configuration))
     gains, before = np.zeros(X.shape[1]), 0.0
     taken: list[int] = []
-    while len(taken) < X.shape[1]:
+    while rest := sorted({*range(X.shape[1])} - {*taken}):
         scores = {
-            k: float(
-                np.nan_to_num(cross_val_score(forest, X[:, np.sort([*taken, k])], y, cv=cv)).mean()
-            )
-            for k in range(X.shape[1])
-            if k not in taken
+            k: np.nan_to_num(cross_val_score(forest, X[:, sorted([*taken, k])], y, cv=cv)).mean()
+            for k in rest
         }
-        best = max(scores, key=lambda k: scores[k])
+        best = max(rest, key=scores.__getitem__)
         gains[best], before = scores[best] - before, scores[best]
         taken.append(best)
     return gains
@@ -276,7 +336,7 @@ class _Table(optuna.Study):
         return self._finished
 
 
-def _through(evaluator: Callable[..., importance.BaseImportanceEvaluator]) -> Measure:
+def _through(evaluator: Callable[..., importance.BaseImportanceEvaluator]) -> Callable[..., Floats]:
     """What an evaluator of Optuna says, which takes a seed and the options."""
 
     def measure(trials: Trials, seed: int, **options: Any) -> Floats:
@@ -287,6 +347,20 @@ def _through(evaluator: Callable[..., importance.BaseImportanceEvaluator]) -> Me
 
 
 _PED_ANOVA = _through(lambda seed, **options: importance.PedAnovaImportanceEvaluator(**options))
+
+
+def _test_ped_anova(
+    trials: Trials, seed: int, count: int, progress: bool, **options: Any
+) -> pd.DataFrame:
+    """Against what configurations score whose targets are permuted."""
+    random = np.random.default_rng(seed)
+    first = np.unique(trials.configuration, return_index=True)[1]
+    scores = [_PED_ANOVA(trials, seed, **options)]
+    for _ in bar("permutations", progress, range(min(count, _PERMUTATIONS))):
+        X = trials.X.iloc[random.permutation(first)[trials.configuration]].reset_index(drop=True)
+        scores.append(_PED_ANOVA(replace(trials, X=X), seed, **options))
+    weights = np.array(scores)
+    return pd.DataFrame({"p_value": p_values(weights), "p_adjusted": adjusted_p_values(weights)})
 
 
 def _with_choices(trials: Trials) -> pd.DataFrame:
@@ -302,12 +376,11 @@ def _with_choices(trials: Trials) -> pd.DataFrame:
 def _settle_game(trials: Trials, seed: int, options: Options) -> Settled:
     """Raises ValueError for a category that no trial has: a resample may lack it, the table not."""
     X = _with_choices(trials)
-    for given in ("default", "configuration"):
+    for given in GIVEN:
         for name, value in (options.get(given) or {}).items():
             column = trials.columns.get(name)
-            if column is None or column.kind != "categorical":
-                continue
-            if value in (column.choices or ()) and value not in set(X[name]):
+            known = column and column.kind == "categorical" and value in (column.choices or ())
+            if known and value not in set(X[name]):
                 raise ValueError(f"{given}: no trial has {name} = {value!r}")
     return trials, options, None
 
@@ -323,7 +396,7 @@ def _settle_ablation(trials: Trials, seed: int, options: Options) -> Settled:
 
 
 def _explain(game: str, trials: Trials, seed: int, **options: Any) -> Explanation:
-    for given in ("default", "configuration"):
+    for given in GIVEN:
         if options.get(given) is not None:  # of columns that a resample has with several values
             values = options[given]
             options[given] = {name: values[name] for name in trials.columns if name in values}
@@ -337,7 +410,7 @@ def _explain(game: str, trials: Trials, seed: int, **options: Any) -> Explanatio
 
 
 def _game(
-    game: str, score: str, settle: Settle = _settle_game, asks_direction: bool = False
+    game: str, score: str, settle: Callable[..., Settled] = _settle_game, directed: bool = False
 ) -> Method:
     """Shapley values of a game of `hia.ranking.shapley`, and its pairs. options: of `explain`."""
 
@@ -348,18 +421,17 @@ def _game(
         table = _explain(game, trials, seed, **options).pairs
         return table[["first", "second", "value"]].rename(columns={"value": "weight"})
 
-    return Method(
+    score = f"Shapley value of {score}, in a forest"
+    return _OF_FOREST(
         f"{game} (HyperSHAP)",
-        f"Shapley value of {score}, in a forest",
+        score,
         "Wever et al. 2026",
         measure,
         settle,
         pairs=pairs,
         most=np.inf,
-        has_forest=True,
-        asks_direction=asks_direction,
+        asks_direction=directed,
         max_rows=3000,
-        max_bootstrap=20,
         max_columns=MAX_HYPERPARAMETERS,
     )
 
@@ -384,61 +456,51 @@ METHODS: dict[str, Method] = {
         "Hutter, Hoos and Leyton-Brown 2014",
         _fanova,
         has_forest=True,
-        pairs=lambda *args, **options: _fit_fanova(*args, **options).pair_importances(),
+        pairs=_fanova_pairs,
     ),
     "ped_anova": Method(
         "PED-ANOVA (Optuna)",
         "Pearson divergence of the best tenth of the trials from all, times 0.01",
         "Watanabe, Bansal and Hutter 2023",
         _PED_ANOVA,
-        p_values=partial(_test_by_target, _PED_ANOVA),
+        p_values=_test_ped_anova,
         null="against permuted targets",
         most=np.inf,
         asks_direction=True,
     ),
     "tunability": _game(
-        "tunability",
-        "what the best random configuration gains on the default",
-        asks_direction=True,
+        "tunability", "what the best random configuration gains on the default", directed=True
     ),
     "sensitivity": _game("sensitivity", "the variance of random configurations"),
     "ablation": _game(
         "ablation", "what one configuration gains on the default", _settle_ablation, True
     ),
-    "forward_selection": Method(
+    "forward_selection": _OF_FOREST(
         "forward selection",
         "gain of cross-validated R² when a greedy selection takes the hyperparameter",
         "Hutter, Hoos and Leyton-Brown 2013",
         _forward_selection,
-        has_forest=True,
         max_rows=1000,
-        max_bootstrap=20,
     ),
-    "impurity": Method(
+    "impurity": _OF_FOREST(
         "decrease of impurity (Optuna)",
         "share of the decrease of squared error by the cuts of a forest",
         "Breiman 2001; Louppe et al. 2013",
         _through(importance.MeanDecreaseImpurityImportanceEvaluator),
-        has_forest=True,
-        max_bootstrap=20,
     ),
-    "optuna_fanova": Method(
+    "optuna_fanova": _OF_FOREST(
         "fANOVA (Optuna)",
         "as fanova, by another forest",
         "Hutter, Hoos and Leyton-Brown 2014",
         _through(partial(importance.FanovaImportanceEvaluator, n_trees=16)),
-        has_forest=True,
         max_rows=500,
-        max_bootstrap=20,
     ),
-    "fanova_package": Method(
+    "fanova_package": _OF_FOREST(
         "fANOVA (fanova)",
         "as fanova, by the package of its authors",
         "Hutter, Hoos and Leyton-Brown 2014",
         _package,
-        has_forest=True,
         max_rows=3000,
-        max_bootstrap=20,
         available=fanova_package.available,
     ),
 }

@@ -39,7 +39,7 @@ from hia.inputs import Floats, number_configurations
 from hia.neighbours import Ints
 from hia.ranking import measures
 from hia.ranking.columns import describe, read, read_target, with_blanks
-from hia.ranking.contract import Method, Trials
+from hia.ranking.measures import Method, Trials
 from hia.relief import shares
 from hia.space import Hyperparameter
 
@@ -118,27 +118,30 @@ def rank(
     Raises ValueError for a table or columns that do not fit each other, a wrong option, too few
     trials, a target that is the same in all of them, and what the method cannot do.
     """
-    chosen = _method(method)
-    _check_options(n_bootstrap, n_permutations, level)
+    for option, value in (("n_bootstrap", n_bootstrap), ("n_permutations", n_permutations)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+            raise ValueError(f"{option}={value!r} is not a whole number of at least 0")
+    if not 0 < level < 1:
+        raise ValueError(f"level={level!r} is not between 0 and 1")
     notes: list[str] = []
-    names, varying = _prepare(
-        chosen, table, target, columns, missing, random_state, maximize, notes, max_rows
-    )
+    given = (table, target, columns, missing, random_state, maximize, options)
+    chosen, names, varying = _prepare(method, *given, notes, max_rows)
     if chosen.asks_direction:
         notes.append(f"what is good: a {'large' if maximize else 'small'} {target}")
 
     started = time.perf_counter()
-    _check_names(options, names)
     with _noted(notes):
         varying, options, scores = chosen.settle(varying, random_state, options)
         if scores is None:
             scores = chosen.measure(varying, random_state, **options)
     measured = time.perf_counter()
-    count = _count(chosen, n_bootstrap, len(varying.y))
-    resamples = _resample(chosen, varying, random_state, count, options, progress)
+    count = min(n_bootstrap, chosen.max_bootstrap or n_bootstrap)
+    if chosen.resample is None:
+        count = min(count, max(_RESAMPLES, _ROWS // len(varying.y)))
+    with _noted([]):  # what the method warns of is a note already
+        resamples = _resample(chosen, varying, random_state, count, options, progress)
     resampled = time.perf_counter()
     weighed = _tabulate(chosen, list(varying.columns), scores, resamples, level)
-    weighed = weighed.assign(p_value=np.nan, p_adjusted=np.nan)
     if n_permutations and chosen.p_values is not None:
         with _noted([]):
             p_values = chosen.p_values(varying, random_state, n_permutations, progress, **options)
@@ -148,17 +151,20 @@ def rank(
         least = weighed["p_adjusted"].min()
         notes.insert(0, f"{CHANCE}: the smallest p, adjusted for their number, is {least:.2g}")
     elif r2 <= 0:
-        notes.insert(
-            0,
-            f"{CHANCE}: the out-of-bag R² of a forest is {r2:.2f}, not above 0, and the ranking "
-            "means nothing",
+        why = (
+            f"the out-of-bag R² of a forest is {r2:.2f}, not above 0, and the ranking means nothing"
         )
+        notes.insert(0, f"{CHANCE}: {why}")
     elif r2 > 0:
         notes.append(f"the out-of-bag R² of a forest is {r2:.2f}")
+    constant = [name for name in names if name not in weighed.index]
+    last = len(weighed) + 1
+    weighed = weighed.reindex(pd.Index(names, name="hyperparameter"))
+    weighed.loc[constant, ["score", "share", "rank", "note"]] = 0.0, 0.0, last, "one value only"
     return Ranking(
         method=method,
         target=target,
-        table=_with_constant(weighed, names),
+        table=weighed.astype({"rank": int}),
         level=level,
         n_bootstrap=count,
         n_rows=len(varying.y),
@@ -188,41 +194,38 @@ def pairs(
     `hia.ranking.shapley` the Shapley interaction. Raises ValueError as `rank`, for a method that
     knows no pairs, and for fewer than 2 or more than 30 such hyperparameters.
     """
-    chosen = _method(method)
+    given = (table, target, columns, missing, random_state, maximize, options)
+    chosen, _, varying = _prepare(method, *given, [])
     if chosen.pairs is None:
         able = ", ".join(name for name, one in METHODS.items() if one.pairs is not None)
         raise ValueError(f"{method} knows no pairs; {able} do")
-    names, varying = _prepare(chosen, table, target, columns, missing, random_state, maximize, [])
     if not 2 <= len(varying.columns) <= _PAIRED:
         raise ValueError(
             f"pairs are of 2 to {_PAIRED} hyperparameters with several values, not of "
             f"{len(varying.columns):,}"
         )
-    _check_names(options, names)
     with _noted([]):
         varying, options, _ = chosen.settle(varying, random_state, options)
         return chosen.pairs(varying, random_state, **options)
 
 
-def _method(name: str) -> Method:
-    if name not in METHODS:
-        raise ValueError(f"there is no method {name!r}; there are {', '.join(METHODS)}")
-    return METHODS[name]
-
-
 def _prepare(
-    method: Method,
+    name_of_method: str,
     table: pd.DataFrame,
     target: str,
     columns: Sequence[Hyperparameter | str] | None,
     missing: str,
     random_state: int,
     maximize: bool,
+    options: dict[str, Any],
     notes: list[str],
     max_rows: int | None = None,
-) -> tuple[list[str], Trials]:
-    """The names of the hyperparameters, and the trials that are used with those that vary, in an
-    order of their own."""
+) -> tuple[Method, list[str], Trials]:
+    """The method, the names of the hyperparameters, and the trials that are used with those that
+    vary, in an order of their own."""
+    if name_of_method not in METHODS:
+        raise ValueError(f"there is no method {name_of_method!r}; there are {', '.join(METHODS)}")
+    method = METHODS[name_of_method]
     if not isinstance(table, pd.DataFrame):
         raise ValueError(f"table is a {type(table).__name__}, not a DataFrame")
     if missing not in MISSING:
@@ -231,6 +234,9 @@ def _prepare(
     if missing == "level":
         table, described = with_blanks(table, described)
     names = [column.name for column in described]
+    for given in measures.GIVEN:  # columns with one value only are among them
+        if unknown := [name for name in options.get(given) or () if name not in names]:
+            raise ValueError(f"{unknown[0]!r} is none of the hyperparameters {', '.join(names)}")
     by_name = {column.name: column for column in sorted(described, key=lambda column: column.name)}
     y = read_target(table, target)
     usable = np.isfinite(y)
@@ -273,14 +279,7 @@ def _prepare(
     trials = trials.varying()
     if not trials.columns:
         raise ValueError(f"all of {', '.join(names)} have one value only: there is nothing to rank")
-    return names, trials
-
-
-def _check_names(options: dict[str, Any], names: Sequence[str]) -> None:
-    """Those of a default or a configuration; columns with one value only are among them."""
-    for option in ("default", "configuration"):
-        if unknown := [name for name in options.get(option) or () if name not in names]:
-            raise ValueError(f"{unknown[0]!r} is none of the hyperparameters {', '.join(names)}")
+    return method, names, trials
 
 
 @contextmanager
@@ -290,20 +289,6 @@ def _noted(notes: list[str]) -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     notes += dict.fromkeys(str(warning.message) for warning in caught)
-
-
-def _count(method: Method, asked: int, n_rows: int) -> int:
-    """Resamples, at most."""
-    count = min(asked, method.max_bootstrap or asked)
-    return count if method.resample else min(count, max(_RESAMPLES, _ROWS // n_rows))
-
-
-def _check_options(n_bootstrap: int, n_permutations: int, level: float) -> None:
-    for option, value in (("n_bootstrap", n_bootstrap), ("n_permutations", n_permutations)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-            raise ValueError(f"{option}={value!r} is not a whole number of at least 0")
-    if not 0 < level < 1:
-        raise ValueError(f"level={level!r} is not between 0 and 1")
 
 
 def _drawn(
@@ -335,24 +320,22 @@ def _resample(
     progress: bool,
 ) -> Floats:
     """Scores of resampled configurations, (count, K)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the method warns of is a note already
-        if method.resample is not None and count:
-            return method.resample(trials, random_state, count, progress, **options)
-        random = np.random.default_rng(random_state)
-        position = {name: k for k, name in enumerate(trials.columns)}
-        counts = np.unique(trials.configuration, return_counts=True)[1]
-        members = np.split(np.argsort(trials.configuration, kind="stable"), np.cumsum(counts)[:-1])
-        n = len(members)
-        resamples = np.zeros((count, len(position)))
-        for scores in bar(f"{method.label}: resamples", progress, resamples):
-            chosen = np.sort(random.integers(n, size=n))
-            drawn = trials.take(np.concatenate([members[one] for one in chosen])).varying()
-            seed = int(random.integers(2**31))
-            if drawn.columns and np.ptp(drawn.y) > 0:
-                where = [position[name] for name in drawn.columns]
-                scores[where] = method.measure(drawn, seed, **options)
-        return resamples
+    if method.resample is not None and count:
+        return method.resample(trials, random_state, count, progress, **options)
+    random = np.random.default_rng(random_state)
+    position = {name: k for k, name in enumerate(trials.columns)}
+    counts = np.unique(trials.configuration, return_counts=True)[1]
+    members = np.split(np.argsort(trials.configuration, kind="stable"), np.cumsum(counts)[:-1])
+    n = len(members)
+    resamples = np.zeros((count, len(position)))
+    for scores in bar(f"{method.label}: resamples", progress, resamples):
+        chosen = np.sort(random.integers(n, size=n))
+        drawn = trials.take(np.concatenate([members[one] for one in chosen])).varying()
+        seed = int(random.integers(2**31))
+        if drawn.columns and np.ptp(drawn.y) > 0:
+            where = [position[name] for name in drawn.columns]
+            scores[where] = method.measure(drawn, seed, **options)
+    return resamples
 
 
 def _tabulate(
@@ -375,16 +358,7 @@ def _tabulate(
             low, high = np.quantile(scaled, limits, axis=1, method="inverted_cdf")
             low, high = np.minimum(low.min(axis=0), value), np.maximum(high.max(axis=0), value)
         table[f"{what}_low"], table[f"{what}_high"] = low, high
-    return table
-
-
-def _with_constant(weighed: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """With columns that have one value only, in the order of the names."""
-    constant = [name for name in names if name not in weighed.index]
-    last = len(weighed) + 1
-    table = weighed.assign(note="").reindex(pd.Index(names, name="hyperparameter"))
-    table.loc[constant, ["score", "share", "rank", "note"]] = 0.0, 0.0, last, "one value only"
-    return table.astype({"rank": int})
+    return table.assign(p_value=np.nan, p_adjusted=np.nan, note="")
 
 
 def _ranks(scores: Floats) -> Floats:

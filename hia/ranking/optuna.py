@@ -12,7 +12,7 @@ PED-ANOVA, parameters that only some trials have are assessed together with the 
 in `hia.ranking.methods`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,11 +40,7 @@ class Evaluator(BaseImportanceEvaluator):
         self._options = {"n_bootstrap": 0, "random_state": seed, **options}
 
     def evaluate(
-        self,
-        study: Study,
-        params: list[str] | None = None,
-        *,
-        target: Target | None = None,
+        self, study: Study, params: list[str] | None = None, *, target: Target | None = None
     ) -> dict[str, float]:
         """Scores of the parameters, largest first.
 
@@ -66,15 +62,14 @@ class Evaluator(BaseImportanceEvaluator):
         if params is not None:
             if not isinstance(params, list | tuple) or not all(isinstance(p, str) for p in params):
                 raise TypeError(f"params={params!r} is not a list of names")
-            names = [column.name for column in parameters]
-            for name in params:
-                if name not in names:
-                    known = ", ".join(names)
-                    raise ValueError(
-                        f"no completed trial has the parameter {name!r}; they have {known}"
-                    )
-            parameters = [parameters[names.index(name)] for name in params]
-        if all(len(trials[column.name].dropna().unique()) <= 1 for column in parameters):
+            known = {column.name: column for column in parameters}
+            if unknown := [name for name in params if name not in known]:
+                raise ValueError(
+                    f"no completed trial has the parameter {unknown[0]!r}; they have "
+                    f"{', '.join(known)}"
+                )
+            parameters = [known[name] for name in params]
+        if trials[[column.name for column in parameters]].nunique().le(1).all():
             return {column.name: 0.0 for column in parameters}
         ranking = rank(trials, trials.columns[-1], parameters, self._method, **self._options)
         scores = ranking.table["score"].clip(lower=0.0).sort_values(ascending=False, kind="stable")
@@ -98,9 +93,12 @@ def read(study: Study, targets: Mapping[str, Target]) -> tuple[pd.DataFrame, lis
         for parameter, value in trial.params.items():
             distribution = trial.distributions[parameter]
             column = from_distribution(parameter, distribution)
-            if column.kind == "categorical":
-                column = replace(column, choices=_texts(column.choices or ()))
-                value = (column.choices or ())[int(distribution.to_internal_repr(value))]
+            if column.choices is not None and column.kind == "categorical":
+                texts = tuple(map(str, column.choices))  # None, too, is one
+                if len(set(texts)) < len(texts):  # 1 and "1"
+                    texts = tuple(map(repr, column.choices))
+                column = replace(column, choices=texts)
+                value = texts[int(distribution.to_internal_repr(value))]
             else:
                 column = _widened(column, value)
             row[parameter] = value
@@ -137,9 +135,3 @@ def _union(a: Hyperparameter, b: Hyperparameter) -> Hyperparameter:
     origin = max(a.origin, b.origin, key=len)
     choices = tuple(sorted({*a.choices, *b.choices})) if a.choices and b.choices else None
     return Hyperparameter(a.name, kind, low, high, choices, a.log and b.log, origin=origin)
-
-
-def _texts(choices: Sequence[Any]) -> tuple[str, ...]:
-    """The choices as text; None, too, is a category. 1 and "1" are told apart."""
-    texts = tuple(map(str, choices))
-    return texts if len(set(texts)) == len(texts) else tuple(map(repr, choices))

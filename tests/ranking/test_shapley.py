@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from hia.ranking.coalitions import game_values, shapley_interactions, shapley_values
-from hia.ranking.shapley import explain
+from hia.ranking.shapley import explain, game_values, shapley
 from hia.space import HYPERPARAMETERS, SPACE, Hyperparameter, sample
 
 
@@ -83,8 +82,8 @@ def test_shapley_values_are_the_mean_over_permutations(width: int) -> None:
         for player in order:
             expected[player] += (game[before | 1 << player] - game[before]) / len(orders)
             before |= 1 << player
-    assert shapley_values(game) == pytest.approx(expected)
-    assert shapley_values(game).sum() == pytest.approx(game[-1] - game[0])
+    assert shapley(game, 1) == pytest.approx(expected)
+    assert shapley(game, 1).sum() == pytest.approx(game[-1] - game[0])
 
 
 @pytest.mark.parametrize("width", [2, 3, 5])
@@ -99,7 +98,7 @@ def test_an_interaction_is_the_mean_over_permutations_in_which_the_pair_is_one(w
             before = sum(1 << player for player in order[: order.index(-1)])
             expected += games[:, before | a | b] + games[:, before]
             expected -= games[:, before | a] + games[:, before | b]
-        assert shapley_interactions(games)[:, place] == pytest.approx(expected / len(orders))
+        assert shapley(games, 2)[:, place] == pytest.approx(expected / len(orders))
 
 
 def test_what_is_no_game_is_refused() -> None:
