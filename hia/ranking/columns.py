@@ -18,14 +18,12 @@ from hia.ranking import exports
 from hia.space import HYPERPARAMETERS, TABLE1, Hyperparameter
 
 # Numbers with at most so many different values, each there so many times on average, are levels.
-_LEVELS = 10
-_PER_LEVEL = 5
+_LEVELS, _PER_LEVEL = 10, 5
 # A scale can be logarithmic from this ratio of the largest to the smallest value on.
 _RATIO = 100.0
-# Text with more different values is left out unless it is named; as is what is nearly always
-# different, in this part of the rows or more.
-_CATEGORIES = 500
-_DIFFERENT = 0.9
+# Text with more different values is left out unless it is named; as is what is different in this
+# part of the rows or more.
+_CATEGORIES, _DIFFERENT = 500, 0.9
 # Rank correlation from which on two columns say the same, from which on one may be a result, and
 # from which on it is, if its name may be one.
 _SAME, _DOUBT, _RESULT = 0.99, 0.75, 0.8
@@ -64,8 +62,7 @@ class Inferred(NamedTuple):
 
 
 def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
-    """What the columns of a table of trials are, by their names and values in the rows that have a
-    target.
+    """What the columns of a table of trials are, by their names and values where there is a target.
 
     - A table that has all eleven columns of Table 1, with values that it allows, is taken for one
       of this study: these columns are its hyperparameters.
@@ -82,8 +79,7 @@ def infer(table: pd.DataFrame, target: str | None = None) -> Inferred:
       numbers (largest distance between their distribution and the uniform one).
 
     A column with one value only is a hyperparameter nevertheless. Raises ValueError for an infinite
-    value, text among many numbers or numbers with units, and for a name that is there twice or is
-    no text.
+    value, text among many numbers or numbers with units, and a name that is there twice or no text.
     """
     names = [name for name in table.columns if name != target]
     for name in names:
@@ -185,7 +181,18 @@ def read(table: pd.DataFrame, columns: Sequence[Hyperparameter]) -> pd.DataFrame
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"column {twice!r} is there twice")
-    return pd.DataFrame({column.name: _read(table, column) for column in columns})
+    values = {}
+    for column in columns:
+        given = _column(table, column.name)
+        if column.kind == "categorical":
+            numbers = given.astype(object).where(given.notna(), None)
+        else:
+            numbers = _finite(column.name, given)
+        if (wrong := ~(column.allows(numbers) | numbers.isna())).any():
+            bad, right = given[wrong].tolist()[0], f"{column.scale}: {column.possible}"
+            raise ValueError(f"column {column.name!r} has {bad!r}, which is not {right}")
+        values[column.name] = numbers
+    return pd.DataFrame(values)
 
 
 def read_target(table: pd.DataFrame, name: str) -> Floats:
@@ -231,28 +238,27 @@ def doubts(
     }
     goes = {name: _association(values, y) for name, values in numbers.items()}
     others = [column for column in columns if goes.get(column.name, 0) < _DOUBT]
+    choice = "If a blank is a choice there, say --missing level."
+    result = "If it is a result, --drop it."
     lines = []
-    for column in columns:
-        values, name = table[column.name], column.name
+    for name in (column.name for column in columns):
+        values = table[name]
         missing, given = y[values.isna() & blanks].dropna(), y[values.notna()].dropna()
-        choice = "If a blank is a choice there, say --missing level."
         different = values.nunique()
         if len(missing) and different == 1:
             part = len(missing) / y.count()
             lines.append(f"{name} has one value only, or none in {part:.0%}. {choice}")
         elif min(len(missing), len(given)) > 1 and cramervonmises_2samp(missing, given).pvalue < _P:
-            lines.append(
-                f"{name}: where it is blank, {target} is distributed otherwise (the median is "
-                f"{missing.median():g}, elsewhere {given.median():g}). {choice}"
-            )
+            medians = f"the median is {missing.median():g}, elsewhere {given.median():g}"
+            otherwise = f"{target} is distributed otherwise ({medians})"
+            lines.append(f"{name}: where it is blank, {otherwise}. {choice}")
         elif name in numbers and different > _LEVELS:
             if _counts_rows(numbers[name]):
                 lines.append(f"{name} grows or falls with the rows. If it counts them, --drop it.")
             elif goes[name] >= _DOUBT:
-                lines.append(f"{name} goes with {target}. If it is a result, --drop it.")
+                lines.append(f"{name} goes with {target}. {result}")
             elif goes[name] >= max(_LITTLE, 3 / np.sqrt(len(y))) and _follows(table, name, others):
-                goes_with = f"{target} and with other columns"
-                lines.append(f"{name} goes with {goes_with}. If it is a result, --drop it.")
+                lines.append(f"{name} goes with {target} and with other columns. {result}")
     if (crossed := _crossed(table, columns)) is not None:
         lines.append(
             f"{crossed} has its values with the same configurations of the others: --by {crossed} "
@@ -294,20 +300,6 @@ def _one(table: pd.DataFrame, name: str) -> Hyperparameter:
     if isinstance(kind, str):
         raise ValueError(f"column {name!r} is no hyperparameter: {kind}")
     return kind
-
-
-def _read(table: pd.DataFrame, column: Hyperparameter) -> pd.Series:
-    values = _column(table, column.name)
-    if column.kind == "categorical":
-        numbers = values.astype(object).where(values.notna(), None)
-    else:
-        numbers = _finite(column.name, values)
-    if (wrong := ~(column.allows(numbers) | numbers.isna())).any():
-        bad = values[wrong].tolist()[0]
-        raise ValueError(
-            f"column {column.name!r} has {bad!r}, which is not {column.scale}: {column.possible}"
-        )
-    return numbers
 
 
 def _infer(

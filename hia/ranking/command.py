@@ -36,7 +36,9 @@ def add_parser(commands: Any) -> None:
     add = parser.add_argument
     names: dict[str, Any] = {"nargs": "+", "default": (), "metavar": "NAME"}
     values, number = {**names, "metavar": "NAME=VALUE"}, {"type": int, "metavar": "N"}
-    what = "a file (CSV, Parquet, JSON, journal, .db), a folder of Ray Tune, or a storage's URL"
+    what = (
+        "a file (CSV, Parquet, JSON, journal, .db), a folder of Ray Tune, or the URL of a storage"
+    )
     add("source", help=what)
     add("--target", **names, help="what to explain, columns; of a study by default its objectives")
     add("--study", help="name of the study or experiment, where a storage has several")
@@ -179,7 +181,7 @@ def _rank_target(
             for method in names:
                 of = how | own.get(method, {})
                 ranking = methods.rank(rows, target, hyperparameters, method, **of)
-                entries.append(report.Entry(ranking, group))
+                entries.append((ranking, group))
                 say(f"\n{group}{': ' if group else ''}{report.report(ranking)}")
         except ValueError as error:
             if not group:

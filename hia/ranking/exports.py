@@ -3,7 +3,7 @@ results or neither, and which trials are complete."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -82,14 +82,12 @@ _FLAGS = dict.fromkeys(("failed", "crashed", "pruned", "diverged"), True) | dict
 )
 
 
-def hyperparameters(names: Iterable[str]) -> tuple[str, list[str]] | None:
+def hyperparameters(names: Sequence[str]) -> tuple[str, list[str]] | None:
     """The prefix by which a tool marks hyperparameters and the columns that have it; None for a
     table that no tool has marked. One column alone could be called so by chance: then all others
     have to be known for something else."""
-    names = list(names)
     marked = {mark: [n for n in names if n.lower().startswith(mark)] for mark in _PREFIXES}
-    prefix = max(marked, key=lambda prefix: len(marked[prefix]))
-    chosen = marked[prefix]
+    prefix, chosen = max(marked.items(), key=lambda pair: len(pair[1]))
     others = [name for name in names if not name.lower().startswith(_PREFIXES)]
     if len(chosen) > 1 or (chosen and all(is_bookkeeping(n) or is_result(n) for n in others)):
         return prefix, chosen
@@ -136,9 +134,9 @@ def _last_word(name: str) -> str:
     words: list[str] = re.findall(r"[a-z]+\d*", measured)
     words = [word for word in words if not _WHICH.fullmatch(word.rstrip("0123456789"))]
     words = [w if _GAIN.fullmatch(w) else w.rstrip("0123456789") for w in words]
-    results = [word for word in words if not _PART.fullmatch(word)][-1:]
-    if any(_GAIN.fullmatch(word) or _LOSS.fullmatch(word) for word in results):
-        return results[0]
+    result = next((word for word in reversed(words) if not _PART.fullmatch(word)), "")
+    if _GAIN.fullmatch(result) or _LOSS.fullmatch(result):
+        return result
     return words[-1] if words else ""
 
 
@@ -150,22 +148,17 @@ def finished(table: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
     such as failed. (Ray Tune's done says that a scheduler has stopped the trial.)
     """
     others: Counter[str] = Counter()
-    of_ray = "training_iteration" in table
     for name in table:
-        word = _words(str(name))
+        word, values = _words(str(name)), table[name]
         flag = word.removeprefix("is_").removeprefix("has_")
-        values = table[name]
+        of_ray = flag == "done" and "training_iteration" in table
         if _STATE.fullmatch(word):
             states = values.astype(str).str.split(".").str[-1].str.strip().str.lower()
             states = states.where(values.notna(), "complete")
             complete = states.str.fullmatch(_COMPLETE)
             known = complete | states.str.fullmatch(_INCOMPLETE)
             complete |= not known.any()
-        elif (
-            flag in _FLAGS
-            and not (of_ray and flag == "done")
-            and set(values.dropna().unique()) == {0, 1}
-        ):
+        elif flag in _FLAGS and not of_ray and set(values.dropna().unique()) == {0, 1}:
             complete = values.isna() | (values == (not _FLAGS[flag]))
             states = pd.Series(flag if _FLAGS[flag] else f"not {flag}", values.index)
         else:

@@ -28,7 +28,6 @@ class FanovaUnavailable(ImportError):
 
 
 def available() -> bool:
-    """Whether the `fanova` package can be used."""
     try:
         _load()
     except FanovaUnavailable:
@@ -112,10 +111,8 @@ def _load() -> tuple[Any, Any]:
 
 @contextmanager
 def _compatible() -> Iterator[tuple[Any, Any]]:
-    """fanova and ConfigSpace, fanova with the NumPy it knows and without its log messages.
-
-    NumPy itself and the root logger are left as they were.
-    """
+    """fanova and ConfigSpace, fanova with the NumPy it knows and without its log messages; NumPy
+    itself and the root logger are left as they were."""
     fanova, spaces = _load()
     numpy = types.ModuleType("numpy")
     numpy.__dict__.update(np.__dict__, float=float)

@@ -1,7 +1,6 @@
 """The importance methods, `METHODS`: functions from prepared trials to scores of hyperparameters.
 
-`hia.ranking.methods` prepares the trials and makes a ranking of the scores. What a method warns of
-becomes a note of the ranking.
+`hia.ranking.methods` prepares the trials, and makes a ranking of the scores and notes of warnings.
 """
 
 import warnings
@@ -32,8 +31,7 @@ from hia.space import Hyperparameter, to_distribution
 # J of N-RReliefF: a twentieth of the configurations, and at least the paper's, with the ratio of
 # sigma to it that the paper's has to RReliefF's default.
 _PART, _NEIGHBORS, _SIGMA = 20, 30, 20
-# So many pairs of a configuration and its neighbour are enough: fewer configurations are sampled.
-# And so many trials, where all are each other's neighbours.
+# So many pairs of neighbours are enough; and so many trials, where all are neighbours.
 _PAIRS, _ALL_PAIRS = 1_000_000, 1_000
 # Permutations, at most, each of which measures all.
 _PERMUTATIONS = 99
@@ -48,18 +46,13 @@ _FEW = 10
 GIVEN = ("default", "configuration")
 
 Options = dict[str, Any]
-# What all that follows gets, and the scores where they are known by then.
-Settled = tuple["Trials", Options, Floats | None]
 
 
 @dataclass(frozen=True)
 class Trials:
-    """Trials without missing values, in the form the methods take.
-
-    X: (n, K), numbers as they are, categories as their positions in the choices. y: (n,), the
-    target. columns: of X, by name, in its order. configuration: (n,), which of them have the same
-    one. maximize: whether a large y is good.
-    """
+    """Trials without missing values. X: (n, K), numbers as they are, categories as their positions
+    in the choices. y: (n,), the target. columns: of X, by name, in its order. configuration: (n,),
+    which of them have the same one. maximize: whether a large y is good."""
 
     X: pd.DataFrame
     y: Floats
@@ -83,6 +76,10 @@ class Trials:
         return self.X.assign(**log)
 
 
+# What all that follows gets, and the scores where they are known by then.
+Settled = tuple[Trials, Options, Floats | None]
+
+
 def _keep(trials: Trials, seed: int, options: Options) -> Settled:
     return trials, options, None
 
@@ -93,13 +90,13 @@ class Method:
 
     label: its name for people. score: what its raw scores are. source: where it is from. measure:
     (trials, seed, **options) -> scores (K,), large for what matters. settle: (trials, seed,
-    options) -> `Settled`. resample: as measure, with a count and whether to tell the progress after
-    the seed; scores of so many resamples (count, K); without it, they are measured one by one.
-    p_values: as resample, columns `p_value` and `p_adjusted` of K rows; null: what they are
-    against. pairs: as measure, what pairs do together, columns `first`, `second`, `weight`. most: a
-    score can be. has_forest: whether it is only as good as a forest. asks_direction: whether it
-    asks what is good. max_rows: used at most, drawn at random. max_bootstrap: resamples, at most.
-    max_columns: hyperparameters, at most. available: whether what it needs is installed.
+    options) -> `Settled`. resample: as measure, but after the seed a count and whether to tell the
+    progress: scores of so many resamples (count, K); without it, they are measured one by one.
+    p_values: as resample, columns `p_value` and `p_adjusted` of K rows; null: against what. pairs:
+    as measure, columns `first`, `second`, `weight`. most: a score can be. has_forest: whether it is
+    only as good as a forest. asks_direction: whether it asks what is good. max_rows: used at most,
+    drawn at random. max_bootstrap: resamples, max_columns: hyperparameters, at most. available:
+    whether what it needs is installed.
     """
 
     label: str
@@ -123,6 +120,10 @@ class Method:
 _OF_FOREST = partial(Method, has_forest=True, max_bootstrap=20)
 
 
+def _note(text: str) -> None:
+    warnings.warn(text, stacklevel=2)
+
+
 def _for_forest(trials: Trials) -> tuple[Floats, Floats]:
     """X (n, K) and y (n,), each column divided by a power of 2: no tree changes by it, and what
     scikit-learn takes in single precision, and squares, are numbers."""
@@ -131,8 +132,7 @@ def _for_forest(trials: Trials) -> tuple[Floats, Floats]:
 
 
 def explained(trials: Trials, seed: int) -> float:
-    """Out-of-bag R² of a forest, by configurations that none of the trees that predict them has
-    seen: of each, the first trial has their mean."""
+    """Out-of-bag R² of a forest, by configurations: of each, the first trial has their mean."""
     trials = trials.take(np.random.default_rng(seed).permutation(len(trials.y))[:_SEEN])
     _, first, of = np.unique(trials.configuration, return_index=True, return_inverse=True)
     means = np.bincount(of, trials.y) / np.bincount(of)
@@ -175,18 +175,17 @@ def _settle_relief(trials: Trials, seed: int, options: Options) -> Settled:
     usual = [column.mean_diff() for column in model.read(trials.scaled(), trials.y).columns]
     hardly = model.mean_diffs_ < _HARDLY * np.array(usual)
     if len(usual) == 1 or not hardly.any():
-        told = f"{settled['n_neighbors']:,} neighbours, sigma {settled['sigma']:.3g}, by the number"
         sampled = settled.get("n_iterations")
         of = f"; of {sampled:,} of them, drawn at random" if sampled else ""
-        warnings.warn(f"{told} of trials{of}", stacklevel=2)
+        count, sigma = settled["n_neighbors"], settled["sigma"]
+        _note(f"{count:,} neighbours, sigma {sigma:.3g}, by the number of trials{of}")
         return trials, settled, _weights(model, trials)
     names = ", ".join(np.array(list(trials.columns))[hardly])
     drawn = np.random.default_rng(seed).permutation(len(trials.y))[:_ALL_PAIRS]
     of = f" ({len(drawn):,} trials, drawn at random)" if len(drawn) == _ALL_PAIRS else ""
-    warnings.warn(
+    _note(
         f"all trials are neighbours, with the same influence{of}: the nearest hardly ever differ "
-        f"in {names}",
-        stacklevel=2,
+        f"in {names}"
     )
     trials = trials.take(np.sort(drawn)).varying()
     n = len(np.unique(trials.configuration))
@@ -197,16 +196,14 @@ def _settle_relief(trials: Trials, seed: int, options: Options) -> Settled:
 def _weights(model: NRReliefF, trials: Trials) -> Floats:
     diffs = list(zip(trials.columns.values(), model.mean_diffs_, strict=True))
     if never := [column.name for column, diff in diffs if diff == 0]:
-        warnings.warn(
-            f"no neighbour differs in {', '.join(never)}: 0 by construction, whatever p is; "
-            "more neighbours would tell",
-            stacklevel=2,
+        _note(
+            f"no neighbour differs in {', '.join(never)}: 0 by construction, whatever p is; more "
+            "neighbours would tell"
         )
     if always := [c.name for c, diff in diffs if c.kind == "categorical" and diff > _ALWAYS]:
-        warnings.warn(
+        _note(
             f"nearly all neighbours differ in {', '.join(always)}: the weight of a category with "
-            "so many levels is too small by construction; fanova would tell",
-            stacklevel=2,
+            "so many levels is too small by construction; fanova would tell"
         )
     return model.weights_
 
@@ -248,18 +245,18 @@ def _fanova_pairs(trials: Trials, seed: int, **options: Any) -> pd.DataFrame:
     return _fit_fanova(trials, seed, **options).pair_importances()
 
 
-def _is_few(column: Hyperparameter) -> bool:
-    if column.kind == "categorical" or len(column.choices or range(_FEW + 1)) <= _FEW:
-        return True
-    return column.kind == "integer" and column.bounds[1] - column.bounds[0] < _FEW
-
-
 def _package(trials: Trials, seed: int, **options: Any) -> Floats:
     """options: of `fanova_package.importances`."""
     if len(trials.columns) == 1:  # its forest cuts by 70 % of the columns, rounded down
         return np.ones(1)
-    few = [name for name, column in trials.columns.items() if _is_few(column)]
-    log = [name for name, column in trials.columns.items() if column.log and name not in few]
+    few, columns = [], trials.columns.items()
+    for name, column in columns:
+        levels = len(column.choices or ()) or np.inf
+        if column.kind == "integer":
+            levels = min(levels, column.bounds[1] - column.bounds[0] + 1)
+        if levels <= _FEW or column.kind == "categorical":
+            few.append(name)
+    log = [name for name, column in columns if column.log and name not in few]
     defaults: Options = {"log": log, "categorical": few, "random_state": seed}
     table = fanova_package.importances(trials.X, trials.y, **defaults | options)
     return table["weight"].to_numpy()
@@ -297,10 +294,8 @@ def _forward_selection(
 
 class _Table(optuna.Study):
     """The trials as a study that is in no storage: to store them takes five times as long as to
-    assess them. What an evaluator asks of a study is its directions and its trials.
-
-    Logarithms are taken here; categories and numbers with levels are the positions of these.
-    """
+    assess them. Evaluators ask for directions and trials only. Logarithms are taken here;
+    categories and numbers with levels are the positions of these."""
 
     def __init__(self, trials: Trials) -> None:
         self._direction = StudyDirection.MAXIMIZE if trials.maximize else StudyDirection.MINIMIZE
@@ -391,7 +386,7 @@ def _settle_ablation(trials: Trials, seed: int, options: Options) -> Settled:
     configuration = _with_choices(trials).iloc[best].to_dict()
     given = options.get("configuration") or {}
     if not set(configuration) <= set(given):
-        warnings.warn("what is not given of the configuration is the best trial's", stacklevel=2)
+        _note("what is not given of the configuration is the best trial's")
     return _settle_game(trials, seed, options | {"configuration": configuration | given})
 
 
@@ -404,8 +399,7 @@ def _explain(game: str, trials: Trials, seed: int, **options: Any) -> Explanatio
     columns = list(trials.columns.values())
     explanation = explain(game, _with_choices(trials), trials.y, columns, **(own | options))
     if explanation.typical:
-        typical = ", ".join(explanation.typical)
-        warnings.warn(f"default of {typical}: median or most frequent value", stacklevel=2)
+        _note(f"default of {', '.join(explanation.typical)}: median or most frequent value")
     return explanation
 
 
@@ -421,10 +415,9 @@ def _game(
         table = _explain(game, trials, seed, **options).pairs
         return table[["first", "second", "value"]].rename(columns={"value": "weight"})
 
-    score = f"Shapley value of {score}, in a forest"
     return _OF_FOREST(
         f"{game} (HyperSHAP)",
-        score,
+        f"Shapley value of {score}, in a forest",
         "Wever et al. 2026",
         measure,
         settle,

@@ -3,12 +3,10 @@
 `rank` does the same for all of `METHODS`:
 
 - Rows without a value of the target are left out. No result depends on the order of rows and
-  columns.
+  columns. A column with one value only has importance 0; no method is asked.
 - A hyperparameter that a trial does not have (a missing value) is taken to have no effect there. It
   gets a value of other trials, drawn at random, so that the trials fill the product space that all
-  the methods suppose: a default would tell them which trials do not have it. N-RReliefF's distances
-  and differences are those of the drawn values.
-- A column with one value only has importance 0; no method is asked.
+  the methods suppose: a default would tell them which trials do not have it.
 - Of many rows a random part is used, of a stated size.
 - Trials of one configuration, with several seeds, are drawn, permuted and put into folds together.
 - Intervals are for what the method gives on average for other tables of so many trials, not for a
@@ -36,7 +34,6 @@ import pandas as pd
 
 from hia.certainty import bar
 from hia.inputs import Floats, number_configurations
-from hia.neighbours import Ints
 from hia.ranking import measures
 from hia.ranking.columns import describe, read, read_target, with_blanks
 from hia.ranking.measures import Method, Trials
@@ -65,13 +62,12 @@ class Ranking:
     table: one row per hyperparameter, in the order of the columns given; index `hyperparameter`;
     columns `score` (raw, see `Method.score`), `share` (score, if above 0, of the sum of these),
     `rank` (1 is the largest score; equal scores have the same rank; columns with one value only
-    come after all others), the limits of their intervals `score_low`, `score_high`, `share_low`,
-    `share_high`, `rank_low`, `rank_high` (NaN without resamples), `p_value`, `p_adjusted` (see
-    `NRReliefF.permutation_test`; NaN if there is none) and `note`.
-    level: of the intervals. n_bootstrap: resamples they are from. n_rows: trials used. seconds: for
-    the scores; bootstrap_seconds: for the intervals. notes: what was done to the table, first where
-    nothing is distinguishable from chance. r2: out-of-bag R² of a forest on the trials, for methods
-    that are only as good as one, else NaN.
+    come last), the limits of their intervals `score_low`, `score_high`, `share_low`, `share_high`,
+    `rank_low`, `rank_high` (NaN without resamples), `p_value`, `p_adjusted` (see
+    `NRReliefF.permutation_test`; NaN if there is none) and `note`. level: of the intervals.
+    n_bootstrap: resamples they are from. n_rows: trials used. seconds: for the scores,
+    bootstrap_seconds: for the intervals. notes: what was done to the table, first where nothing is
+    distinguishable from chance. r2: out-of-bag R² of a forest, for methods that need one, else NaN.
     """
 
     method: str
@@ -200,10 +196,8 @@ def pairs(
         able = ", ".join(name for name, one in METHODS.items() if one.pairs is not None)
         raise ValueError(f"{method} knows no pairs; {able} do")
     if not 2 <= len(varying.columns) <= _PAIRED:
-        raise ValueError(
-            f"pairs are of 2 to {_PAIRED} hyperparameters with several values, not of "
-            f"{len(varying.columns):,}"
-        )
+        several = "hyperparameters with several values"
+        raise ValueError(f"pairs are of 2 to {_PAIRED} {several}, not of {len(varying.columns):,}")
     with _noted([]):
         varying, options, _ = chosen.settle(varying, random_state, options)
         return chosen.pairs(varying, random_state, **options)
@@ -269,7 +263,15 @@ def _prepare(
             f"{repeats:,} of {len(y):,} trials repeat a configuration: what is resampled and "
             "permuted are configurations"
         )
-    X = _drawn(X, configuration, random_state, notes)
+    random = np.random.default_rng(random_state)
+    for name in X.columns[X.isna().any()]:  # a configuration gets one of the column's own values
+        absent = X[name].isna()
+        if absent.all():
+            raise ValueError(f"column {name!r} has no value in any trial that is used")
+        draws = random.choice(X[name][~absent].to_numpy(), 1 + configuration.max())
+        X[name] = X[name].where(~absent, draws[configuration])
+        part = f"{absent.mean():.0%} of the trials"
+        notes.append(f"{name} is missing in {part}: drawn at random there")
     trials = Trials(X, y, by_name, configuration, maximize)
     limit = max_rows or min(method.max_rows, max(_TRIALS, _CELLS // len(names)))
     if limit < len(y):
@@ -291,38 +293,13 @@ def _noted(notes: list[str]) -> Iterator[None]:
     notes += dict.fromkeys(str(warning.message) for warning in caught)
 
 
-def _drawn(
-    X: pd.DataFrame, configuration: Ints, random_state: int, notes: list[str]
-) -> pd.DataFrame:
-    """X with random ones of a column's own values where it has none, a configuration with one."""
-    random = np.random.default_rng(random_state)
-    filled = {}
-    for name, values in X.items():
-        absent = values.isna()
-        if absent.all():
-            raise ValueError(f"column {name!r} has no value in any trial that is used")
-        if absent.any():
-            draws = random.choice(values[~absent].to_numpy(), 1 + configuration.max())
-            values = values.where(~absent, draws[configuration])
-            notes.append(
-                f"{name} is missing in {absent.mean():.0%} of the trials: drawn at random there"
-            )
-        filled[name] = values
-    return pd.DataFrame(filled)
-
-
 def _resample(
-    method: Method,
-    trials: Trials,
-    random_state: int,
-    count: int,
-    options: dict[str, Any],
-    progress: bool,
+    method: Method, trials: Trials, seed: int, count: int, options: dict[str, Any], progress: bool
 ) -> Floats:
     """Scores of resampled configurations, (count, K)."""
     if method.resample is not None and count:
-        return method.resample(trials, random_state, count, progress, **options)
-    random = np.random.default_rng(random_state)
+        return method.resample(trials, seed, count, progress, **options)
+    random = np.random.default_rng(seed)
     position = {name: k for k, name in enumerate(trials.columns)}
     counts = np.unique(trials.configuration, return_counts=True)[1]
     members = np.split(np.argsort(trials.configuration, kind="stable"), np.cumsum(counts)[:-1])
@@ -331,10 +308,10 @@ def _resample(
     for scores in bar(f"{method.label}: resamples", progress, resamples):
         chosen = np.sort(random.integers(n, size=n))
         drawn = trials.take(np.concatenate([members[one] for one in chosen])).varying()
-        seed = int(random.integers(2**31))
+        its_seed = int(random.integers(2**31))
         if drawn.columns and np.ptp(drawn.y) > 0:
             where = [position[name] for name in drawn.columns]
-            scores[where] = method.measure(drawn, seed, **options)
+            scores[where] = method.measure(drawn, its_seed, **options)
     return resamples
 
 

@@ -1,15 +1,9 @@
-"""Importance of the parameters of an Optuna study, by this package's methods.
-
-`Evaluator` serves wherever Optuna takes an evaluator:
-
-    import optuna
-    from hia.ranking.optuna import Evaluator
-
-    optuna.importance.get_param_importances(study, evaluator=Evaluator("fanova"))
+"""Importance of the parameters of an Optuna study, by this package's methods, wherever Optuna takes
+an evaluator: `optuna.importance.get_param_importances(study, evaluator=Evaluator("fanova"))`.
 
 Kinds, bounds, steps and logarithmic scales are those of the study's distributions. As in Optuna's
-PED-ANOVA, parameters that only some trials have are assessed together with the others; how, is told
-in `hia.ranking.methods`.
+PED-ANOVA, parameters that only some trials have are assessed together with the others, as told in
+`hia.ranking.methods`.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,10 +41,8 @@ class Evaluator(BaseImportanceEvaluator):
         study: its completed trials are used whose value is finite. params: names of those to
         assess, by which alone trials are compared; None means all that any completed trial has.
         target: what to explain, instead of the objective value. A parameter with one value only has
-        importance 0.
-
-        Raises ValueError for a study of several objectives without a target, for a parameter that
-        no completed trial has, where there are fewer than ten trials or the target is the same in
+        importance 0. Raises ValueError for several objectives without a target, for a parameter
+        that no completed trial has, for fewer than ten trials and where the target is the same in
         all of them; TypeError where params is no list of names.
         """
         if target is None and len(study.directions) > 1:
@@ -64,10 +56,8 @@ class Evaluator(BaseImportanceEvaluator):
                 raise TypeError(f"params={params!r} is not a list of names")
             known = {column.name: column for column in parameters}
             if unknown := [name for name in params if name not in known]:
-                raise ValueError(
-                    f"no completed trial has the parameter {unknown[0]!r}; they have "
-                    f"{', '.join(known)}"
-                )
+                have = f"{unknown[0]!r}; they have {', '.join(known)}"
+                raise ValueError(f"no completed trial has the parameter {have}")
             parameters = [known[name] for name in params]
         if trials[[column.name for column in parameters]].nunique().le(1).all():
             return {column.name: 0.0 for column in parameters}

@@ -18,7 +18,6 @@ from optuna.storages.journal import JournalFileBackend, JournalRedisBackend
 
 from hia.files import read_parquet
 from hia.ranking import exports, tables
-from hia.ranking.optuna import read as read_trials
 from hia.ranking.sources import JSON, PARQUET, Source, tell
 from hia.space import HYPERPARAMETERS
 
@@ -128,6 +127,8 @@ def _read_study(
     targets: Sequence[str],
     of: str | None,
 ) -> Source:
+    from hia.ranking.optuna import read  # of which a table with an error in it need not wait
+
     names = optuna.get_all_study_names(storage)
     if not names:
         raise ValueError("has no study")
@@ -136,10 +137,9 @@ def _read_study(
     if of is not None and of not in names:
         raise ValueError(f"there is no study {of!r}; there are {_join(names)}")
     study = optuna.load_study(study_name=of or names[0], storage=storage)
-    label, count = f"study {study.study_name!r}", len(study.directions)
-    objectives = study.metric_names or (
-        ["value"] if count == 1 else [f"values_{number}" for number in range(count)]
-    )
+    label = f"study {study.study_name!r}"
+    numbered = [f"values_{number}" for number in range(len(study.directions))]
+    objectives = study.metric_names or (numbered if len(numbered) > 1 else ["value"])
     for target in targets:
         if target not in objectives:
             there = _join(objectives)
@@ -150,16 +150,11 @@ def _read_study(
     if not states.pop("complete", 0):
         raise ValueError(f"{label}: no trial is complete ({tell(states) or 'it has none'})")
     chosen = [objectives.index(target) for target in targets or objectives]
-    table, columns = read_trials(study, {objectives[k]: partial(_value, k) for k in chosen})
-    large = [study.directions[k] == optuna.study.StudyDirection.MAXIMIZE for k in chosen]
-    return Source(
-        f"{label} of {name}",
-        stem,
-        table,
-        dict(zip(table.columns[-len(chosen) :], large, strict=True)),
-        None if set(HYPERPARAMETERS) <= set(table) else columns,  # of Table 1, there are no others
-        states,
-    )
+    table, columns = read(study, {objectives[k]: partial(_value, k) for k in chosen})
+    large = (study.directions[k] == optuna.study.StudyDirection.MAXIMIZE for k in chosen)
+    explained: dict[str, bool | None] = dict(zip(table.columns[-len(chosen) :], large, strict=True))
+    declared = None if set(HYPERPARAMETERS) <= set(table) else columns  # Table 1 has no others
+    return Source(f"{label} of {name}", stem, table, explained, declared, states)
 
 
 def _value(k: int, trial: optuna.trial.FrozenTrial) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -15,13 +15,8 @@ _COLOUR = "#0072B2"
 _ACROSS = 4
 # Hyperparameters and panels, at most: all are in the table that is written.
 _SHOWN = 30
-
-
-class Entry(NamedTuple):
-    """A ranking, and what the trials have in common that it is of; "" for all trials."""
-
-    ranking: Ranking
-    group: str
+# A ranking, and what the trials have in common that it is of; "" for all trials.
+Entry = tuple[Ranking, str]
 
 
 def introduce(
@@ -33,26 +28,20 @@ def introduce(
     notes: Iterable[str],
 ) -> str:
     """What the columns of a table are taken for, before anything is computed with them."""
-    missing = {column.name: trials[column.name].isna() for column in columns}
-    table = pd.DataFrame(
-        {
-            "kind": [column.scale for column in columns],
-            "values": [column.possible for column in columns],
-            "missing": [f"{rows.mean():.0%}" if rows.any() else "" for rows in missing.values()],
-            "from": [column.origin for column in columns],
-        },
-        index=pd.Index(missing, name="hyperparameter"),
-    )
-    lines = [f"{len(trials):,} trials of {name}, to explain {target}", "", *_first(table)]
+    rows = []
+    for column in columns:
+        missing = trials[column.name].isna().mean()
+        blank = f"{missing:.0%}" if missing else ""
+        rows.append((column.name, column.scale, column.possible, blank, column.origin))
+    table = pd.DataFrame(rows, columns=["hyperparameter", "kind", "values", "missing", "from"])
+    lines = [f"{len(trials):,} trials of {name}, to explain {target}", ""]
+    lines += _first(table.set_index("hyperparameter"))
     for reason in dict.fromkeys(left_out.values()):
         names = [name for name, why in left_out.items() if why == reason]
         more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
         lines.append(f"Left out ({reason}): {', '.join(names[:_SHOWN])}{more}")
-    lines.append(
-        "To change this: --columns NAME..., --drop NAME..., --kind NAME=KIND, --log NAME..., "
-        "--linear NAME..."
-    )
-    return "\n".join([*lines, *notes])
+    options = "--columns NAME..., --drop NAME..., --kind NAME=KIND, --log NAME..., --linear NAME..."
+    return "\n".join([*lines, f"To change this: {options}", *notes])
 
 
 def report(ranking: Ranking) -> str:
@@ -83,15 +72,11 @@ def report(ranking: Ranking) -> str:
 def compare(entries: Sequence[Entry], by: str) -> str:
     """The ranks in each group and their mean, a table for each method."""
     lines = []
-    for method in dict.fromkeys(entry.ranking.method for entry in entries):
-        ranks = {
-            entry.group: entry.ranking.table["rank"]
-            for entry in entries
-            if entry.ranking.method == method
-        }
-        table = pd.DataFrame(ranks)
+    for method in dict.fromkeys(ranking.method for ranking, _ in entries):
+        of = [(ranking, group) for ranking, group in entries if ranking.method == method]
+        table = pd.DataFrame({group: ranking.table["rank"] for ranking, group in of})
         table = table.assign(mean=table.mean(axis=1)).sort_values("mean", kind="stable")
-        lines += ["", f"{METHODS[method].label}: mean rank over {len(ranks)} values of {by}"]
+        lines += ["", f"{METHODS[method].label}: mean rank over {len(of)} values of {by}"]
         lines += _first(table.round(2))
     return "\n".join(lines)
 
@@ -113,13 +98,13 @@ def to_frame(entries: Iterable[Entry]) -> pd.DataFrame:
     """All rankings in one table: a row for each method and hyperparameter, with every digit."""
     tables = []
     for ranking, group in entries:
-        table = ranking.table.reset_index().assign(
-            target=ranking.target,
-            trials=ranking.n_rows,
-            level=ranking.level,
-            resamples=ranking.n_bootstrap,
-            seconds=ranking.seconds,
-        )
+        of: dict[str, Any] = {
+            "target": ranking.target,
+            "trials": ranking.n_rows,
+            "level": ranking.level,
+        }
+        of |= {"resamples": ranking.n_bootstrap, "seconds": ranking.seconds}
+        table = ranking.table.reset_index().assign(**of)
         table.insert(0, "method", ranking.method)
         tables.append(table.assign(group=group) if group else table)
     return pd.concat(tables, ignore_index=True)
@@ -135,7 +120,8 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise RuntimeError(f"{path}: drawing needs matplotlib: pip install matplotlib") from None
-    ranks = pd.concat([entry.ranking.table["rank"] for entry in entries], axis=1).mean(axis=1)
+    rankings = [ranking for ranking, _ in entries]
+    ranks = pd.concat([one.table["rank"] for one in rankings], axis=1).mean(axis=1)
     names = list(ranks.sort_values(kind="stable").index[:_SHOWN])
     shown = entries[:_SHOWN]
     heights = range(len(names))[::-1]
@@ -146,7 +132,7 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
     panels = figure.subplots(down, across, sharey=True, sharex=True, squeeze=False).ravel()
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
-    targets = {entry.ranking.target for entry in entries}
+    targets = {ranking.target for ranking in rankings}
     for axes, (ranking, group) in zip(panels, shown, strict=False):
         table = ranking.table.reindex(names)
         axes.hlines(heights, table["share_low"], table["share_high"], color=_COLOUR, alpha=0.6)
@@ -160,8 +146,8 @@ def draw(entries: Sequence[Entry], path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_xlim(left=0)
     label = f"share of the importance for {' and '.join(sorted(targets))}"
-    if any(entry.ranking.n_bootstrap for entry in entries):
-        label += f", with {entries[0].ranking.level:.0%} intervals"
+    if any(ranking.n_bootstrap for ranking in rankings):
+        label += f", with {rankings[0].level:.0%} intervals"
     for what, count in (("hyperparameters", len(ranks)), ("rankings", len(entries))):
         if count > _SHOWN:
             label += f"\nthe first {_SHOWN} of {count:,} {what}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from operator import eq, ge, gt, le, lt, ne
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from hia.ranking import exports
 from hia.ranking.columns import read_target
 
 _COMPARISON = r"\s*(<=|>=|==|!=|=|<|>)\s*(.+)"
+_SIGNS = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 # Values of a column by which trials are grouped, at most.
 _GROUPS = 50
 
@@ -78,31 +80,25 @@ def meets(table: pd.DataFrame, condition: str) -> pd.Series:
 
     A missing value meets none. Raises ValueError where it is no such condition.
     """
-    names = sorted(map(str, table), key=len, reverse=True)
-    forms = (rf"(['\"]?)({re.escape(name)})\1{_COMPARISON}" for name in names)
-    match = next(filter(None, (re.fullmatch(form, condition.strip()) for form in forms)), None)
+    names = "|".join(map(re.escape, sorted(map(str, table), key=len, reverse=True)))
+    match = re.fullmatch(rf"(['\"]?)({names})\1{_COMPARISON}", condition.strip())
     if match is None:
         columns = ", ".join(map(str, table.columns))
         raise ValueError(
             f"--where {condition!r} is not COLUMN = VALUE, with = != < <= > >=; there are {columns}"
         )
-    name, sign, value = match[2], match[3], match[4].strip("'\"")
+    name, sign, value = match[2], match[3].replace("==", "="), match[4].strip("'\"")
     column = table[name]
-    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if numeric:
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         try:
-            number = float(value)
+            compared: pd.Series = _SIGNS[sign](column, float(value))
         except ValueError:
             raise ValueError(
                 f"--where {condition!r}: {name} has numbers, and {value!r} is none; a second "
                 "condition is an argument of its own"
             ) from None
-        compared = {
-            "<": column < number, "<=": column <= number, ">": column > number,
-            ">=": column >= number, "!=": column != number,
-        }.get(sign, column == number)  # fmt: skip
-    elif sign in ("=", "==", "!="):
-        compared = (column.astype(str).str.lower() == value.lower()) != (sign == "!=")
+    elif sign in ("=", "!="):
+        compared = _SIGNS[sign](column.astype(str).str.lower(), value.lower())
     else:
         raise ValueError(f"--where {condition!r}: {name} has text, which is = or != to something")
     return compared.fillna(False).astype(bool) & column.notna()

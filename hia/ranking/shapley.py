@@ -17,9 +17,9 @@ come from the sample and nothing that has to come from the default.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,8 +42,7 @@ _SAMPLES = 1024
 _CELLS = 1 << 24
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """What a game says, in units of y (sensitivity: squared).
 
     table: index `hyperparameter`, columns `value`, `low`, `high`. pairs: columns `first`, `second`,
@@ -218,7 +217,14 @@ def game_values(
         cells, parts = (np.concatenate(arrays) for arrays in zip(*terms, strict=True))
         owners = np.repeat(np.arange(len(trees)), [len(cells) for cells, _ in terms])
         for r, row in enumerate(weights):
-            gains = _sum_up(cells, parts * row[owners], width, len(piece))
+            # At S, all terms of the first half that are at subsets of S, and all of the second that
+            # are at subsets of the complement of S.
+            table = np.bincount(cells, parts * row[owners], (2 << width) * len(piece))
+            for k in range(width):
+                halves = table.reshape(-1, 2, len(piece) << k)
+                halves[:, 1] += halves[:, 0]
+            table = table.reshape(2, 1 << width, len(piece))
+            gains = table[0] + table[1, ::-1]
             gains -= gains[0]
             highest[r] = np.maximum(highest[r], gains.max(axis=1))
             sums[r] += gains.sum(axis=1)
@@ -227,8 +233,8 @@ def game_values(
 
 
 def _list_terms(tree: Any, samples: Singles, default: Singles) -> tuple[Ints, Floats]:
-    """What `_sum_up` sums up to one tree's values: cells (m,) of a table (2, 2^K, n), flat, and
-    what is added to each."""
+    """What sums up to one tree's values: cells (m,) of a table (2, 2^K, n), flat, and what is added
+    to each."""
     n, width = samples.shape
     leaf = tree.children_left < 0
     feature, threshold = np.maximum(tree.feature, 0), tree.threshold
@@ -283,17 +289,6 @@ def _list_terms(tree: Any, samples: Singles, default: Singles) -> tuple[Ints, Fl
         parts.append(values[:count] * signs[subset])
         subset = (subset - 1) & other
     return np.concatenate(cells), np.concatenate(parts)
-
-
-def _sum_up(cells: Ints, parts: Floats, width: int, n: int) -> Floats:
-    """(2^K, n): at S the sum of all terms of the first half that are at subsets of S, and of all
-    terms of the second that are at subsets of the complement of S."""
-    table = np.bincount(cells, parts, (2 << width) * n)
-    for k in range(width):
-        halves = table.reshape(-1, 2, n << k)
-        halves[:, 1] += halves[:, 0]
-    table = table.reshape(2, 1 << width, n)
-    return np.asarray(table[0] + table[1, ::-1])
 
 
 def shapley(values: Floats, order: int) -> Floats:

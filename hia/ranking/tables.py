@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -35,7 +35,6 @@ _NO_NUMBER = {
 }  # fmt: skip
 _SEPARATORS = ",;\t|"
 _COMMENT = "#%"
-_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity)", re.IGNORECASE)
 _THOUSANDS = {sign: re.compile(rf"[+-]?[1-9]\d{{0,2}}(\{sign}\d{{3}})+(?!\d)") for sign in ",."}
@@ -46,7 +45,7 @@ _PRINTED = re.compile(
 )
 # A decimal point that is none of thousands, in a whole field.
 _POINT = re.compile(r"(?:^|;)\"?[+-]?(?:0\.\d+|\d+\.(?:\d\d?|\d{4,}))\"?\s*(?:;|$)", re.MULTILINE)
-_LIST_OF_ONE = re.compile(r"[\[(]\s*(['\"]?)([^,\[\](){}]*)\1,?\s*[\])]")
+_LIST_OF_ONE = re.compile(r"\A[\[(]\s*(['\"]?)([^,\[\](){}]*)\1,?\s*[\])]\Z")
 
 
 def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
@@ -77,15 +76,18 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
     if len(before) == len(names) and any(map(_NUMBER.fullmatch, names)):
         names, lines[first - 1] = before, lines[first - 1].lstrip(_COMMENT)
     below = _fields(lines[first + 1 :] or [""], separator)
-    if _are_names(names, below):
+    # Names as well: some blanks and no number, where above a name is there twice, or Optuna's.
+    numbers = "params" not in names and any(map(_NUMBER.fullmatch, below))
+    twice = len(set(names)) < len(names) or "params" in names
+    if twice and len(below) == len(names) and "" in below and any(below) and not numbers:
         names = ["_".join(filter(None, both)) for both in zip(names, below, strict=True)]
         lines[first] = "\n"
     for k, line in enumerate(lines):
         if line[0] in _COMMENT and (k < first or len(_fields([line], separator)) != len(names)):
             lines[k] = "\n"
     check_columns(len(names), any_size)
-    if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):
-        raise ValueError(f"two columns are called {twice!r}: rename one")
+    if repeated := next((name for name, n in Counter(names).items() if name and n > 1), None):
+        raise ValueError(f"two columns are called {repeated!r}: rename one")
 
     content = "".join(lines).encode("utf-8", "surrogatepass")
     options: dict[str, Any] = {
@@ -108,13 +110,12 @@ def read_csv(path: Path, any_size: bool = False) -> pd.DataFrame:
         except pd.errors.ParserError as error:
             raise ValueError(f"{more} ({str(error).strip()})") from None
     if table.iloc[:, -1].isna().any():  # as it is of a row with fewer fields
-        with _reading(lines, separator) as rows:
-            for row in rows:
-                if 0 < len(row) < len(names):
-                    raise ValueError(
-                        f"line {rows.line_num} has {len(row)} fields, and there are {len(names)} "
-                        "names of columns: which is missing?"
-                    )
+        for number, row in _rows(lines, separator):
+            if 0 < len(row) < len(names):
+                raise ValueError(
+                    f"line {number} has {len(row)} fields, and there are {len(names)} names of "
+                    "columns: which is missing?"
+                )
     return tidy(table, commas)
 
 
@@ -192,25 +193,22 @@ def tidy(table: pd.DataFrame, commas: bool = False) -> pd.DataFrame:
     return pd.concat(parts, axis=1) if parts else table
 
 
-@contextlib.contextmanager
-def _as_value_error() -> Iterator[None]:
-    """What is damaged, or is nothing of the kind, in one kind of error."""
-    try:
-        yield
-    except (csv.Error, lzma.LZMAError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"cannot be read ({error})") from None
+def _open_zip(path: Path, mode: str) -> IO[bytes]:
+    packed = zipfile.ZipFile(path)
+    names = packed.namelist()
+    if len(names) != 1:
+        raise ValueError(f"has {len(names)} files in it, not one")
+    return packed.open(names[0])
 
 
 def _read_bytes(path: Path, any_size: bool) -> bytes:
-    with contextlib.ExitStack() as closing, _as_value_error():
-        if path.suffix.lower() == ".zip":
-            packed = closing.enter_context(zipfile.ZipFile(path))
-            if len(packed.namelist()) != 1:
-                raise ValueError(f"has {len(packed.namelist())} files in it, not one")
-            stream: Any = closing.enter_context(packed.open(packed.namelist()[0]))
-        else:
-            stream = closing.enter_context(_OPENERS.get(path.suffix.lower(), open)(path, "rb"))
-        content: bytes = stream.read(-1 if any_size else MAX_BYTES + 1)
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    opener = (openers | {".zip": _open_zip}).get(path.suffix.lower(), open)
+    try:
+        with opener(path, "rb") as stream:
+            content: bytes = stream.read(-1 if any_size else MAX_BYTES + 1)
+    except (lzma.LZMAError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"cannot be read ({error})") from None
     if len(content) > MAX_BYTES and not any_size:
         raise ValueError(f"it has more than {MAX_BYTES / 2**30:g} GiB of text: {TOO_LARGE}")
     return content
@@ -233,32 +231,22 @@ def _decode(content: bytes) -> str:
     return text if "\n" in text else text.replace("\r", "\n")
 
 
-@contextlib.contextmanager
-def _reading(lines: Iterable[str], separator: str) -> Iterator[Any]:
+def _rows(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The number of the last line of each record, and its fields."""
     limit = csv.field_size_limit(MAX_BYTES)
     try:
-        with _as_value_error():
-            yield csv.reader(lines, delimiter=separator, skipinitialspace=True)
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise ValueError(f"cannot be read ({error})") from None
     finally:
         csv.field_size_limit(limit)
 
 
 def _fields(lines: Sequence[str], separator: str) -> list[str]:
     """The fields of the first record."""
-    with _reading(islice(lines, 100), separator) as rows:
-        return [field.strip() for field in next(rows)]
-
-
-def _are_names(names: Sequence[str], below: Sequence[str]) -> bool:
-    """Whether the second line has names as well: some blanks and no number, where in the first
-    line a name is there twice, or Optuna's of all parameters."""
-    return (
-        len(below) == len(names)
-        and (len(set(names)) < len(names) or "params" in names)
-        and "" in below
-        and any(below)
-        and ("params" in names or not any(map(_NUMBER.fullmatch, below)))
-    )
+    return [field.strip() for field in next(_rows(islice(lines, 100), separator))[1]]
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -297,7 +285,8 @@ def _read_cells(values: pd.Series, commas: bool) -> pd.Series:
             return values.infer_objects()
         values = values.map(str).where(values.notna())  # lists, and numbers among text
     cells = values.dropna().unique()
-    texts = {cell: _strip(cell) for cell in cells}
+    plain = {cell: _PRINTED.sub(r"\1", cell).strip() for cell in cells}
+    texts = {cell: _LIST_OF_ONE.sub(r"\2", text).strip() for cell, text in plain.items()}
     some = {*texts.values()} - _NO_NUMBER
     thousands, decimal = (".", ",") if commas else (",", ".")
     signs = {decimal: "."}
@@ -305,10 +294,10 @@ def _read_cells(values: pd.Series, commas: bool) -> pd.Series:
         signs[thousands] = ""
     meanings: dict[str, Any] = {text: _to_number(text, signs) for text in some}
     parts = {text for text in some if text.endswith("%")}
-    plain = [text for text in some - parts if abs(meanings[text] or 0) > 1]
-    if parts and plain and None not in meanings.values():
+    whole = [text for text in some - parts if abs(meanings[text] or 0) > 1]
+    if parts and whole and None not in meanings.values():
         raise ValueError(
-            f"column {values.name!r} has {min(parts)!r} and {min(plain)!r}: with % or without?"
+            f"column {values.name!r} has {min(parts)!r} and {min(whole)!r}: with % or without?"
         )
     if {text.lower() for text in some} <= {"true", "false"}:
         meanings = {text: text.lower() == "true" for text in some}
@@ -317,12 +306,6 @@ def _read_cells(values: pd.Series, commas: bool) -> pd.Series:
             return values
         meanings = {text: text for text in texts.values() if text not in _MISSING}
     return values.map({cell: meanings.get(text) for cell, text in texts.items()}).infer_objects()
-
-
-def _strip(cell: str) -> str:
-    cell = _PRINTED.sub(r"\1", cell).strip()
-    one = _LIST_OF_ONE.fullmatch(cell)
-    return one[2].strip() if one else cell
 
 
 def _records(values: pd.Series) -> list[dict[str, Any]] | None:

@@ -99,18 +99,12 @@ def test_a_table_of_this_study_is_recognized() -> None:
         assert all(column.origin != "Table 1" for column in infer(other, "accuracy").columns)
 
 
-# Declared --------------------------------------------------------------------------------------
-
-
 def test_what_is_declared_is_visible_and_leaves_the_rest() -> None:
     kinds = {"layers": "categorical", "units": "float"}
     after = describe(TABLE, "accuracy", kinds=kinds, log=["units"], linear=["lr"]).columns
     changed = {a.name: a for a, b in zip(after, COLUMNS, strict=True) if a != b}
-    assert scales(list(changed.values())) == {
-        "lr": "float",
-        "units": "float, log",
-        "layers": "categorical",
-    }
+    after = {"lr": "float", "units": "float, log", "layers": "categorical"}
+    assert scales(list(changed.values())) == after
     assert changed["layers"].choices == (1, 2, 3)
     assert {column.origin for column in changed.values()} == {"declared"}
     assert describe(TABLE, "accuracy") == (COLUMNS, LEFT_OUT)
@@ -118,10 +112,8 @@ def test_what_is_declared_is_visible_and_leaves_the_rest() -> None:
 
 def test_columns_are_named_dropped_or_those_of_a_study() -> None:
     units = Hyperparameter("units", "integer", 8, 256, origin="study")
-    assert scales(describe(TABLE, names=["units", "lr"]).columns) == {
-        "units": "integer",
-        "lr": "float, log",
-    }
+    named = scales(describe(TABLE, names=["units", "lr"]).columns)
+    assert named == {"units": "integer", "lr": "float, log"}
     assert describe(TABLE, names=["lr", "units"], declared=[units]).columns[1] is units
     assert describe(TABLE, declared=[units, COLUMNS[0]], drop=["lr"]).columns == [units]
     columns, left_out = describe(TABLE, "accuracy", drop=["units", "when"])
@@ -149,22 +141,6 @@ def test_columns_are_named_dropped_or_those_of_a_study() -> None:
 def test_wrong_declarations(options, message) -> None:
     with pytest.raises(ValueError, match=message):
         describe(TABLE, "accuracy", **options)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (pd.DataFrame([[1, 2]]), "column 0: names of columns have to be text"),
-        (pd.DataFrame([[1, 2]], columns=["x", "x"]), "column 'x' is there twice"),
-        (pd.DataFrame({"lr": [1.0, np.inf]}), "'lr' has an infinite value: leave it out"),
-    ],
-)
-def test_wrong_tables(given, message) -> None:
-    with pytest.raises(ValueError, match=message):
-        infer(given)
-
-
-# Read ------------------------------------------------------------------------------------------
 
 
 def test_read_takes_nullable_and_text_columns() -> None:
@@ -202,9 +178,6 @@ def test_read_takes_nullable_and_text_columns() -> None:
 def test_read_refuses_what_does_not_fit(arguments, message) -> None:
     with pytest.raises(ValueError, match=message):
         read(pd.DataFrame({"x": [1, 2.5], "y": ["a", "b"]}), [Hyperparameter(*arguments)])
-
-
-# Names -----------------------------------------------------------------------------------------
 
 
 BY_NAME, RESULT = "bookkeeping, by the name", "a result, by the name"
@@ -327,8 +300,11 @@ def test_a_hyperparameter_that_only_a_failed_trial_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "message"),
+    ("given", "message"),
     [
+        (pd.DataFrame([[1, 2]]), "column 0: names of columns have to be text"),
+        (pd.DataFrame([[1, 2]], columns=["x", "x"]), "column 'x' is there twice"),
+        (pd.DataFrame({"lr": [1.0, np.inf]}), "'lr' has an infinite value: leave it out"),
         ([str(k / 7) for k in range(39)] + ["1.5 GB"], "'1.5 GB' among its numbers: correct it"),
         ([f"{k} px" for k in range(40)], "'0 px' where a number could be: write numbers alone"),
         ([f"${k}.50" for k in range(40)], r"'\$0.50' where a number could be"),
@@ -340,9 +316,11 @@ def test_a_hyperparameter_that_only_a_failed_trial_has() -> None:
         (["auto"] * 25 + [f"{k / 7}" for k in range(15)], "'auto' among its numbers"),
     ],
 )
-def test_numbers_are_read_or_refused(cells, message) -> None:
-    with pytest.raises(ValueError, match=f"column 'x' has {message}"):
-        infer(pd.DataFrame({"x": cells}))
+def test_wrong_tables_and_numbers(given, message) -> None:
+    if isinstance(given, list):
+        given, message = pd.DataFrame({"x": given}), f"column 'x' has {message}"
+    with pytest.raises(ValueError, match=message):
+        infer(given)
 
 
 def test_many_categories_are_left_out() -> None:

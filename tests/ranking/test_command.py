@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -41,20 +42,19 @@ def first(table: pd.DataFrame) -> list[str]:
     return table.loc[table["rank"] == 1, "hyperparameter"].tolist()
 
 
-# Command ---------------------------------------------------------------------------------------
+def started(*arguments: str) -> subprocess.Popen:
+    command, pipe = [sys.executable, "-m", "hia", "rank", *arguments], subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_the_command_prints_columns_and_rankings_and_writes_files(capsys) -> None:
     quick = ["--bootstrap", "3", "--permutations", "9"]
     assert main(["rank", "trials.csv", "--target", "accuracy", *quick]) == 0
     printed = capsys.readouterr().out
-    for words in ("60 trials of trials.csv, to explain accuracy", "inferred: true or false"):
-        assert words in printed
-    assert "Left out (bookkeeping, by the name): run" in printed
-    for method in ("nrrelieff", "fanova"):
-        assert METHODS[method].label in printed
-        assert METHODS[method].source in printed
-    assert "percentiles of 3 resamples" in printed
+    words = ["60 trials of trials.csv, to explain accuracy", "inferred: true or false"]
+    words += ["Left out (bookkeeping, by the name): run", "percentiles of 3 resamples"]
+    words += [of for m in ("nrrelieff", "fanova") for of in (METHODS[m].label, METHODS[m].source)]
+    assert [each for each in words if each not in printed] == []
     found = pd.read_csv("trials-importance.csv")
     assert found["method"].unique().tolist() == ["nrrelieff", "fanova"]
     assert len(found) == 2 * 5
@@ -110,10 +110,6 @@ def test_errors_are_one_line(folder, capsys, arguments) -> None:
     assert sorted(folder.iterdir()) == before
 
 
-def test_the_command_knows_all_methods() -> None:
-    assert set(METHODS) == set(command.METHODS)
-
-
 def test_wrong_commands_are_refused_before_anything_slow_is_imported() -> None:
     code = (
         "import sys\n"
@@ -133,19 +129,15 @@ def test_wrong_commands_are_refused_before_anything_slow_is_imported() -> None:
 
 
 def test_all_methods_are_those_that_are_installed(capsys, monkeypatch) -> None:
+    assert set(METHODS) == set(command.METHODS)
     result = methods.rank(TABLE, "accuracy", ["lr", "idle"], n_bootstrap=0)
-    asked: list[str] = []
-
-    def rank(table, target, columns, method, **options):
-        asked.append(method)
-        return result
+    monkeypatch.setattr(methods, "rank", rank := Mock(return_value=result))
 
     def methods_asked(*names: str) -> list[str]:
-        asked.clear()
+        rank.reset_mock()
         assert main(["rank", "trials.csv", "--target", "accuracy", "--method", *names]) == 0
-        return asked
+        return [call.args[3] for call in rank.call_args_list]
 
-    monkeypatch.setattr(methods, "rank", rank)
     monkeypatch.setattr(report, "draw", lambda rankings, path: Path(path).touch())
     installed = [name for name, method in METHODS.items() if method.available()]
     assert methods_asked("all") == installed
@@ -157,9 +149,7 @@ def test_all_methods_are_those_that_are_installed(capsys, monkeypatch) -> None:
 
 
 def test_what_is_not_installed_is_said(capsys, monkeypatch) -> None:
-    def missing(*arguments, **options):
-        raise ImportError("it cannot be used here")
-
+    missing = Mock(side_effect=ImportError("it cannot be used here"))
     arguments = ["rank", "trials.csv", "--target", "accuracy", *FANOVA]
     with monkeypatch.context() as patch:
         patch.setattr(methods, "rank", missing)
@@ -179,9 +169,6 @@ def test_ctrl_c_leaves_no_half_of_a_file(folder, monkeypatch) -> None:
     monkeypatch.setattr(report, "draw", draw)
     assert main(["rank", "trials.csv", "--target", "accuracy", *FANOVA]) == 130
     assert {path.name for path in folder.iterdir()} == {"trials.csv", "trials-importance.csv"}
-
-
-# Selections and kinds --------------------------------------------------------------------------
 
 
 def test_a_ranking_for_each_value_of_a_column(capsys) -> None:
@@ -274,13 +261,7 @@ def test_output_that_nobody_reads_or_can_read(monkeypatch) -> None:
         assert first(ranked(table)) == ["größe"]
     printed.seek(0)
     assert "gr\\xf6\\xdfe" in printed.read()
-    arguments = ["rank", "t.csv", "--target", "acc", *FANOVA, "--out", "gone"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hia", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started("t.csv", "--target", "acc", *FANOVA, "--out", "gone")
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
@@ -298,14 +279,7 @@ def test_wide_tables_are_shown_in_part(capsys) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_ctrl_c_ends_it_at_once(folder) -> None:
-    arguments = ["rank", "trials.csv", "--target", "accuracy", "--bootstrap", "100000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hia", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with process:
+    with started("trials.csv", "--target", "accuracy", "--bootstrap", "100000") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if line.startswith("Good is"))
         process.send_signal(signal.SIGINT)

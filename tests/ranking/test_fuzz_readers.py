@@ -30,9 +30,6 @@ def folder():
         yield Path(name)
 
 
-# --- tables of anyone ----------------------------------------------------------------------------
-
-
 @examples(80)
 @given(
     names=st.lists(st.text(max_size=4), min_size=1, max_size=4, unique=True),
@@ -43,12 +40,8 @@ def test_what_is_written_is_read(folder, names, data, ending):
     """Unicode names, texts and numbers come back, or an error names the file."""
     height = data.draw(st.integers(1, 4))
     kinds = st.sampled_from([st.floats(allow_nan=False), st.integers(-(2**60), 2**60)])
-    table = pd.DataFrame(
-        {
-            name: data.draw(st.lists(data.draw(kinds), min_size=height, max_size=height))
-            for name in names
-        }
-    )
+    cells = [st.lists(data.draw(kinds), min_size=height, max_size=height) for _ in names]
+    table = pd.DataFrame({n: data.draw(each) for n, each in zip(names, cells, strict=True)})
     path = folder / f"any.{ending}"
     try:
         if ending == "parquet":
@@ -66,9 +59,6 @@ def test_what_is_written_is_read(folder, names, data, ending):
     if set(names) == set(source.table):
         for name in names:
             assert source.table[name].tolist() == table[name].tolist()
-
-
-# --- the paper's tables --------------------------------------------------------------------------
 
 
 @examples(80)
@@ -97,8 +87,6 @@ def test_a_damaged_table_of_the_paper(folder, number, place, new, cut):
         assert np.isfinite(table["weight"].to_numpy(dtype=float)).all()
 
 
-# --- parameters of notebooks ---------------------------------------------------------------------
-
 marks = st.text(alphabet="ab\"'\\`$(){}[]!&*|<>:;,#%@~-+=. \n\t\0é😀019eE_", max_size=25)
 KINDS = parameters.declared(
     "x = ''\ni = 1\nf = 1.0\nb = True\nl: list[int] = []\nw: list[str] = []"
@@ -117,10 +105,8 @@ def as_code(value: object) -> object:
     (assigned,) = ast.parse(code).body
     assert isinstance(assigned, ast.Assign)
     if "float(" in code:  # of nan and inf: nothing else is called
-        calls = [node for node in ast.walk(assigned.value) if isinstance(node, ast.Call)]
-        assert all(
-            ast.unparse(call) in ("float('nan')", "float('inf')", "float('-inf')") for call in calls
-        )
+        calls = {ast.unparse(n) for n in ast.walk(assigned.value) if isinstance(n, ast.Call)}
+        assert calls <= {"float('nan')", "float('inf')", "float('-inf')"}
         return value
     return ast.literal_eval(assigned.value)
 

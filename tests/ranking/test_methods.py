@@ -50,9 +50,6 @@ def plain(method: str) -> pd.DataFrame:
     return ranked(TABLE, method, n_bootstrap=1)
 
 
-# The contract ----------------------------------------------------------------------------------
-
-
 def test_a_ranking_and_what_it_says_of_itself(method: str) -> None:
     # What has its best value by default is not worth tuning.
     options = dict(OPTIONS.get(method, {}))
@@ -81,25 +78,21 @@ def test_a_ranking_and_what_it_says_of_itself(method: str) -> None:
     assert (said.method, said.target) == (method, "accuracy")
     assert (said.level, said.n_bootstrap, said.n_rows) == (0.9, 3, N)
     assert min(said.seconds, said.bootstrap_seconds) > 0
-    chosen = METHODS[method]
+    chosen, notes = METHODS[method], " ".join(said.notes)
     assert (said.r2 > 0.9) if chosen.has_forest else np.isnan(said.r2)
-    notes = " ".join(said.notes)
     assert ("what is good: a large accuracy" in notes) == chosen.asks_direction
     assert ("the out-of-bag R² of a forest is 0.9" in notes) == chosen.has_forest
-    names = {"tunability": "idle, lr, spare", "ablation": "idle, lr, spare"}
+    names = dict.fromkeys(["tunability", "ablation"], "idle, lr, spare")
     names["sensitivity"] = "idle, lr, optimizer, spare"
     assert (f"default of {names.get(method)}: median" in notes) == (method in names)
     assert methods.CHANCE not in notes
 
 
-def test_the_order_of_rows_and_columns_does_not_matter(method: str) -> None:
+def test_the_order_of_rows_and_columns_does_not_matter_but_the_seed(method: str) -> None:
     other = TABLE[TABLE.columns[::-1]].sample(frac=1, random_state=1)
     found = ranked(other, method, n_bootstrap=1)
     assert found.index.tolist() == ["spare", "idle", "optimizer", "lr"]
     pd.testing.assert_frame_equal(found.loc[plain(method).index], plain(method))
-
-
-def test_the_seed_decides(method: str) -> None:
     other = ranked(TABLE, method, n_bootstrap=1, random_state=5)
     assert not other["score_low"].equals(plain(method)["score_low"])
 
@@ -113,7 +106,7 @@ def test_scales_and_kinds_are_those_that_are_declared(method: str) -> None:
     pd.testing.assert_frame_equal(found, plain(method))
 
 
-def test_one_value_only_is_importance_0_with_a_note(method: str) -> None:
+def test_one_value_only_is_importance_0_and_a_single_column_has_it_all(method: str) -> None:
     found = ranked(TABLE.assign(constant=3, a="x"), method, n_bootstrap=1)
     assert found.index.tolist() == ["lr", "optimizer", "idle", "spare", "constant", "a"]
     assert (found.loc[["constant", "a"], ["score", "share"]] == 0).all(axis=None)
@@ -121,12 +114,8 @@ def test_one_value_only_is_importance_0_with_a_note(method: str) -> None:
     assert (found.loc[["constant", "a"], "note"] == "one value only").all()
     assert found.loc[["constant", "a"], "score_low"].isna().all()
     pd.testing.assert_frame_equal(found.loc[plain(method).index], plain(method))
-
-
-def test_a_single_hyperparameter_has_all_of_the_importance(method: str) -> None:
-    found = ranked(TABLE[["lr", "accuracy"]], method, n_bootstrap=1)
-    assert found["share"].tolist() == [1.0]
-    assert found["rank"].tolist() == [1]
+    single = ranked(TABLE[["lr", "accuracy"]], method, n_bootstrap=1)
+    assert (single["share"].tolist(), single["rank"].tolist()) == ([1.0], [1])
 
 
 def test_the_unit_of_the_target_does_not_change_the_ranking(method: str) -> None:
@@ -155,16 +144,13 @@ def test_a_hyperparameter_that_does_not_exist_everywhere(method: str) -> None:
     assert any(note.startswith("second is missing in") for note in found.notes)
 
 
-def test_trials_that_miss_a_hyperparameter_can_be_dropped() -> None:
+def test_trials_that_miss_a_hyperparameter_can_be_dropped_and_without_target_they_are() -> None:
     adam = TABLE["optimizer"] == "adam"
     given = TABLE.assign(idle=TABLE["idle"].where(adam))
     dropped = rank(given, "accuracy", missing="drop", n_bootstrap=0)
     assert dropped.n_rows == adam.sum()
     assert dropped.table.loc["optimizer", "note"] == "one value only"
     assert "trials that miss a hyperparameter are left out" in dropped.notes[0]
-
-
-def test_trials_without_the_target_are_left_out_visibly() -> None:
     given = TABLE.copy()
     given.loc[[3, 77], "accuracy"] = np.nan
     given.loc[100, "accuracy"] = np.inf
@@ -203,6 +189,10 @@ def test_at_most_so_many_trials(monkeypatch) -> None:
 
 
 LIONS = [Hyperparameter("optimizer", "categorical", choices=("adam", "sgd", "lion")), "lr"]
+TUNE, ABLATE = {"method": "tunability"}, {"method": "ablation"}
+SAME = {"lr": 1.0, "optimizer": "a", "idle": 1, "spare": 1}
+LION = {"columns": LIONS, "default": {"optimizer": "lion"}}
+ADAGRAD = "column 'optimizer' has 'adagrad', which is not categorical"
 
 
 @pytest.mark.parametrize(
@@ -219,35 +209,16 @@ LIONS = [Hyperparameter("optimizer", "categorical", choices=("adam", "sgd", "lio
         ({}, {"missing": "mean"}, "missing='mean' is not one of draw, drop, level"),
         ({}, {"method": "anova"}, "there is no method 'anova'; there are nrrelieff, fanova"),
         ({}, {"columns": ["lr", Hyperparameter("idle", "integer", 1, 8)]}, "not integer: 1 to 8"),
-        (
-            {},
-            {"method": "tunability", "columns": LIONS, "default": {"optimizer": "lion"}},
-            "default: no trial has optimizer = 'lion'",
-        ),
-        (
-            {},
-            {"method": "tunability", "default": {"optimizer": "adagrad"}},
-            "column 'optimizer' has 'adagrad', which is not categorical",
-        ),
-        ({}, {"method": "tunability", "default": {"rl": 1}}, "'rl' is none of the hyperparameters"),
-        (
-            {},
-            {"method": "ablation", "configuration": {"rl": 1}},
-            "'rl' is none of the hyperparameters lr, optimizer",
-        ),
-        (
-            {"lr": 1.0, "optimizer": "a", "idle": 1, "spare": 1},
-            {},
-            "all of lr, optimizer, idle, spare have one value only",
-        ),
+        ({}, TUNE | LION, "default: no trial has optimizer = 'lion'"),
+        ({}, TUNE | {"default": {"optimizer": "adagrad"}}, ADAGRAD),
+        ({}, TUNE | {"default": {"rl": 1}}, "'rl' is none of the hyperparameters"),
+        ({}, ABLATE | {"configuration": {"rl": 1}}, "'rl' is none of the hyperparameters lr, opti"),
+        (SAME, {}, "all of lr, optimizer, idle, spare have one value only"),
     ],
 )
 def test_errors(change, options, message) -> None:
     with pytest.raises(ValueError, match=message):
         ranked(TABLE.assign(**change), **{"method": "fanova", **options})
-
-
-# What each method is ---------------------------------------------------------------------------
 
 
 def test_the_first_two_are_this_package_s() -> None:
@@ -283,11 +254,10 @@ def test_forward_selection_takes_the_gains_of_a_greedy_path() -> None:
 def test_tunability_asks_what_is_good_and_from_where() -> None:
     given = TABLE.assign(loss=-TABLE["accuracy"])
     good = {"default": {"optimizer": "adam", "lr": 1e-3}}
-    found = ranked(given, "tunability", "loss", columns=list(TABLE)[:4], maximize=False, **good)
-    assert found.loc["lr", "share"] > 0.8
     bad = {"default": {"optimizer": "sgd", "lr": 0.09}}
-    found = ranked(given, "tunability", "loss", columns=list(TABLE)[:4], maximize=False, **bad)
-    assert found.loc["optimizer", "share"] > 0.8
+    for start, worth in ((good, "lr"), (bad, "optimizer")):
+        options = {"columns": list(TABLE)[:4], "maximize": False, **start}
+        assert ranked(given, "tunability", "loss", **options).loc[worth, "share"] > 0.8
 
 
 def test_what_a_method_warns_of_is_a_note() -> None:
@@ -307,9 +277,6 @@ def test_wide_whole_numbers_and_levels_are_all_the_same_to_every_method() -> Non
             found = ranked(given, name, "y")
             assert found["rank"].tolist() == [1, 2], name
             assert found.loc["wide", "share"] < 0.15, name
-
-
-# Intervals and p-values ------------------------------------------------------------------------
 
 
 def test_resamples_and_p_values_are_those_that_were_asked_for() -> None:
@@ -347,12 +314,13 @@ def test_nothing_that_matters_is_chance_and_intervals_stay_within_bounds() -> No
     """13_noise: shares of pure noise are as large as any, and their intervals reach 0."""
     rng = np.random.default_rng(3)
     noise = pd.DataFrame(rng.random((120, 4)), columns=list("abcy"))
-    for method, resamples, options in (
-        ("nrrelieff", 20, {"n_permutations": 99}),
-        ("ped_anova", 5, {"n_permutations": 19}),
-        ("fanova", 5, {"n_trees": 4}),
-    ):
-        found = rank(noise, "y", method=method, n_bootstrap=resamples, **options)
+    of_methods = {
+        "nrrelieff": {"n_bootstrap": 20, "n_permutations": 99},
+        "ped_anova": {"n_bootstrap": 5, "n_permutations": 19},
+        "fanova": {"n_bootstrap": 5, "n_trees": 4},
+    }
+    for method, options in of_methods.items():
+        found = rank(noise, "y", method=method, **options)
         assert found.notes[0].startswith("nothing is distinguishable from chance: ")
         assert (found.table["share_low"] == 0).any() or method == "fanova"  # all above 0
         for name, row in found.table.iterrows():
@@ -407,31 +375,24 @@ def test_neighbours_by_the_number_of_trials(monkeypatch) -> None:
     assert expected.notes == ()
     few = rank(given[:20], "y", n_bootstrap=0)
     assert few.notes[0].startswith("19 neighbours, sigma 20,")
-
-
-def test_large_tables_are_sampled(monkeypatch) -> None:
-    monkeypatch.setattr(measures, "_PAIRS", 3000)
-    rng = np.random.default_rng(10)
-    X = pd.DataFrame(rng.random((300, 2)), columns=["a", "b"])
-    found = rank(X.assign(y=X["a"]), "y", n_bootstrap=50)
+    monkeypatch.setattr(measures, "_PAIRS", 3000)  # of large tables not all are taken
+    X = pd.DataFrame(np.random.default_rng(10).random((300, 2)), columns=["a", "b"])
+    given = X.assign(y=X["a"])
+    found = rank(given, "y", n_bootstrap=50)
     assert "; of 100 of them, drawn at random" in found.notes[0]
-    whole = rank(X.assign(y=X["a"]), "y", n_bootstrap=50, n_neighbors=30)
+    whole = rank(given, "y", n_bootstrap=50, n_neighbors=30)
     width, before = (r.table["score_high"] - r.table["score_low"] for r in (found, whole))
     assert width["a"] > 1.2 * before["a"]
 
 
-def category(n: int, levels: int, seed: int = 0) -> pd.DataFrame:
-    """A category explains .19 of the variance, numbers the rest, and a third nothing."""
-    rng = np.random.default_rng(seed)
-    X = pd.DataFrame(rng.random((n, 3)), columns=["a", "b", "idle"])
-    X["c"] = rng.integers(0, levels, n).astype(str)
-    of_c = (X["c"] == "0") / np.sqrt((levels - 1) / levels**2)
-    return X.assign(y=np.sqrt(12 * 0.61) * X["a"] + np.sqrt(12 * 0.2) * X["b"] + 0.19**0.5 * of_c)
-
-
 @pytest.mark.parametrize("levels", [2, 6])
 def test_a_category_that_no_near_trial_differs_in_has_its_weight(levels: int) -> None:
-    given = category(2000, levels)
+    """A category explains .19 of the variance, numbers the rest, and a third nothing."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.random((2000, 3)), columns=["a", "b", "idle"])
+    X["c"] = rng.integers(0, levels, 2000).astype(str)
+    of_c = (X["c"] == "0") / np.sqrt((levels - 1) / levels**2)
+    given = X.assign(y=np.sqrt(7.32) * X["a"] + np.sqrt(2.4) * X["b"] + 0.19**0.5 * of_c)
     found = rank(given, "y", n_bootstrap=0)
     assert found.table["rank"].idxmin() == "a"
     assert 0.08 < found.table.loc["c", "share"] < 0.35  # .19
@@ -463,9 +424,8 @@ def test_a_switch_on_which_others_depend_has_its_weight() -> None:
     # Shares of the variance: .56, .30 and .14.
     y = np.where(svm, np.sqrt(0.3 * 24) * (c - 0.5), np.sqrt(0.14 * 24) * (depth - 0.5))
     y = y + np.sqrt(0.56 * 4) * ~svm
-    given = pd.DataFrame(
-        {"m": np.where(svm, "svm", "rf"), "c": np.where(svm, c, np.nan), "y": y}
-    ).assign(depth=np.where(svm, np.nan, depth))
+    given = pd.DataFrame({"m": np.where(svm, "svm", "rf"), "c": np.where(svm, c, np.nan), "y": y})
+    given["depth"] = np.where(svm, np.nan, depth)
     found = rank(given, "y", n_bootstrap=0).table["share"]
     assert found.sort_values(ascending=False).index.tolist() == ["m", "c", "depth"]
     assert 0.45 < found["m"] < 0.85
@@ -501,22 +461,19 @@ def test_pairs_of_hyperparameters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "surface", "trials", "tables", "options", "held"),
+    ("method", "surface", "trials", "options", "held"),
     [
-        *[("nrrelieff", name, 200, 10, {}, 0.92) for name in ("additive", "conditional", "noise")],
-        ("fanova", "interactions", 60, 10, {"n_trees": 4}, 0.95),
+        *[("nrrelieff", name, 200, {}, 0.92) for name in ("additive", "conditional", "noise")],
+        ("fanova", "interactions", 60, {"n_trees": 4, "n_bootstrap": 20}, 0.95),
     ],
 )
-def test_intervals_hold_what_other_trials_give(
-    method, surface, trials, tables, options, held
-) -> None:
-    """Of W and of the shares, over hyperparameters and tables, for 95 % intervals."""
+def test_intervals_hold_what_other_trials_give(method, surface, trials, options, held) -> None:
+    """Of W and of the shares, over hyperparameters and ten tables, for 95 % intervals."""
     drawn = surfaces.synthetic()[surface]
     found = []
-    for seed in range(tables):
+    for seed in range(10):
         rows = drawn.draw(trials, np.random.default_rng(seed))
-        resamples = 20 if method == "fanova" else 100
-        given = {"n_bootstrap": resamples, "random_state": seed, **options}
+        given = {"random_state": seed, **options}
         found.append(rank(rows, "y", drawn.columns, method, **given).table)
     mean = np.mean([one["score"] for one in found], axis=0)
     for what, true in (("score", mean), ("share", shares(mean))):

@@ -27,6 +27,10 @@ def study_of(objective, n_trials: int = 150, **options) -> optuna.Study:
     return study
 
 
+def completed(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    return study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+
+
 def train(trial: optuna.Trial) -> float:
     """Has every kind of parameter, and of trial."""
     lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
@@ -51,9 +55,6 @@ def study() -> optuna.Study:
     return study_of(train, 300)
 
 
-# Evaluators ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("method", [{}, {"method": "fanova", "n_trees": 8}, {"method": "impurity"}])
 def test_importances_of_a_study_with_everything_in_it(study, method) -> None:
     evaluator = Evaluator(**method)
@@ -68,20 +69,9 @@ def test_importances_of_a_study_with_everything_in_it(study, method) -> None:
     assert {type(value) for value in found.values()} == {float}
 
 
-def test_shares_of_variance_are_those_of_the_search_space(study) -> None:
-    # Var(lr's term) : Var(optimizer's term) = 1/12 : 0.2² = 0.68 : 0.32, on the logarithm of lr.
-    found = Evaluator("fanova", seed=1).evaluate(study)
-    assert found["lr"] == pytest.approx(0.68, abs=0.05)
-    assert found["optimizer"] == pytest.approx(0.32, abs=0.05)
-
-
 def test_failed_and_pruned_trials_do_not_count(study) -> None:
     kept = optuna.create_study()
-    kept.add_trials(
-        trial
-        for trial in study.trials
-        if trial.state == optuna.trial.TrialState.COMPLETE and math.isfinite(trial.value)
-    )
+    kept.add_trials(trial for trial in completed(study) if math.isfinite(trial.value))
     assert len(kept.trials) == 210  # one in ten pruned, one failed, one NaN (failed) or infinite
     assert RELIEF.evaluate(kept) == RELIEF.evaluate(study)
 
@@ -125,13 +115,14 @@ def test_studies_that_say_nothing() -> None:
 
 
 def test_seeds_and_options_reach_the_methods(study) -> None:
+    # Var(lr's term) : Var(optimizer's term) = 1/12 : 0.2² = 0.68 : 0.32, on the logarithm of lr.
+    found = Evaluator("fanova", seed=1).evaluate(study)
+    assert [found["lr"], found["optimizer"]] == pytest.approx([0.68, 0.32], abs=0.05)
     assert RELIEF.evaluate(study) == RELIEF.evaluate(study) != Evaluator(seed=4).evaluate(study)
     weights = Evaluator(n_neighbors=30).evaluate(study)
     for options in ({"n_neighbors": 5}, {"sigma": 2.0}, {"metric": "manhattan"}):
         assert Evaluator(**{"n_neighbors": 30} | options).evaluate(study) != weights
 
-
-# Tables ----------------------------------------------------------------------------------------
 
 VALUE = {"value": lambda trial: trial.value}
 
@@ -145,11 +136,10 @@ def test_table_of_a_study_and_its_distributions(study) -> None:
         Hyperparameter("constant", "float", 0.5, 0.5, origin="study"),
         Hyperparameter("units_2", "integer", 16, 64, (16, 32, 48, 64), origin="study"),
     ]
-    completed = [t for t in study.trials if t.state == optuna.trial.TrialState.COMPLETE]
     assert list(trials) == ["lr", "optimizer", "layers", "constant", "units_2", "value"]
-    assert len(trials) == len(completed) == 225
-    assert trials["lr"].tolist() == [trial.params["lr"] for trial in completed]
-    assert trials["value"].tolist() == [trial.value for trial in completed]
+    assert len(trials) == len(completed(study)) == 225
+    assert trials["lr"].tolist() == [trial.params["lr"] for trial in completed(study)]
+    assert trials["value"].tolist() == [trial.value for trial in completed(study)]
     assert (trials["units_2"].isna() == (trials["layers"] == 1)).all()
     minutes, _ = read(study, {"minutes": lambda trial: trial.user_attrs.get("minutes", 0.0)})
     assert minutes["minutes"].isin([0, 1, 2, 3]).all()
@@ -158,21 +148,15 @@ def test_table_of_a_study_and_its_distributions(study) -> None:
 
 def added(*trials: tuple[dict, dict]) -> optuna.Study:
     study = optuna.create_study()
-    for number, (params, distributions) in enumerate(trials):
-        study.add_trial(
-            optuna.create_trial(params=params, distributions=distributions, value=float(number))
-        )
+    for value, (params, of) in enumerate(trials):
+        study.add_trial(optuna.create_trial(params=params, distributions=of, value=float(value)))
     return study
 
 
 def test_a_parameter_with_several_distributions_has_the_bounds_of_all() -> None:
-    study = added(
-        (
-            {"x": 1, "y": 0.1},
-            {"x": IntDistribution(1, 5), "y": FloatDistribution(0.1, 1, log=True)},
-        ),
-        ({"x": 9, "y": 0.0}, {"x": IntDistribution(3, 9, step=2), "y": FloatDistribution(-1, 0.5)}),
-    )
+    first = {"x": IntDistribution(1, 5), "y": FloatDistribution(0.1, 1, log=True)}
+    then = {"x": IntDistribution(3, 9, step=2), "y": FloatDistribution(-1, 0.5)}
+    study = added(({"x": 1, "y": 0.1}, first), ({"x": 9, "y": 0.0}, then))
     assert read(study, VALUE)[1] == [
         Hyperparameter("x", "integer", 1, 9, origin="study"),
         Hyperparameter("y", "float", -1, 1, origin="study"),

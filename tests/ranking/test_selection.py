@@ -66,11 +66,8 @@ def test_trials_are_selected_by_conditions_bounds_and_rank() -> None:
         with pytest.raises(ValueError, match=f"--by {by}: is not a column .* there are epochs, ep"):
             chosen(by=by)
     _, notes = select(TABLE, "loss", False, where=["net = a"], top="1")
-    assert notes == [
-        "Trials left out: 1 without loss",
-        "Only net = a: 1 trials",
-        "Only the best 1 of them",
-    ]
+    left_out = "Trials left out: 1 without loss"
+    assert notes == [left_out, "Only net = a: 1 trials", "Only the best 1 of them"]
     with pytest.raises(ValueError, match=r"no trial is left .*loss above 9"):
         chosen(above=9)
     for wrong in ("0", "101%", "best", "-1", "0%"):
@@ -89,12 +86,11 @@ def test_groups() -> None:
         list(groups(pd.DataFrame({"x": range(51)}), "x"))
 
 
-LARGE = "acc value val_accuracy metrics.f1 neg_log_loss -loss minus_loss explained_variance mrr"
-LARGE += " mean_reciprocal_rank"
-SMALL = "val_loss valLoss test/error RMSE cost 1-acc error_rate MAE[m] time_per_epoch Loss1 val_kl"
-SMALL += (
-    " rank_test_score mean_rank brier_score cross_entropy false_negative_rate one_minus_auc Verlust"
-)
+LARGE = "acc value val_accuracy metrics.f1 neg_log_loss -loss minus_loss explained_variance mrr "
+LARGE += "mean_reciprocal_rank"
+SMALL = "val_loss valLoss test/error RMSE cost 1-acc error_rate MAE[m] time_per_epoch Loss1 val_kl "
+SMALL += "rank_test_score mean_rank brier_score cross_entropy false_negative_rate one_minus_auc "
+SMALL += "Verlust"
 
 
 @pytest.mark.parametrize(
@@ -103,11 +99,9 @@ SMALL += (
     + [(name, False) for name in (*SMALL.split(), "RMSE (eV)", "neg. log-lik")],
 )
 def test_the_direction_is_assumed_by_the_name(target, large) -> None:
+    good = f"Good is a {'large' if large else 'small'} {target}"
     maximize, says = direction(target, None, False, False)
     assert maximize == large
-    assert says.startswith(f"Good is a {'large' if large else 'small'} {target} (assumed by the")
-    assert direction(target, None, not large, large) == (
-        large,
-        f"Good is a {'large' if large else 'small'} {target} (as asked).",
-    )
+    assert says.startswith(f"{good} (assumed by the")
+    assert direction(target, None, not large, large) == (large, f"{good} (as asked).")
     assert direction(target, not large, False, False)[0] != large

@@ -30,16 +30,28 @@ def predict_all(model: RandomForestRegressor, samples: np.ndarray, default: np.n
     return tables
 
 
+WEIGHTS = np.array([[1 / 6] * 6, [0, 1, 0, 0, 0, 0], [0.5, 0, 0, 0, 0.25, 0.25]])
+
+
 @pytest.mark.parametrize("width", [1, 3, 7])
 def test_games_are_those_of_predictions_one_by_one(width: int) -> None:
+    """Of all trees alike, and of trees with weights; of more samples than are worked on at once."""
     model, X = forest_of(width)
     for default in (X[1], X.min(axis=0) - 1, X.mean(axis=0))[: 8 - width]:
-        values = np.array([trees.mean(axis=0) for trees in predict_all(model, X, default)])
-        gains = values.max(axis=1) - values[0, 0]
-        assert game_values("tunability", model, X, default)[0] == pytest.approx(gains, abs=1e-12)
-        variances = game_values("sensitivity", model, X, default)[0]
-        assert variances == pytest.approx(values.var(axis=1), abs=1e-12)
+        trees = np.array(predict_all(model, X, default))
+        for samples in (X, np.tile(X, (15, 1)))[: 5 - width]:
+            games = {
+                "tunability": lambda values: values.max(axis=1) - values[0, 0],
+                "sensitivity": lambda values: values.var(axis=1),
+            }
+            for game, expected in games.items():
+                found = game_values(game, model, samples, default)
+                values = [expected(np.einsum("t,stn->sn", row, trees)) for row in WEIGHTS]
+                assert found[0] == pytest.approx(values[0], abs=1e-12)
+                weighted = game_values(game, model, samples, default, WEIGHTS)
+                assert weighted == pytest.approx(np.array(values), abs=1e-12)
         one = game_values("ablation", model, X[5:6], default)[0]
+        values = trees.mean(axis=1)
         assert one == pytest.approx(values[:, 5] - values[0, 5], abs=1e-12)
 
 
@@ -50,26 +62,6 @@ def test_numbers_are_compared_in_the_digits_that_trees_see() -> None:
     between = X.astype(np.float64) + 0.4 * np.finfo(np.float32).eps
     values = game_values("ablation", model, between[6:7], between[1])[0]
     assert values[1] == pytest.approx(np.diff(model.predict(between[[1, 6]]))[0], abs=1e-12)
-
-
-def test_many_samples_are_as_few_at_a_time() -> None:
-    model, X = forest_of(3)
-    many = np.tile(X, (15, 1))  # more than are worked on at once
-    for game in ("tunability", "sensitivity"):
-        few = game_values(game, model, X, X[0])
-        assert game_values(game, model, many, X[0]) == pytest.approx(few, abs=1e-12)
-
-
-def test_weighted_trees_are_another_forest() -> None:
-    model, X = forest_of(4)
-    weights = np.array([[0, 1, 0, 0, 0, 0], [0.5, 0, 0, 0, 0.25, 0.25]])
-    tables = predict_all(model, X, X[0])
-    for row, weight in enumerate(weights):
-        values = np.array([weight @ trees for trees in tables])
-        gains = game_values("tunability", model, X, X[0], weights)[row]
-        assert gains == pytest.approx(values.max(axis=1) - values[0, 0], abs=1e-12)
-        variances = game_values("sensitivity", model, X, X[0], weights)[row]
-        assert variances == pytest.approx(values.var(axis=1), abs=1e-12)
 
 
 @pytest.mark.parametrize("width", [1, 2, 5])
@@ -139,11 +131,9 @@ def test_tunability_and_ablation_of_a_known_function() -> None:
         assert (first["first"], first["second"]) == ("depth", "width")
         assert first["value"] == pytest.approx(2, abs=0.02)
         assert result.pairs["value"][1:].abs().max() < 0.05
-        assert (
-            result.total == pytest.approx(result.table["value"].sum()) == pytest.approx(5, abs=0.02)
-        )
-        assert result.default == START
-        assert result.typical == []
+        assert result.total == pytest.approx(result.table["value"].sum())
+        assert result.total == pytest.approx(5, abs=0.02)
+        assert (result.default, result.typical) == (START, [])
     worse = explain("tunability", X, y, PARTS, START, maximize=False, n_trees=40)
     assert worse.table["value"].tolist() == pytest.approx([0, 0, 0, 0], abs=0.02)
     loss = explain("tunability", X, 7 - 1e-9 * y, PARTS, START, maximize=False, n_trees=40)
@@ -152,9 +142,8 @@ def test_tunability_and_ablation_of_a_known_function() -> None:
 
 def test_sensitivity_of_a_known_function() -> None:
     # Of the three losses that occur one has 3; depth and width are both 1 in a quarter.
-    table = explain(
-        "sensitivity", *table_of(), PARTS, START, n_samples=20_000, n_trees=5, n_bootstrap=0
-    ).table
+    options = {"n_samples": 20_000, "n_trees": 5, "n_bootstrap": 0}
+    table = explain("sensitivity", *table_of(), PARTS, START, **options).table
     assert table["value"].tolist() == pytest.approx([2, 0.375, 0.375, 0], rel=0.05, abs=0.05)
 
 
@@ -174,12 +163,8 @@ def test_the_default_is_the_readers_or_the_hyperparameters_own_or_typical() -> N
     result = explain("sensitivity", X, y, PARTS, n_samples=10, n_trees=3)
     assert result.typical == [part.name for part in PARTS]
     rate = float(np.sort(X["rate"])[49])
-    assert result.default == {
-        "loss": "hinge",
-        "depth": 1,
-        "width": X["width"].median(),
-        "rate": rate,
-    }
+    usual = {"loss": "hinge", "depth": 1, "width": X["width"].median(), "rate": rate}
+    assert result.default == usual
 
 
 def test_neither_the_rows_order_nor_names_of_categories_matter() -> None:
@@ -188,16 +173,10 @@ def test_neither_the_rows_order_nor_names_of_categories_matter() -> None:
     names = {"hinge": "z", "log": "a", "squared": "m", "never": "b"}
     renamed = [Hyperparameter("loss", "categorical", choices=tuple(names.values())), *PARTS[1:]]
     rows = np.random.default_rng(2).permutation(len(X))
-    expected = explain("sensitivity", X, y, PARTS, START, n_trees=5, n_bootstrap=3)
-    shuffled = explain(
-        "sensitivity",
-        X.iloc[rows].replace({"loss": names}),
-        y[rows],
-        renamed,
-        START | {"loss": "a"},
-        n_trees=5,
-        n_bootstrap=3,
-    )
+    options = {"n_trees": 5, "n_bootstrap": 3}
+    expected = explain("sensitivity", X, y, PARTS, START, **options)
+    data, start = (X.iloc[rows].replace({"loss": names}), y[rows]), START | {"loss": "a"}
+    shuffled = explain("sensitivity", *data, renamed, start, **options)
     pd.testing.assert_frame_equal(shuffled.table, expected.table)
     pd.testing.assert_frame_equal(shuffled.pairs, expected.pairs)
 
@@ -212,9 +191,7 @@ def test_intervals_have_the_value_of_a_large_forest() -> None:
     inside = []
     for seed in range(10):
         table = explain("ablation", X, y, PARTS, START, best, n_trees=60, random_state=seed).table
-        inside += (
-            (table["low"] <= large.table["value"]) & (large.table["value"] <= table["high"])
-        ).tolist()
+        inside += [*large.table["value"].between(table["low"], table["high"])]
     assert np.mean(inside) >= 0.85
 
 

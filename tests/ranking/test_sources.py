@@ -38,14 +38,20 @@ def accuracy(lr, depth):
     return 1 - 0.1 * (np.log10(lr) + 3) ** 2 + 0.005 * depth
 
 
+def ray_trial(folder: Path, results: str, params: str = '{"lr": 1}', error: str = "") -> None:
+    folder.mkdir()
+    (folder / "params.json").write_text(params)
+    (folder / "result.json").write_text(results)
+    if error:
+        (folder / "error.txt").write_text(error)
+
+
 def ray_folder(folder: Path) -> Path:
     for number, line in enumerate((EXPORTS / "ray_trials.jsonl").read_text().splitlines()):
-        trial, of = json.loads(line), folder / f"train_{number:05}"
-        of.mkdir()
-        (of / "params.json").write_text(json.dumps(trial["params"]))
-        (of / "result.json").write_text("".join(json.dumps(r) + "\n" for r in trial["results"]))
-        if trial["error"]:
-            (of / "error.txt").write_text("ValueError: diverged")
+        trial = json.loads(line)
+        results = "".join(json.dumps(each) + "\n" for each in trial["results"])
+        error = "ValueError: diverged" if trial["error"] else ""
+        ray_trial(folder / f"train_{number:05}", results, json.dumps(trial["params"]), error)
     return folder
 
 
@@ -93,10 +99,7 @@ def scikit_learn_csv(folder: Path) -> Path:
 
 
 def copied(name: str):
-    def copy(folder: Path) -> Path:
-        return Path(shutil.copy(EXPORTS / name, folder))
-
-    return copy
+    return partial(shutil.copy, EXPORTS / name)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +138,6 @@ def test_a_file_is_read_by_its_name(tmp_path, name) -> None:
     source = load(str(tmp_path / name), ["accuracy"])
     pd.testing.assert_frame_equal(source.table, table, check_exact=False, rtol=1e-15)
     assert source.columns is None
-
-
-# Optuna ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -230,14 +230,15 @@ def test_optuna_table_and_journal(tmp_path, study, monkeypatch, capsys) -> None:
 
 
 def test_what_only_reads_never_writes(tmp_path, database) -> None:
-    tables = {"old": ("studies", "trials", "version_info"), "app": ("studies",), "older": ()}
+    create = "CREATE TABLE {} (x INTEGER)".format
     shutil.copy(database, tmp_path / "older.db")
-    for name, names in tables.items():
+    for name, statements in (
+        ("old", map(create, ("studies", "trials", "version_info"))),
+        ("app", [create("studies")]),
+        ("older", ["UPDATE alembic_version SET version_num = 'v1.3.0.a'"]),
+    ):
         with contextlib.closing(sqlite3.connect(tmp_path / f"{name}.db")) as connection, connection:
-            for table in names:
-                connection.execute(f"CREATE TABLE {table} (x INTEGER)")
-            if name == "older":
-                connection.execute("UPDATE alembic_version SET version_num = 'v1.3.0.a'")
+            connection.executescript(";".join(statements))
     before = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in tmp_path.iterdir()}
     for name, message in (
         ("old", "old.db: has the tables of an old Optuna"),
@@ -280,9 +281,8 @@ def test_redis(redis_server, study) -> None:
 
 def test_redis_needs_its_driver_or_a_server() -> None:
     """And the error has no password."""
-    with pytest.raises(
-        (RuntimeError, ValueError), match=r"^redis://:\*\*\*@localhost:1/0: "
-    ) as told:
+    message = r"^redis://:\*\*\*@localhost:1/0: "
+    with pytest.raises((RuntimeError, ValueError), match=message) as told:
         load("redis://:sesame@localhost:1/0")
     assert "sesame" not in str(told.value)
 
@@ -318,21 +318,16 @@ def test_a_trial_that_ray_has_stopped_is_complete(tmp_path) -> None:
     rows = {"config/lr": [1, 2], "done": [True, False], "training_iteration": [1, 9], "acc": 0.5}
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv")
     assert not load(str(tmp_path / "t.csv"), ["acc"]).left_out
-    for name, text in (("a", '{"acc": 1}\n{"ac'), ("b", '{"acc": 2}\n')):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "params.json").write_text('{"lr": 1}')
-        (tmp_path / name / "result.json").write_text(text)
+    ray_trial(tmp_path / "a", '{"acc": 1}\n{"ac')
+    ray_trial(tmp_path / "b", '{"acc": 2}\n')
     assert load(str(tmp_path), ["acc"]).table["acc"].tolist() == [1, 2]
 
 
 def test_a_trial_of_ray_that_was_tried_again(tmp_path) -> None:
     """The error stays in its folder; in its last result is a later date."""
+    error = "Failure # 1 (occurred at 2026-05-01_10-00-00)\nValueError: diverged\n"
     for name, date in (("again", "2026-05-01_10-00-09"), ("failed", "2026-05-01_09-59-59")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "params.json").write_text('{"lr": 1}')
-        (tmp_path / name / "result.json").write_text(json.dumps({"acc": name, "date": date}))
-        error = "Failure # 1 (occurred at 2026-05-01_10-00-00)\nValueError: diverged\n"
-        (tmp_path / name / "error.txt").write_text(error)
+        ray_trial(tmp_path / name, json.dumps({"acc": name, "date": date}), error=error)
     source = load(str(tmp_path), ["acc"])
     assert source.table["acc"].tolist() == ["again"]
     assert source.left_out == Counter(failed=1)
