@@ -28,6 +28,7 @@ class FanovaUnavailable(ImportError):
 
 
 def available() -> bool:
+    """Whether the `fanova` package can be used."""
     try:
         _load()
     except FanovaUnavailable:

@@ -6,7 +6,8 @@
   columns. A column with one value only has importance 0; no method is asked.
 - A hyperparameter that a trial does not have (a missing value) is taken to have no effect there. It
   gets a value of other trials, drawn at random, so that the trials fill the product space that all
-  the methods suppose: a default would tell them which trials do not have it.
+  the methods suppose: a default would tell them which trials do not have it. N-RReliefF's
+  distances and differences are those of the drawn values.
 - Of many rows a random part is used, of a stated size.
 - Trials of one configuration, with several seeds, are drawn, permuted and put into folds together.
 - Intervals are for what the method gives on average for other tables of so many trials, not for a

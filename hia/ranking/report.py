@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -98,15 +97,11 @@ def to_frame(entries: Iterable[Entry]) -> pd.DataFrame:
     """All rankings in one table: a row for each method and hyperparameter, with every digit."""
     tables = []
     for ranking, group in entries:
-        of: dict[str, Any] = {
-            "target": ranking.target,
-            "trials": ranking.n_rows,
-            "level": ranking.level,
-        }
-        of |= {"resamples": ranking.n_bootstrap, "seconds": ranking.seconds}
-        table = ranking.table.reset_index().assign(**of)
+        table = ranking.table.reset_index().assign(target=ranking.target, trials=ranking.n_rows)
+        table = table.assign(level=ranking.level, resamples=ranking.n_bootstrap)
+        table = table.assign(seconds=ranking.seconds, **({"group": group} if group else {}))
         table.insert(0, "method", ranking.method)
-        tables.append(table.assign(group=group) if group else table)
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 

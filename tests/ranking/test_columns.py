@@ -12,32 +12,25 @@ RNG = np.random.default_rng(0)
 N = 200
 
 
-def table() -> pd.DataFrame:
-    """Trials of an invented search."""
-    layers = RNG.integers(1, 4, N)
-    return pd.DataFrame(
-        {
-            "number": np.arange(N),
-            "lr": 10 ** RNG.uniform(-5, -1, N),
-            "decay": RNG.choice([1e-4, 1e-3, 1e-2, 1e-1], N),
-            "momentum": RNG.uniform(0.001, 0.999, N),
-            "units": RNG.integers(8, 257, N),
-            "batch": RNG.choice([32, 64, 128], N),
-            "layers": layers,
-            "units_2": np.where(layers > 1, RNG.integers(8, 257, N), np.nan),
-            "optimizer": RNG.choice(["adam", "sgd"], N),
-            "warm_up": RNG.random(N) < 0.5,
-            "label": [f"run {i}" for i in range(N)],
-            "when": pd.date_range("2024-01-01", periods=N, freq="h"),
-            "history": [[0.1, 0.2]] * N,
-            "empty": np.full(N, np.nan),
-            "constant": 7,
-            "accuracy": RNG.uniform(size=N),
-        }
-    )
-
-
-TABLE = table()
+LAYERS = RNG.integers(1, 4, N)
+TABLE = pd.DataFrame(  # trials of an invented search
+    {
+        "number": np.arange(N),
+        "lr": 10 ** RNG.uniform(-5, -1, N),
+        "decay": RNG.choice([1e-4, 1e-3, 1e-2, 1e-1], N),
+        "momentum": RNG.uniform(0.001, 0.999, N),
+        "units": RNG.integers(8, 257, N),
+        "batch": RNG.choice([32, 64, 128], N),
+        "layers": LAYERS,
+        "units_2": np.where(LAYERS > 1, RNG.integers(8, 257, N), np.nan),
+        "optimizer": RNG.choice(["adam", "sgd"], N),
+        "warm_up": RNG.random(N) < 0.5,
+        "label": [f"run {i}" for i in range(N)],
+        "when": pd.date_range("2024-01-01", periods=N, freq="h"),
+        "history": [[0.1, 0.2]] * N,
+        **{"empty": np.full(N, np.nan), "constant": 7, "accuracy": RNG.uniform(size=N)},
+    }
+)
 COLUMNS, LEFT_OUT = infer(TABLE, "accuracy")
 
 
