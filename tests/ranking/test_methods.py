@@ -192,6 +192,7 @@ LIONS = [Hyperparameter("optimizer", "categorical", choices=("adam", "sgd", "lio
 TUNE, ABLATE = {"method": "tunability"}, {"method": "ablation"}
 SAME = {"lr": 1.0, "optimizer": "a", "idle": 1, "spare": 1}
 LION = {"columns": LIONS, "default": {"optimizer": "lion"}}
+NONE = "'rl' is none of the hyperparameters lr, optimizer"
 ADAGRAD = "column 'optimizer' has 'adagrad', which is not categorical"
 
 
@@ -211,8 +212,8 @@ ADAGRAD = "column 'optimizer' has 'adagrad', which is not categorical"
         ({}, {"columns": ["lr", Hyperparameter("idle", "integer", 1, 8)]}, "not integer: 1 to 8"),
         ({}, TUNE | LION, "default: no trial has optimizer = 'lion'"),
         ({}, TUNE | {"default": {"optimizer": "adagrad"}}, ADAGRAD),
-        ({}, TUNE | {"default": {"rl": 1}}, "'rl' is none of the hyperparameters"),
-        ({}, ABLATE | {"configuration": {"rl": 1}}, "'rl' is none of the hyperparameters lr, opti"),
+        ({}, TUNE | {"default": {"rl": 1}}, NONE),
+        ({}, ABLATE | {"configuration": {"rl": 1}}, NONE),
         (SAME, {}, "all of lr, optimizer, idle, spare have one value only"),
     ],
 )
