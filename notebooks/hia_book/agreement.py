@@ -22,7 +22,7 @@ _ROUNDING = 1e-12  # correlations that differ by less are equal
 
 
 class Estimate(NamedTuple):
-    """A mean or a share, with the limits of its 95 % interval."""
+    """A mean or a share with its 95 % interval."""
 
     mean: float
     low: float
@@ -30,16 +30,15 @@ class Estimate(NamedTuple):
 
     @property
     def points(self) -> "Estimate":
-        """The same of accuracies in percentage points."""
+        """In percentage points."""
         return Estimate(*(100 * one for one in self))
 
 
 def student(values: ArrayLike) -> Estimate:
     """The mean of a sample (n,) with Student's 95 % interval."""
     sample = np.asarray(values, dtype=float)
-    mean = float(sample.mean())
-    half = float(stats.sem(sample) * stats.t.ppf(0.975, len(sample) - 1))
-    return Estimate(mean, mean - half, mean + half)
+    half = stats.sem(sample) * stats.t.ppf(0.975, len(sample) - 1)
+    return Estimate(*(float(sample.mean() + step) for step in (0, -half, half)))
 
 
 def write_mean(values: pd.Series) -> str:
@@ -49,7 +48,7 @@ def write_mean(values: pd.Series) -> str:
 
 
 class RankAgreement(NamedTuple):
-    """Kendall's tau-b of two rankings, the limits of its 95 % interval, and how many items."""
+    """Kendall's tau-b of two rankings with its 95 % interval, and how many items."""
 
     tau: float
     low: float
@@ -60,8 +59,8 @@ class RankAgreement(NamedTuple):
 def intervals(y: ArrayLike, n_intervals: int = 10) -> NDArray[np.intp]:
     """Which of `n_intervals` equally wide intervals of [0, 1] each accuracy is in, (n,), from 0.
 
-    They are closed below, the last one on both sides. Raises ValueError for no rows and for an
-    accuracy that is missing or outside [0, 1].
+    Closed below, the last on both sides. Raises ValueError for no rows and for an accuracy that is
+    missing or outside [0, 1].
     """
     check_count("n_intervals", n_intervals)
     accuracy = np.asarray(y, dtype=float)
@@ -91,23 +90,20 @@ def balanced_subsamples(
     interval = intervals(y, n_intervals)
     members = [np.flatnonzero(interval == which) for which in np.unique(interval)]
     rng = np.random.default_rng(random_state)
-    subsets = []
-    for _ in range(n_subsets):
-        chosen = [
-            rows if len(rows) <= max_per_interval else rng.choice(rows, max_per_interval, False)
-            for rows in members
-        ]
-        subsets.append(np.sort(np.concatenate(chosen)))
-    return subsets
+
+    def draw(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return rng.choice(rows, max_per_interval, False) if len(rows) > max_per_interval else rows
+
+    return [np.sort(np.concatenate([draw(rows) for rows in members])) for _ in range(n_subsets)]
 
 
 def icc(weights: pd.DataFrame) -> pd.DataFrame:
     """Intraclass correlations of lists of weights, by pingouin.
 
-    weights: (lists, hyperparameters); the lists are the raters. Returns six rows, index `form`
-    (ICC(1,1), ICC(A,1), ICC(C,1), and the same of k lists), columns `icc`, and `low` and `high` of
-    the 95 % interval; all 1 where all lists are equal. Raises ValueError for fewer than two lists,
-    two hyperparameters or five weights, a missing weight, and where it is not defined.
+    weights: (lists, hyperparameters); the lists are the raters. Returns six rows, `form` (ICC(1,1),
+    ICC(A,1), ICC(C,1), and of k lists), columns `icc`, `low`, `high` (95 %); all 1 of equal lists.
+    Raises ValueError for fewer than two lists, two hyperparameters or five weights, a missing
+    weight, and where it is not defined.
     """
     values = _values(weights, least=2)
     if (values == values[0, 0]).all():
@@ -119,19 +115,16 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
     long = pd.DataFrame({"hyperparameter": item, "subset": subset, "weight": weight})
     import pingouin  # takes seconds
 
-    rounding = pingouin.options.pop("round.column.CI95", None)
-    try:
-        with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-            # Its deprecated call of pandas; and the division by no residual, seen to below.
-            warnings.filterwarnings("ignore", "The inplace keyword", module="pingouin")
-            table = pingouin.intraclass_corr(long, "hyperparameter", "subset", "weight")
-    finally:
-        pingouin.options["round.column.CI95"] = rounding
+    pingouin.options["round.column.CI95"] = None
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        # Its deprecated call of pandas; and the division by no residual, seen to below.
+        warnings.filterwarnings("ignore", "The inplace keyword", module="pingouin")
+        table = pingouin.intraclass_corr(long, "hyperparameter", "subset", "weight")
     limits = np.array(table["CI95"].tolist())
     result = pd.DataFrame({"icc": table["ICC"], "low": limits[:, 0], "high": limits[:, 1]})
     result.index = pd.Index(table["Type"], name="form")
     if (values == values[0]).all():  # no residual, and pingouin has divided by it
-        result[["icc", "low", "high"]] = 1.0
+        result[:] = 1.0
     if not (result["icc"] <= 1 + _ROUNDING).all():
         raise ValueError(
             "the ICC is not defined: no list tells its weights apart, or some are so much larger "
@@ -159,7 +152,7 @@ def rank_agreement(a: pd.Series, b: pd.Series) -> RankAgreement:
         if weights.nunique() < 2:
             raise ValueError(f"all weights of the {name} list are equal: no ranking")
     tau = float(stats.kendalltau(both["first"], both["second"]).statistic)
-    return RankAgreement(tau, *_interval(tau, _variance(len(a))), len(a))
+    return mean_agreement([RankAgreement(tau, -1, 1, len(a))])
 
 
 def mean_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
@@ -169,9 +162,13 @@ def mean_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
     """
     if not agreements:
         raise ValueError("there are no rankings to take the mean of")
-    tau = float(np.mean([one.tau for one in agreements]))
-    variance = sum(_variance(one.items) for one in agreements) / len(agreements) ** 2
-    return RankAgreement(tau, *_interval(tau, variance), sum(one.items for one in agreements))
+    tau, counts = float(np.mean([one.tau for one in agreements])), [one.items for one in agreements]
+    variance = sum(2 * (2 * n + 5) / (9 * n * (n - 1)) for n in counts) / len(counts) ** 2
+    # The t with (tau - t)² <= c (1 - t²), c = z² v: between the roots of a quadratic.
+    c = stats.norm.ppf(0.975) ** 2 * variance
+    half = np.sqrt(c * (1 + c - tau**2))
+    low, high = (tau - half) / (1 + c), min((tau + half) / (1 + c), 1.0)
+    return RankAgreement(tau, float(low), float(high), sum(counts))
 
 
 def typical_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
@@ -182,13 +179,13 @@ def typical_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
     """
     if len({one.items for one in agreements}) != 1:
         raise ValueError("the pairs of lists must be of one number of items, and at least one pair")
-    tau, low, high = np.mean([one[:3] for one in agreements], axis=0)
-    return RankAgreement(float(tau), float(low), float(high), agreements[0].items)
+    tau, low, high = np.mean([one[:3] for one in agreements], axis=0).tolist()
+    return RankAgreement(tau, low, high, agreements[0].items)
 
 
 class Concordance(NamedTuple):
-    """Kendall's W of several lists, the limits of its 95 % interval, the mean Spearman correlation
-    of two of the lists, and how many lists of how many items."""
+    """Kendall's W of several lists with its 95 % interval, the mean Spearman correlation of two of
+    the lists, and how many lists of how many items."""
 
     w: float
     low: float
@@ -199,17 +196,14 @@ class Concordance(NamedTuple):
 
 
 def kendalls_w(
-    weights: pd.DataFrame,
-    n_resamples: int = 2000,
-    random_state: int | np.random.Generator = 0,
+    weights: pd.DataFrame, n_resamples: int = 2000, random_state: int | np.random.Generator = 0
 ) -> Concordance:
     """How alike several lists order the same items: 1 for the same order, near 0 for unrelated.
 
     weights: (lists, items). Corrected for ties. The interval is a bootstrap over the lists:
     percentiles of (1 + (m - 1) r) / m, r the mean correlation of the ranks of two *different* lists
     among those drawn. Of five or ten lists that agree well it covers about 88 % (simulated). Raises
-    ValueError for fewer than three lists or two items, a missing weight, and a list of equal
-    weights.
+    ValueError for fewer than three lists or two items, a missing weight, and a list of equal ones.
     """
     check_count("n_resamples", n_resamples)
     places = _places(weights, least=3)
@@ -256,8 +250,7 @@ def friedman(weights: pd.DataFrame, alpha: float = 0.05) -> Friedman:
     """Which items several lists tell apart (Demšar 2006, Section 3.2).
 
     weights: (lists, items), large ones for the first ranks. Raises ValueError for fewer than two
-    lists or three items, a missing weight, an alpha outside (0, 1), and lists that rank all items
-    equal.
+    lists or three items, a missing weight, an alpha outside (0, 1), and lists without an order.
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha!r} is not between 0 and 1")
@@ -272,7 +265,13 @@ def friedman(weights: pd.DataFrame, alpha: float = 0.05) -> Friedman:
     # Nemenyi's: q sqrt(items (items + 1) / 6 lists), q the studentized range over sqrt(2).
     q = stats.studentized_range.isf(alpha, items, np.inf) / np.sqrt(2)
     critical = float(q * np.sqrt(items * (items + 1) / (6 * lists)))
-    return Friedman(ranks, float(chi2), float(p), critical, _runs(ranks, critical))
+    stops = np.searchsorted(ranks, ranks + critical, side="left").tolist()
+    groups = [
+        list(map(str, ranks.index[start:stop]))
+        for start, (stop, before) in enumerate(zip(stops, [0, *stops], strict=False))
+        if stop > max(before, start + 1)
+    ]
+    return Friedman(ranks, float(chi2), float(p), critical, groups)
 
 
 class Mantel(NamedTuple):
@@ -330,28 +329,3 @@ def _values(weights: pd.DataFrame, least: int) -> NDArray[np.float64]:
 def _places(weights: pd.DataFrame, least: int) -> NDArray[np.float64]:
     """Ranks (lists, items), 1 for the largest weight."""
     return np.asarray(stats.rankdata(-_values(weights, least), axis=1))
-
-
-def _runs(ranks: pd.Series, critical: float) -> list[list[str]]:
-    """The longest runs of ascending ranks that span less than the critical difference."""
-    names, values = [str(name) for name in ranks.index], ranks.to_numpy()
-    runs: list[list[str]] = []
-    reached = 0
-    for start in range(len(values)):
-        stop = int(np.searchsorted(values, values[start] + critical, side="left"))
-        if stop > reached and stop - start > 1:
-            runs.append(names[start:stop])
-        reached = max(reached, stop)
-    return runs
-
-
-def _variance(n: int) -> float:
-    """Variance of tau between two unrelated rankings of n items."""
-    return 2 * (2 * n + 5) / (9 * n * (n - 1))
-
-
-def _interval(tau: float, variance: float) -> tuple[float, float]:
-    """The t with (tau - t)² <= c (1 - t²), c = z² v: between the roots of a quadratic."""
-    c = stats.norm.ppf(0.975) ** 2 * variance
-    half = np.sqrt(c * (1 + c - tau**2))
-    return float((tau - half) / (1 + c)), float(min((tau + half) / (1 + c), 1.0))

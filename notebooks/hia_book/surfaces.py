@@ -1,15 +1,11 @@
 """Response surfaces whose importances are known, to tell how near a method comes to the truth.
 
 A surface is a function on a space of hyperparameters, and a way to draw trials from it. True are
-the Sobol' indices under the uniform measure of the space:
-
-- main: the share of the variance that a hyperparameter explains alone, Var E[f | x_i] / Var f,
-  which functional ANOVA estimates.
-- total: the share in which it takes part, E Var(f | all but x_i) / Var f. Relief's weights see
-  interactions too.
-
-Where a hyperparameter exists in some trials only, the space is the product nevertheless, in which
-it has no influence where it does not exist; as in `hia.ranking.methods`.
+the Sobol' indices under the uniform measure of the space: `main`, the share of the variance that a
+hyperparameter explains alone, Var E[f | x_i] / Var f, which functional ANOVA estimates; and
+`total`, the share in which it takes part, E Var(f | all but x_i) / Var f, since Relief's weights
+see interactions too. Where a hyperparameter exists in some trials only, the space is the product
+nevertheless, in which it has no influence where it does not exist; as in `hia.ranking.methods`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +26,6 @@ Shape = Callable[[Floats], Floats]
 
 TARGET = "y"
 STUDY = "study"
-# Of the forest that stands for the study. Leaves of one trial would repeat each trial's noise.
-_TREES = 64
-_LEAF = 5
 # Points of a quadrature over an interval: exact for products of two polynomials of degree 31.
 _POINTS = 32
 # What is smaller, in parts of the variance, is rounding.
@@ -50,7 +43,7 @@ class Surface:
 
     name: str
     columns: tuple[Hyperparameter, ...]
-    response: "Products | _Fitted"
+    response: "Products | _Forest"
     noise: float = 0.0
     only_where: Mapping[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict)
     copies: Mapping[str, tuple[str, float]] = field(default_factory=dict)
@@ -74,14 +67,14 @@ class Surface:
 
     def truth(self) -> pd.DataFrame:
         """`main` and `total` by hyperparameter, and their standard errors, 0 where exact."""
-        return self.response.indices().reindex([column.name for column in self.columns])
+        index = pd.Index([column.name for column in self.columns], name="hyperparameter")
+        return self.response.indices().set_axis(index)
 
 
 def values_at(column: Hyperparameter, places: Floats) -> pd.Series:
     """Values at places (n,) in [0, 1), uniform over the column's measure if the places are."""
     if (choices := _choices(column)) is not None:
-        at = (places * len(choices)).astype(np.intp)
-        return pd.Series(pd.Index(choices).take(at))
+        return pd.Series(pd.Index(choices).take((places * len(choices)).astype(np.intp)))
     low, high = column.bounds
     if column.log:
         values = np.exp(np.log(low) + places * np.log(high / low))
@@ -104,10 +97,8 @@ def places_of(column: Hyperparameter, values: pd.Series) -> Floats:
 
 def _choices(column: Hyperparameter) -> Sequence[Any] | None:
     """All values, where they can be counted. They are equally likely."""
-    if column.choices is not None:
+    if column.choices is not None or column.kind == "float":
         return column.choices
-    if column.kind == "float":
-        return None
     if column.log:
         raise ValueError(f"{column.name}: whole numbers on a logarithmic scale are not drawn here")
     return range(int(column.bounds[0]), int(column.bounds[1]) + 1)
@@ -116,9 +107,8 @@ def _choices(column: Hyperparameter) -> Sequence[Any] | None:
 def _quadrature(column: Hyperparameter) -> tuple[Floats, Floats]:
     """Places and weights, which sum to 1, of the column's measure."""
     if (choices := _choices(column)) is not None:
-        return np.arange(len(choices)) / max(1, len(choices) - 1), np.full(
-            len(choices), 1 / len(choices)
-        )
+        count = len(choices)
+        return np.arange(count) / max(1, count - 1), np.full(count, 1 / count)
     points, weights = np.polynomial.legendre.leggauss(_POINTS)
     return (points + 1) / 2, weights / 2
 
@@ -132,7 +122,7 @@ class Products:
     """
 
     columns: tuple[Hyperparameter, ...]
-    terms: tuple[tuple[float, Mapping[str, Shape]], ...]
+    terms: Sequence[tuple[float, Mapping[str, Shape]]]
 
     def __call__(self, X: pd.DataFrame) -> Floats:
         places = {column.name: places_of(column, X[column.name]) for column in self.columns}
@@ -148,7 +138,7 @@ class Products:
         """With m = E g_t E g_s and q = E g_t g_s of each hyperparameter and c = c_t c_s, summed
         over all pairs of terms: Var f = Σ c (Π q - Π m), its part of i alone is Σ c (q_i - m_i)
         Π_{j≠i} m_j, and the part in which i takes part Σ c (q_i - m_i) Π_{j≠i} q_j."""
-        coefficients = np.array([coefficient for coefficient, _ in self.terms])
+        coefficients = [coefficient for coefficient, _ in self.terms]
         pairs = np.outer(coefficients, coefficients)
         m = np.empty((len(self.columns), *pairs.shape))
         q = np.empty_like(m)
@@ -166,7 +156,6 @@ class Products:
             own, others = pairs * (q[k] - m[k]), np.arange(len(m)) != k
             rows.append([(own * x[others].prod(axis=0)).sum() / variance for x in (m, q)])
         shares = pd.DataFrame(np.round(rows, _DECIMALS) + 0.0, columns=["main", "total"])
-        shares.index = pd.Index([column.name for column in self.columns], name="hyperparameter")
         return shares.assign(main_error=0.0, total_error=0.0)
 
 
@@ -199,96 +188,95 @@ def standard(column: Hyperparameter, shape: Shape) -> Shape:
     return lambda u: (shape(u) - mean) / deviation
 
 
-def _sum(columns: Sequence[Hyperparameter], *parts: tuple[float, Mapping[str, Shape]]) -> Products:
-    """Of variance 1, made of parts: each has a stated share of it, which belongs to all of its
-    hyperparameters together and to no fewer."""
+# Shares of the variance, each of which belongs to all of its hyperparameters together and to no
+# fewer. `in_channel_num` has no influence.
+Parts = Sequence[tuple[float, Mapping[str, Shape]]]
+_ADDITIVE: Parts = (
+    (0.30, {"lr": hump(0.7)}),
+    (0.22, {"num_conv_layers": saturating}),
+    (0.16, {"dropout_rate": hump(0.2)}),
+    (0.11, {"optimizer": by_choice(1, 0)}),
+    (0.08, {"epoch": saturating}),
+    (0.05, {"batch_size": hump(0)}),
+    (0.035, {"num_fc_units": rising}),
+    (0.025, {"kernel": rising}),
+    (0.012, {"stride": rising}),
+    (0.008, {"padding": rising}),
+)
+_INTERACTIONS: Parts = (
+    (0.16, {"lr": hump(0.6)}),
+    (0.11, {"num_conv_layers": rising}),
+    (0.07, {"dropout_rate": hump(0.2)}),
+    (0.04, {"epoch": saturating}),
+    (0.035, {"optimizer": by_choice(1, 0)}),
+    (0.02, {"num_fc_units": rising}),
+    (0.01, {"batch_size": rising}),
+    (0.005, {"padding": rising}),
+    (0.18, {"lr": rising, "optimizer": by_choice(1, 0)}),
+    (0.15, {"stride": rising, "kernel": rising}),
+    (0.10, {"num_conv_layers": rising, "epoch": rising}),
+    (0.07, {"lr": rising, "batch_size": rising}),
+    (0.05, {"dropout_rate": rising, "num_fc_units": rising, "epoch": rising}),
+)
+_EVERYWHERE: Parts = (
+    (0.24, {"lr": hump(0.6)}),
+    (0.16, {"optimizer": by_choice(3, 2, 0, 1)}),
+    (0.10, {"activation": by_choice(3, 1, 4, 0, 2.5)}),
+    (0.08, {"num_conv_layers": saturating}),
+    (0.05, {"dropout_rate": hump(0.2)}),
+    (0.03, {"num_filters_1": saturating}),
+    (0.01, {"batch_size": hump(0)}),
+)
+# Of the product, Π (1 + a_i g_i) with g_i of mean 0 and variance 1: its variance is
+# Π (1 + a_i²) - 1.
+_STRENGTHS: dict[str, tuple[float, Shape]] = {
+    "lr": (1.0, hump(0.6)),
+    "dropout_rate": (0.8, hump(0.1)),
+    "num_conv_layers": (0.65, rising),
+    "optimizer": (0.5, by_choice(1, 0)),
+    "epoch": (0.4, saturating),
+    "batch_size": (0.3, hump(0)),
+    "kernel": (0.22, rising),
+    "stride": (0.16, rising),
+    "num_fc_units": (0.1, rising),
+    "padding": (0.05, rising),
+}
+
+
+def _sum(columns: Sequence[Hyperparameter], parts: Parts) -> Products:
+    """Of variance 1, made of parts."""
     by_name = {column.name: column for column in columns}
     terms = [
         (np.sqrt(share), {name: standard(by_name[name], shape) for name, shape in shapes.items()})
         for share, shapes in parts
     ]
-    return Products(tuple(columns), tuple(terms))
+    return Products(tuple(columns), terms)
 
 
 def synthetic() -> dict[str, Surface]:
     """The surfaces that are made up, by name. Their variance is 1."""
-    lr = replace(SPACE["lr"], name="lr_copy", origin="declared")
-    with_copy = (*TABLE1, lr)
+    additive = _sum(TABLE1, _ADDITIVE)
+    with_copy = (*TABLE1, replace(SPACE["lr"], name="lr_copy", origin="declared"))
+    copy = Products(with_copy, additive.terms)
     surfaces = [
-        Surface("additive", TABLE1, _additive()),
-        Surface("interactions", TABLE1, _interactions()),
+        Surface("additive", TABLE1, additive),
+        Surface("interactions", TABLE1, _sum(TABLE1, _INTERACTIONS)),
         Surface("product", TABLE1, _product()),
         _conditional(),
-        Surface("noise", TABLE1, _additive(), noise=1.0),
-        Surface(
-            "copy",
-            with_copy,
-            Products(with_copy, _additive().terms),
-            copies={"lr_copy": ("lr", 0.8)},
-        ),
+        Surface("noise", TABLE1, additive, noise=1.0),
+        Surface("copy", with_copy, copy, copies={"lr_copy": ("lr", 0.8)}),
     ]
     return {surface.name: surface for surface in surfaces}
 
 
-def _additive() -> Products:
-    """`in_channel_num` has no influence."""
-    return _sum(
-        TABLE1,
-        (0.30, {"lr": hump(0.7)}),
-        (0.22, {"num_conv_layers": saturating}),
-        (0.16, {"dropout_rate": hump(0.2)}),
-        (0.11, {"optimizer": by_choice(1, 0)}),
-        (0.08, {"epoch": saturating}),
-        (0.05, {"batch_size": hump(0)}),
-        (0.035, {"num_fc_units": rising}),
-        (0.025, {"kernel": rising}),
-        (0.012, {"stride": rising}),
-        (0.008, {"padding": rising}),
-    )
-
-
-def _interactions() -> Products:
-    """`stride` and `kernel` matter together only, `in_channel_num` not at all."""
-    return _sum(
-        TABLE1,
-        (0.16, {"lr": hump(0.6)}),
-        (0.11, {"num_conv_layers": rising}),
-        (0.07, {"dropout_rate": hump(0.2)}),
-        (0.04, {"epoch": saturating}),
-        (0.035, {"optimizer": by_choice(1, 0)}),
-        (0.02, {"num_fc_units": rising}),
-        (0.01, {"batch_size": rising}),
-        (0.005, {"padding": rising}),
-        (0.18, {"lr": rising, "optimizer": by_choice(1, 0)}),
-        (0.15, {"stride": rising, "kernel": rising}),
-        (0.10, {"num_conv_layers": rising, "epoch": rising}),
-        (0.07, {"lr": rising, "batch_size": rising}),
-        (0.05, {"dropout_rate": rising, "num_fc_units": rising, "epoch": rising}),
-    )
-
-
 def _product() -> Products:
-    """Π (1 + a_i g_i) with g_i of mean 0 and variance 1: the variance is Π (1 + a_i²) - 1."""
-    strengths: dict[str, tuple[float, Shape]] = {
-        "lr": (1.0, hump(0.6)),
-        "dropout_rate": (0.8, hump(0.1)),
-        "num_conv_layers": (0.65, rising),
-        "optimizer": (0.5, by_choice(1, 0)),
-        "epoch": (0.4, saturating),
-        "batch_size": (0.3, hump(0)),
-        "kernel": (0.22, rising),
-        "stride": (0.16, rising),
-        "num_fc_units": (0.1, rising),
-        "padding": (0.05, rising),
-    }
-
     def factor(name: str, strength: float, shape: Shape) -> Shape:
         centred = standard(SPACE[name], shape)
         return lambda u: 1 + strength * centred(u)
 
-    variance = np.prod([1 + a**2 for a, _ in strengths.values()]) - 1
-    shapes = {name: factor(name, *how) for name, how in strengths.items()}
-    return Products(TABLE1, ((1 / float(np.sqrt(variance)), shapes),))
+    variance = np.prod([1 + a**2 for a, _ in _STRENGTHS.values()]) - 1
+    shapes = {name: factor(name, *how) for name, how in _STRENGTHS.items()}
+    return Products(TABLE1, [(1 / float(np.sqrt(variance)), shapes)])
 
 
 def _conditional() -> Surface:
@@ -303,23 +291,13 @@ def _conditional() -> Surface:
         Hyperparameter("activation", "categorical", choices=activations),
         *(SPACE[name] for name in ("batch_size", "num_fc_units")),
     )
-    everywhere = _sum(
-        columns,
-        (0.24, {"lr": hump(0.6)}),
-        (0.16, {"optimizer": by_choice(3, 2, 0, 1)}),
-        (0.10, {"activation": by_choice(3, 1, 4, 0, 2.5)}),
-        (0.08, {"num_conv_layers": saturating}),
-        (0.05, {"dropout_rate": hump(0.2)}),
-        (0.03, {"num_filters_1": saturating}),
-        (0.01, {"batch_size": hump(0)}),
-    )
     only_where = {
         "momentum": ("optimizer", ("SGD",)),
         "num_filters_3": ("num_conv_layers", (3,)),
         "num_filters_2": ("num_conv_layers", (2, 3)),
     }
     by_name = {column.name: column for column in columns}
-    terms = list(everywhere.terms)
+    terms = list(_sum(columns, _EVERYWHERE).terms)
     for share, name, shape in (
         (0.15, "momentum", hump(0.9)),
         (0.11, "num_filters_3", rising),
@@ -329,20 +307,19 @@ def _conditional() -> Surface:
         inside = [float(choice in having) for choice in _choices(by_name[other]) or ()]
         shapes = {other: by_choice(*inside), name: standard(by_name[name], shape)}
         terms.append((np.sqrt(share / float(np.mean(inside))), shapes))
-    response = Products(columns, tuple(terms))
-    return Surface("conditional", columns, response, only_where=only_where)
+    return Surface("conditional", columns, Products(columns, terms), only_where=only_where)
 
 
 class _Forest(FAnova):
-    """The mean of the trees of a fitted `FAnova` as a function on its space."""
+    """The mean of the trees of a fitted `FAnova` as a response."""
 
-    def predict(self, X: pd.DataFrame) -> Floats:
-        codes = [
-            scale.codes(X[name])
-            for scale, name in zip(self._scales, self.feature_names_in_, strict=True)
-        ]
-        values = self._forest.predict(np.column_stack(codes))
-        return np.asarray(self._middle + self._spread * values)
+    points: int
+    replicates: int
+
+    def __call__(self, X: pd.DataFrame) -> Floats:
+        names = zip(self._scales, self.feature_names_in_, strict=True)
+        codes = np.column_stack([scale.codes(X[name]) for scale, name in names])
+        return np.asarray(self._middle + self._spread * self._forest.predict(codes))
 
     def main_variances(self) -> Floats:
         """Variance of the mean over all columns but one, by column (K,), exact."""
@@ -357,39 +334,24 @@ class _Forest(FAnova):
             variances[k] = sides @ (mean - sides @ mean) ** 2
         return np.asarray(self._spread**2 * variances)
 
-
-@dataclass(frozen=True)
-class _Fitted:
-    """The response of a forest. points, replicates: of the estimate of the totals."""
-
-    columns: tuple[Hyperparameter, ...]
-    forest: _Forest
-    points: int
-    replicates: int
-
-    def __call__(self, X: pd.DataFrame) -> Floats:
-        return self.forest.predict(X)
-
     def indices(self) -> pd.DataFrame:
-        variance, total = jansen(self, self.columns, self.points, self.replicates)
-        main = self.forest.main_variances() / variance.mean()
-        return pd.DataFrame(
-            {
-                "main": main,
-                "total": total.mean(axis=0),
-                "main_error": main * _error(variance) / variance.mean(),
-                "total_error": _error(total),
-            },
-            index=pd.Index([column.name for column in self.columns], name="hyperparameter"),
-        )
+        variance, total = jansen(self, TABLE1, self.points, self.replicates)
+        main = self.main_variances() / variance.mean()
+        shares = pd.DataFrame({"main": main, "total": total.mean(axis=0)})
+        error = main * _error(variance) / variance.mean()
+        return shares.assign(main_error=error, total_error=_error(total))
 
 
 def of_study(trials: pd.DataFrame, *, points: int = 4096, replicates: int = 16) -> Surface:
-    """The recorded study as a surface: a forest of 64 trees fitted to the accuracies of trials."""
-    names = [column.name for column in TABLE1]
-    forest = _Forest(_TREES, _LEAF, space=SPACE, random_state=0)
-    forest.fit(trials[names], trials["accuracy"])
-    return Surface(STUDY, TABLE1, _Fitted(TABLE1, forest, points, replicates))
+    """The recorded study as a surface: a forest of 64 trees fitted to the accuracies of trials.
+
+    points, replicates: of the estimate of the totals, see `jansen`.
+    """
+    # Leaves of one trial would repeat each trial's noise.
+    forest = _Forest(64, min_samples_leaf=5, space=SPACE, random_state=0)
+    forest.points, forest.replicates = points, replicates
+    forest.fit(trials[[column.name for column in TABLE1]], trials["accuracy"])
+    return Surface(STUDY, TABLE1, forest)
 
 
 def jansen(

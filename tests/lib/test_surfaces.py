@@ -87,7 +87,7 @@ def test_levels_by_counting_them() -> None:
     response = Products(made, terms)
     grid = list(itertools.product(("a", "b", "c"), range(1, 5), (2, 8)))
     y = response(pd.DataFrame(grid, columns=["kind", "layers", "size"])).reshape(3, 4, 2)
-    found = response.indices()
+    found = surfaces.Surface("levels", made, response).truth()
     for k, name in enumerate(("kind", "layers", "size")):
         rest = tuple(axis for axis in range(3) if axis != k)
         assert found.loc[name, "main"] == pytest.approx(y.mean(axis=rest).var() / y.var())
