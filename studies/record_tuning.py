@@ -14,7 +14,7 @@ from collections.abc import Sequence
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hia import trials
-from hia_book import published, recording, surrogates, tuning
+from hia_book import published, recording, tuning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked=len(jobs),
         repetitions=tuning.REPETITIONS,
         surrogates={
-            name: {"rows": len(part), **surrogates.quality(part)} for name, part in parts.items()
+            name: {"rows": len(part), **tuning.quality(part)} for name, part in parts.items()
         },
         rankings=experiment.rankings,
         defaults={
             epochs: {
-                default: {name: surrogates.decode(x) for name, x in by_dataset.items()}
+                default: {name: tuning.decode(x) for name, x in by_dataset.items()}
                 for default, by_dataset in by_default.items()
             }
             for epochs, by_default in experiment.defaults.items()

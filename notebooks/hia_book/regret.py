@@ -1,7 +1,6 @@
 """What the recorded searches of `hia_book.tuning` say: regrets and losses, and their pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from hia_book import tuning
 from hia_book.agreement import Estimate
 from hia_book.claims import need
 from hia_book.figures import panels, shades
-from hia_book.surrogates import Floats
+from hia_book.surfaces import Floats
 from hia_book.tuning import LONGEST
 
 _RESAMPLES = 2000
@@ -47,9 +46,8 @@ def read(
     return results, datasets, numbers, sorted(numbers)[len(numbers) // 2]
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A mean over data sets at numbers of trials (N,), with the limits of its 95 % interval."""
+class Curve(NamedTuple):
+    """A mean over data sets at numbers of trials (N,) with its 95 % interval."""
 
     trials: NDArray[np.int64]
     mean: Floats
@@ -61,7 +59,7 @@ class Curve:
         place = np.flatnonzero(self.trials == trials)
         if not len(place):
             raise ValueError(f"trials={trials} is none of {', '.join(map(str, self.trials))}")
-        return Estimate(*(float(one[place[0]]) for one in (self.mean, self.low, self.high)))
+        return Estimate(*(float(one[place[0]]) for one in self[1:]))
 
 
 class Arm(NamedTuple):
@@ -81,10 +79,6 @@ class Arm(NamedTuple):
         if chosen.empty:
             raise ValueError(f"the table has no searches with {wanted}")
         return chosen.sort_values("dataset")
-
-    def instead(self, ranking: str, k: int) -> "Arm":
-        """With another ranking."""
-        return self._replace(ranking=ranking, k=k)
 
 
 def by_dataset(results: pd.DataFrame, *arm: Any) -> tuple[NDArray[np.int64], Floats, Floats]:
@@ -108,41 +102,39 @@ def losses(results: pd.DataFrame, *arm: Any, against: tuple[str, int] | None = N
     """Regret minus that of tuning everything, or `against`, by data set, then the mean; as
     `regrets`. Above 0, the other wins.
     """
-    own = Arm(*arm)
-    return _sum(results, (1, own), (-1, own.instead(*against or tuning.everything(own.epochs))))
+    return _sum(results, *_less(Arm(*arm), against))
 
 
 def by_training(results: pd.DataFrame, *arm: Any) -> Curve:
     """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
     minus that with the longest training for all. As `losses`.
     """
-    arms = []
-    for sign, epochs in ((1, tuning.TUNED), (-1, LONGEST)):
-        own = Arm(*arm)._replace(epochs=epochs)
-        arms += [(sign, own), (-sign, own.instead(*tuning.everything(epochs)))]
-    return _sum(results, *arms)
+    free, longest = (Arm(*arm)._replace(epochs=epochs) for epochs in (tuning.TUNED, LONGEST))
+    return _sum(results, *_less(free), *((-sign, one) for sign, one in _less(longest)))
+
+
+def _less(arm: Arm, other: tuple[str, int] | None = None) -> list[tuple[int, Arm]]:
+    """An arm minus that of another ranking, by default of everything."""
+    ranking, k = other or tuning.everything(arm.epochs)
+    return [(1, arm), (-1, arm._replace(ranking=ranking, k=k))]
 
 
 def _sum(results: pd.DataFrame, *arms: tuple[int, Arm]) -> Curve:
     """A sum of the regrets of arms, each with its sign."""
-    signed, variances = [], []
-    for sign, arm in arms:
-        trials, regret, error = by_dataset(results, *arm)
-        signed.append(sign * regret)
-        variances.append(error**2)
-    return _curve(trials, np.sum(signed, axis=0), np.sqrt(np.sum(variances, axis=0)))
+    parts = [(sign, *by_dataset(results, *arm)) for sign, arm in arms]
+    mean = np.sum([sign * regret for sign, _, regret, _ in parts], axis=0)
+    error = np.sqrt(np.sum([error**2 for *_, error in parts], axis=0))
+    return _curve(parts[-1][1], mean, error)
 
 
 def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
     """Bootstrap over data sets; in each, the mean of resampled repetitions is normal with the
     standard error."""
     rng = np.random.default_rng(0)
-    count = len(mean)
-    drawn = rng.integers(count, size=(_RESAMPLES, count))
-    noise = rng.normal(size=(_RESAMPLES, count, 1))
+    drawn = rng.integers(len(mean), size=(_RESAMPLES, len(mean)))
+    noise = rng.normal(size=(*drawn.shape, 1))
     means = (mean[drawn] + noise * error[drawn]).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
-    return Curve(trials, mean.mean(axis=0), low, high)
+    return Curve(trials, mean.mean(axis=0), *np.quantile(means, [0.025, 0.975], axis=0))
 
 
 def unreachable(results: pd.DataFrame, default: str, ranking: str, k: int) -> Estimate:
@@ -193,19 +185,17 @@ def draw(
     drawn = []
     for ax, (default, search), title in zip(axes.flat, settings, titles, strict=True):
         for arm, style in lines:
-            curve = regrets(results, default, search, *arm)
+            trials, mean, low, high = regrets(results, default, search, *arm)
             if style.get("color") != "none":
-                ax.plot(curve.trials, 100 * curve.mean, markersize=4, markevery=4, **style)
+                ax.plot(trials, 100 * mean, markersize=4, markevery=4, **style)
             if arm == tuning.everything():
-                ends = 100 * curve.low, 100 * curve.high
-                ax.fill_between(curve.trials, *ends, color=style["color"], alpha=0.15)
-            own = pd.DataFrame({"trials": curve.trials, "regret": curve.mean})
-            own = own.assign(low=curve.low, high=curve.high, default=default, search=search)
-            drawn.append(own.assign(tuned=style["label"]))
+                ax.fill_between(trials, 100 * low, 100 * high, color=style["color"], alpha=0.15)
+            own = pd.DataFrame({"trials": trials, "regret": mean, "low": low, "high": high})
+            drawn.append(own.assign(default=default, search=search, tuned=style["label"]))
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_xticks([1, 5, 20, 50, *([200] if curve.trials[-1] > 64 else [])])
+        ax.set_xticks([1, 5, 20, 50, *([200] if trials[-1] > 64 else [])])
         ax.set_ylim(bottom=0)
         ax.set_title(title, loc="left")
         ax.grid()
@@ -223,13 +213,13 @@ def answers(
     One row for each setting and number tuned: at each of some numbers of trials, with the interval
     at `sure`, and from how many trials on everything stays ahead.
     """
-    arms = [*(("nrrelieff", k) for k in tuning.TOP), tuning.everything(filters=False)]
+    firsts = [(f"first {k}", "nrrelieff", k) for k in tuning.TOP]
+    ranking, ranked = tuning.everything(filters=False)
     rows = []
     for default, search in settings:
-        for ranking, k in arms:
-            curve = losses(results, default, search, ranking, k)
-            row: dict[str, Any] = {"Default": tuning.SHORT[default]}
-            row["Tuned"] = f"first {k}" if ranking != tuning.ALL else f"all {k}"
+        for label, *arm in (*firsts, (f"all {ranked}", ranking, ranked)):
+            curve = losses(results, default, search, *arm)
+            row: dict[str, Any] = {"Default": tuning.SHORT[default], "Tuned": label}
             for n in numbers:
                 mean, low, high = curve.at(n)
                 row[f"{n} trials"] = 100 * mean

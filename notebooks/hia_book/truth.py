@@ -11,7 +11,7 @@ on that surface (`over`).
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Contender:
-    """A method with options: a key of `methods.METHODS`, its name for people, and the options for
-    so many trials."""
+    """A method, a key of `methods.METHODS`, its name for people, and its options for so many
+    trials."""
 
     method: str
     label: str
@@ -58,9 +58,13 @@ class Contender:
         self, table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter], random_state: int
     ) -> pd.Series:
         """The scores of `methods.rank` of all rows, by column."""
-        options = self.options(len(table)) | {"random_state": random_state}
-        options |= {"n_bootstrap": 0, "max_rows": len(table)}
+        options = {"random_state": random_state, "n_bootstrap": 0, "max_rows": len(table)}
+        options |= self.options(len(table))
         return methods.rank(table, target, columns, self.method, **options).table["score"]
+
+
+def _thirty(trials: int) -> dict[str, Any]:
+    return {"n_neighbors": min(30, trials - 1), "sigma": 20}
 
 
 def _growing(trials: int) -> dict[str, Any]:
@@ -70,11 +74,7 @@ def _growing(trials: int) -> dict[str, Any]:
 
 
 CONTENDERS = {name: Contender(name, method.label) for name, method in methods.METHODS.items()}
-CONTENDERS["nrrelieff"] = Contender(
-    "nrrelieff",
-    CONTENDERS["nrrelieff"].label,
-    lambda trials: {"n_neighbors": min(30, trials - 1), "sigma": 20},
-)
+CONTENDERS["nrrelieff"] = replace(CONTENDERS["nrrelieff"], options=_thirty)
 CONTENDERS["nrrelieff_growing"] = Contender("nrrelieff", "N-RReliefF, J = n/20", _growing)
 
 
@@ -145,8 +145,7 @@ def draw(surface: Surface, trials: int, repeat: int) -> pd.DataFrame:
 
 
 def measure(columns: Sequence[Hyperparameter], drawn: pd.DataFrame, job: Job) -> Row:
-    """A finished fit: the job, `scores` in the order of the columns, `seconds`, and `problem`, what
-    the method said where it refused; then the scores are None. drawn: the job's draw."""
+    """A finished fit: `try_to_rank` and its `seconds`. drawn: the job's draw."""
     began = time.process_time()
     row = try_to_rank(job, drawn, TARGET, columns)
     return row | {"seconds": time.process_time() - began}
@@ -155,15 +154,14 @@ def measure(columns: Sequence[Hyperparameter], drawn: pd.DataFrame, job: Job) ->
 def try_to_rank(
     job: Any, rows: pd.DataFrame, target: str, columns: Sequence[Hyperparameter]
 ) -> Row:
-    """The job, whose `method` ranks the columns with its `repeat` as seed, the `scores`, and a
-    `problem` where it refuses; then the scores are None."""
-    scores, problem = None, ""
+    """The job, whose `method` ranks the columns with its `repeat` as seed: the `scores` in their
+    order and a `problem`, what the method said where it refused; then the scores are None."""
+    row = {**vars(job), "scores": None, "problem": ""}
     try:
-        ranked = CONTENDERS[job.method].rank(rows, target, columns, job.repeat)
-        scores = ranked.tolist()
+        scores = CONTENDERS[job.method].rank(rows, target, columns, job.repeat)
     except ValueError as error:
-        problem = str(error)
-    return {**vars(job), "scores": scores, "problem": problem}
+        return row | {"problem": str(error)}
+    return row | {"scores": scores.tolist()}
 
 
 def over(rows: Iterable[Row], job: Job, limit: float) -> bool:
@@ -184,35 +182,33 @@ def table(
 ) -> pd.DataFrame:
     """All finished fits (rows) with their agreements, and what is missing of the jobs wanted.
 
-    truths: by surface. Columns: those of `measure`, the agreements `tau_main` and `tau_total`, the
-    recalls `top_main` and `top_total`, and `state`: "measured", "over the limit", "not installed"
-    or "not measured". Of a surface, a method and a number of trials without a fit there is one row,
-    with the repeat 0.
+    truths: by surface. Columns: those of `measure` and `assess`, with the `state`s above. Of a
+    surface, a method and a number of trials without a fit there is one row, with the repeat 0.
     """
     cells = [assess(row, truths[row["surface"]]) for row in rows]
     measured = {(row["surface"], row["method"], row["trials"]) for row in rows}
     for job in wanted:
         if job.repeat == 0 and (job.surface, job.method, job.trials) not in measured:
+            state = OVER if over(rows, job, limit) else MISSING
             if not CONTENDERS[job.method].available():
                 state = ABSENT
-            else:
-                state = OVER if over(rows, job, limit) else MISSING
             cells.append({**vars(job), "problem": "", "scores": None, "state": state})
-    columns = ["surface", "method", "trials", "repeat", "seconds", "tau_main", "tau_total"]
-    columns += ["top_main", "top_total", "scores", "problem", "state"]
     order = ["surface", "method", "trials", "repeat"]
-    return pd.DataFrame(cells, columns=columns).sort_values(order, ignore_index=True)
+    columns = [*order, "seconds", "tau_main", "tau_total", "top_main", "top_total"]
+    table = pd.DataFrame(cells, columns=[*columns, "scores", "problem", "state"])
+    return table.sort_values(order, ignore_index=True)
 
 
 def assess(row: Row, truth: pd.DataFrame) -> Row:
-    """A finished fit with its agreements and recalls, 0 agreement where the method refused. truth:
-    of its surface, columns `main` and `total`."""
-    scores = row["scores"]
-    if scores is None:  # no order is like any other
-        scores = np.zeros(len(truth))
-    taus = {f"tau_{kind}": agreement(scores, truth[kind]) for kind in ("main", "total")}
-    tops = {f"top_{kind}": recall(scores, truth[kind]) for kind in ("main", "total")}
-    return row | taus | tops | {"state": MEASURED}
+    """A finished fit with its agreements, `tau_main` and `tau_total`, 0 where the method refused,
+    and recalls, `top_main` and `top_total`. truth: of its surface, columns `main` and `total`."""
+    found = row | {"state": MEASURED}
+    # No order is like any other.
+    scores = np.zeros(len(truth)) if row["scores"] is None else row["scores"]
+    for kind in ("main", "total"):
+        found[f"tau_{kind}"] = agreement(scores, truth[kind])
+        found[f"top_{kind}"] = recall(scores, truth[kind])
+    return found
 
 
 def load(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -246,13 +242,11 @@ def write_seconds(fits: pd.DataFrame, method: str, trials: int) -> str:
     """Seconds of a method with so many trials, the median over the surfaces, or why there are none;
     in words."""
     own = fits[(fits["method"] == method) & (fits["trials"] == trials)]
-    measured = own[own["state"] == MEASURED]
+    measured, over = own[own["state"] == MEASURED], (own["state"] == OVER).sum()
     if measured.empty:
         return str(own["state"].iloc[0]) if len(own) else ""
-    over = (own["state"] == OVER).sum()
-    more = {0: "", 1: " (1 surface over the limit)"}
-    seconds = measured.groupby("surface")["seconds"].mean().median()
-    return f"{seconds:.2g}{more.get(over, f' ({over} surfaces over the limit)')}"
+    seconds = f"{measured.groupby('surface')['seconds'].mean().median():.2g}"
+    return f"{seconds} ({over} surface{'s' * (over > 1)} over the limit)" if over else seconds
 
 
 def behind(fits: pd.DataFrame, column: str, trials: int, best: str) -> dict[str, pd.Series]:
@@ -271,9 +265,8 @@ def mean_ranks(
     surface, by hyperparameter."""
     own = fits[(fits["surface"] == surface) & (fits["trials"] == trials)].dropna(subset="scores")
     scores = pd.DataFrame(own["scores"].tolist(), own["method"], true.index)
-    ranks = scores.rank(axis=1, ascending=False)[list(names)].mean(axis=1)
-    means: pd.Series = ranks.groupby(level=0).mean()
-    return means
+    ranks: pd.Series = scores.rank(axis=1, ascending=False)[list(names)].mean(axis=1)
+    return ranks.groupby(level=0).mean()
 
 
 def all_surfaces(trials: pd.DataFrame) -> dict[str, Surface]:

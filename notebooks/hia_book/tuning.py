@@ -12,6 +12,8 @@ surrogate of the one left out, and the rest stay at their defaults.
   Surrogates learn from all, since BOHB's lie where searches end.
 - The defaults (`DEFAULTS`) are the first trial of every search, tuned or not.
 - TPE takes a thousand times longer than random search, so there is less of it (`jobs`).
+
+Configurations are encoded as numbers, (n, 13), in the order of `NAMES`.
 """
 
 import zlib
@@ -25,24 +27,21 @@ import joblib
 import numpy as np
 import optuna
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.metrics import r2_score
+from sklearn.model_selection import KFold, cross_val_predict
 
 from hia import space
 from hia_book import recording
-from hia_book.surrogates import (
-    NAMES,
-    PLACE,
-    Bools,
-    Floats,
-    Surrogate,
-    decode,
-    draw,
-    mask,
-    table1_default,
-)
-from hia_book.truth import CONTENDERS
+from hia_book.surfaces import Floats, values_at
+from hia_book.truth import CONTENDERS, Row
 
-Row = dict[str, Any]
+Bools = NDArray[np.bool_]
 
+NAMES = space.SAMPLED
+PLACE = {name: place for place, name in enumerate(NAMES)}
 USED = ["dataset", "source", *space.SPACE, "accuracy"]  # of the trials
 RANKED = tuple(name for name in space.HYPERPARAMETERS if name in NAMES)
 TOP = (1, 2, 3, 5)
@@ -61,21 +60,114 @@ DEFAULTS = {"table1": "Table 1's default", "learned": "the learned default"}
 SHORT = {"table1": "paper's", "learned": "learned"}
 SEARCHES = {"random": "random search", "tpe": "TPE"}
 # Numbers of trials at which a search is looked at.
-CHECKPOINTS = {
-    "random": (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200),
-    "tpe": (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64),
-}
+_FEW = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64)
+CHECKPOINTS = {"random": (*_FEW, 80, 100, 128, 160, 200), "tpe": _FEW}
 REPETITIONS = {"random": 200, "tpe": 4}
-_BY_TPE = (LONGEST, "table1")  # its epochs and default
 
+# Of a surrogate. Leaves of one trial would repeat each trial's noise.
+_TREES, _LEAF = 64, 2
 # Configurations among which the learned default is looked for.
 _CANDIDATES = 10_000
 # Of `ceiling`: random configurations, the best of which are improved, and values tried of one
 # hyperparameter at most.
 _POINTS, _STARTS, _VALUES = 2048, 6, 41
-# Random orders whose ceilings are looked for.
-_ORDERS = 5
 _SINGLE = 1e-6  # accuracies in single precision differ by less from what they were
+
+
+def encode(table: pd.DataFrame) -> Floats:
+    """Configurations as numbers (n, 13): lr as its base-10 logarithm, the optimizer as its place
+    among the choices, filters of layers that do not exist as 0."""
+    return without_absent(_numbers(table))
+
+
+def _numbers(table: pd.DataFrame) -> Floats:
+    encoded = np.empty((len(table), len(NAMES)))
+    for place, name in enumerate(NAMES):
+        row = space.SPACE[name]
+        if row.kind == "categorical":
+            encoded[:, place] = pd.Index(row.choices or ()).get_indexer(pd.Index(table[name]))
+        else:
+            numbers = table[name].astype("float64").to_numpy(na_value=np.nan)
+            encoded[:, place] = np.log10(numbers) if row.log else numbers
+    return encoded
+
+
+def without_absent(X: Floats) -> Floats:
+    """X (n, 13) with 0 for the filters of layers that do not exist."""
+    X = X.copy()
+    layers = X[:, PLACE["num_conv_layers"]]
+    for layer, name in enumerate(space.FILTERS, start=1):
+        X[layers < layer, PLACE[name]] = 0.0
+    return X
+
+
+def draw(n: int, rng: np.random.Generator) -> Floats:
+    """Random configurations (n, 13), encoded, with all numbers of filters."""
+    drawn = {name: values_at(space.SPACE[name], rng.random(n)) for name in NAMES}
+    return _numbers(pd.DataFrame(drawn))
+
+
+def decode(x: Floats) -> dict[str, Any]:
+    """A configuration (13,) as a reader writes it."""
+    config: dict[str, Any] = {}
+    for name, value in zip(NAMES, x, strict=True):
+        row = space.SPACE[name]
+        if row.kind == "categorical":
+            config[name] = (row.choices or ())[int(value)]
+        elif row.kind == "integer":
+            config[name] = round(value)
+        else:
+            config[name] = float(10**value if row.log else value)
+    return config
+
+
+def table1_default() -> Floats:
+    """Table 1's default (13,), encoded, with all numbers of filters."""
+    defaults = {name: [space.SPACE[name].default] for name in NAMES}
+    return np.asarray(_numbers(pd.DataFrame(defaults))[0])
+
+
+def mask(names: Sequence[str]) -> Bools:
+    """(13,): which hyperparameters are tuned."""
+    return np.isin(NAMES, list(names))
+
+
+class Surrogate:
+    """The accuracy of any configuration on one data set (rows: its trials), by extra-trees."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self._forest = _forest().fit(encode(rows), rows["accuracy"])
+
+    def __call__(self, X: Floats) -> Floats:
+        """Accuracies (n,) of encoded configurations (n, 13)."""
+        # Tree by tree: what the forest does around that takes longer than a few rows do.
+        rows = without_absent(X).astype(np.float32)
+        trees = self._forest.estimators_
+        return np.asarray(np.mean([tree.tree_.predict(rows)[:, 0] for tree in trees], axis=0))
+
+
+def _forest() -> ExtraTreesRegressor:
+    return ExtraTreesRegressor(_TREES, min_samples_leaf=_LEAF, random_state=0)
+
+
+def quality(rows: pd.DataFrame) -> dict[str, float]:
+    """How well the surrogate of a data set predicts trials that it has not seen, cross-validated.
+
+    `r2`, `random` (of random search's trials only: BOHB's are like each other), `spearman`, `top`
+    (the same of the quarter that is predicted best, where searches go) and `error`, mean absolute.
+    """
+    y = rows["accuracy"].to_numpy()
+    folds = KFold(5, shuffle=True, random_state=0)
+    predicted = cross_val_predict(_forest(), encode(rows), y, cv=folds)
+    top = predicted >= np.quantile(predicted, 0.75)
+    drawn = (rows["source"] == "random").to_numpy()
+    return {
+        "r2": float(r2_score(y, predicted)),
+        "random": float(r2_score(y[drawn], predicted[drawn])),
+        "spearman": float(spearmanr(y, predicted).statistic),
+        "top": float(spearmanr(y[top], predicted[top]).statistic),
+        "error": float(np.abs(y - predicted).mean()),
+    }
 
 
 def tunable(epochs: str = LONGEST) -> tuple[str, ...]:
@@ -115,7 +207,7 @@ def learned_defaults(
         y = surrogate(X)
         merits[name] = (y - y.mean()) / (y.max() - y.mean())
     total = np.sum(list(merits.values()), axis=0)
-    return {name: X[np.argmax(total - merits[name])] for name in surrogates}
+    return {name: X[np.argmax(total - merit)] for name, merit in merits.items()}
 
 
 def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -127,16 +219,13 @@ def rankings(others: pd.DataFrame, paper: Sequence[str]) -> dict[str, tuple[str,
     drawn = others[others["source"] == "random"]
     if drawn.empty:
         raise ValueError("source: no trials of random search to rank the hyperparameters on")
-    orders = {name: _rank(drawn, name) for name in COMPUTED}
+    orders: dict[str, tuple[str, ...]] = {}
+    for method in COMPUTED:
+        scores = CONTENDERS[method].rank(drawn, "accuracy", space.TABLE1, 0)
+        order = scores.sort_values(ascending=False, kind="stable").index
+        orders[method] = tuple(str(name) for name in order if name in RANKED)
     orders["paper"] = tuple(name for name in paper if name in RANKED)
-    orders["reversed"] = orders["nrrelieff"][::-1]
-    return orders
-
-
-def _rank(trials: pd.DataFrame, method: str) -> tuple[str, ...]:
-    scores = CONTENDERS[method].rank(trials, "accuracy", space.TABLE1, 0)
-    order = scores.sort_values(ascending=False, kind="stable").index
-    return tuple(str(name) for name in order if name in RANKED)
+    return orders | {"reversed": orders["nrrelieff"][::-1]}
 
 
 def random_order(dataset: str, repetition: int) -> tuple[str, ...]:
@@ -163,7 +252,11 @@ def tpe(
 ) -> Floats:
     """As `random_search`, by Optuna's TPE with its own options; the searches go in step."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    studies = [_study(tuned, default, int(rng.integers(2**31))) for tuned in free]
+    config, studies = decode(default), []
+    for tuned in free:
+        sampler = optuna.samplers.TPESampler(seed=int(rng.integers(2**31)))
+        studies.append(optuna.create_study(direction="maximize", sampler=sampler))
+        studies[-1].enqueue_trial({name: config[name] for name in np.array(NAMES)[tuned]})
     y = np.empty((len(free), trials))
     for step in range(trials):
         asked = [study.ask() for study in studies]
@@ -172,14 +265,6 @@ def tpe(
         for study, trial, value in zip(studies, asked, y[:, step], strict=True):
             study.tell(trial, float(value))
     return np.asarray(np.maximum.accumulate(y, axis=1))
-
-
-def _study(tuned: Bools, default: Floats, seed: int) -> optuna.Study:
-    sampler = optuna.samplers.TPESampler(seed=seed)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    config = decode(default)
-    study.enqueue_trial({name: config[name] for name in np.array(NAMES)[tuned]})
-    return study
 
 
 def _suggest(trial: optuna.Trial, tuned: Bools, default: Floats) -> Floats:
@@ -219,25 +304,23 @@ def ceiling(surrogate: Surrogate, tuned: Bools, default: Floats, rng: np.random.
             tried = np.repeat(X[:, None], len(grid), axis=1)
             tried[:, :, place] = grid
             values = surrogate(tried.reshape(-1, len(default))).reshape(len(X), -1)
-            choice = values.argmax(axis=1)
             better = values.max(axis=1) > y
-            X[better, place] = np.array(grid)[choice[better]]
+            X[better, place] = grid[values.argmax(axis=1)[better]]
             y = np.maximum(y, values.max(axis=1))
         if y.max() <= before:
             return float(y.max())
 
 
 @cache
-def _grid(name: str) -> tuple[float, ...]:
+def _grid(name: str) -> Floats:
     """Values of a hyperparameter, encoded: all, or some that are evenly spaced."""
     row = space.SPACE[name]
-    if row.kind == "categorical":
-        return tuple(map(float, range(len(row.choices or ()))))
     if row.choices is not None:
-        return tuple(float(choice) for choice in row.choices)
+        categories = row.kind == "categorical"
+        return np.array(range(len(row.choices)) if categories else row.choices, dtype=float)
     low, high = np.log10(row.bounds) if row.log else row.bounds
     values = np.linspace(low, high, _VALUES)
-    return tuple(np.unique(np.rint(values) if row.kind == "integer" else values).tolist())
+    return np.unique(np.rint(values) if row.kind == "integer" else values)
 
 
 @dataclass(frozen=True)
@@ -255,20 +338,16 @@ class Job:
 
 def jobs(datasets: Sequence[str], searches: Sequence[str] = tuple(SEARCHES)) -> list[Job]:
     """All jobs, random search first."""
+    first = [(ranking, k) for ranking in RANKINGS for k in TOP]
     return [
         Job(dataset, epochs, default, search, ranking, k)
         for search in searches
         for epochs in EPOCHS
         for default in DEFAULTS
         for dataset in datasets
-        for ranking, k in _arms(epochs)
-        if search == "random" or ((epochs, default) == _BY_TPE and ranking != "random")
+        for ranking, k in (*first, everything(epochs, filters=False), everything(epochs))
+        if search == "random" or ((epochs, default) == (LONGEST, "table1") and ranking != "random")
     ]
-
-
-def _arms(epochs: str) -> list[tuple[str, int]]:
-    first = [(ranking, k) for ranking in RANKINGS for k in TOP]
-    return [*first, everything(epochs, filters=False), everything(epochs)]
 
 
 class Experiment:
@@ -336,15 +415,15 @@ def search(
     key: a hash of what the surrogate learned from, which stands for it in a cache. arm: `dataset`,
     `epochs`, `default` and `search` of the job, which with `tuned` seed the searches. Returns over
     the searches the mean best accuracy at the checkpoints (`mean`), its standard error (`error`),
-    the best of all (`found`), and what tuning these can reach at all (`ceiling`).
+    the best of all (`found`), and what tuning these can reach at all (`ceiling`; of random orders
+    the first five).
     """
     points = np.array(checkpoints)
     searches = {"random": random_search, "tpe": tpe}[arm[-1]]
-    free = np.array([mask(names) for names in tuned])
     different = list(dict.fromkeys(tuned))
     rng = _rng(*arm, *different)
-    best = searches(surrogate, free, default, int(points.max()), rng)
-    reached = [ceiling(surrogate, mask(names), default, rng) for names in different[:_ORDERS]]
+    best = searches(surrogate, np.array(list(map(mask, tuned))), default, int(points.max()), rng)
+    reached = [ceiling(surrogate, mask(names), default, rng) for names in different[:5]]
     if len(different) == 1:
         reached[0] = max(reached[0], float(best.max()))
     at_points = best[:, points - 1]
@@ -368,7 +447,7 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     jobs["best"] = reached.groupby([jobs["dataset"], jobs["epochs"]]).transform("max")
     jobs["trials"] = jobs["search"].map({name: list(at) for name, at in CHECKPOINTS.items()})
     for name in ("mean", "error"):  # half the file
-        jobs[name] = jobs[name].map(lambda values: np.asarray(values, dtype=np.float32))
+        jobs[name] = jobs[name].map(np.float32)
     order = ["search", "epochs", "default", "dataset", "ranking", "k"]
     return jobs.sort_values(order, ignore_index=True)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hia_book import mixed, surrogates, truth, tuning
+from hia_book import mixed, truth, tuning
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def few_searches(quick_rankings: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "_POINTS", 64)
     monkeypatch.setattr(tuning, "_STARTS", 2)
     monkeypatch.setattr(tuning, "_CANDIDATES", 200)
-    monkeypatch.setattr(surrogates, "_TREES", 8)
+    monkeypatch.setattr(tuning, "_TREES", 8)
 
 
 @pytest.fixture

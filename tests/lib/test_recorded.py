@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from hia.trials import load
-from hia_book import cost, mixed, multiverse, published, surfaces, surrogates, truth, tuning
+from hia_book import cost, mixed, multiverse, published, surfaces, truth, tuning
 
 DATA = Path(__file__).parents[2] / "data"
 SURFACES = surfaces.synthetic()
@@ -99,11 +99,11 @@ def test_searches(search: str) -> None:
     rows = own("usps", tuning.USED)
     paper = published.table(3, DATA / "published")["hyperparameter"]
     first = [name for name in paper if name in tuning.RANKED][:3]
-    tuned = tuple(name for name in surrogates.NAMES if name in first)
+    tuned = tuple(name for name in tuning.NAMES if name in first)
     arm = ("usps", tuning.LONGEST, "table1", search)
-    default = tuning.trained(surrogates.table1_default(), tuning.LONGEST)
+    default = tuning.trained(tuning.table1_default(), tuning.LONGEST)
     found = tuning.search(
-        surrogates.Surrogate(rows),
+        tuning.Surrogate(rows),
         "",
         default,
         arm,
@@ -116,7 +116,7 @@ def test_searches(search: str) -> None:
     np.testing.assert_array_equal(np.float32(found["error"]), expected["error"])
     assert (found["found"], found["ceiling"]) == (expected["found"], expected["ceiling"])
     quality = json.loads((DATA / "tuning.json").read_text())["surrogates"]["usps"]
-    assert surrogates.quality(rows) == pytest.approx(
+    assert tuning.quality(rows) == pytest.approx(
         {name: quality[name] for name in quality if name != "rows"}
     )
 

@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 
 from hia import space
-from hia_book import regret, surrogates, tuning
-from hia_book.surrogates import NAMES
-from hia_book.tuning import ALL, EPOCHS, LONGEST, RANKED, TUNED, Job
+from hia_book import regret, tuning
+from hia_book.tuning import ALL, EPOCHS, LONGEST, NAMES, RANKED, TUNED, Job
 
 PAPER = list(space.HYPERPARAMETERS)
 RNG = np.random.default_rng
@@ -30,8 +29,8 @@ def experiment(trials: pd.DataFrame) -> tuning.Experiment:
 
 
 @pytest.fixture(scope="module")
-def surrogate() -> surrogates.Surrogate:
-    return surrogates.Surrogate(invented.trials(200, 0))
+def surrogate() -> tuning.Surrogate:
+    return tuning.Surrogate(invented.trials(200, 0))
 
 
 class Flat:
@@ -52,22 +51,22 @@ def places(*names: str) -> list[int]:
 
 def test_filters_that_do_not_exist_are_0() -> None:
     rows = invented.trials(200, 0)
-    X = surrogates.encode(rows)
+    X = tuning.encode(rows)
     assert X.shape == (200, 13)
     for layer, name in enumerate(space.FILTERS, start=1):
         exists = X[:, NAMES.index(name)] > 0
         assert (exists == (rows["num_conv_layers"] >= layer)).all()
     np.testing.assert_allclose(10 ** X[:, NAMES.index("lr")], rows["lr"])
-    drawn = surrogates.draw(300, RNG(0))
+    drawn = tuning.draw(300, RNG(0))
     assert (drawn[:, places(*space.FILTERS)] >= 4).all()
-    assert (surrogates.without_absent(drawn) == 0).sum() > 60
+    assert (tuning.without_absent(drawn) == 0).sum() > 60
     for x in drawn:
         space.validate(decoded(x))
 
 
 def decoded(x: np.ndarray) -> dict:
     """Without what rounding of the logarithm does."""
-    config = surrogates.decode(x)
+    config = tuning.decode(x)
     return {**config, "lr": min(max(config["lr"], 1e-6), 1e-1)}
 
 
@@ -77,7 +76,7 @@ def test_epoch_is_tuned_in_one_arm_only() -> None:
     assert set(NAMES) - set(tuning.tunable()) == set(RANKED) - set(tuning.ranked()) == {"epoch"}
     assert tuning.everything() == (ALL, 12)
     assert tuning.everything(TUNED, filters=False) == (ALL, 10)
-    X = surrogates.draw(50, RNG(0))
+    X = tuning.draw(50, RNG(0))
     longest = tuning.trained(X, LONGEST)
     place = NAMES.index("epoch")
     assert (longest[:, place] == space.SPACE["epoch"].high).all()
@@ -86,9 +85,9 @@ def test_epoch_is_tuned_in_one_arm_only() -> None:
     assert tuning.trained(X[0], LONGEST)[place] == space.SPACE["epoch"].high
 
 
-def test_the_surrogate_predicts(surrogate: surrogates.Surrogate) -> None:
+def test_the_surrogate_predicts(surrogate: tuning.Surrogate) -> None:
     new = invented.trials(200, 1)
-    X = surrogates.encode(new)
+    X = tuning.encode(new)
     assert np.corrcoef(surrogate(X), new["accuracy"])[0, 1] > 0.9
     np.testing.assert_allclose(surrogate(X), surrogate._forest.predict(X))
     other = X.copy()
@@ -100,13 +99,13 @@ def test_the_learned_default_is_that_of_the_others() -> None:
     """Two data sets want a large learning rate, one a small one: it learns from the others."""
     wanted = {"a": 1e-2, "b": 1e-2, "c": 1e-5}
     parts = {
-        name: surrogates.Surrogate(invented.trials(200, seed, lr))
+        name: tuning.Surrogate(invented.trials(200, seed, lr))
         for seed, (name, lr) in enumerate(wanted.items())
     }
     found = tuning.learned_defaults(parts)
-    assert surrogates.decode(found["c"])["lr"] == pytest.approx(1e-2, rel=0.7)
-    assert surrogates.decode(found["c"])["optimizer"] == "Adam"
-    assert surrogates.decode(found["c"])["epoch"] == space.SPACE["epoch"].high
+    assert tuning.decode(found["c"])["lr"] == pytest.approx(1e-2, rel=0.7)
+    assert tuning.decode(found["c"])["optimizer"] == "Adam"
+    assert tuning.decode(found["c"])["epoch"] == space.SPACE["epoch"].high
 
 
 def test_rankings_find_what_decides_in_trials_of_random_search(trials: pd.DataFrame) -> None:
@@ -136,8 +135,8 @@ def test_the_left_out_data_set_has_no_say(
 
 @pytest.mark.parametrize("search", [tuning.random_search, tuning.tpe])
 def test_what_is_not_tuned_stays_at_the_default(search) -> None:
-    flat, default = Flat("epoch"), surrogates.table1_default()
-    free = np.array([surrogates.mask(["epoch", "lr"]), surrogates.mask(["epoch", "num_filters_3"])])
+    flat, default = Flat("epoch"), tuning.table1_default()
+    free = np.array([tuning.mask(["epoch", "lr"]), tuning.mask(["epoch", "num_filters_3"])])
     best = search(flat, free, default, 30, RNG(0))
     assert best.shape == (2, 30)
     assert (best[:, 0] == space.SPACE["epoch"].default).all()
@@ -153,8 +152,8 @@ def test_what_is_not_tuned_stays_at_the_default(search) -> None:
 
 def test_tpe_asks_for_filters_that_exist() -> None:
     flat = Flat("num_conv_layers")
-    free = np.array([surrogates.mask(NAMES)])
-    tuning.tpe(flat, free, surrogates.table1_default(), 40, RNG(0))
+    free = np.array([tuning.mask(NAMES)])
+    tuning.tpe(flat, free, tuning.table1_default(), 40, RNG(0))
     asked = np.concatenate(flat.asked)
     deep = asked[:, NAMES.index("num_conv_layers")] == 3
     third = asked[:, NAMES.index("num_filters_3")]
@@ -166,10 +165,10 @@ def test_tpe_asks_for_filters_that_exist() -> None:
 
 
 def test_the_ceiling_of_a_known_function() -> None:
-    default = surrogates.table1_default()
-    assert tuning.ceiling(Flat("epoch"), surrogates.mask(["epoch"]), default, RNG(0)) == 10
-    assert tuning.ceiling(Flat("epoch"), surrogates.mask(["lr"]), default, RNG(0)) == 2
-    assert tuning.ceiling(Flat("lr"), surrogates.mask(NAMES), default, RNG(0)) == pytest.approx(-1)
+    default = tuning.table1_default()
+    assert tuning.ceiling(Flat("epoch"), tuning.mask(["epoch"]), default, RNG(0)) == 10
+    assert tuning.ceiling(Flat("epoch"), tuning.mask(["lr"]), default, RNG(0)) == 2
+    assert tuning.ceiling(Flat("lr"), tuning.mask(NAMES), default, RNG(0)) == pytest.approx(-1)
 
 
 def test_what_a_job_tunes(experiment: tuning.Experiment) -> None:
@@ -207,7 +206,7 @@ def test_measuring(experiment: tuning.Experiment) -> None:
     single = found[found["ranking"] != "random"]
     assert (single["ceiling"] >= single["found"] - 1e-12).all()
     for epochs, own in found.groupby("epochs"):
-        default = tuning.trained(surrogates.table1_default(), str(epochs))
+        default = tuning.trained(tuning.table1_default(), str(epochs))
         start = experiment.surrogates["set0"](default[None])[0]
         assert [mean[0] for mean in own["mean"]] == pytest.approx([start] * len(own))
         assert len(set(own["best"])) == 1
