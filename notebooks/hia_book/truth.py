@@ -58,8 +58,8 @@ class Contender:
         self, table: pd.DataFrame, target: str, columns: Sequence[Hyperparameter], random_state: int
     ) -> pd.Series:
         """The scores of `methods.rank` of all rows, by column."""
-        options = {"random_state": random_state, "n_bootstrap": 0, "max_rows": len(table)}
-        options |= self.options(len(table))
+        options = self.options(len(table)) | {"random_state": random_state}
+        options |= {"n_bootstrap": 0, "max_rows": len(table)}
         return methods.rank(table, target, columns, self.method, **options).table["score"]
 
 
@@ -246,7 +246,7 @@ def write_seconds(fits: pd.DataFrame, method: str, trials: int) -> str:
     if measured.empty:
         return str(own["state"].iloc[0]) if len(own) else ""
     seconds = f"{measured.groupby('surface')['seconds'].mean().median():.2g}"
-    return f"{seconds} ({over} surface{'s' * (over > 1)} over the limit)" if over else seconds
+    return f"{seconds} ({over} surface{'s'[: over - 1]} over the limit)" if over else seconds
 
 
 def behind(fits: pd.DataFrame, column: str, trials: int, best: str) -> dict[str, pd.Series]:
