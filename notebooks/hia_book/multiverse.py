@@ -16,7 +16,7 @@ the paper says nothing of it:
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import combinations, product
 from pathlib import Path
@@ -24,13 +24,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from hia import space
+from hia.equations import rank_influence, share_ties, weights
+from hia.relief import NRReliefF
 from hia.trials import design
 from hia_book import published, recording
 from hia_book.agreement import balanced_subsamples
-from hia_book.profile import profile
 from hia_book.rankings import varying
+
+Floats = NDArray[np.float64]
 
 MIN_ROWS = 10  # CNNs of a data set, below which it is left out of the mean over data sets
 MIN_NEIGHBORS = 5  # of J = n / 20
@@ -42,12 +46,75 @@ USED = ["dataset", "source", *NAMES, "accuracy"]  # of the trials
 ALWAYS, NEVER, MOST = 0.95, 0.05, 0.5
 
 
+class Profile:
+    """How the j-th nearest neighbours differ, the mean over all rows: one search for the weights of
+    many options.
+
+    X (n, K), y (n,); options and errors as of `NRReliefF`. Attributes: p (J,) of |Δp|, theta (J, K)
+    of diff in each column, both (J, K) of their product, and target_range, that of y. Neighbours at
+    the same distance share the mean of theirs.
+    """
+
+    def __init__(
+        self,
+        X: ArrayLike | pd.DataFrame,
+        y: ArrayLike,
+        n_neighbors: int = 200,
+        metric: str = "euclidean",
+        scale: str = "range",
+    ) -> None:
+        search = NRReliefF(n_neighbors, metric=metric, scale=scale).read(X, y).search()
+        # Not in cells: few rows have so many neighbours in their own.
+        search = replace(search, cells=search.cells[:0])
+        p = np.zeros(n_neighbors)
+        theta, both = np.zeros((2, n_neighbors, len(search.columns)))
+        for rows, others, first in search.find_neighbours():
+            p_diff = search.p_diff(rows, others)
+            p += _by_rank(p_diff, first, n_neighbors)
+            for k, column in enumerate(search.columns):
+                differences = column.diff(rows, others)
+                theta[:, k] += _by_rank(differences, first, n_neighbors)
+                both[:, k] += _by_rank(differences * p_diff, first, n_neighbors)
+        n = len(search.target)
+        self.p, self.theta, self.both = p / n, theta / n, both / n
+        self.target_range = float(np.ptp(search.target))
+
+    def weights(
+        self,
+        n_neighbors: int = 30,
+        sigma: float = 20.0,
+        rank_base: int = 1,
+        target_scale: str = "none",
+    ) -> Floats:
+        """W of Eq. 10, (K,), what `NRReliefF` of these options finds.
+
+        Raises ValueError for more neighbours than the profile has, and where Eq. 10 is not defined.
+        """
+        if not 1 <= n_neighbors <= len(self.p):
+            raise ValueError(f"n_neighbors={n_neighbors}: the profile has {len(self.p)} neighbours")
+        influence = rank_influence(n_neighbors, sigma, rank_base, "exp_rank")
+        unit = {"none": 1.0, "range": self.target_range}[target_scale]
+        n_p = float(influence @ self.p[:n_neighbors]) / unit
+        n_theta = influence @ self.theta[:n_neighbors]
+        n_both = influence @ self.both[:n_neighbors] / unit
+        return weights(n_p, n_theta, n_both)
+
+
+def _by_rank(values: Floats, first: NDArray[np.bool_], n_neighbors: int) -> Floats:
+    """(n_neighbors,): sums over the rows of values (m, k), the mean of each group of ties."""
+    alone = first[:, : n_neighbors + 1].all(axis=1)
+    total = values[alone, :n_neighbors].sum(axis=0)
+    if not alone.all():
+        total += share_ties(values[~alone], first[~alone])[:, :n_neighbors].sum(axis=0)
+    return np.asarray(total)
+
+
 @dataclass(frozen=True)
 class Choice:
     """Something that the paper leaves open, or that others do differently.
 
-    options: in the order in which they are shown, the paper's first where it names one. paper: what
-    it says. against: the options that this rules out.
+    options: as they are shown, the paper's first where it names one. paper: what it says. against:
+    the options that this rules out.
     """
 
     label: str
@@ -94,6 +161,7 @@ CHOICES: dict[str, Choice] = {
 }
 # Those of the recorded table; that of `score` follows from the weights.
 RECORDED = [name for name in CHOICES if name != "score"]
+_KINDS = {name: pd.CategoricalDtype(list(CHOICES[name].options)) for name in CHOICES}
 _DISTANCES = {
     "raw Euclidean": ("euclidean", "none"),
     "Euclidean": ("euclidean", "range"),
@@ -105,6 +173,11 @@ _TARGETS = {"as it is": "none", "range": "range"}
 def searches() -> list[dict[str, str]]:
     """The combinations of those choices that decide which neighbours are searched."""
     return list(_combinations("source", "balance", "scope", "distance", "lr_scale"))
+
+
+def _combinations(*names: str) -> Iterator[dict[str, str]]:
+    for options in product(*(CHOICES[name].options for name in names)):
+        yield dict(zip(names, options, strict=True))
 
 
 def weigh(table: pd.DataFrame, search: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -133,36 +206,17 @@ def _weigh_part(
     part: pd.DataFrame, search: Mapping[str, str], weighings: Sequence[Mapping[str, str]]
 ) -> list[dict[str, float]]:
     """W by hyperparameter in every weighing, of those that differ in this part."""
-    names = varying(part)
-    metric, scale = _DISTANCES[search["distance"]]
-    n = len(part)
+    names, n = varying(part), len(part)
     counts = {"n/20": max(MIN_NEIGHBORS, n // 20)}
     wanted = [counts.get(one["neighbours"]) or int(one["neighbours"]) for one in weighings]
     n_neighbors = [min(count, n - 1) for count in wanted]
     X = design(part, names, log=search["lr_scale"] == "log")
-    curves = profile(X, part["accuracy"], max(n_neighbors), metric, scale)
+    profile = Profile(X, part["accuracy"], max(n_neighbors), *_DISTANCES[search["distance"]])
     weights = [
-        curves.weights(J, float(one["sigma"]), int(one["rank_base"]), _TARGETS[one["target"]])
+        profile.weights(J, float(one["sigma"]), int(one["rank_base"]), _TARGETS[one["target"]])
         for J, one in zip(n_neighbors, weighings, strict=True)
     ]
     return [dict(zip(names, one, strict=True)) for one in weights]
-
-
-def collect(parts: Iterable[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
-    """One row per universe from what `weigh` returned for each search, choices as categories."""
-    columns = [*RECORDED, "rows", *NAMES]
-    return _typed(pd.DataFrame([row for part in parts for row in part], columns=columns))
-
-
-def _combinations(*names: str) -> Iterator[dict[str, str]]:
-    for options in product(*(CHOICES[name].options for name in names)):
-        yield dict(zip(names, options, strict=True))
-
-
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Choices as categories in the order of `CHOICES`."""
-    kinds = {name: pd.CategoricalDtype(list(CHOICES[name].options)) for name in RECORDED}
-    return table.astype(kinds)
 
 
 def _subset(table: pd.DataFrame, source: str, balance: str) -> pd.DataFrame:
@@ -174,6 +228,12 @@ def _subset(table: pd.DataFrame, source: str, balance: str) -> pd.DataFrame:
         each = int(rows["dataset"].value_counts().min())
         rows = rows.groupby("dataset").sample(each, random_state=SEED)
     return rows
+
+
+def collect(parts: Iterable[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
+    """One row per universe from what `weigh` returned for each search, choices as categories."""
+    table = pd.DataFrame([row for part in parts for row in part])
+    return table[[*RECORDED, "rows", *NAMES]].astype({name: _KINDS[name] for name in RECORDED})
 
 
 def fingerprint(table: pd.DataFrame) -> str:
@@ -193,14 +253,13 @@ def load(path: str | os.PathLike[str]) -> pd.DataFrame:
     Raises as `hia_book.recording.read`, and ValueError naming the file where a universe is there
     twice or not at all.
     """
-    path = Path(path)
-    table = recording.read(path, (*RECORDED, *NAMES), "record_multiverse.py")
+    table = recording.read(Path(path), (*RECORDED, *NAMES), "record_multiverse.py")
     table[NAMES] = table[NAMES].astype("float64") / 10**DECIMALS
     try:
         for name in RECORDED:
             if unknown := sorted(set(table[name]) - set(CHOICES[name].options)):
                 raise ValueError(f"column {name!r}: unknown option {unknown[0]!r}")
-        table = _typed(table)
+        table = table.astype({name: _KINDS[name] for name in RECORDED})
         _check_factorial(table[RECORDED])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
@@ -227,11 +286,10 @@ def ranks(weights: pd.DataFrame) -> pd.DataFrame:
 
 def ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The choices (universes, 10) and the ranks (universes, 11), for each option of `score`."""
-    options = list(CHOICES["score"].options)
+    options = CHOICES["score"].options
     choices = pd.concat([table[RECORDED].assign(score=one) for one in options], ignore_index=True)
     by_score = [ranks(table[NAMES]), ranks(table[NAMES].abs())]
-    kind = pd.CategoricalDtype(options)
-    return choices.astype({"score": kind}), pd.concat(by_score, ignore_index=True)
+    return choices.astype({"score": _KINDS["score"]}), pd.concat(by_score, ignore_index=True)
 
 
 def allowed(choices: pd.DataFrame) -> pd.Series:
@@ -300,10 +358,9 @@ def taus(ranks: pd.DataFrame, paper: pd.Series) -> pd.Series:
     first, second = np.triu_indices(values.shape[1], 1)
     ours = np.sign(values[:, first] - values[:, second])
     theirs = np.where(np.isnan(ours), np.nan, np.sign(other[first] - other[second]))
+    pairs = np.nansum(ours**2, axis=1) * np.nansum(theirs**2, axis=1)
     with np.errstate(invalid="ignore"):
-        tau = np.nansum(ours * theirs, axis=1) / np.sqrt(
-            np.nansum(ours**2, axis=1) * np.nansum(theirs**2, axis=1)
-        )
+        tau = np.nansum(ours * theirs, axis=1) / np.sqrt(pairs)
     return pd.Series(tau, index=ranks.index, name="tau")
 
 
@@ -333,14 +390,12 @@ def findings(paper: pd.Series) -> list[Finding]:
     for count, word in ((3, "three"), (5, "five")):
         first = order[:count]
         of_paper += [Finding(f"`{one}` is among the first {word}", (one,), count) for one in first]
-        quoted = ", ".join(f"`{one}`" for one in first)
-        text = f"the first {word} are {quoted}, in any order"
+        text = f"the first {word} are `{'`, `'.join(first)}`, in any order"
         of_paper.append(Finding(text, first, count, key=word))
-    of_paper += [
-        Finding(f"`{one}` is among the last two", (one,), 2, last=True) for one in order[-2:]
-    ]
-    both = "` and `".join(order[-2:])
-    return [*of_paper, Finding(f"the last two are `{both}`", order[-2:], 2, True, "last")]
+    last = order[-2:]
+    of_paper += [Finding(f"`{one}` is among the last two", (one,), 2, last=True) for one in last]
+    text = f"the last two are `{'` and `'.join(last)}`"
+    return [*of_paper, Finding(text, last, 2, last=True, key="last")]
 
 
 @dataclass(frozen=True)

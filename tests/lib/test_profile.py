@@ -1,4 +1,4 @@
-"""hia_book.profile: one search gives the weights of every choice."""
+"""hia_book.multiverse.Profile: one search gives the weights of every choice."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hia.relief import NRReliefF
-from hia_book.profile import profile
+from hia_book.multiverse import Profile
 
 
 def spread(rng):
@@ -30,7 +30,7 @@ def test_one_profile_gives_the_weights_of_every_choice(columns, metric, scale):
     X = columns(rng)
     y = 0.3 * rng.random(90) + 0.1 * X["a"] / X["a"].max()
     most = len(X.drop_duplicates()) - 1
-    found = profile(X, y, most, metric, scale)
+    found = Profile(X, y, most, metric, scale)
     names = ("n_neighbors", "sigma", "rank_base", "target_scale")
     for choice in itertools.product((1, 5, 30, most), (0.5, 100), (0, 1), ("none", "range")):
         options = dict(zip(names, choice, strict=True))
@@ -42,7 +42,7 @@ def test_one_profile_gives_the_weights_of_every_choice(columns, metric, scale):
 
 def test_the_profile_of_three_rows_by_hand():
     """At 0, 1 and 3: the nearest are 1, 1 and 2 of 3 away, the others 3, 2 and 3."""
-    found = profile(pd.DataFrame({"x": [0, 1, 3]}), [0.0, 0.2, 0.8], 2)
+    found = Profile(pd.DataFrame({"x": [0, 1, 3]}), [0.0, 0.2, 0.8], 2)
     np.testing.assert_allclose(found.theta[:, 0], [4 / 9, 8 / 9])
     np.testing.assert_allclose(found.p, [(0.2 + 0.2 + 0.6) / 3, (0.8 + 0.6 + 0.8) / 3])
     np.testing.assert_allclose(found.both[0, 0], (0.2 / 3 + 0.2 / 3 + 0.6 * 2 / 3) / 3)
