@@ -26,12 +26,9 @@ from hia_book.claims import need
 
 @dataclass(frozen=True)
 class Components:
-    """Parts of the variance of accuracy, squared, over the CNNs of one data set or (means) of
-    several.
-
-    seed: between seeds of one configuration. configuration: between configurations of a data set.
-    dataset: between the means of the data sets, 0 where there is one only.
-    """
+    """Parts of the variance of accuracy, squared: between seeds of one configuration, between
+    configurations of a data set (means over several), and between the means of the data sets, 0
+    where there is one only."""
 
     seed: float
     configuration: float
@@ -64,26 +61,23 @@ def seed_share(replicates: pd.DataFrame) -> Estimate:
     share = _components(groups).share
     if share in (0, 1):
         return Estimate(share, share, share)
-    variance = 0.0
+    variance, freedom = 0.0, 0
     for name, group in groups.items():
-        others = {other: own for other, own in groups.items() if other != name}
         n = group.shape[1]
-        parts = [_components(others | {name: np.delete(group, k, axis=1)}) for k in range(n)]
+        parts = [_components(groups | {name: np.delete(group, k, axis=1)}) for k in range(n)]
         left_out = np.array([one.share for one in parts])
         if np.isin(left_out, (0, 1)).any():
             return Estimate(share, 0.0, 1.0)
         variance += (n - 1) * float(np.var(logit(left_out)))
-    freedom = sum(group.shape[1] for group in groups.values()) - len(groups)
+        freedom += n - 1
     half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
     low, high = (float(expit(logit(share) + step)) for step in (-half, half))
     return Estimate(share, low, high)
 
 
 def complete(table: pd.DataFrame, rows_of_each: int) -> pd.DataFrame:
-    """The rows of the configurations that have so many, on data sets with three of them or more.
-
-    An experiment can be recorded in part: then some have fewer.
-    """
+    """The rows of the configurations that have so many, on data sets with three of them or more: an
+    experiment can be recorded in part."""
     key = ["dataset", "trial"]
     whole = table[table.groupby(key)["seed"].transform("size") >= rows_of_each]
     return whole[whole.groupby("dataset")["trial"].transform("nunique") > 2]
@@ -103,26 +97,24 @@ def explained(trials: pd.DataFrame, dataset: str, random_state: int = 0) -> floa
 def between_seeds(replicates: pd.DataFrame) -> dict[str, RankAgreement]:
     """How alike two seeds order the configurations of each data set, those that have all seeds: as
     `between_columns`."""
-    return between_columns(replicates.pivot_table("accuracy", ["dataset", "trial"], "replicate"))
+    return between_columns(_beside(replicates, "replicate"))
 
 
 def beside_full(scaling: pd.DataFrame, fraction: float) -> pd.DataFrame:
-    """Accuracies on `fraction` of the images and on as many as their trial had.
+    """Accuracies on `fraction` of the images and on as many as their trial had: columns `accuracy`
+    and `full`, by `dataset` and `trial`, of the configurations that have both."""
+    both = _beside(scaling, "fraction").reindex(columns=[fraction, 1.0])
+    return both.set_axis(["accuracy", "full"], axis=1).dropna()
 
-    Columns `accuracy` and `full`, indexed by `dataset` and `trial`: configurations that have both.
-    """
-    by_size = scaling.pivot_table("accuracy", ["dataset", "trial"], "fraction")
-    if not {fraction, 1.0} <= set(by_size):
-        return pd.DataFrame(columns=["accuracy", "full"], index=by_size.index[:0], dtype=float)
-    return pd.DataFrame({"accuracy": by_size[fraction], "full": by_size[1.0]}).dropna()
+
+def _beside(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Accuracies by `dataset` and `trial`, a column for each value of this one."""
+    return table.pivot_table("accuracy", ["dataset", "trial"], column)
 
 
 def beside_trial(table: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Accuracies of trainings that repeat a trial, with its seed, and of the trial itself.
-
-    Columns `accuracy` and `trial_accuracy`, indexed by `dataset` and `trial`; without trials that
-    have another seed or other images in `trials`.
-    """
+    """Accuracies of trainings that repeat a trial, with its seed and images, and of the trial
+    itself: columns `accuracy` and `trial_accuracy`, by `dataset` and `trial`."""
     key = ["dataset", "trial", "seed", "images", "val_images"]
     own = trials[[*key, "accuracy"]].rename(columns={"accuracy": "trial_accuracy"})
     both = table[[*key, "accuracy"]].merge(own, on=key).set_index(["dataset", "trial"])
@@ -131,17 +123,14 @@ def beside_trial(table: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 def between_columns(lists: pd.DataFrame) -> dict[str, RankAgreement]:
     """How alike two columns of accuracies, by `dataset` and `trial`, order the configurations: the
-    typical pair of those that a data set has.
-
-    Data sets with fewer than three configurations, or all alike in one column, are left out.
-    """
+    typical pair of those that a data set has. Data sets with fewer than three configurations, or
+    all alike in one column, are left out."""
     taus = {}
     for name, own in lists.groupby("dataset"):
         own = own.dropna(axis=1, how="all").dropna()
         if own.shape[1] > 1 and _can_be_ordered(own):
             pairs = combinations(own, 2)
-            agreements = [rank_agreement(own[a], own[b]) for a, b in pairs]
-            taus[str(name)] = typical_agreement(agreements)
+            taus[str(name)] = typical_agreement([rank_agreement(own[a], own[b]) for a, b in pairs])
     return taus
 
 
@@ -153,9 +142,7 @@ def with_other_seeds(lists: pd.DataFrame, replicates: pd.DataFrame) -> pd.DataFr
     """
     taus = {}
     for name, own in lists.groupby("dataset"):
-        others = replicates[replicates["dataset"] == name].pivot_table(
-            "accuracy", ["dataset", "trial"], "replicate"
-        )
+        others = _beside(replicates[replicates["dataset"] == name], "replicate")
         both = own.join(others, how="inner").dropna()
         if len(others.columns) and _can_be_ordered(both):
             taus[str(name)] = {
@@ -167,11 +154,11 @@ def with_other_seeds(lists: pd.DataFrame, replicates: pd.DataFrame) -> pd.DataFr
 
 def beyond_seed(taus: pd.DataFrame) -> Estimate:
     """What a change does to the order of configurations beyond what another seed does; below 0 it
-    moves the order.
+    moves the order. Trainings that share the seed are alike for that alone, so both are held
+    against the same third orders.
 
-    taus: of `with_other_seeds`, two columns: with the change and without. Trainings that share the
-    seed are alike for that alone, so both are held against the same third orders. Raises ValueError
-    for fewer than two data sets.
+    taus: of `with_other_seeds`, two columns: with the change and without. Raises ValueError for
+    fewer than two data sets.
     """
     if len(taus) < 2:
         raise ValueError(f"{len(taus)} data set(s): an interval needs two at least")
@@ -183,19 +170,16 @@ def winner_loss(scaling: pd.DataFrame, fraction: float) -> pd.Series:
     data set, in accuracy on the trial's number of images."""
     lists = beside_full(scaling, fraction)
     by_dataset = lists.groupby("dataset")
-    winners = lists.loc[by_dataset["accuracy"].idxmax().to_list(), "full"].droplevel("trial")
-    loss: pd.Series = by_dataset["full"].max() - winners
-    return loss
+    winners = lists["full"].loc[by_dataset["accuracy"].idxmax().to_list()].droplevel("trial")
+    return by_dataset["full"].max() - winners
 
 
 def between_rankings(
     tables: Sequence[pd.DataFrame], columns: Sequence[str], n_neighbors: int
 ) -> RankAgreement:
-    """How alike N-RReliefF ranks hyperparameters by two tables of CNNs, typically.
-
-    By ranks of accuracy within the data sets, scaled to (0, 1]. Raises PageError where a table has
-    too few CNNs for so many neighbours.
-    """
+    """How alike N-RReliefF ranks hyperparameters by two tables of CNNs, typically: by ranks of
+    accuracy within the data sets, scaled to (0, 1]. Raises PageError where a table has too few CNNs
+    for so many neighbours."""
     lists = []
     for table in tables:
         few = f"{len(table)} CNNs are few for {n_neighbors} neighbours"

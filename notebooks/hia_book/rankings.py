@@ -1,8 +1,7 @@
 """Weights of the hyperparameters: of all CNNs at once in several ways, and data set by data set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,12 +37,9 @@ def varied(*tables: pd.DataFrame) -> list[str]:
 def samples(
     trials: pd.DataFrame, datasets: Sequence[str], sources: Sequence[str], beside: Sequence[str]
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Trials to rank on each data set, of some sources and of others beside them, by the names of
-    these; and the hyperparameters that vary in both.
-
-    beside: where no trial comes from them, the first sources again. Raises PageError for fewer than
-    three data sets.
-    """
+    """Trials to rank on each data set, by the names of their sources: of some and of others beside
+    them, where no trial comes from these of the first again; and the hyperparameters that vary in
+    both. Raises PageError for fewer than three data sets."""
     main = select(trials, datasets, sources)
     present = list(main["dataset"].unique())
     need(len(present) > 2, f"datasets={datasets}: agreement needs three data sets at least")
@@ -87,9 +83,8 @@ def by_dataset(
     trials: pd.DataFrame, columns: list[str], method: str, **options: Any
 ) -> pd.DataFrame:
     """`weigh` on each data set by itself: (data sets in the order of their names, columns)."""
-    weights = {
-        str(name): weigh(own, columns, method, **options) for name, own in trials.groupby("dataset")
-    }
+    groups = trials.groupby("dataset")
+    weights = {str(name): weigh(own, columns, method, **options) for name, own in groups}
     return pd.DataFrame(weights, columns).T
 
 
@@ -103,24 +98,20 @@ def compare_halves(
     **options: Any,
 ) -> dict[str, NDArray[np.float64]]:
     """By method of `METHODS` Kendall's tau of the halves of each data set with its own other half,
-    and the mean of those with halves of the others: (2, data sets).
-
-    Means over `n_repeats` random divisions into halves. options: of `weigh`.
-    """
+    and the mean of those with halves of the others: (2, data sets), means over `n_repeats` random
+    divisions into halves. options: of `weigh`."""
     rng = np.random.default_rng(random_state)
     agreement = {method: np.zeros((2, len(datasets))) for method in METHODS}
+    options["random_state"] = random_state
     for _ in range(n_repeats):
-        halves: tuple[list[pd.DataFrame], list[pd.DataFrame]] = [], []
+        halves = []
         for name in datasets:
             own = trials[trials["dataset"] == name]
-            shuffled, middle = rng.permutation(len(own)), len(own) // 2
-            halves[0].append(own.iloc[np.sort(shuffled[:middle])])
-            halves[1].append(own.iloc[np.sort(shuffled[middle:])])
+            parts = np.split(rng.permutation(len(own)), [len(own) // 2])
+            halves.append([own.iloc[np.sort(part)] for part in parts])
         for method in METHODS:
-            first, second = (
-                [weigh(own, columns, method, random_state=random_state, **options) for own in parts]
-                for parts in halves
-            )
+            weights = [[weigh(half, columns, method, **options) for half in two] for two in halves]
+            first, second = zip(*weights, strict=True)
             tau = np.array([[stats.kendalltau(a, b).statistic for b in second] for a in first])
             itself = np.diag(tau)
             others = (tau.sum(axis=0) + tau.sum(axis=1) - 2 * itself) / (2 * (len(datasets) - 1))
@@ -129,11 +120,8 @@ def compare_halves(
 
 
 def by_pair(table: pd.DataFrame) -> pd.Series:
-    """Weights of pairs of hyperparameters, whichever of the two is named first.
-
-    table: columns `first`, `second` and `weight`. Returns one weight per row, by frozenset.
-    """
-    pairs = zip(table["first"], table["second"], strict=True)
+    """The `weight` of pairs of hyperparameters, `first` and `second`, by frozenset."""
+    pairs = table[["first", "second"]].to_numpy()
     return pd.Series(dict(zip(map(frozenset, pairs), table["weight"], strict=True)))
 
 
@@ -144,9 +132,8 @@ def square(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(cells, columns, columns, dtype=float)
 
 
-@dataclass(frozen=True)
-class Way:
-    """A way to weigh the hyperparameters on all CNNs at once: an estimator and what it gets."""
+class Way(NamedTuple):
+    """An estimator and what it gets."""
 
     relief: NRReliefF
     X: pd.DataFrame
@@ -154,8 +141,7 @@ class Way:
 
     def weights(self) -> pd.Series:
         """W of Eq. 10, (K,), by name."""
-        fitted = self.relief.fit(self.X, self.accuracy)
-        return pd.Series(fitted.weights_, self.X.columns)
+        return pd.Series(self.relief.fit(self.X, self.accuracy).weights_, self.X.columns)
 
 
 def ways(

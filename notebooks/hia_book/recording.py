@@ -1,5 +1,4 @@
-"""Recorded tables: what the scripts in `studies/` share that compute something and record it, and
-how the page that lists the tables describes and offers them.
+"""Recorded tables: what the scripts in `studies/` share, and how a page lists and offers them.
 
 Every finished part is in joblib's cache (`--cache`), so that a killed script goes on. The cache
 knows a part by its arguments, not by the code that it calls: `--again` forgets what is there.
@@ -40,13 +39,13 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--to", type=Path, default=Path("data"), help="folder (default: data)")
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="folder of the study (default: data)"
-    )
-    parser.add_argument(
-        "--cache", type=Path, default=Path("runs"), help="what is finished (default: runs)"
-    )
+    for name, folder, what in (
+        ("--to", "data", "folder"),
+        ("--data", "data", "folder of the study"),
+        ("--cache", "runs", "what is finished"),
+    ):
+        about = f"{what} (default: {folder})"
+        parser.add_argument(name, type=Path, default=Path(folder), help=about)
     parser.add_argument("--again", action="store_true", help="forget what is finished")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
     return parser
@@ -70,8 +69,8 @@ def compute(
 ) -> Iterator[Any]:
     """Results of `function` for the arguments of each call, in their order, from the cache or anew.
 
-    total: calls at most, for the progress that is shown. ignore: names of arguments that follow
-    from the others and are no part of the key.
+    total: calls at most, for the progress shown. ignore: arguments that follow from the others and
+    are no part of the key.
     """
     cached = Memory(options.cache, verbose=0).cache(function, ignore=list(ignore))
     if options.again:
