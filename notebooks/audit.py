@@ -41,7 +41,7 @@ import numpy as np
 import pandas as pd
 
 from hia import datasets
-from hia_book import audit, table1
+from hia_book import audit
 from hia_book.audit import DIFFERS, NOT_SAID, NOT_SHOWN
 from hia_book.claims import claim, glue
 from hia_book.figures import list_down, look, panels, show_figure, show_table
@@ -225,7 +225,7 @@ claim("the weights are in the right order", labels["found_weight"].is_monotonic_
 # :::
 
 # %%
-parts = table1.raw_distance_parts()
+parts = audit.raw_distance_parts()
 ranks = paper.tables[3].set_index("hyperparameter")["rank"]
 part, rank = "Part of the squared distance", "Rank in Table 3"
 table = pd.DataFrame({part: parts, rank: ranks}).loc[parts.index]
@@ -249,7 +249,7 @@ glue(two_parts=parts.iloc[:2].sum(), n_checks=len(checks))
 
 # %%
 sizes = {row.name: int(row.size) for row in datasets.table2().itertuples(index=False)}
-structures = table1.structures(sizes)
+structures = audit.structures(sizes)
 sets = "`" + structures["dataset"] + "`"
 rows = sets.groupby([structures[x] for x in ("size", "structures", "impossible")]).agg(", ".join)
 rows = [(size, names, n, wrong, wrong / n) for (size, n, wrong), names in rows.items()]

@@ -35,7 +35,7 @@ import pandas as pd
 from hia.datasets import FACTS
 from hia.space import SPACE
 from hia.trials import COLUMNS, KEYS, TABLES, load
-from hia_book import recording, table1
+from hia_book import published, recording
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table, show_text
 
@@ -160,7 +160,7 @@ claim("all that the book trained is recorded", len(files) == 1 + len(recording.T
 rows = []
 for name, (dtype, text) in COLUMNS.items():
     about = f"{text} ({dtype})" if dtype != "object" else text
-    allowed = table1.allowed(name) if name in SPACE else ""
+    allowed = published.allowed(name) if name in SPACE else ""
     rows.append((f"`{name}`", about, recording.describe(table[name]), allowed))
 show_table(rows, "table-card-columns", "Column | What it is | In the file | Table 1")
 rows = [

@@ -45,7 +45,7 @@ from hia import cnn
 from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
 from hia.trials import load
-from hia_book import diagrams, published, table1
+from hia_book import diagrams, published
 from hia_book.claims import claim, glue
 from hia_book.figures import show_figure, show_table
 
@@ -87,7 +87,7 @@ def as_printed(name):
 paper = published.table(1).set_index("hyperparameter")
 strange = [name for name in SPACE if outside(name, paper["default"][name])]
 table = paper.loc[list(SPACE), ["label", "space", "default"]]
-table.insert(1, "drawn", [f"{row.kind}: {table1.allowed(name)}" for name, row in SPACE.items()])
+table.insert(1, "drawn", [f"{row.kind}: {published.allowed(name)}" for name, row in SPACE.items()])
 table.loc[strange, "default"] = "**" + table["default"] + "**"
 table.columns = ["Printed as", "Drawn from", "Printed space", "Printed default"]
 show_table(table, "table-1")

@@ -7,10 +7,10 @@ it is "not shown" by it, or that how it was made is "not said".
 
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from scipy import stats
 
 from hia import space
 from hia.relief import joint_importance
-from hia_book import published, table1
+from hia_book import published
 from hia_book.agreement import rank_agreement
 
 AGREES, DIFFERS, NOT_SHOWN, NOT_SAID = "agrees", "differs", "not shown", "not said"
@@ -45,16 +45,13 @@ ROUNDING = 0.5e-6
 
 @dataclass(frozen=True)
 class Paper:
-    """What the paper prints.
-
-    tables: by number, as of `hia_book.published.table`. figure2: models per data set. numbers,
-    claims: by name, of values.csv and, as text, of claims.csv.
-    """
+    """What the paper prints: tables by number and Fig. 2, as of `hia_book.published`, and numbers
+    and claims by name, of values.csv and, as text, of claims.csv."""
 
     tables: Mapping[int, pd.DataFrame]
     figure2: pd.DataFrame
     numbers: Mapping[str, float]
-    claims: Mapping[str, str]
+    claims: Mapping[Any, str]
 
     def weights(self, number: int) -> pd.Series:
         """The weights of Table 3, 4, 6 or 7 by hyperparameter."""
@@ -67,8 +64,8 @@ class Paper:
 
 @dataclass(frozen=True)
 class Check:
-    """A check: where (table, equation or section), what is checked, what is printed, what was found
-    instead or besides, one of `STATUSES`, and the keys of `CLAIMS` on which it bears."""
+    """Where (table, equation or section), what is checked, what is printed, what was found instead
+    or besides, one of `STATUSES`, and the keys of `CLAIMS` on which it bears."""
 
     where: str
     about: str
@@ -83,17 +80,16 @@ def load(folder: Path = published.FOLDER) -> Paper:
     tables = {number: published.table(number, folder) for number in range(1, 8)}
     names = pd.read_csv(folder / "values.csv")["name"]
     numbers = {name: published.value(name, folder) for name in names}
-    claims = pd.read_csv(folder / "claims.csv", dtype=str).set_index("name")["value"]
-    texts = {str(name): str(text) for name, text in claims.items()}
-    return Paper(tables, published.figure2(folder), numbers, texts)
+    claims = pd.read_csv(folder / "claims.csv", dtype=str).set_index("name")["value"].to_dict()
+    return Paper(tables, published.figure2(folder), numbers, claims)
 
 
 def labels(pairs: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
     """Whose weight each printed weight of a pair is. pairs: Table 5. weights: Table 3's.
 
     One row per pair: `rank`, `weight`, `first`, `second` as printed; `found_first`, `found_second`,
-    `found_weight`, the pair whose weight by Eq. 11 is that number to one unit of its last digit
-    (missing for none); `right`, whether it is the one in print.
+    `found_weight`, of the pair that has it by Eq. 11, to one unit of the last digit (missing for
+    none); `right`, whether it is the one in print.
     """
     computed = joint_importance(weights)
     gaps = np.abs(pairs["weight"].to_numpy()[:, None] - computed["weight"].to_numpy())
@@ -106,10 +102,8 @@ def labels(pairs: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
 
 
 def implied_sd(weights: pd.Series, reliability: float) -> float:
-    """Standard deviation of a weight between lists that an ICC of single lists leaves.
-
-    From ICC = v / (v + e), v the variance of the weights of one list: the root of e.
-    """
+    """Standard deviation of a weight between lists that an ICC of single lists leaves: the root of
+    e in ICC = v / (v + e), v the variance of the weights of one list."""
     return math.sqrt(float(weights.var(ddof=1)) * (1 - reliability) / reliability)
 
 
@@ -120,16 +114,13 @@ def told_apart(weights: pd.Series, sd: float) -> float:
 
 
 def shuffled_icc(weights: pd.Series, kept: int, lists: int = 10, repeats: int = 200) -> float:
-    """Mean ICC (`hia_book.agreement.REPORTED`) of lists that share their first `kept` weights only.
-
-    The others are in random order in each list. From mean squares (Shrout and Fleiss 1979), which
-    is much faster here than `hia_book.agreement.icc`.
-    """
-    rng = np.random.default_rng(0)
+    """Mean ICC (`hia_book.agreement.REPORTED`) of lists that share their first `kept` weights, the
+    others in random order. From mean squares (Shrout and Fleiss 1979), which is much faster here
+    than `hia_book.agreement.icc`."""
+    rng, items = np.random.default_rng(0), len(weights)
     ordered = weights.sort_values(ascending=False).to_numpy(dtype=float)
     drawn = np.tile(ordered, (repeats, lists, 1))
     drawn[..., kept:] = rng.permuted(drawn[..., kept:], axis=-1)
-    items = len(ordered)
     of_items, of_lists = drawn.mean(axis=1), drawn.mean(axis=2)
     between = lists * of_items.var(axis=1, ddof=1)
     raters = items * of_lists.var(axis=1, ddof=1)
@@ -137,6 +128,52 @@ def shuffled_icc(weights: pd.Series, kept: int, lists: int = 10, repeats: int = 
     error = (rest**2).sum(axis=(1, 2)) / ((items - 1) * (lists - 1))
     spread = between + (lists - 1) * error + lists * (raters - error) / items
     return float(((between - error) / spread).mean())
+
+
+def raw_distance_parts(names: Sequence[str] = space.HYPERPARAMETERS) -> pd.Series:
+    """Parts of the mean squared distance of Section 3.1 between two random configurations.
+
+    Euclidean over values as they are, of configurations uniform over Table 1; two different
+    categories count 1. The share of each hyperparameter, largest first.
+    """
+    parts = pd.Series({name: _mean_square(space.SPACE[name]) for name in names})
+    return (parts / parts.sum()).sort_values(ascending=False)
+
+
+def _mean_square(row: space.Hyperparameter) -> float:
+    """Of the difference between two random values."""
+    if row.kind == "categorical":
+        return 1 - 1 / len(row.choices or ())
+    low, high = row.bounds
+    if row.choices is not None or row.kind == "integer":
+        values = row.choices or range(int(low), int(high) + 1)
+        return 2 * float(np.var(np.array(values, dtype=float)))
+    if row.log:
+        width = math.log(high / low)
+        mean, square = (high - low) / width, (high**2 - low**2) / (2 * width)
+        return 2 * (square - mean**2)
+    return (high - low) ** 2 / 6
+
+
+def structures(sizes: Mapping[Any, int]) -> pd.DataFrame:
+    """How many of Table 1's structures run out of pixels, by data set. sizes: sides of the images.
+
+    Columns `dataset`, `size`, `structures` (combinations of layers, kernel, stride and padding) and
+    `impossible`: by `hia.cnn.shrinks`, whose pooling window is the usual one; the paper's is not
+    given.
+    """
+    from hia import cnn  # PyTorch takes seconds
+
+    names = ("num_conv_layers", "kernel", "stride", "padding")
+    bounds = [map(int, space.SPACE[name].bounds) for name in names]
+    ranges = [range(low, high + 1) for low, high in bounds]
+    filters = dict.fromkeys(space.FILTERS, 1)
+    every = [filters | dict(zip(names, one, strict=True)) for one in product(*ranges)]
+    rows = [
+        (name, size, len(every), sum(cnn.shrinks(one, 1, size) for one in every))
+        for name, size in sizes.items()
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "size", "structures", "impossible"])
 
 
 # The claims on which the checks of a table bear that name none.
@@ -155,16 +192,15 @@ def checks(paper: Paper, facts: pd.DataFrame) -> list[Check]:
 
 
 def _tell(paper: Paper, text: Mapping[str, Any], right: Any, values: Mapping[str, Any]) -> Check:
-    told = {name: text[name] for name in ("where", "about", "printed", "found")}
-    told |= text.get("right", {}) if right else {}
-    told = {name: words.format(paper=paper, **values) for name, words in told.items()}
+    text = text | text.get("right", {}) if right else text
+    parts = ("where", "about", "printed", "found")
+    told = {name: text[name].format(paper=paper, **values) for name in parts}
     status = AGREES if right else text.get("status", DIFFERS)
     bears = text.get("bears", _BEARS.get(values.get("number", 0), ()))
     return Check(**told, status=status, bears=tuple(bears))
 
 
 def _of_the_text(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
-    """Equations and Algorithm 1, and Table 1."""
     both, theta, p = np.random.default_rng(0).uniform(0.05, 0.95, (3, 1000))
     given = both / theta  # P(diff p | diff theta), by Eq. 9
     first = given * theta / p - (1 - given) * theta / (1 - p)
@@ -196,18 +232,16 @@ def _inside(allowed: str, default: str) -> bool:
     return default in entries
 
 
-def _of_the_collections(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
-    """Table 2 and what is trained on it."""
+def _of_table_2(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     once = paper.tables[2].drop_duplicates("dataset").set_index("dataset").reindex(facts.index)
     once["size"] = once["size"].str.split("*").str[0].astype(int)
-    counted = {"images": "numbers of images", "classes": "numbers of classes"}
-    counted |= {"channels": "numbers of channels", "size": "sides of the images"}
-    for column, what in counted.items():
+    for column in ("images", "classes", "channels", "size"):
         other = facts.index[once[column] != facts[column]]
         given, true = (
             _listed(f"{facts['label'][name]} {values[name]:,}" for name in other)
             for values in (once[column], facts[column])
         )
+        what = "sides of the images" if column == "size" else f"numbers of {column}"
         texts = {"what": what, "given": given, "true": true, "n": len(facts)}
         yield "collections", other.empty, texts
 
@@ -221,7 +255,7 @@ def _of_the_collections(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     several = int((counts > 1).sum())
     yield "channels", several > 0, values | {"several": several}
 
-    built = table1.structures({str(name): int(size) for name, size in facts["size"].items()})
+    built = structures(facts["size"].to_dict())
     affected = built[built["impossible"] > 0]
     numbers = "; ".join(
         f"{rows['impossible'].iloc[0]} run out of pixels on {size} a side "
@@ -232,8 +266,7 @@ def _of_the_collections(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     yield "structures", affected.empty, values
 
 
-def _of_the_models(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
-    """Fig. 2."""
+def _of_figure_2(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     drawn, models = paper.figure2["dataset"], paper.figure2["models"]
     total, over = int(models.sum()), int(paper.claims["models_over"])
     yield "models", total > over, {"total": total, "over": over}
@@ -253,7 +286,6 @@ def _of_the_models(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
 
 
 def _of_the_icc(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
-    """Reliability, and what it says of Table 3."""
     low, high = float(paper.claims["icc_from"]), float(paper.claims["icc_to"])
     icc, weights = paper.numbers["icc"], paper.weights(3).sort_values(ascending=False)
     yield "icc", low <= icc <= high, {"low": low, "high": high}
@@ -299,8 +331,7 @@ def _ranks(paper: Paper, number: int) -> Answer:
     return "ranks", wrong.empty, values
 
 
-def _of_the_rankings(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
-    """Tables 3 and 4."""
+def _of_tables_3_and_4(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     yield _sum(paper, 3)
     yield _ranks(paper, 3)
 
@@ -316,7 +347,7 @@ def _of_the_rankings(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     shares = abs(total - 1) <= ROUNDING * len(weights) and least >= 0
     yield "weights_of_eq_10", not shares, {"n": len(weights), "least": least, "total": total}
 
-    parts = table1.raw_distance_parts(list(weights.index))
+    parts = raw_distance_parts(list(weights.index))
     large = float(parts[last].sum())
     yield "distance", large <= len(last) / len(parts), {"last": _listed(last), "large": large}
 
@@ -330,8 +361,7 @@ def _of_the_rankings(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     yield "same_ranking", against == 0, {"against": against, "pairs": pairs, "tau": tau}
 
 
-def _of_the_pairs(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
-    """Table 5."""
+def _of_table_5(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     weights = paper.weights(3)
     labelled = labels(paper.tables[5], weights)
     matched, first = labelled["found_weight"].notna(), labelled.iloc[0]
@@ -359,8 +389,7 @@ def _of_the_pairs(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     yield "pairs_shown", shown == int(paper.claims["pairs_listed"]), {"shown": shown}
 
 
-def _of_the_filters(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
-    """Tables 6 and 7."""
+def _of_tables_6_and_7(paper: Paper, facts: pd.DataFrame) -> Iterator[Answer]:
     for number, claim, layers in ((6, "filters_of_two", 2), (7, "filters_of_three", 3)):
         yield _sum(paper, number)
         yield _ranks(paper, number)
@@ -380,6 +409,6 @@ def _listed(items: Iterable[object]) -> str:
 
 
 _SECTIONS = (
-    *(_of_the_text, _of_the_collections, _of_the_models, _of_the_icc),
-    *(_of_the_rankings, _of_the_pairs, _of_the_filters),
+    *(_of_the_text, _of_table_2, _of_figure_2, _of_the_icc),
+    *(_of_tables_3_and_4, _of_table_5, _of_tables_6_and_7),
 )

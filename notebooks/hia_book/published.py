@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from hia import space
+
 FOLDER = Path("data/published")
 
 _WEIGHTS = ("label", "hyperparameter", "weight", "rank")
@@ -25,8 +27,7 @@ _NUMBERS = ["images", "classes", "channels", "models", "weight", "rank", "value"
 
 
 def table(number: int, folder: Path = FOLDER) -> pd.DataFrame:
-    """Table 1 to 7 of the paper, rows in the paper's order; columns as in `_COLUMNS`, Table 1 as
-    text.
+    """Table 1 to 7 of the paper, rows in the paper's order, Table 1 as text.
 
     Raises ValueError for another number and for a file that has other columns or a value that is no
     number; FileNotFoundError where it is missing.
@@ -48,6 +49,12 @@ def value(name: str, folder: Path = FOLDER) -> float:
     if name not in values.index:
         raise ValueError(f"no published value {name!r}; there are: {', '.join(values.index)}")
     return float(values[name])
+
+
+def allowed(name: str) -> str:
+    """The values of a hyperparameter, in words."""
+    row = space.SPACE[name]
+    return row.possible + (", log scale" if row.log else "")
 
 
 def cap(n: int) -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from hia import datasets, relief, space
-from hia_book import agreement, audit, published, table1
+from hia_book import agreement, audit, published
 from hia_book.audit import AGREES, DIFFERS, NOT_SAID, NOT_SHOWN, Check, Paper
 
 FOLDER = Path(__file__).parents[2] / "data" / "published"
@@ -233,7 +233,7 @@ def test_parts_of_the_raw_distance_by_drawing() -> None:
     drawn = pd.DataFrame([space.sample(rng) for _ in range(8000)])[names]
     drawn["optimizer"] = (drawn["optimizer"] == "Adam").astype(int)  # a category counts 1
     squared = 2 * drawn.var()
-    parts = table1.raw_distance_parts(names)
+    parts = audit.raw_distance_parts(names)
     assert parts.is_monotonic_decreasing
     assert parts.sum() == pytest.approx(1)
     np.testing.assert_allclose(parts, (squared / squared.sum())[parts.index], rtol=0.1)
@@ -242,7 +242,7 @@ def test_parts_of_the_raw_distance_by_drawing() -> None:
 def test_networks_that_run_out_of_pixels() -> None:
     """On two pixels a side five can be built, all padded: kernel 2 with stride 1 and one to three
     layers, which leave one pixel each; kernel 2 with stride 2 and kernel 3 with stride 1, one."""
-    table = table1.structures({"tiny": 2, "large": 96})
+    table = audit.structures({"tiny": 2, "large": 96})
     assert table["structures"].tolist() == [24, 24]
     assert table["impossible"].tolist() == [24 - 5, 0]
 
