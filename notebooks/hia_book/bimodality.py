@@ -48,10 +48,7 @@ def thirds(values: ArrayLike) -> NDArray[np.float64]:
 
 def end_over_middle(values: ArrayLike) -> tuple[float, float, float]:
     """By how much more accuracies (n,) are in the emptier of the outer thirds than in the middle
-    one.
-
-    Returns the difference of the two shares and its 95 % limits, as of a multinomial.
-    """
+    one: the difference of the two shares and its 95 % limits, as of a multinomial."""
     low, middle, high = thirds(values)
     end = min(low, high)
     gap = float(end - middle)
@@ -62,8 +59,6 @@ def end_over_middle(values: ArrayLike) -> tuple[float, float, float]:
 def histogram(trials: pd.DataFrame, edges: NDArray[np.float64]) -> pd.DataFrame:
     """CNNs per interval of accuracy between edges (n + 1,): `from`, `to` and a column for each
     source, n rows."""
-    table = pd.DataFrame({"from": edges[:-1], "to": edges[1:]})
-    for source in SOURCES:
-        own = trials.loc[trials["source"] == source, "accuracy"]
-        table[source] = np.histogram(own, edges)[0]
-    return table
+    own = {name: trials.loc[trials["source"] == name, "accuracy"] for name in SOURCES}
+    counts = {name: np.histogram(accuracies, edges)[0] for name, accuracies in own.items()}
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:]} | counts)

@@ -42,22 +42,16 @@ class PageError(Exception):
 
 
 def claim(text: str, holds: Any) -> None:
-    """States what a sentence of the page does, and whether it holds here.
-
-    text: the finding in words, without numbers. holds: a truth value, of NumPy or pandas as well.
-    """
-    holds = bool(holds)
+    """States what a sentence of the page does, in words without numbers, and whether it holds here,
+    a truth value of NumPy or pandas as well."""
     said = f"{'Holds' if holds else 'DOES NOT HOLD'}: {text}"
-    metadata = {"hia": {"claim": text, "holds": holds}}
+    metadata = {"hia": {"claim": text, "holds": bool(holds)}}
     display({"text/plain": said}, raw=True, metadata=metadata)  # type: ignore[no-untyped-call]
 
 
 def glue(**values: Any) -> None:
-    """Glues numbers and words for the page's prose, by their names.
-
-    Of a named tuple, a mapping or a Series every part is glued by the name and its own:
-    `lr=agreement` as `lr_tau`, `lr_low` ...
-    """
+    """Glues numbers and words for the page's prose, by their names; of a named tuple, a mapping or
+    a Series every part by the name and its own: `lr=agreement` as `lr_tau`, `lr_low` ..."""
     for name, value in values.items():
         if hasattr(value, "_asdict"):
             value = value._asdict()
@@ -89,11 +83,7 @@ def glued(notebook: NotebookNode) -> dict[str, Any]:
 
 def resolve(markdown: str, values: Mapping[str, Any]) -> str:
     """Markdown with the glued values in it, to be quoted on another page."""
-
-    def value(role: re.Match[str]) -> str:
-        return format(values[role[1]], role[2] or "")
-
-    return _GLUED.sub(value, markdown)
+    return _GLUED.sub(lambda role: format(values[role[1]], role[2] or ""), markdown)
 
 
 def agreements(notebook: NotebookNode) -> dict[str, str]:
@@ -126,9 +116,7 @@ def labels(markdown: str) -> list[str]:
 
 def write_captions(notebook: NotebookNode) -> None:
     """Moves the captions of an executed notebook from its Markdown to the figures and tables.
-
-    Raises PageError for one without a caption, and a caption with a value that no cell has glued.
-    """
+    Raises PageError for one without a caption, and one with a value that no cell has glued."""
     values, captions = glued(notebook), {}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

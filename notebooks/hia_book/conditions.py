@@ -22,10 +22,8 @@ def equal_counts(*tables: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def average(values: pd.DataFrame, random_state: int = 0) -> pd.DataFrame:
-    """Mean of each column of values (data sets, columns) with the bootstrap's 95 % percentiles.
-
-    Returns columns `mean`, `low`, `high` by column, the lowest mean first.
-    """
+    """Mean of each column of values (data sets, columns) with the bootstrap's 95 % percentiles:
+    `mean`, `low`, `high` by column, the lowest mean first."""
     interval = stats.bootstrap(
         (values.to_numpy(),), np.mean, axis=0, method="percentile", rng=random_state
     ).confidence_interval
@@ -34,17 +32,14 @@ def average(values: pd.DataFrame, random_state: int = 0) -> pd.DataFrame:
 
 
 def judge(ranks: pd.Series, published: pd.Series) -> dict[str, bool]:
-    """Which of the paper's findings about its ranking another ranking repeats.
-
-    ranks, published: by hyperparameter, 1 for the most important. "order": the first three, in
-    order. "three", "five": the first three and five as sets. "last": the last two as a set. Equal
-    ranks count against the paper.
-    """
+    """Which of the paper's findings about its ranking another ranking repeats: the first three in
+    "order", the first "three" and "five" and the "last" two as sets. Equal ranks count against the
+    paper. ranks, published: by hyperparameter, 1 for the most important."""
     paper = published[ranks.index]
     ranks = ranks - 1e-9 * paper
-    order = list(ranks.sort_values(kind="stable").index)
+    first = list(ranks.sort_values(kind="stable").index[:3])
     found = {one.key: one.holds(ranks.to_frame().T).item() for one in findings(paper) if one.key}
-    return found | {"order": order[:3] == list(paper.nsmallest(3).index)}
+    return found | {"order": first == list(paper.nsmallest(3).index)}
 
 
 def heaps(accuracies: pd.Series) -> pd.Series:
@@ -54,11 +49,9 @@ def heaps(accuracies: pd.Series) -> pd.Series:
 
 
 def respond(trials: pd.DataFrame, edges: np.ndarray) -> pd.DataFrame:
-    """Mean accuracy by optimizer, number of convolutional layers and interval of `lr`.
-
-    edges: of the intervals, ascending. Every data set counts the same. Returns columns `optimizer`,
-    `num_conv_layers`, `lr` (the interval's geometric mean), `accuracy`, `cnns`.
-    """
+    """Mean accuracy by optimizer, number of convolutional layers and interval of `lr` between these
+    edges; every data set counts the same. Columns `optimizer`, `num_conv_layers`, `lr` (the
+    interval's geometric mean), `accuracy`, `cnns`."""
     middle = np.sqrt(edges[:-1] * edges[1:])
     cut = pd.cut(trials["lr"], edges.tolist(), labels=middle.tolist(), include_lowest=True)
     by = ["optimizer", "num_conv_layers", "lr"]

@@ -64,18 +64,14 @@ def jobs(
         parts = pooled_sizes if scope == POOLED else sizes
         # The whole first: without it, no part can be compared with anything.
         counts = {len(rows): 1} | {n: repeats for n in parts if 2 * n <= len(rows)}
-        wanted += [
-            Job(scope, method, n, repeat)
-            for n, times in counts.items()
-            for repeat in range(times)
-            for method in SAMPLED
-        ]
+        draws = [(n, repeat) for n, times in counts.items() for repeat in range(times)]
+        wanted += [Job(scope, method, *draw) for draw in draws for method in SAMPLED]
     return wanted
 
 
 def measure(rows: pd.DataFrame, job: Job) -> Row:
-    """A finished ranking: the job, `scores` in the order of `COMPARED`, and `problem`, what the
-    method said where it refused; then the scores are None. rows: the trials of the job's scope."""
+    """A finished ranking, `truth.try_to_rank`, with scores in the order of `COMPARED`. rows: the
+    trials of the job's scope."""
     seed = [zlib.crc32(job.scope.encode()), job.trainings, job.repeat]
     chosen = np.random.default_rng(seed).permutation(len(rows))[: job.trainings]
     row = try_to_rank(job, rows.iloc[chosen], "accuracy", space.TABLE1)
@@ -85,12 +81,9 @@ def measure(rows: pd.DataFrame, job: Job) -> Row:
 
 
 def screens(table: pd.DataFrame) -> list[Row]:
-    """The rankings by the Plackett-Burman screen, as `measure` returns them.
-
-    table: of data/screening.parquet. Its parts: half of the folded design or all of it, with one
-    replicate or with all; the whole is the last. Scores are sizes of effects, over all data sets of
-    the mean effect.
-    """
+    """The rankings by the Plackett-Burman screen (of data/screening.parquet), as of `measure`: by
+    half of the folded design or all of it, with one replicate or with all; the whole is the last.
+    Scores are sizes of effects, over all data sets of the mean effect."""
     half = np.where(table["run"] < table["run"].nunique() // 2, "first", "second")
     groups = {"half": half, "replicate": table["replicate"], "all": np.zeros(len(table))}
     rankings = []
@@ -117,18 +110,14 @@ def effects_of(rows: pd.DataFrame) -> pd.Series:
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
-    """All rankings, of the sampled methods and of the screen, with their agreements.
-
-    Columns `scope`, `method`, `trainings`, `repeat`, `whole` (it is the ranking of all there is),
-    `tau_own` and `tau_reference` (missing where the other ranking is, 0 for a refusal), `scores`,
-    `problem`.
-    """
+    """All rankings, of the sampled methods and of the screen: `scope`, `method`, `trainings`,
+    `repeat`, `whole` (it is of all there is), the agreements `tau_own` and `tau_reference` (missing
+    where the other ranking is, 0 for a refusal), `scores`, `problem`."""
     names = ["scope", "method", "trainings", "repeat"]
     rankings = pd.DataFrame(rows).sort_values(names, ignore_index=True)
     most = rankings.groupby(names[:2])["trainings"].transform("max")
     rankings["whole"] = rankings["trainings"] == most
-    of_wholes = rankings[rankings["whole"]].set_index(names[:2])["scores"]
-    wholes = of_wholes.dropna().to_dict()
+    wholes = rankings[rankings["whole"]].set_index(names[:2])["scores"].dropna().to_dict()
     references = {scope: reference(wholes, scope) for scope in set(rankings["scope"])}
     taus = []
     for row in rankings.itertuples():
@@ -168,10 +157,7 @@ def needed(
     table: pd.DataFrame, column: str, least: float, by: Sequence[str] = ("scope", "method")
 ) -> pd.Series:
     """The fewest trainings from which on the median agreement stays at least so much; NaN for
-    never.
-
-    table: of `table`. column: "tau_own", for which the whole does not count, or "tau_reference".
-    """
+    never. column: "tau_own", for which the whole does not count, or "tau_reference"."""
     if column == "tau_own":
         table = table[~table["whole"]]
     medians = table.groupby([*by, "trainings"])[column].median()

@@ -37,29 +37,26 @@ _LOG = ("lr", "seconds", "parameters", "flops")
 def describe(column: pd.Series) -> dict[str, Any]:
     """A column for `explorer.js`: its `values` (texts as positions in `choices`, None where
     missing), and how they are shown; `colors` of each value that rows are coloured by."""
-    name = str(column.name)
-    levels = sorted(column.dropna().unique())
-    is_text = not pd.api.types.is_numeric_dtype(column)
-    codes = range(len(levels)) if is_text else levels
+    name, levels = str(column.name), sorted(column.dropna().unique())
     shown: dict[str, Any] = {"name": name, "label": CHOICES.get(name, name), "log": name in _LOG}
+    is_text = not pd.api.types.is_numeric_dtype(column)
     shown["plotted"] = name != "trial" and not is_text
     if is_text:
         shown["choices"] = levels
-        column = column.map(dict(zip(levels, codes, strict=True)))
+        column = column.map(levels.index, na_action="ignore")
     if name in COLORED:
         colors = [look(x)["color"] for x in levels] if is_text else shades(name, len(levels))
-        shown["colors"] = dict(zip(map(int, codes), colors, strict=True))
+        codes = range(len(levels)) if is_text else map(int, levels)
+        shown["colors"] = dict(zip(codes, colors, strict=True))
     return shown | {"values": column.astype(object).where(column.notna(), None).tolist()}
 
 
 def marginals(
     rows: pd.DataFrame, n_trees: int = 16, min_samples_leaf: int = 5, random_state: int = 0
 ) -> dict[str, dict[str, list[Any]]]:
-    """Mean accuracy over all other hyperparameters, by functional ANOVA (`hia.ranking.fanova`).
-
-    rows: a table of trials. Returns for each hyperparameter that varies the lists `value`
-    (positions among the sorted texts), `mean` and `std`, over the trees.
-    """
+    """Mean accuracy over all other hyperparameters, by functional ANOVA, of a table of trials: for
+    each hyperparameter that varies the lists `value` (positions among the sorted texts), `mean` and
+    `std`, over the trees."""
     names, space = varying(rows), drawn_space(rows)
     model = FAnova(n_trees, min_samples_leaf, random_state=random_state, space=space)
     model.fit(design(rows, names, log=False), rows["accuracy"])
@@ -69,16 +66,14 @@ def marginals(
         if SPACE[name].kind == "categorical":
             curve["value"] = curve["value"].map(sorted(rows[name].unique()).index)
             curve = curve.sort_values("value")
-        digits = curve.assign(mean=curve["mean"].round(6), std=curve["std"].round(6))
+        digits = curve.round({"mean": 6, "std": 6})
         curves[name] = {key: digits[key].tolist() for key in ("value", "mean", "std")}
     return curves
 
 
 def markup(rows: pd.DataFrame, curves: Mapping[str, Any], model: str) -> str:
-    """HTML of the explorer: style, data and program, in one element.
-
-    rows: a table of trials. curves: of `marginals`. model: what these are, for the legend.
-    """
+    """HTML of the explorer of a table of trials: style, data and program, in one element. curves:
+    of `marginals`. model: what these are, for the legend."""
     given = {
         "columns": [describe(rows[name]) for name in COLUMNS],
         "filters": list(CHOICES),

@@ -1,19 +1,18 @@
 """Numbered figures and tables of the book, from a notebook's cell, in one visual language.
 
 `fig-3` and `table-5` carry the paper's numbers; all others are numbered S1, S2, ... in the book's
-order (`book/references.py`). Captions stand in the page's Markdown (`hia_book.claims`).
-Figures have no background: on dark pages their lightness is turned round and their hues stay, so
-captions may name a hue, but not black, white, dark or light. To import this module is to draw in
-the book's style.
+order (`book/references.py`). Captions stand in the page's Markdown (`hia_book.claims`) and may name
+a hue, but not black, white, dark or light: on dark pages the lightness is turned round. To import
+this module is to draw in the book's style.
 """
 
 import base64
 import html
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -69,13 +68,6 @@ _HEADING = re.compile(r"([^|]+?)(?: \{:([^}]*)\})?(?: \| |$)")
 _NUMBER = re.compile(rf"(\*\*)?{_ONE}( to {_ONE}| \({_ONE} to {_ONE}\))?(\*\*)?")
 
 
-class Look(TypedDict):
-    """Keyword arguments of `Axes.plot` and `Axes.scatter`."""
-
-    color: str
-    marker: str
-
-
 # Eleven colours found by search: as far apart as could be in OKLab, to the normal eye and to eyes
 # without red or green cones, and none too pale on white. Every one has a marker of its own beside.
 _ELEVEN = (
@@ -112,7 +104,7 @@ _METHODS = {
 _SOURCES = {"random": ("#44AA99", "o"), "bohb": ("#882255", "s")}
 _OPTIMIZERS = {"Adam": ("#2E72C1", "o"), "SGD": ("#AD5B06", "s")}
 
-LOOKS: dict[str, Look] = {
+LOOKS: dict[str, dict[str, str]] = {
     name: {"color": color, "marker": marker}
     for name, (color, marker) in (
         *zip(HYPERPARAMETERS, _ELEVEN, strict=True),
@@ -125,12 +117,12 @@ LOOKS: dict[str, Look] = {
 }
 
 
-def look(name: str) -> Look:
+def look(name: str) -> dict[str, Any]:
     """Colour and marker that stand for this throughout the book: `ax.scatter(x, y, **look("lr"))`.
 
-    name: one of `LOOKS`: a hyperparameter, a method, a source of trials, an optimizer, "paper", or
-    a data set. Data sets and optimizers have colours of hyperparameters: do not draw both in one
-    figure. Raises ValueError for another.
+    name: a hyperparameter, a method, a source of trials, an optimizer, "paper", or a data set. Data
+    sets and optimizers have colours of hyperparameters: do not draw both in one figure. Raises
+    ValueError for another.
     """
     if name not in LOOKS:
         raise ValueError(f"no look for {name!r}; there are looks for {', '.join(LOOKS)}")
@@ -142,12 +134,9 @@ def shades(name: str, n: int) -> list[str]:
 
     Where lines cross give each a style of its own as well. Raises ValueError as `look` does.
     """
-    red, green, blue = to_rgb(look(name)["color"])
+    full = np.array(to_rgb(look(name)["color"]))
     parts = [1.0] if n == 1 else [0.55 + 0.45 * k / (n - 1) for k in range(n)]
-    return [
-        to_hex((1 - part * (1 - red), 1 - part * (1 - green), 1 - part * (1 - blue)))
-        for part in parts
-    ]
+    return [to_hex(tuple(1 - part * (1 - full))) for part in parts]
 
 
 def panels(
@@ -197,8 +186,8 @@ def draw_cells(
 ) -> None:
     """A table of numbers as cells of one colour, each with its number; what is missing stays empty.
 
-    form: format specification. low, high: numbers of the clear and of the full colour, by default
-    the smallest and the largest. least: smaller numbers are not written.
+    form: format specification. low, high: numbers of the clear and of the full colour, else the
+    smallest and the largest. least: smaller numbers are not written.
     """
     values = table.to_numpy(dtype=float)
     clear = np.nanmin(values) if low is None else low
@@ -222,9 +211,9 @@ def draw_quartiles(
 ) -> pd.DataFrame:
     """Median (line) and quartiles (band) of curves after every epoch, for each of some groups.
 
-    curves: (CNNs, epochs). groups: the group of each of these CNNs, and of others maybe; the name
-    is that of a hyperparameter. labels: of groups whose name is not one. Returns what is drawn:
-    the group, `epoch`, `lower quartile`, `median` and `upper quartile`.
+    curves: (CNNs, epochs). groups: of these CNNs at least, named as a hyperparameter. labels: of
+    groups whose name is not one. Returns what is drawn: the group, `epoch`, `lower quartile`,
+    `median` and `upper quartile`.
     """
     by, values, epochs = str(groups.name), sorted(groups.unique()), curves.columns
     looks = [look(value)["color"] for value in values if value in LOOKS]
@@ -238,8 +227,7 @@ def draw_quartiles(
         drawn.append(pd.DataFrame({by: value, "epoch": epochs} | quartiles))
         ax.fill_between(epochs, low, high, color=color, alpha=0.15, linewidth=0)
         ax.plot(epochs, np.transpose([low, high]), style, color=color, linewidth=0.6)
-        label = labels.get(value, value)
-        ax.plot(epochs, middle, style, color=color, linewidth=2, label=label)
+        ax.plot(epochs, middle, style, color=color, linewidth=2, label=labels.get(value, value))
     ax.set(xlim=(epochs[0], epochs[-1]), xticks=epochs)
     return pd.concat(drawn)
 
@@ -274,13 +262,11 @@ def show_figure(
     source = f"data:image/svg+xml;base64,{_base64(buffer.getvalue())}"
     # "dark-light" keeps the theme from dimming it.
     kind = f"dark-light hia-{'photographs' if photographs else 'drawing'}"
-    options = [f":name: {name}", f":alt: {{alt {name}}}", f":class: {kind}"]
+    options = f":name: {name}\n:alt: {{alt {name}}}\n:class: {kind}"
     if wide:
-        options.append(":figclass: hia-wide")
-    below = (
-        _ENLARGE if data is None else f"{_csv(name, _with_names(data), digits='%.6g')} {_ENLARGE}"
-    )
-    body = "\n\n".join(["\n".join(options), f"{{caption {name}}}", below])
+        options += "\n:figclass: hia-wide"
+    link = "" if data is None else f"{_csv(name, _with_names(data), digits='%.6g')} "
+    body = f"{options}\n\n{{caption {name}}}\n\n{link}{_ENLARGE}"
     image = f'<img src="{source}" alt="{{alt {name}}}" style="background: white"/>'
     _display(image, f"~~~{{figure}} {source}\n{body}\n~~~")
 
@@ -290,13 +276,13 @@ def show_table(
     name: str,
     formats: Mapping[str, str] | str = MappingProxyType({}),
 ) -> None:
-    """Shows a table, to be referred to as {numref}`name`, with a CSV to download.
+    """Shows a table, to be referred to as {numref}`name`, with a CSV of every digit to download.
 
     table: or its rows. An index of hyperparameters or of data sets becomes the first column, any
     other is left out. Texts are MyST Markdown. formats: format specification per column, such as
     {"weight": ".6f"}, or all headings, with it in braces, such as "Layer | W {:+.4f}". Other
-    fractions get four significant digits, and what is rounded to 0 has no sign. The CSV has every
-    digit. Raises ValueError for a format of a column that is not there.
+    fractions get four significant digits, and what is rounded to 0 has no sign. Raises ValueError
+    for a format of a column that is not there.
     """
     headings = dict(_HEADING.findall(formats) if isinstance(formats, str) else formats)
     if not isinstance(table, pd.DataFrame):
@@ -306,17 +292,15 @@ def show_table(
     table = _with_names(table)
     if unknown := sorted(set(headings) - set(table.columns)):
         raise ValueError(f"no column {unknown[0]!r}; the table has {', '.join(table.columns)}")
-    cells = table.apply(lambda column: column.map(_writer(headings.get(str(column.name)))))
+    cells = pd.DataFrame(
+        {name: [_write(x, headings.get(str(name))) for x in own] for name, own in table.items()}
+    )
     right = [all(map(_NUMBER.fullmatch, cells[column])) for column in cells]
-    rows = [list(table.columns), ["--:" if one else ":--" for one in right]]
-    rows += cells.to_numpy().tolist()
-    body = "\n".join(
-        f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows
-    )
-    markdown = (
-        f"~~~{{table}} {{caption {name}}}\n:name: {name}\n\n{body}\n~~~\n\n{_csv(name, table)}\n"
-    )
-    _display(cells.to_html(index=False), markdown)
+    rows = [table.columns, ["--:" if one else ":--" for one in right], *cells.to_numpy()]
+    lines = [" | ".join(cell.replace("|", "&#124;") for cell in row) for row in rows]
+    body = "\n".join(f"| {line} |" for line in lines)
+    head = f"~~~{{table}} {{caption {name}}}\n:name: {name}"
+    _display(cells.to_html(index=False), f"{head}\n\n{body}\n~~~\n\n{_csv(name, table)}\n")
 
 
 def _with_names(table: pd.DataFrame) -> pd.DataFrame:
@@ -329,9 +313,7 @@ def _with_names(table: pd.DataFrame) -> pd.DataFrame:
         names, heading = [f"`{name}`" for name in table.index], "Hyperparameter"
     else:
         return table
-    table = table.reset_index(drop=True)
-    table.insert(0, heading, names)
-    return table
+    return table.set_axis(pd.Index(names, name=heading)).reset_index()
 
 
 def show_text(markdown: str) -> None:
@@ -339,15 +321,11 @@ def show_text(markdown: str) -> None:
     _display(html.escape(markdown), markdown)
 
 
-def _writer(specification: str | None) -> Callable[[Any], str]:
-    def write(value: Any) -> str:
-        if pd.isna(value):
-            return ""
-        default = ".4g" if isinstance(value, float) else ""
-        written = format(value, specification or default)
-        return written[1:] if _SIGNED_ZERO.fullmatch(written) else written
-
-    return write
+def _write(value: Any, specification: str | None) -> str:
+    if pd.isna(value):
+        return ""
+    written = format(value, specification or (".4g" if isinstance(value, float) else ""))
+    return written[1:] if _SIGNED_ZERO.fullmatch(written) else written
 
 
 def _csv(name: str, table: pd.DataFrame, digits: str | None = None) -> str:

@@ -32,8 +32,7 @@ TABLES = ("random", "part", "mixed")
 
 
 def measure(surface: Surface, drawn: pd.DataFrame, true: pd.DataFrame, job: Job) -> list[Row]:
-    """One row for each table and method: the job, `table`, the agreements `tau_main` and
-    `tau_total` of `hia_book.truth`, and `problem` where the method refused, with agreement 0.
+    """One row for each table and method: `table`, the job and what `truth.assess` says of it.
 
     job: with any method. drawn: its `truth.draw`. true: of the surface by hyperparameter, columns
     `main`, `total`.
@@ -52,22 +51,17 @@ def measure(surface: Surface, drawn: pd.DataFrame, true: pd.DataFrame, job: Job)
 
 def search(surface: Surface, trials: int, repeat: int) -> pd.DataFrame:
     """Trials as of `Surface.draw` that TPE chooses for large values, in runs of `RUN`."""
-    lengths = [min(RUN, trials - start) for start in range(0, trials, RUN)]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, as in the study
-        runs = [_run(surface, n, (repeat, k)) for k, n in enumerate(lengths)]
-    return pd.concat(runs, ignore_index=True)
-
-
-def _run(surface: Surface, trials: int, seed: tuple[int, int]) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    sampler = optuna.samplers.TPESampler(
-        multivariate=True, group=True, seed=int(rng.integers(2**31))
-    )
-    study = optuna.create_study(direction="maximize", sampler=sampler)
     rows = []
-    for _ in range(trials):
+    for done in range(trials):
+        if done % RUN == 0:
+            rng = np.random.default_rng((repeat, done // RUN))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, as in the study
+                sampler = optuna.samplers.TPESampler(
+                    multivariate=True, group=True, seed=int(rng.integers(2**31))
+                )
+            study = optuna.create_study(direction="maximize", sampler=sampler)
         trial = study.ask({c.name: to_distribution(c) for c in surface.columns})
         rows.append(surface.evaluate(pd.DataFrame([trial.params]), rng))
         study.tell(trial, float(rows[-1][TARGET].iloc[0]))
