@@ -113,61 +113,48 @@ def _by_rank(values: Floats, first: NDArray[np.bool_], n_neighbors: int) -> Floa
 class Choice:
     """Something that the paper leaves open, or that others do differently.
 
-    options: as they are shown, the paper's first where it names one. paper: what it says. against:
-    the options that this rules out.
+    options: as they are shown, those first that the paper does not rule out, so many where it says
+    something (possible). paper: what it says.
     """
 
     label: str
     options: tuple[str, ...]
     paper: str
-    against: tuple[str, ...] = ()
+    possible: int | None = None
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """The options that the paper rules out."""
+        return self.options[self.possible :] if self.possible else ()
 
 
 # Its equations are of values; whether those were scaled beforehand it does not say. So scaled ones
 # are not ruled out.
-CHOICES: dict[str, Choice] = {
-    "distance": Choice(
-        "distance",
-        ("raw Euclidean", "Euclidean", "Manhattan"),
-        "Euclidean, written on raw values (Section 3.1)",
-        against=("Manhattan",),
-    ),
-    "lr_scale": Choice("scale of lr", ("raw", "log"), "not said"),
-    "neighbours": Choice(
-        "J",
-        ("30", "5", "10", "100", "200", "n/20"),
-        "30 (Section 5.3)",
-        against=("5", "10", "100", "200", "n/20"),
-    ),
-    "sigma": Choice("sigma", ("5", "20", "100"), "user-defined, value not given"),
-    "rank_base": Choice("first rank", ("1", "0"), "1, it seems (Section 3.1)"),
-    "target": Choice("scale of accuracy", ("as it is", "range"), "written as it is (Section 3.1)"),
-    "scope": Choice(
-        "data sets",
-        ("pooled", "each"),
-        "pooled: `in_channel_num` has a weight (Table 3)",
-        against=("each",),
-    ),
-    "source": Choice(
-        "search", ("both", "random", "BOHB"), "both (Section 4.1)", against=("random", "BOHB")
-    ),
-    "balance": Choice(
-        "balanced by",
-        ("nothing", "accuracy", "data set"),
-        'nothing, "the full dataset" (Section 5.3); accuracy for the ICC only',
-        against=("accuracy", "data set"),
-    ),
-    "score": Choice("ranked by", ("W", "|W|"), "shares that sum to 1, how is not said"),
-}
-# Those of the recorded table; that of `score` follows from the weights.
-RECORDED = [name for name in CHOICES if name != "score"]
-_KINDS = {name: pd.CategoricalDtype(list(CHOICES[name].options)) for name in CHOICES}
 _DISTANCES = {
     "raw Euclidean": ("euclidean", "none"),
     "Euclidean": ("euclidean", "range"),
     "Manhattan": ("manhattan", "range"),
 }
 _TARGETS = {"as it is": "none", "range": "range"}
+_BALANCED = 'nothing, "the full dataset" (Section 5.3); accuracy for the ICC only'
+_RAW = "Euclidean, written on raw values (Section 3.1)"
+CHOICES = {
+    "distance": Choice("distance", tuple(_DISTANCES), _RAW, 2),
+    "lr_scale": Choice("scale of lr", ("raw", "log"), "not said"),
+    "neighbours": Choice("J", ("30", "5", "10", "100", "200", "n/20"), "30 (Section 5.3)", 1),
+    "sigma": Choice("sigma", ("5", "20", "100"), "user-defined, value not given"),
+    "rank_base": Choice("first rank", ("1", "0"), "1, it seems (Section 3.1)"),
+    "target": Choice("scale of accuracy", tuple(_TARGETS), "written as it is (Section 3.1)"),
+    "scope": Choice(
+        "data sets", ("pooled", "each"), "pooled: `in_channel_num` has a weight (Table 3)", 1
+    ),
+    "source": Choice("search", ("both", "random", "BOHB"), "both (Section 4.1)", 1),
+    "balance": Choice("balanced by", ("nothing", "accuracy", "data set"), _BALANCED, 1),
+    "score": Choice("ranked by", ("W", "|W|"), "shares that sum to 1, how is not said"),
+}
+# Those of the recorded table; that of `score` follows from the weights.
+RECORDED = [name for name in CHOICES if name != "score"]
+_KINDS = {name: pd.CategoricalDtype(list(CHOICES[name].options)) for name in CHOICES}
 
 
 def searches() -> list[dict[str, str]]:
