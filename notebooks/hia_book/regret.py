@@ -170,10 +170,7 @@ def first_lines() -> list[Line]:
 
 
 def draw(
-    results: pd.DataFrame,
-    lines: Sequence[Line],
-    settings: Sequence[Setting],
-    titles: Sequence[str],
+    results: pd.DataFrame, lines: Sequence[Line], settings: Sequence[Setting], titles: Sequence[str]
 ) -> tuple[Figure, pd.DataFrame]:
     """A panel of regrets for each setting, with a line for each arm, and what is drawn.
 

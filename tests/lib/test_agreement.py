@@ -19,8 +19,6 @@ from hia_book.agreement import (
     typical_agreement,
 )
 
-# balanced_subsamples --------------------------------------------------------------------------
-
 
 def test_an_interval_with_too_many_rows_is_cut_to_the_cap_and_the_others_are_whole() -> None:
     y = np.array([0.05] * 50 + [0.15] * 3 + [0.95] * 20)
@@ -45,8 +43,6 @@ def test_every_row_of_an_interval_is_equally_likely() -> None:
     assert np.abs(counts - 125).max() < 5 * 9.7  # binomial(500, 1/4): standard deviation 9.7
 
 
-# icc ------------------------------------------------------------------------------------------
-
 # Shrout and Fleiss (1979), Table 2, six targets rated by four judges; and their Table 4.
 JUDGES = pd.DataFrame(
     [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]]
@@ -70,8 +66,6 @@ def test_equal_lists_agree_fully() -> None:
     table = icc(pd.DataFrame([[0.1, 0.2, 0.7]] * 3))
     assert (table[["icc", "low", "high"]] == 1).all(axis=None)
 
-
-# rank_agreement -------------------------------------------------------------------------------
 
 ELEVEN = pd.Series(np.arange(11.0), index=list("abcdefghijk"))
 
@@ -105,8 +99,6 @@ def test_the_typical_pair_is_no_surer_for_there_being_many() -> None:
     assert typical_agreement(pairs) == pytest.approx((0.4, -0.1, 0.7, 11))
 
 
-# kendalls_w -----------------------------------------------------------------------------------
-
 # Three lists of four items, ranks (1, 2, 3, 4), (2, 1, 3, 4), (1, 3, 2, 4).
 THREE = pd.DataFrame([[4.0, 3, 2, 1], [3, 4, 2, 1], [4, 2, 3, 1]], columns=list("abcd"))
 
@@ -138,8 +130,6 @@ def test_the_interval_of_w_covers() -> None:
     found = [kendalls_w(draw(10), 200, seed) for seed in range(100)]
     assert np.mean([one.low <= truth <= one.high for one in found]) > 0.8
 
-
-# friedman -------------------------------------------------------------------------------------
 
 # The example of Demšar (2006, Section 3.2): AUC of four variants of C4.5 on fourteen data sets. In
 # the last row but one he prints 0.975 twice and gives ranks 2 and 3: the fourth digit is ours.
@@ -173,9 +163,6 @@ def test_groups_are_the_longest_runs() -> None:
     assert found.groups == [list("abc"), list("bcd"), list("cde")]
 
 
-# mantel ---------------------------------------------------------------------------------------
-
-
 def distances(values: np.ndarray) -> np.ndarray:
     return np.abs(np.subtract.outer(values, values))
 
@@ -192,8 +179,6 @@ def test_of_two_kinds_all_assignments_count() -> None:
     kind = distances(np.array([0, 0, 1, 1]))
     assert mantel(kind, kind, 1999).p == pytest.approx(1 / 3, abs=0.05)
 
-
-# units ----------------------------------------------------------------------------------------
 
 RNG = np.random.default_rng(11)
 LISTS = pd.DataFrame(RNG.random((6, 8)) + 2 * RNG.random(8)).round(6)
@@ -213,8 +198,6 @@ def test_agreement_has_no_unit(spread: float) -> None:
     assert found == mantel(DISTANCES * spread, DISTANCES**2, 99)
     assert found == mantel(DISTANCES, DISTANCES**2 * spread, 99)
 
-
-# what is refused ------------------------------------------------------------------------------
 
 AB = list("ab")
 

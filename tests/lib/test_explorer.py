@@ -38,9 +38,6 @@ def test_marginals_have_every_hyperparameter_that_varies() -> None:
         assert rows["accuracy"].min() <= min(curve["mean"]) <= max(curve["mean"])
 
 
-# In the browser --------------------------------------------------------------------------------
-
-
 def write(path: Path, rows: pd.DataFrame, model: str = "a model") -> str:
     head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Explorer</title>'
     path.write_text(head + explorer.markup(rows, CURVES, model), encoding="utf-8")

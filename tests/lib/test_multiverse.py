@@ -15,7 +15,7 @@ from hia import space
 from hia.relief import NRReliefF
 from hia.trials import design
 from hia_book import multiverse, published
-from hia_book.multiverse import CHOICES
+from hia_book.multiverse import CHOICES, Profile
 
 NAMES = list(space.HYPERPARAMETERS)
 WITHIN = [name for name in NAMES if name != "in_channel_num"]
@@ -116,9 +116,6 @@ def test_balance_takes_what_it_says() -> None:
     assert rows == {"nothing": 90, "data set": 60, "accuracy": 10}
 
 
-# the recorded table ---------------------------------------------------------------------------
-
-
 def test_a_saved_table_comes_back(made: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "multiverse.parquet"
     multiverse.pack(made).to_parquet(path)
@@ -151,9 +148,6 @@ def test_the_fingerprint_is_that_of_what_is_used() -> None:
     assert multiverse.fingerprint(table) == same
     for change in ({"accuracy": 0.5}, {"source": "random"}, {"stride": 1}):
         assert multiverse.fingerprint(table.assign(**change)) != same
-
-
-# what they say --------------------------------------------------------------------------------
 
 
 def test_ranks_stretch_over_what_is_missing() -> None:
@@ -253,3 +247,39 @@ def test_verdicts(holds: list[int], kind: str, choice: str) -> None:
     found = multiverse.judge(factorial()[0], pd.Series(holds, dtype=bool))
     assert (found.kind, found.choice, found.share) == (kind, choice, np.mean(holds))
     assert found.by_option.mean() == pytest.approx(np.mean(holds))
+
+
+def spread(rng):
+    return pd.DataFrame(rng.random((90, 3)) * [1, 100, 5], columns=list("abc"))
+
+
+def tied(rng):
+    """Few values: rows that are equal, and many at the same distance."""
+    X = pd.DataFrame(rng.integers(3, size=(90, 3)), columns=list("abc"))
+    return X.assign(d=rng.choice(["x", "y", "z"], 90))
+
+
+@pytest.mark.parametrize("columns", [spread, tied])
+@pytest.mark.parametrize(("metric", "scale"), [("euclidean", "none"), ("manhattan", "range")])
+def test_one_profile_gives_the_weights_of_every_choice(columns, metric, scale):
+    rng = np.random.default_rng(0)
+    X = columns(rng)
+    y = 0.3 * rng.random(90) + 0.1 * X["a"] / X["a"].max()
+    most = len(X.drop_duplicates()) - 1
+    found = Profile(X, y, most, metric, scale)
+    names = ("n_neighbors", "sigma", "rank_base", "target_scale")
+    for choice in product((1, 5, 30, most), (0.5, 100), (0, 1), ("none", "range")):
+        options = dict(zip(names, choice, strict=True))
+        expected = NRReliefF(**options, metric=metric, scale=scale).fit(X, y).weights_
+        np.testing.assert_allclose(found.weights(*choice), expected, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match=f"the profile has {most} neighbours"):
+        found.weights(most + 1)
+
+
+def test_the_profile_of_three_rows_by_hand():
+    """At 0, 1 and 3: the nearest are 1, 1 and 2 of 3 away, the others 3, 2 and 3."""
+    found = Profile(pd.DataFrame({"x": [0, 1, 3]}), [0.0, 0.2, 0.8], 2)
+    np.testing.assert_allclose(found.theta[:, 0], [4 / 9, 8 / 9])
+    np.testing.assert_allclose(found.p, [(0.2 + 0.2 + 0.6) / 3, (0.8 + 0.6 + 0.8) / 3])
+    np.testing.assert_allclose(found.both[0, 0], (0.2 / 3 + 0.2 / 3 + 0.6 * 2 / 3) / 3)
+    assert found.target_range == 0.8

@@ -32,8 +32,6 @@ def drawn(rng, n: int, seeds: int, deviation=0.05, **means) -> pd.DataFrame:
     )
 
 
-# Variance components ---------------------------------------------------------------------------
-
 ONE, OTHER = [[0.2, 0.4], [0.6, 0.6]], [[0.1, 0.1], [0.5, 0.5], [0.9, 0.9], [0.5, 0.5]]
 
 
@@ -105,9 +103,6 @@ def test_the_interval_covers_where_seeds_matter_more_for_some_configurations():
     for name, value in {"seed": seed, "configuration": 0.04}.items():
         values = [getattr(one, name) for one in parts]
         assert abs(np.mean(values) - value) < 4 * np.std(values) / np.sqrt(100)
-
-
-# Rankings --------------------------------------------------------------------------------------
 
 
 def test_tau_is_the_mean_over_pairs_of_seeds_with_the_interval_of_one():

@@ -93,9 +93,6 @@ def test_a_column_is_described(name: str, values: list, described: str) -> None:
     assert recording.describe(pd.Series(values, name=name)) == described
 
 
-# --- the scripts ---------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a study of two data sets."""
