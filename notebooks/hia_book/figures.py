@@ -22,7 +22,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, HYPERPARAMETERS, SPACE
@@ -239,11 +239,15 @@ def draw_lines(ax: Axes, table: pd.DataFrame, looks: Mapping[str, Mapping[str, A
         if name in table:
             style = {"markersize": 5, "linewidth": 1.4} | dict(own)
             ax.plot(table[name].dropna(), **style)
+    log_scale(ax, [n for n in table.index if n in _TICKS] or list(table.index))
+
+
+def log_scale(ax: Axes, ticks: Sequence[int]) -> None:
+    """Numbers on a log scale, those of the ticks written."""
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    numbers = list(table.index)
-    ax.set_xticks([n for n in numbers if n in _TICKS] or numbers)
+    ax.set_xticks(ticks)
     ax.grid()
 
 

@@ -7,18 +7,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from hia_book import tuning
 from hia_book.agreement import Estimate
 from hia_book.claims import need
-from hia_book.figures import panels, shades
+from hia_book.figures import log_scale, panels, shades
 from hia_book.surfaces import Floats
 from hia_book.tuning import LONGEST
 
 _RESAMPLES = 2000
 
+# An arm: the default of what is not tuned, the kind of search, the ranking, how many of it are
+# tuned, and a key of `tuning.EPOCHS`, `LONGEST` where it is left out.
+_ARM = ("default", "search", "ranking", "k", "epochs")
 # A ranking and how many of it are tuned, with the options of `Axes.plot`.
 Line = tuple[tuple[str, int], dict[str, Any]]
 # The default of what is not tuned, and the kind of search.
@@ -62,28 +64,18 @@ class Curve(NamedTuple):
         return Estimate(*(float(one[place[0]]) for one in self[1:]))
 
 
-class Arm(NamedTuple):
-    """Searches: the default of what is not tuned, the kind of search, the ranking, how many of it
-    are tuned, and a key of `tuning.EPOCHS`. Functions below take its parts one by one."""
-
-    default: str
-    search: str
-    ranking: str
-    k: int
-    epochs: str = LONGEST
-
-    def rows(self, results: pd.DataFrame) -> pd.DataFrame:
-        """One row for each data set, sorted by it. Raises ValueError where there is none."""
-        wanted = self._asdict()
-        chosen = results[(results[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-        if chosen.empty:
-            raise ValueError(f"the table has no searches with {wanted}")
-        return chosen.sort_values("dataset")
+def _rows(results: pd.DataFrame, *arm: Any) -> pd.DataFrame:
+    """One row for each data set, sorted by it. Raises ValueError where there is none."""
+    wanted = dict(zip(_ARM, (*arm, LONGEST), strict=False))
+    chosen = results[(results[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    if chosen.empty:
+        raise ValueError(f"the table has no searches with {wanted}")
+    return chosen.sort_values("dataset")
 
 
 def by_dataset(results: pd.DataFrame, *arm: Any) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Checkpoints (N,), and of each data set, by name, regrets and their standard errors (D, N)."""
-    chosen = Arm(*arm).rows(results)
+    chosen = _rows(results, *arm)
     best = chosen["best"].to_numpy()[:, None]
     mean, error = (np.array(chosen[name].tolist(), dtype=float) for name in ("mean", "error"))
     return np.array(chosen["trials"].iloc[0], dtype=np.int64), best - mean, error
@@ -95,31 +87,31 @@ def regrets(results: pd.DataFrame, *arm: Any) -> Curve:
     results: as of `tuning.load`. The interval is a bootstrap's, over data sets and repetitions.
     Raises ValueError where the table does not have it.
     """
-    return _sum(results, (1, Arm(*arm)))
+    return _sum(results, (1, arm))
 
 
 def losses(results: pd.DataFrame, *arm: Any, against: tuple[str, int] | None = None) -> Curve:
     """Regret minus that of tuning everything, or `against`, by data set, then the mean; as
     `regrets`. Above 0, the other wins.
     """
-    return _sum(results, *_less(Arm(*arm), against))
+    return _sum(results, *_less(arm, against))
 
 
 def by_training(results: pd.DataFrame, *arm: Any) -> Curve:
     """What of a loss comes with the length of training: the loss with `epoch` tuned like the others
     minus that with the longest training for all. As `losses`.
     """
-    free, longest = (Arm(*arm)._replace(epochs=epochs) for epochs in (tuning.TUNED, LONGEST))
-    return _sum(results, *_less(free), *((-sign, one) for sign, one in _less(longest)))
+    free, longest = (_less((*arm[:4], epochs)) for epochs in (tuning.TUNED, LONGEST))
+    return _sum(results, *free, *((-sign, one) for sign, one in longest))
 
 
-def _less(arm: Arm, other: tuple[str, int] | None = None) -> list[tuple[int, Arm]]:
+def _less(arm: tuple[Any, ...], other: Any = None) -> list[tuple[int, tuple[Any, ...]]]:
     """An arm minus that of another ranking, by default of everything."""
-    ranking, k = other or tuning.everything(arm.epochs)
-    return [(1, arm), (-1, arm._replace(ranking=ranking, k=k))]
+    epochs = (*arm, LONGEST)[4]
+    return [(1, arm), (-1, (*arm[:2], *(other or tuning.everything(epochs)), epochs))]
 
 
-def _sum(results: pd.DataFrame, *arms: tuple[int, Arm]) -> Curve:
+def _sum(results: pd.DataFrame, *arms: tuple[int, tuple[Any, ...]]) -> Curve:
     """A sum of the regrets of arms, each with its sign."""
     parts = [(sign, *by_dataset(results, *arm)) for sign, arm in arms]
     mean = np.sum([sign * regret for sign, _, regret, _ in parts], axis=0)
@@ -139,7 +131,7 @@ def _curve(trials: NDArray[np.int64], mean: Floats, error: Floats) -> Curve:
 
 def unreachable(results: pd.DataFrame, default: str, ranking: str, k: int) -> Estimate:
     """What is missing to the best known however long one tunes (`ceiling`); as `regrets`."""
-    chosen = Arm(default, "random", ranking, k).rows(results)
+    chosen = _rows(results, default, "random", ranking, k)
     gap = (chosen["best"] - chosen["ceiling"]).to_numpy()[:, None]
     return _curve(np.ones(1, dtype=np.int64), gap, np.zeros_like(gap)).at(1)
 
@@ -189,13 +181,9 @@ def draw(
                 ax.fill_between(trials, 100 * low, 100 * high, color=style["color"], alpha=0.15)
             own = pd.DataFrame({"trials": trials, "regret": mean, "low": low, "high": high})
             drawn.append(own.assign(default=default, search=search, tuned=style["label"]))
-        ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_xticks([1, 5, 20, 50, *([200] if trials[-1] > 64 else [])])
+        log_scale(ax, [1, 5, 20, 50, *([200] if trials[-1] > 64 else [])])
         ax.set_ylim(bottom=0)
         ax.set_title(title, loc="left")
-        ax.grid()
     figure.supxlabel("trials", fontsize=10.5)
     figure.supylabel("regret, points of accuracy", fontsize=10.5)
     figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
