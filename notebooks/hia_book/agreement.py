@@ -292,10 +292,9 @@ def mantel(distances: ArrayLike, others: ArrayLike, n_permutations: int = 1999) 
     """
     check_count("n_permutations", n_permutations)
     first, second = np.asarray(distances, dtype=float), np.asarray(others, dtype=float)
-    if first.ndim != 2 or first.shape != first.T.shape or first.shape != second.shape:
-        raise ValueError(
-            f"distances of shape {first.shape} and {second.shape}; both must be (n, n)"
-        )
+    shapes = first.shape, second.shape
+    if first.ndim != 2 or len({*shapes, first.T.shape}) > 1:
+        raise ValueError(f"distances of shape {shapes[0]} and {shapes[1]}; both must be (n, n)")
     if len(first) < 4:
         raise ValueError(f"{len(first)} objects are too few to permute; at least 4 are needed")
     above = np.triu_indices(len(first), 1)

@@ -166,14 +166,11 @@ def structures(sizes: Mapping[Any, int]) -> pd.DataFrame:
 
     names = ("num_conv_layers", "kernel", "stride", "padding")
     bounds = [map(int, space.SPACE[name].bounds) for name in names]
-    ranges = [range(low, high + 1) for low, high in bounds]
-    filters = dict.fromkeys(space.FILTERS, 1)
-    every = [filters | dict(zip(names, one, strict=True)) for one in product(*ranges)]
-    rows = [
-        (name, size, len(every), sum(cnn.shrinks(one, 1, size) for one in every))
-        for name, size in sizes.items()
-    ]
-    return pd.DataFrame(rows, columns=["dataset", "size", "structures", "impossible"])
+    values = product(*(range(low, high + 1) for low, high in bounds))
+    every = [dict.fromkeys(space.FILTERS, 1) | dict(zip(names, one, strict=True)) for one in values]
+    table = pd.DataFrame(sizes.items(), columns=["dataset", "size"]).assign(structures=len(every))
+    impossible = [sum(cnn.shrinks(one, 1, size) for one in every) for size in table["size"]]
+    return table.assign(impossible=impossible)
 
 
 # The claims on which the checks of a table bear that name none.

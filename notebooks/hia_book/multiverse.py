@@ -57,9 +57,9 @@ class Profile:
 
     def __init__(
         self,
-        X: ArrayLike | pd.DataFrame,
+        X: Any,
         y: ArrayLike,
-        n_neighbors: int = 200,
+        n_neighbors: int,
         metric: str = "euclidean",
         scale: str = "range",
     ) -> None:
@@ -80,11 +80,7 @@ class Profile:
         self.target_range = float(np.ptp(search.target))
 
     def weights(
-        self,
-        n_neighbors: int = 30,
-        sigma: float = 20.0,
-        rank_base: int = 1,
-        target_scale: str = "none",
+        self, n_neighbors: int, sigma: float = 20.0, rank_base: int = 1, target_scale: str = "none"
     ) -> Floats:
         """W of Eq. 10, (K,), what `NRReliefF` of these options finds.
 

@@ -100,27 +100,24 @@ def size(path: Path) -> str:
 def list_tables(study: Path, folder: Path = Path("book/_static/data")) -> list[tuple[Any, ...]]:
     """Of the study's table and each of `TABLES` beside it: name, what, rows, size, link to its CSV.
 
-    The CSV files lie in `folder`, beside the pages. A rerun with the tables of another folder than
-    the book's does not change what the book offers.
+    The CSV files lie in `folder`, beside the pages, and are written where they changed. A rerun
+    with the tables of another folder than the book's does not change what the book offers.
     """
     listed = []
     for name, about in ({study.stem: "the study: all that this page is about"} | TABLES).items():
-        if (path := study.parent / f"{name}.parquet").is_file():
-            table, link, short = trials.load(path, None), "", name.split("/")[0]
-            if study.parent == Path("data"):
-                link = _offer(table, folder / f"{short}.csv")
-            listed.append((f"`{short}`", about, len(table), size(path), link))
+        if not (path := study.parent / f"{name}.parquet").is_file():
+            continue
+        table, link, short = trials.load(path, None), "", name.split("/")[0]
+        if study.parent == Path("data"):
+            accuracies = [json.dumps(list(one)) for one in table["accuracy_per_epoch"]]
+            content = table.assign(accuracy_per_epoch=accuracies).to_csv(index=False).encode()
+            csv = folder / f"{short}.csv"
+            if not csv.is_file() or csv.read_bytes() != content:
+                csv.parent.mkdir(parents=True, exist_ok=True)
+                csv.write_bytes(content)
+            link = f'<a href="_static/data/{csv.name}" download>{csv.name}</a>, {size(csv)}'
+        listed.append((f"`{short}`", about, len(table), size(path), link))
     return listed
-
-
-def _offer(table: pd.DataFrame, csv: Path) -> str:
-    """A link to a table of CNNs as a CSV file, which is written anew where it changed."""
-    accuracies = [json.dumps(list(one)) for one in table["accuracy_per_epoch"]]
-    content = table.assign(accuracy_per_epoch=accuracies).to_csv(index=False).encode()
-    if not csv.is_file() or csv.read_bytes() != content:
-        csv.parent.mkdir(parents=True, exist_ok=True)
-        csv.write_bytes(content)
-    return f'<a href="_static/data/{csv.name}" download>{csv.name}</a>, {size(csv)}'
 
 
 def describe(column: pd.Series) -> str:
@@ -131,10 +128,10 @@ def describe(column: pd.Series) -> str:
     if column.name == "accuracy_per_epoch":
         return f"lists of {values.map(len).min()} to {values.map(len).max()}"
     distinct = sorted(values.unique())
-    if isinstance(distinct[0], str) and len(distinct) > 4:
-        shown = f"{', '.join(distinct[:4])} and {len(distinct) - 4} more"
-    elif len(distinct) <= 4:
+    if len(distinct) <= 4:
         shown = ", ".join(map(str, distinct))
+    elif isinstance(distinct[0], str):
+        shown = f"{', '.join(distinct[:4])} and {len(distinct) - 4} more"
     else:
         kind = ",d" if pd.api.types.is_integer_dtype(values) else ".4g"
         shown = f"{distinct[0]:{kind}} to {distinct[-1]:{kind}}"
