@@ -32,12 +32,12 @@ def modes(values: ArrayLike) -> list[float]:
     By a Gaussian kernel of Silverman's width, rather too wide: what it shows apart is apart.
     """
     sample = np.asarray(values, dtype=float)
-    if len(sample) == 0 or np.ptp(sample) == 0:
-        return [float(sample[0])] if len(sample) else []
+    if len(set(sample)) < 2:
+        return list(map(float, sample[:1]))
     grid = np.linspace(0, 1, 501)
     density = np.pad(gaussian_kde(sample, "silverman")(grid), 1)
     top = (density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])
-    return [float(x) for x in grid[top]]
+    return list(map(float, grid[top]))
 
 
 def thirds(values: ArrayLike) -> NDArray[np.float64]:

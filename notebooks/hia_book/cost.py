@@ -52,10 +52,7 @@ def scopes(trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def jobs(
-    trials: pd.DataFrame,
-    sizes: Sequence[int] = SIZES,
-    pooled_sizes: Sequence[int] = POOLED_SIZES,
-    repeats: int = REPEATS,
+    trials: pd.DataFrame, sizes: Sequence[int], pooled_sizes: Sequence[int], repeats: int
 ) -> list[Job]:
     """All rankings by the sampled methods: of all of a scope, and of parts up to half of it. Larger
     parts agree with the whole by being most of it."""
@@ -163,10 +160,9 @@ def needed(
     medians = table.groupby([*by, "trainings"])[column].median()
 
     def first(of: pd.Series) -> float:
-        trainings = of.index.get_level_values("trainings").to_numpy()
-        below = np.flatnonzero(~(of.to_numpy() >= least))
-        place = below[-1] + 1 if len(below) else 0
-        return float(trainings[place]) if place < len(trainings) else float("nan")
+        enough = np.logical_and.accumulate(of.to_numpy()[::-1] >= least)[::-1]
+        trainings = of.index.get_level_values("trainings")[enough]
+        return float(trainings[0]) if len(trainings) else float("nan")
 
     return medians.groupby(list(by)).apply(first)
 

@@ -34,7 +34,7 @@ def table(number: int, folder: Path = FOLDER) -> pd.DataFrame:
     """
     if number not in range(1, 8):
         raise ValueError(f"the paper has Tables 1 to 7, no Table {number!r}")
-    return _read(folder / f"table{number}.csv", text=number == 1)
+    return _read(folder / f"table{number}.csv")
 
 
 def figure2(folder: Path = FOLDER) -> pd.DataFrame:
@@ -62,13 +62,13 @@ def cap(n: int) -> int:
     return max(1, round(value("points_per_interval") * (n / figure2()["models"].sum())))
 
 
-def _read(path: Path, text: bool = False) -> pd.DataFrame:
+def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing: run in the root of the repository, or give its folder"
         )
     try:
-        table = pd.read_csv(path, dtype=str if text else None)
+        table = pd.read_csv(path, dtype=str if path.stem == "table1" else None)
     except (ValueError, pd.errors.ParserError) as error:
         raise ValueError(f"{path}: cannot be read ({error})") from None
     columns = _COLUMNS[path.stem]

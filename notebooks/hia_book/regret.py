@@ -19,7 +19,7 @@ from hia_book.tuning import LONGEST
 _RESAMPLES = 2000
 
 # An arm: the default of what is not tuned, the kind of search, the ranking, how many of it are
-# tuned, and a key of `tuning.EPOCHS`, `LONGEST` where it is left out.
+# tuned, and one of `tuning.EPOCHS`, `LONGEST` where it is left out.
 _ARM = ("default", "search", "ranking", "k", "epochs")
 # A ranking and how many of it are tuned, with the options of `Axes.plot`.
 Line = tuple[tuple[str, int], dict[str, Any]]

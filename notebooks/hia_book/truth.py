@@ -24,7 +24,7 @@ from hia import space
 from hia.ranking import methods
 from hia.space import Hyperparameter
 from hia_book import recording, surfaces
-from hia_book.surfaces import TARGET, Floats, Surface
+from hia_book.surfaces import TARGET, Surface
 
 # Number of trials -> draws. Few trials differ most between draws.
 SIZES = {50: 10, 100: 10, 200: 10, 500: 10, 1000: 5, 2000: 5, 5000: 3, 10000: 3}
@@ -95,7 +95,7 @@ def agreement(scores: ArrayLike, truth: ArrayLike) -> float:
     they order the other way (Somers' D). Raises ValueError where the lengths differ and where the
     truth orders nothing.
     """
-    ours, true = _pair(scores, truth)
+    ours, true = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)
     if (true == true[0]).all():
         raise ValueError("all true importances are equal: there is no order to agree with")
     return float(np.nan_to_num(stats.somersd(true, ours).statistic))  # NaN of equal scores
@@ -104,23 +104,16 @@ def agreement(scores: ArrayLike, truth: ArrayLike) -> float:
 def recall(scores: ArrayLike, truth: ArrayLike) -> float:
     """Share of the `TOP` truly largest of K that are among the `TOP` largest scores.
 
-    With equal scores the mean over all their orders. Raises ValueError where the lengths differ,
-    and where a tie in the truth leaves open which are the largest.
+    With equal scores the mean over all their orders. Raises ValueError where a tie in the truth
+    leaves open which are the largest.
     """
-    ours, true = _pair(scores, truth)
+    ours, true = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)
     largest = np.flatnonzero((true[:, None] < true).sum(axis=1) < TOP)
     if len(largest) != TOP:
         raise ValueError(f"the truth does not say which {TOP} are the largest: some are equal")
     above = (ours[largest, None] < ours).sum(axis=1)
     equal = (ours[largest, None] == ours).sum(axis=1)
     return float(np.clip((TOP - above) / equal, 0.0, 1.0).mean())
-
-
-def _pair(scores: ArrayLike, truth: ArrayLike) -> tuple[Floats, Floats]:
-    ours, true = np.asarray(scores, dtype=float), np.asarray(truth, dtype=float)
-    if ours.shape != true.shape or ours.ndim != 1:
-        raise ValueError(f"scores of shape {ours.shape} for a truth of shape {true.shape}")
-    return ours, true
 
 
 def jobs(

@@ -55,10 +55,10 @@ RANKINGS = {
 }
 ALL = "all"  # in place of a ranking: every hyperparameter is tuned
 LONGEST, TUNED = "longest", "tuned"
-EPOCHS = {LONGEST: "as many epochs as Table 1 allows", TUNED: "`epoch` like the others"}
+EPOCHS = (LONGEST, TUNED)
 DEFAULTS = {"table1": "Table 1's default", "learned": "the learned default"}
 SHORT = {"table1": "paper's", "learned": "learned"}
-SEARCHES = {"random": "random search", "tpe": "TPE"}
+SEARCHES = ("random", "tpe")
 # Numbers of trials at which a search is looked at.
 _FEW = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64)
 CHECKPOINTS = {"random": (*_FEW, 80, 100, 128, 160, 200), "tpe": _FEW}
@@ -326,7 +326,7 @@ def _grid(name: str) -> Floats:
 @dataclass(frozen=True)
 class Job:
     """Searches on the surrogate of a data set that tune the first k of a ranking (of `RANKINGS`, or
-    `everything`). epochs: a key of `EPOCHS`."""
+    `everything`). epochs: one of `EPOCHS`."""
 
     dataset: str
     epochs: str
@@ -336,7 +336,7 @@ class Job:
     k: int
 
 
-def jobs(datasets: Sequence[str], searches: Sequence[str] = tuple(SEARCHES)) -> list[Job]:
+def jobs(datasets: Sequence[str], searches: Sequence[str] = SEARCHES) -> list[Job]:
     """All jobs, random search first."""
     first = [(ranking, k) for ranking in RANKINGS for k in TOP]
     return [
