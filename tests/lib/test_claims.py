@@ -38,13 +38,10 @@ def test_glued_values_are_plain_and_can_be_quoted(outputs: list) -> None:
 
 def test_captions_stand_in_the_prose_and_are_moved_with_their_numbers(outputs: list) -> None:
     claims.glue(n=np.int64(1200))
-    shown = {
-        "text/markdown": "~~~{figure} x\n:name: fig-x\n:alt: {alt fig-x}\n\n{caption fig-x}\n~~~"
-    }
-    outputs.append(new_output("display_data", shown))
-    captions = (
-        ":::{caption} fig-x\n:alt: a line\n  of {glue:text}`n`\n\n{glue:text}`n:,`\nCNNs.\n:::\n"
-    )
+    shown = "~~~{figure} x\n:name: fig-x\n:alt: {alt fig-x}\n\n{caption fig-x}\n~~~"
+    outputs.append(new_output("display_data", {"text/markdown": shown}))
+    alt = ":::{caption} fig-x\n:alt: a line\n  of {glue:text}`n`\n\n"
+    captions = f"{alt}{{glue:text}}`n:,`\nCNNs.\n:::\n"
     cells = [new_markdown_cell(f"Before.\n\n{captions}"), new_markdown_cell(captions)]
     notebook = new_notebook(cells=[*cells, new_code_cell("", outputs=outputs)])
     claims.write_captions(notebook)

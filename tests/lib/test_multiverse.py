@@ -19,12 +19,8 @@ from hia_book.multiverse import CHOICES, Profile
 
 NAMES = list(space.HYPERPARAMETERS)
 WITHIN = [name for name in NAMES if name != "in_channel_num"]
-FEW = {
-    "neighbours": ("5", "200", "n/20"),
-    "sigma": ("20",),
-    "rank_base": ("1",),
-    "target": ("as it is",),
-}
+FEW = {"neighbours": ("5", "200", "n/20"), "sigma": ("20",)}
+FEW |= {"rank_base": ("1",), "target": ("as it is",)}
 
 
 def trials(n: int = 60, seed: int = 0) -> pd.DataFrame:
@@ -55,13 +51,8 @@ def made() -> pd.DataFrame:
     return multiverse.collect(multiverse.weigh(table, search) for search in few)
 
 
-SEARCH = {
-    "source": "both",
-    "balance": "nothing",
-    "scope": "pooled",
-    "distance": "Euclidean",
-    "lr_scale": "log",
-}
+SEARCH = {"source": "both", "balance": "nothing", "scope": "pooled"}
+SEARCH |= {"distance": "Euclidean", "lr_scale": "log"}
 
 
 def weigh(table: pd.DataFrame, neighbours: str = "5", **search: str) -> pd.Series:
@@ -84,11 +75,10 @@ def test_a_pooled_universe_is_a_fit_to_its_rows(
 ) -> None:
     table = trials(120)
     rows = table if source == "both" else table[table["source"] == source.lower()]
-    relief = NRReliefF(
-        J,
-        metric="manhattan" if distance == "Manhattan" else "euclidean",
-        scale="none" if distance == "raw Euclidean" else "range",
-    ).fit(design(rows, log=lr_scale == "log"), rows["accuracy"])
+    metric = "manhattan" if distance == "Manhattan" else "euclidean"
+    scale = "none" if distance == "raw Euclidean" else "range"
+    relief = NRReliefF(J, metric=metric, scale=scale)
+    relief.fit(design(rows, log=lr_scale == "log"), rows["accuracy"])
     row = weigh(table, neighbours, distance=distance, lr_scale=lr_scale, source=source)
     np.testing.assert_allclose(row[NAMES].astype(float), relief.weights_, atol=1e-9)
     assert row["rows"] == len(rows)

@@ -10,15 +10,15 @@ from hia_book.noise import components, seed_share
 
 
 def repeated(**accuracies) -> pd.DataFrame:
-    """By data set, by configuration, the accuracies of its seeds."""
-    return pd.DataFrame(
-        [
-            {"dataset": name, "trial": trial, "replicate": replicate, "accuracy": accuracy}
-            for name, configurations in accuracies.items()
-            for trial, seeds in enumerate(configurations)
-            for replicate, accuracy in enumerate(seeds, start=1)
-        ]
-    )
+    """By data set, by configuration, the accuracies of its seeds, numbered from 1 where they are a
+    list."""
+    rows = [
+        (name, trial, *one)
+        for name, configurations in accuracies.items()
+        for trial, seeds in enumerate(configurations)
+        for one in (seeds.items() if isinstance(seeds, dict) else enumerate(seeds, start=1))
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "trial", "replicate", "accuracy"])
 
 
 def drawn(rng, n: int, seeds: int, deviation=0.05, **means) -> pd.DataFrame:
@@ -73,9 +73,8 @@ def test_share_is_what_the_intraclass_correlation_leaves():
     ],
 )
 def test_what_has_no_components_is_said(accuracies, message):
-    table = repeated(**accuracies).reindex(columns=["dataset", "trial", "replicate", "accuracy"])
     with pytest.raises(ValueError, match=message):
-        components(table)
+        components(repeated(**accuracies))
 
 
 def test_shares_of_0_and_1_have_no_width_and_one_that_hangs_on_a_configuration_is_anything():
@@ -128,18 +127,10 @@ def test_what_has_no_order_is_left_out(accuracies):
     assert list(noise.between_seeds(table)) == ["b"]
 
 
-ACCURACIES = {
-    "a": [{0.5: 0.1, 1.0: 0.2}, {0.5: 0.3, 1.0: 0.4, 2.0: 0.5}, {0.5: 0.6, 1.0: 0.3}, {0.5: 0.9}],
-    "b": [{0.5: 0.1, 1.0: 0.9}, {0.5: 0.2, 1.0: 0.8}, {0.5: 0.3, 1.0: 0.7}],
-}
-SIZED = pd.DataFrame(
-    [
-        {"dataset": name, "trial": trial, "fraction": fraction, "accuracy": accuracy}
-        for name, configurations in ACCURACIES.items()
-        for trial, by_fraction in enumerate(configurations)
-        for fraction, accuracy in by_fraction.items()
-    ]
-)
+SIZED = repeated(
+    a=[{0.5: 0.1, 1.0: 0.2}, {0.5: 0.3, 1.0: 0.4, 2.0: 0.5}, {0.5: 0.6, 1.0: 0.3}, {0.5: 0.9}],
+    b=[{0.5: 0.1, 1.0: 0.9}, {0.5: 0.2, 1.0: 0.8}, {0.5: 0.3, 1.0: 0.7}],
+).rename(columns={"replicate": "fraction"})
 
 
 def test_sizes_are_compared_with_the_full_one():

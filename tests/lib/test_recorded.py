@@ -52,9 +52,8 @@ def test_mixtures(monkeypatch: pytest.MonkeyPatch) -> None:
     surface, job = SURFACES["conditional"], truth.Job("conditional", "fanova", 1000, 2)
     drawn = truth.draw(surface, job.trials, job.repeat)
     found = pd.DataFrame(mixed.measure(surface, drawn, surface.truth(), job))
-    expected = recorded("mixed", **vars(job))
-    expected = expected.sort_values("table", ignore_index=True)
     found = found.sort_values("table", ignore_index=True)
+    expected = recorded("mixed", **vars(job)).sort_values("table", ignore_index=True)
     pd.testing.assert_frame_equal(found, expected[list(found)], check_dtype=False)
 
 
@@ -73,22 +72,16 @@ def test_costs() -> None:
 
 
 def test_universes() -> None:
-    search = {
-        "source": "BOHB",
-        "balance": "data set",
-        "scope": "each",
-        "distance": "Manhattan",
-        "lr_scale": "log",
-    }
-    found = multiverse.pack(
-        multiverse.collect([multiverse.weigh(STUDY[multiverse.USED], search)])
-    ).astype(dict.fromkeys(multiverse.RECORDED, str))
-    expected = recorded("multiverse", **search).astype(dict.fromkeys(multiverse.RECORDED, str))
-    pd.testing.assert_frame_equal(
-        found.sort_values(multiverse.RECORDED, ignore_index=True),
-        expected.sort_values(multiverse.RECORDED, ignore_index=True)[list(found)],
-        check_dtype=False,
+    search = {"source": "BOHB", "balance": "data set", "scope": "each"}
+    search |= {"distance": "Manhattan", "lr_scale": "log"}
+    made = multiverse.collect([multiverse.weigh(STUDY[multiverse.USED], search)])
+    found, expected = (
+        table.astype(dict.fromkeys(multiverse.RECORDED, str)).sort_values(
+            multiverse.RECORDED, ignore_index=True
+        )
+        for table in (multiverse.pack(made), recorded("multiverse", **search))
     )
+    pd.testing.assert_frame_equal(found, expected[list(found)], check_dtype=False)
     note = json.loads((DATA / "multiverse.json").read_text())
     assert note["fingerprint"] == multiverse.fingerprint(STUDY)
 

@@ -45,10 +45,6 @@ class Flat:
         return X[:, self.place]
 
 
-def places(*names: str) -> list[int]:
-    return [NAMES.index(name) for name in names]
-
-
 def test_filters_that_do_not_exist_are_0() -> None:
     rows = invented.trials(200, 0)
     X = tuning.encode(rows)
@@ -58,7 +54,7 @@ def test_filters_that_do_not_exist_are_0() -> None:
         assert (exists == (rows["num_conv_layers"] >= layer)).all()
     np.testing.assert_allclose(10 ** X[:, NAMES.index("lr")], rows["lr"])
     drawn = tuning.draw(300, RNG(0))
-    assert (drawn[:, places(*space.FILTERS)] >= 4).all()
+    assert (drawn[:, tuning.mask(space.FILTERS)] >= 4).all()
     assert (tuning.without_absent(drawn) == 0).sum() > 60
     for x in drawn:
         space.validate(decoded(x))
