@@ -90,11 +90,10 @@ def agreements(notebook: NotebookNode) -> dict[str, str]:
     """What an executed page says of each item's agreement with the paper, by the item's name."""
     values, said = glued(notebook), {}
     for cell in notebook.cells:
+        text = re.sub(r"^\*\*Agreement with the paper[^*]*\*\* ", "", " ".join(cell.source.split()))
         for tag in cell.metadata.get("tags", []):
             if tag.startswith("agreement-"):
-                text = resolve(" ".join(cell.source.split()), values)
-                text = re.sub(r"^\*\*Agreement with the paper[^*]*\*\* ", "", text)
-                said[tag.removeprefix("agreement-")] = text
+                said[tag.removeprefix("agreement-")] = resolve(text, values)
     return said
 
 

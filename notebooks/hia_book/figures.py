@@ -157,12 +157,13 @@ def dataset_panels(
     figure, axes = panels(1.6 * height + 0.5, height, 2, squeeze=False, **options)
     for ax in axes.flat[len(names) :]:
         ax.set_visible(False)
-    for name, ax in zip(names, axes.flat, strict=False):
+    by_name = dict(zip(names, axes.flat, strict=False))
+    for name, ax in by_name.items():
         ax.set_title(FACTS[name].label, loc="left")
         ax.axhline(1 / FACTS[name].classes, color="grey", linewidth=0.8, zorder=0)
     figure.supxlabel(xlabel, fontsize=11)
     figure.supylabel("validation accuracy", fontsize=11)
-    return figure, dict(zip(names, axes.flat, strict=False))
+    return figure, by_name
 
 
 def list_down(
@@ -263,7 +264,7 @@ def show_figure(
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     wide = figure.get_figwidth() > PHONE_WIDTH
     plt.close(figure)
-    source = f"data:image/svg+xml;base64,{_base64(buffer.getvalue())}"
+    source = _address("image/svg+xml", buffer.getvalue())
     # "dark-light" keeps the theme from dimming it.
     kind = f"dark-light hia-{'photographs' if photographs else 'drawing'}"
     options = f":name: {name}\n:alt: {{alt {name}}}\n:class: {kind}"
@@ -333,13 +334,12 @@ def _write(value: Any, specification: str | None) -> str:
 
 
 def _csv(name: str, table: pd.DataFrame, digits: str | None = None) -> str:
-    content = table.to_csv(index=False, float_format=digits).encode()
-    source = f"data:text/csv;base64,{_base64(content)}"
+    source = _address("text/csv", table.to_csv(index=False, float_format=digits).encode())
     return f'<a class="hia-csv" download="{name}.csv" href="{source}">Download as CSV</a>'
 
 
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()
+def _address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _display(in_jupyter: str, in_book: str) -> None:

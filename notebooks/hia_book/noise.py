@@ -17,11 +17,11 @@ from scipy import stats
 from scipy.special import expit, logit
 from sklearn.ensemble import RandomForestRegressor
 
-from hia.relief import NRReliefF
 from hia.space import FILTERS
 from hia.trials import design
 from hia_book.agreement import Estimate, RankAgreement, rank_agreement, student, typical_agreement
 from hia_book.claims import need
+from hia_book.rankings import weigh
 
 
 @dataclass(frozen=True)
@@ -184,9 +184,8 @@ def between_rankings(
     for table in tables:
         few = f"{len(table)} CNNs are few for {n_neighbors} neighbours"
         need(len(table) > 2 * n_neighbors, few)
-        place = table.groupby("dataset")["accuracy"].rank(pct=True)
-        relief = NRReliefF(n_neighbors=n_neighbors).fit(design(table, columns), place)
-        lists.append(pd.Series(relief.weights_, list(columns)))
+        ranked = table.assign(accuracy=table.groupby("dataset")["accuracy"].rank(pct=True))
+        lists.append(weigh(ranked, list(columns), "nrrelieff", n_neighbors=n_neighbors))
     return typical_agreement([rank_agreement(*pair) for pair in combinations(lists, 2)])
 
 
