@@ -15,7 +15,7 @@ the paper says nothing of it:
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import combinations, product
@@ -155,12 +155,12 @@ _KINDS = {name: pd.CategoricalDtype(list(CHOICES[name].options)) for name in CHO
 
 def searches() -> list[dict[str, str]]:
     """The combinations of those choices that decide which neighbours are searched."""
-    return list(_combinations("source", "balance", "scope", "distance", "lr_scale"))
+    return _combinations("source", "balance", "scope", "distance", "lr_scale")
 
 
-def _combinations(*names: str) -> Iterator[dict[str, str]]:
-    for options in product(*(CHOICES[name].options for name in names)):
-        yield dict(zip(names, options, strict=True))
+def _combinations(*names: str) -> list[dict[str, str]]:
+    every = product(*(CHOICES[name].options for name in names))
+    return [dict(zip(names, options, strict=True)) for options in every]
 
 
 def weigh(table: pd.DataFrame, search: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -176,7 +176,7 @@ def weigh(table: pd.DataFrame, search: Mapping[str, str]) -> list[dict[str, Any]
     if not parts:
         where = ", ".join(f"{name}={search[name]}" for name in ("source", "balance", "scope"))
         raise ValueError(f"{where}: fewer than {MIN_ROWS} CNNs are left")
-    weighings = list(_combinations("neighbours", "sigma", "rank_base", "target"))
+    weighings = _combinations("neighbours", "sigma", "rank_base", "target")
     by_part = [_weigh_part(part, search, weighings) for part in parts]
     used = {**search, "rows": sum(map(len, parts))}
     return [
@@ -204,13 +204,13 @@ def _weigh_part(
 
 def _subset(table: pd.DataFrame, source: str, balance: str) -> pd.DataFrame:
     rows = table if source == "both" else table[table["source"] == source.lower()]
-    if balance == "accuracy" and len(rows):
+    if rows.empty or balance == "nothing":
+        return rows
+    if balance == "accuracy":
         cap = published.cap(len(rows))
-        rows = rows.iloc[balanced_subsamples(rows["accuracy"], 1, cap, random_state=SEED)[0]]
-    elif balance == "data set" and len(rows):
-        each = int(rows["dataset"].value_counts().min())
-        rows = rows.groupby("dataset").sample(each, random_state=SEED)
-    return rows
+        return rows.iloc[balanced_subsamples(rows["accuracy"], 1, cap, random_state=SEED)[0]]
+    by_dataset = rows.groupby("dataset")
+    return by_dataset.sample(int(by_dataset.size().min()), random_state=SEED)
 
 
 def collect(parts: Iterable[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:

@@ -121,8 +121,8 @@ def compare_halves(
 
 def by_pair(table: pd.DataFrame) -> pd.Series:
     """The `weight` of pairs of hyperparameters, `first` and `second`, by frozenset."""
-    pairs = table[["first", "second"]].to_numpy()
-    return pd.Series(dict(zip(map(frozenset, pairs), table["weight"], strict=True)))
+    pairs = map(frozenset, table[["first", "second"]].to_numpy())
+    return pd.Series(dict(zip(pairs, table["weight"], strict=True)))
 
 
 def square(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
