@@ -72,9 +72,8 @@ def measure(rows: pd.DataFrame, job: Job) -> Row:
     seed = [zlib.crc32(job.scope.encode()), job.trainings, job.repeat]
     chosen = np.random.default_rng(seed).permutation(len(rows))[: job.trainings]
     row = try_to_rank(job, rows.iloc[chosen], "accuracy", space.TABLE1)
-    if row["scores"] is not None:
-        row["scores"] = [row["scores"][place] for place in _PLACES]
-    return row
+    scores = row["scores"] and [row["scores"][place] for place in _PLACES]
+    return row | {"scores": scores}
 
 
 def screens(table: pd.DataFrame) -> list[Row]:
@@ -102,8 +101,7 @@ def screens(table: pd.DataFrame) -> list[Row]:
 def effects_of(rows: pd.DataFrame) -> pd.Series:
     """Effects of an orthogonal design, (runs and replicates), as `screening.effects` without
     errors."""
-    signs = screening.code(rows)
-    return 2 * signs.mul(rows["accuracy"], axis=0).mean()
+    return 2 * screening.code(rows).mul(rows["accuracy"], axis=0).mean()
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -129,8 +127,8 @@ def reference(wholes: Mapping[Any, Sequence[float]], scope: str) -> list[float] 
 
     wholes: scores of `COMPARED` by scope and method.
     """
-    scores = [wholes.get((scope, method)) for method in REFERENCE]
-    if any(one is None for one in scores):
+    scores = [wholes[scope, method] for method in REFERENCE if (scope, method) in wholes]
+    if len(scores) < len(REFERENCE):
         return None
     ranks = pd.DataFrame(scores, columns=list(COMPARED)).rank(axis=1, ascending=False)
     return (-ranks.mean()).tolist()

@@ -43,7 +43,7 @@ def measure(surface: Surface, drawn: pd.DataFrame, true: pd.DataFrame, job: Job)
     names = ("surface", "trials", "repeat", "method", "tau_main", "tau_total", "problem")
     rows = []
     for (key, table), method in product(zip(TABLES, tables, strict=True), METHODS):
-        fit = truth.measure(surface.columns, table, replace(job, method=method))
+        fit = truth.try_to_rank(replace(job, method=method), table, TARGET, surface.columns)
         row = truth.assess(fit, true)
         rows.append({"table": key} | {name: row[name] for name in names})
     return rows

@@ -192,7 +192,7 @@ def between_rankings(
 def shared(tables: Iterable[pd.DataFrame]) -> list[pd.DataFrame]:
     """The rows of the configurations that all tables have, in the same order."""
     by_key = [table.set_index(["dataset", "trial"]) for table in tables]
-    keys = sorted(set.intersection(*(set(table.index) for table in by_key)))
+    keys = sorted(set(by_key[0].index).intersection(*(table.index for table in by_key)))
     return [table.loc[keys].reset_index() for table in by_key]
 
 
