@@ -63,8 +63,9 @@ def seed_share(replicates: pd.DataFrame) -> Estimate:
         return Estimate(share, share, share)
     variance, freedom = 0.0, 0
     for name, group in groups.items():
+        others = {other: own for other, own in groups.items() if other != name}
         n = group.shape[1]
-        parts = [_components(groups | {name: np.delete(group, k, axis=1)}) for k in range(n)]
+        parts = [_components(others | {name: np.delete(group, k, axis=1)}) for k in range(n)]
         left_out = np.array([one.share for one in parts])
         if np.isin(left_out, (0, 1)).any():
             return Estimate(share, 0.0, 1.0)
