@@ -11,22 +11,15 @@ PORT ?= 8000
 PLAN ?= studies/first.toml
 JOBS ?= 2
 # What is written after these is data: neither make nor the shell looks inside.
-override NB := $(value NB)
-override P := $(value P)
-override PLAN := $(value PLAN)
-override PORT := $(value PORT)
-override WORKERS := $(value WORKERS)
-export NB P PLAN PORT WORKERS
+DATA := NB P PLAN PORT WORKERS
+$(foreach name,$(DATA),$(eval override $(name) := $$(value $(name))))
+export $(DATA)
 
 # Inside the conda environment of environment.yml, that environment; else .venv.
-VENV := .venv
-ifeq ($(CONDA_DEFAULT_ENV),hia)
-VENV := $(CONDA_PREFIX)
-endif
+VENV := $(if $(filter $(CONDA_DEFAULT_ENV),hia),$(CONDA_PREFIX),.venv)
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 FANOVA := $(VENV)/.fanova
-READY_TOO := $(READY) $(FANOVA)
 
 # pip install, showing on one line where it is.
 define pip_install
@@ -38,10 +31,8 @@ install() { "$$1" -m pip --disable-pip-version-check install --progress-bar off 
     {fflush()} END {if (n) print ""}'; }; install
 endef
 
-# The longest first.
-NOTEBOOKS := $(shell ls -S notebooks/*.py 2> /dev/null)
-EXECUTED := $(NOTEBOOKS:notebooks/%.py=book/%.ipynb)
-# These look at the other pages.
+# The longest first; the lists look at the other pages.
+EXECUTED := $(patsubst notebooks/%.py,book/%.ipynb,$(shell ls -S notebooks/*.py 2> /dev/null))
 LISTS := book/items.ipynb book/claims.ipynb
 PAGES := $(filter-out $(LISTS),$(EXECUTED))
 STALE = $(shell $(MAKE) -n --no-print-directory $(PAGES) | sed -n 's/.*run_notebooks.py run //p')
@@ -51,7 +42,6 @@ BOOK := _build/html/index.html
 TOOLS := .venv-tools/.ready
 UV := .venv-tools/bin/uv
 MUTMUT := .venv-mutants/.ready
-LOCKS := $(wildcard requirements*.lock)
 
 # As many processes as there are cores, four at most, with one thread each.
 PARALLEL := -n logical --maxprocesses 4 --dist worksteal
@@ -63,7 +53,7 @@ PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest $(PARALLEL)
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
-book: $(READY_TOO) ## build the book, JOBS=2 pages at a time
+book: $(FANOVA) ## build the book, JOBS=2 pages at a time
 	@stale="$(STALE)"; test -z "$$stale" || $(PY) book/run_notebooks.py run -j$(JOBS) $$stale \
 	  --last $(LISTS:book/%.ipynb=notebooks/%.py)
 	@$(MAKE) --no-print-directory $(BOOK)
@@ -72,23 +62,38 @@ book: $(READY_TOO) ## build the book, JOBS=2 pages at a time
 check: lint ## check style and types and run all quick tests: after every edit
 	@$(PYTEST) -q -m "not (slow or browser)"
 
-test: $(READY_TOO) ## run all tests, the built book in a browser among them
+test: $(FANOVA) ## run all tests, the built book in a browser among them
 	@$(PYTEST)
 
-test-min: $(TOOLS) ## run tests with the oldest packages that pyproject.toml allows: PYTHON=python3.13
-	@$(call test_with,min)
+test-min: ## run tests with the oldest packages that pyproject.toml allows: PYTHON=python3.13
+test-latest: ## run tests with the newest packages there are: PYTHON=python3.13
 
-test-latest: $(TOOLS) ## run tests with the newest packages there are: PYTHON=python3.13
-	@$(call test_with,latest)
+# In the environment .venv-$*, made anew each time. "min": the lowest versions that pyproject.toml
+# allows, exactly, which must fit each other; warnings are no errors then, as no code here could
+# mend them. "latest": the newest, but for torch. Of what only the tests need, the newest either
+# way. The book, which `make test` builds, is left out. TESTS: which, or options of pytest.
+TESTS := tests
+test-min test-latest: test-%: $(TOOLS)
+	@echo "Setting up .venv-$*"
+	@$(UV) venv -q --clear --python "$(PYTHON)" .venv-$*
+	@$(if $(filter min,$*),$(UV) pip compile -q --python .venv-$*/bin/python --no-deps --no-header \
+	  --resolution lowest-direct pyproject.toml --extra book -o .venv-$*/limits.txt > /dev/null, \
+	  grep '^torch' requirements.in > .venv-$*/limits.txt)
+	@sed 's/^numpy<.*/numpy/' requirements.in | $(UV) pip install --python .venv-$*/bin/python \
+	  -r pyproject.toml --extra book -r - -c .venv-$*/limits.txt
+	@$(UV) pip install -q --python .venv-$*/bin/python --no-deps -e .
+	@.venv-$*/bin/python -V; $(UV) pip list -q --python .venv-$*/bin/python
+	@.venv-$*/bin/python -m pytest -m "not browser" $(if $(filter min,$*),-W default) $(TESTS) \
+	  --ignore tests/pages/test_book.py --ignore tests/pages/test_environment.py
 
-coverage: $(READY_TOO) ## run all tests and list the lines that none of them runs: of hia 3 % at most
+coverage: $(FANOVA) ## run all tests and list the lines that none of them runs: of hia 3 % at most
 	@$(PY) -m coverage erase
 	@OMP_NUM_THREADS=1 $(PY) -m coverage run -m pytest $(PARALLEL) $(TESTS)
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report --include "notebooks/hia_book/*" --fail-under 0
 	@$(PY) -m coverage report
 
-torture: $(READY_TOO) ## kill studies, disks and servers at random, and fuzz: half an hour or more
+torture: $(FANOVA) ## kill studies, disks and servers at random, and fuzz: half an hour or more
 	@$(PY) -m pytest tests/torture -s
 	@HIA_EXAMPLES=$(or $(HIA_EXAMPLES),20) $(PY) -m pytest $(shell find tests -name "test_fuzz*")
 
@@ -103,20 +108,19 @@ mutants: $(READY) $(MUTMUT) ## break relief, neighbours, fanova and screening in
 	awk -F '[.:]' '{n[$$2 ":" $$NF]++} END {for (k in n) print k, n[k]}' results.txt | sort
 	@echo "All are in _build/mutants/results.txt; one is shown there by: mutmut show NAME"
 
-# One that does no harm here: --ignore-vuln ID at the end of the command, with a comment why, and
-# until when.
+# One that does no harm here: --ignore-vuln ID at the end of the command, and why, and until when.
 audit: $(TOOLS) ## look for known vulnerabilities of the pinned packages
-	@worst=0; for lock in $(LOCKS); do echo "== $$lock"; \
+	@worst=0; for lock in requirements*.lock; do echo "== $$lock"; \
 	  .venv-tools/bin/python -m pip_audit -s osv --disable-pip --progress-spinner off -r $$lock || worst=1; \
 	done; exit $$worst
 
-notebook: $(READY_TOO) ## run one notebook with other parameters: NB=importance P="n_neighbors=50 sigma=10"
+notebook: $(FANOVA) ## run one notebook with other parameters: NB=importance P="n_neighbors=50 sigma=10"
 	@$(PY) book/run_notebooks.py rerun "$$NB" "$$P"
 
 study: $(READY) ## train the CNNs of a plan, or go on with it: PLAN=studies/first.toml WORKERS=2
 	@$(VENV)/bin/hia study "$$PLAN" $${WORKERS:+--workers "$$WORKERS"}
 
-bench: $(READY_TOO) ## measure how long things take
+bench: $(FANOVA) ## measure how long things take
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(PY) "$$script"; done
 
 serve: free-port book ## show the built book on localhost: PORT=8000
@@ -148,27 +152,6 @@ clean: ## remove what was built; the set-up stays, a failed compilation of fanov
 
 distclean: clean ## remove the set-up as well
 	@rm -rf .venv .venv-tools .venv-mutants .venv-min .venv-latest hia.egg-info
-
-# Tests with other versions than those of requirements.lock, in the environment .venv-$(1), made anew
-# each time. "min": the lowest versions that pyproject.toml allows, exactly, which must fit each
-# other; warnings are no errors then, as no code here could mend them. "latest": the newest, but for
-# torch. Of what only the tests need, the newest either way. The book, which `make test` builds, is
-# left out. TESTS: which, or options of pytest.
-TESTS := tests
-define test_with
-echo "Setting up .venv-$(1)"; \
-python=.venv-$(1)/bin/python; limits=.venv-$(1)/limits.txt; \
-$(UV) venv -q --clear --python "$(PYTHON)" .venv-$(1); \
-$(if $(filter min,$(1)),$(UV) pip compile -q --python $$python --no-deps --no-header \
-  --resolution lowest-direct pyproject.toml --extra book -o $$limits > /dev/null, \
-  grep '^torch' requirements.in > $$limits); \
-sed 's/^numpy<.*/numpy/' requirements.in | \
-  $(UV) pip install --python $$python -r pyproject.toml --extra book -r - -c $$limits; \
-$(UV) pip install -q --python $$python --no-deps -e .; \
-$$python -V; $(UV) pip list -q --python $$python; \
-$$python -m pytest -m "not browser" $(if $(filter min,$(1)),-W default) --ignore tests/pages/test_book.py \
-  --ignore tests/pages/test_environment.py $(TESTS)
-endef
 
 $(TOOLS): requirements-tools.lock
 	@echo "Setting up .venv-tools"
@@ -214,7 +197,7 @@ $(FANOVA): requirements-fanova.lock $(READY)
 	@touch $@
 
 # The book's own copies. A notebook runs again when it, the package or the recorded data changed.
-book/%.ipynb: notebooks/%.py $(wildcard hia/*.* hia/*/*.* notebooks/hia_book/*.* data/*.* data/*/*.*) $(READY_TOO)
+book/%.ipynb: notebooks/%.py $(wildcard hia/*.* hia/*/*.* notebooks/hia_book/*.* data/*.* data/*/*.*) $(FANOVA)
 	@$(PY) book/run_notebooks.py run $<
 
 $(LISTS): $(PAGES) $(wildcard book/*.md)

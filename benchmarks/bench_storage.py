@@ -16,8 +16,8 @@ grows little where the machine has other work; wall time is worth measuring on a
 import argparse
 import contextlib
 import dataclasses
+import io
 import json
-import os
 import tempfile
 import time
 from importlib.metadata import version
@@ -70,40 +70,31 @@ class TimedLock(storage.FileLock):
 
 
 def plan(models: int) -> plans.Plan:
-    """Random search on so many of digits."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "bench.toml")
-        part = f"[datasets.digits]\nmodels = {models}\nmax_images = 100\n"
-        path.write_text(f'search = "random"\n{part}')
-        return plans.load_plan(path)
+    """Random search with so many configurations of digits."""
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(f'search = "random"\n[datasets.digits]\nmodels = {models}\nmax_images = 100\n')
+        file.flush()
+        return plans.load_plan(file.name)
 
 
-def ask(opened: optuna.storages.RDBStorage, query: str) -> int:
-    with opened.engine.connect() as connection:
-        return int(connection.execute(sqlalchemy.text(query)).scalar_one())
-
-
-def server_seconds(opened: Storage) -> float | None:
-    """Processor time of the server's processes on this machine; None without a server."""
+def ask(opened: Storage, query: str) -> int:
+    """A number from a server; 0 without one."""
     if not isinstance(opened, optuna.storages.RDBStorage):
-        return None
-    server = psutil.Process(ask(opened, "select pg_backend_pid()")).parent()
-    assert server is not None
-    return sum(sum(process.cpu_times()[:2]) for process in [server, *server.children()])
+        return 0
+    with opened.engine.connect() as connection:
+        return int(connection.execute(sqlalchemy.text(f"select {query}")).scalar_one())
+
+
+def server_seconds(opened: Storage) -> float:
+    """Processor time of the server's processes on this machine; 0 without a server."""
+    own = ask(opened, "pg_backend_pid()")
+    server = psutil.Process(own).parent() if own else None
+    family = [server, *server.children()] if server else []
+    return sum(sum(process.cpu_times()[:2]) for process in family)
 
 
 def size(url: str, opened: Storage) -> int:
-    if not isinstance(opened, optuna.storages.RDBStorage):
-        return Path(url).stat().st_size
-    return ask(opened, "select pg_database_size(current_database())")
-
-
-def train_one(ledger: Ledger, data: datasets.Dataset) -> None:
-    """What a worker does for a trial."""
-    taken = ledger.take()
-    assert taken is not None
-    with processes._beating(taken[0]):
-        processes._train_one(ledger, *taken, data, "none")
+    return ask(opened, "pg_database_size(current_database())") or Path(url).stat().st_size
 
 
 def measure(url: str, finished: int) -> dict[str, Any]:
@@ -114,31 +105,32 @@ def measure(url: str, finished: int) -> dict[str, Any]:
     ledger = Ledger(one, opened)
     data = datasets.load("digits", max_images=100)
     config = no_training({"epoch": 1}).row() | {"processor": "none"}
-    for key in list(one.jobs)[:finished]:
-        job = one.jobs[key]
+    for job in list(one.jobs.values())[:finished]:
         ledger.add(job | config | {"accuracy_per_epoch": [0.5] * job["epoch"]})
     start = time.process_time()
     connect(url)
     Ledger(one, opened)
     first = time.process_time() - start
     of_worker = Ledger(one, opened)
-    spent = polls = 0.0
-    locked["seconds"] = 0.0
+    spent = polls = locked["seconds"] = 0.0
     served = server_seconds(opened)
     for _ in range(TRIALS):
         start = time.process_time()
         ledger.look()
-        polls += time.process_time() - start
-        start = time.process_time()
-        train_one(of_worker, data)
-        spent += time.process_time() - start
-    if served is not None:
-        served = (server_seconds(opened) or 0) - served
+        looked = time.process_time()
+        taken = of_worker.take()
+        assert taken is not None
+        with processes._beating(taken[0]):
+            processes._train_one(of_worker, *taken, data, "none")
+        polls += looked - start
+        spent += time.process_time() - looked
+    served = server_seconds(opened) - served
+    database = isinstance(opened, optuna.storages.RDBStorage)
     return {
-        "storage": "journal" if served is None else "postgresql",
+        "storage": "postgresql" if database else "journal",
         "finished": finished,
         "worker_ms": 1e3 * spent / TRIALS,
-        "server_ms": None if served is None else 1e3 * served / TRIALS,
+        "server_ms": 1e3 * served / TRIALS if database else None,
         "writes_ms": 1e3 * locked["seconds"] / TRIALS,
         "poll_ms": 1e3 * polls / TRIALS,
         "first_poll_s": first,
@@ -153,10 +145,10 @@ def together(url: str, workers: int) -> float:
         if name in optuna.get_all_study_names(opened):
             optuna.delete_study(study_name=name, storage=opened)
     processes.work = work_without_training
-    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with contextlib.redirect_stdout(io.StringIO()):
         study.run(plan(TOGETHER), url, workers=workers, device="cpu")
     trials = optuna.load_study(study_name="digits/random", storage=connect(url)).get_trials()
-    done = sorted(one.datetime_complete for one in trials if one.datetime_complete is not None)
+    done = sorted(one.datetime_complete for one in trials if one.datetime_complete)
     # By the second half: until then, workers are still starting.
     half = done[len(done) // 2 :]
     return (len(half) - 1) / (half[-1] - half[0]).total_seconds()
@@ -167,11 +159,12 @@ def propose(finished: int) -> float:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     own = optuna.create_study(direction="maximize", sampler=tpe(seed=0))
     rng = np.random.default_rng(0)
-    among = {name: space.to_distribution(space.SPACE[name]) for name in plans.PROPOSED}
     for _ in range(finished):
-        config = space.sample(rng)
-        params = {name: config[name] for name in among}
-        own.add_trial(optuna.create_trial(value=rng.random(), params=params, distributions=among))
+        params = space.sample(rng)
+        del params["epoch"]
+        kinds = {name: space.to_distribution(space.SPACE[name]) for name in params}
+        trial = optuna.create_trial(value=rng.random(), params=params, distributions=kinds)
+        own.add_trial(trial)
     processes._propose(space.SPACE, own.ask())
     start = time.process_time()
     for _ in range(3):
@@ -213,8 +206,7 @@ def main() -> None:
             "cores": psutil.cpu_count(),
             "versions": {name: version(name) for name in PACKAGES},
         }
-        content = json.dumps(about | measured, indent=1) + "\n"
-        options.to.write_text(content, encoding="utf-8")
+        options.to.write_text(json.dumps(about | measured, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ takes.
 """
 
 import contextlib
+import io
 import multiprocessing
 import os
 import resource
@@ -38,8 +39,7 @@ SHAPES = {(16, 1): 5000, (28, 1): 5000, (32, 3): 5000, (64, 3): 2500, (96, 3): 1
 def peak(size: int, channels: int, n: int) -> float:
     """Highest memory of this process, GiB, after training the largest configuration."""
     images = torch.randn(n, channels, size, size).contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(10, (n,))
-    train = n * 4 // 5
+    labels, train = torch.randint(10, (n,)), n * 4 // 5
     parts = images[:train], labels[:train], images[train:], labels[train:]
     data = Dataset("random", *parts, n_classes=10, channels=channels, size=size, sha256="")
     trainer.train(LARGEST, data, 0)
@@ -58,10 +58,9 @@ def main() -> None:
         path.write_text(f"[datasets.mnist]\nmodels = {models}\n", encoding="utf-8")
         plan = plans.load_plan(path)
         for workers in (1, 2):
-            storage = f"{folder}/{workers}.journal"
             start = time.perf_counter()
-            with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-                study.run(plan, storage, workers=workers, device="cpu")
+            with contextlib.redirect_stdout(io.StringIO()):
+                study.run(plan, f"{folder}/{workers}.journal", workers=workers, device="cpu")
             seconds.append(time.perf_counter() - start)
             print(f"{models} CNNs, {workers} workers: {seconds[-1]:.1f} s", flush=True)
     print(f"two workers are {seconds[0] / seconds[1]:.2f} times as fast as one")

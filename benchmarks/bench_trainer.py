@@ -19,12 +19,15 @@ import functools
 import multiprocessing
 import time
 import timeit
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import torch
 from measure import describe, progress, show
+from scipy.stats import gmean
 from textbook import in_memory, with_loader
 
 from hia import cnn, space, trainer
@@ -33,6 +36,7 @@ from hia.datasets import Dataset
 # (side, channels): training images, fewer where they are large.
 SHAPES = {(16, 1): 1024, (28, 1): 768, (32, 3): 512, (64, 3): 256, (96, 3): 128}
 LOOPS = ("ours", "textbook", "in memory")
+OTHERS = LOOPS[1:]
 REPEATED = 8  # configurations whose accuracies are compared and that train in bf16
 CLASSES = 10
 MATRIX = 1024
@@ -40,8 +44,7 @@ MATRIX = 1024
 
 @functools.cache
 def images(size: int, channels: int) -> tuple[Dataset, np.ndarray]:
-    n = SHAPES[size, channels]
-    rng = np.random.default_rng(0)
+    n, rng = SHAPES[size, channels], np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, n)
     patterns = rng.normal(size=(CLASSES, size // 4, size // 4, channels))
     patterns = patterns.repeat(4, axis=1).repeat(4, axis=2)
@@ -60,13 +63,13 @@ def train(
 ) -> tuple[float, float]:
     """The seconds that a training took, and its accuracy; in the process of its loop."""
     data, pixels = images(*shape)
+    loops: dict[str, Callable[[], float]] = {
+        "ours": lambda: trainer.train(config, data, seed, precision=precision).accuracy,
+        "textbook": lambda: with_loader(config, data, pixels, seed),
+        "in memory": lambda: in_memory(config, data, seed)[0][-1],
+    }
     start = time.perf_counter()
-    if loop == "ours":
-        accuracy = trainer.train(config, data, seed, precision=precision).accuracy
-    elif loop == "textbook":
-        accuracy = with_loader(config, data, pixels, seed)
-    else:
-        accuracy = in_memory(config, data, seed)[0][-1]
+    accuracy = loops[loop]()
     return time.perf_counter() - start, accuracy
 
 
@@ -80,28 +83,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("configurations", type=int, nargs="?", default=40)
-    sides = [side for side, _ in SHAPES]
-    parser.add_argument("sides", type=int, nargs="*", default=sides)
+    parser.add_argument("sides", type=int, nargs="*", default=[side for side, _ in SHAPES])
     options = parser.parse_args()
     describe("torch")
     rng = np.random.default_rng(0)
-    configs = [
-        space.validate(space.sample(rng) | {"epoch": 1}) for _ in range(options.configurations)
-    ]
-    context = multiprocessing.get_context("spawn")
-    one_thread = functools.partial(ProcessPoolExecutor, 1, context, torch.set_num_threads, (1,))
-    pools = {loop: one_thread() for loop in LOOPS}
+    n_configs = options.configurations
+    configs = [space.validate(space.sample(rng) | {"epoch": 1}) for _ in range(n_configs)]
+    one_process = 1, multiprocessing.get_context("spawn"), torch.set_num_threads, (1,)
+    pools = {loop: ProcessPoolExecutor(*one_process) for loop in LOOPS}
 
     def ask(loop: str, *job: Any) -> tuple[float, float]:
         return pools[loop].submit(train, loop, *job).result()
 
-    rows = []
-    totals = []
+    rows, totals = [], []
     for shape, n in SHAPES.items():
         if shape[0] not in options.sides:
             continue
-        name = f"{shape[0]}x{shape[0]}x{shape[1]}"
-        progress(name)
+        row: dict[str, Any] = {"shape": f"{shape[0]}x{shape[0]}x{shape[1]}"}
+        progress(row["shape"])
         for loop in LOOPS:
             ask(loop, shape, configs[0], 0)  # warm up
         matrix = []
@@ -110,11 +109,10 @@ def main() -> None:
             matrix.append(pools["ours"].submit(multiply).result())
             for loop in LOOPS:
                 taken[loop].append(ask(loop, shape, config, seed)[0])
-        row: dict[str, Any] = {"shape": name}
         row |= {f"{loop}, ms": 1e3 * np.median(taken[loop]) / n for loop in LOOPS}
-        for loop in LOOPS[1:]:
-            ratio = np.divide(taken[loop], taken["ours"])
-            low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
+        for loop in OTHERS:
+            ratios = np.divide(taken[loop], taken["ours"])
+            low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
             row[f"{loop} / ours"] = f"{middle:.2f} ({low:.2f} to {high:.2f})"
         work = sum(3 * n * cnn.flops(config, shape[1], shape[0], CLASSES) for config in configs)
         row["matrix rate"] = work / sum(taken["ours"]) * np.median(matrix) / (2 * MATRIX**3)
@@ -122,18 +120,14 @@ def main() -> None:
         for seed, config in enumerate(configs[:REPEATED]):
             job = (shape, config | {"dropout_rate": 0.0}, seed)
             differences.append(abs(ask("ours", *job)[1] - ask("in memory", *job)[1]))
-            try:
-                half = ask("ours", shape, config, seed, "bf16")[0]
-            except ValueError:  # not on this processor
-                continue
-            halves.append(half / taken["ours"][seed])
+            with suppress(ValueError):  # not on this processor
+                halves.append(ask("ours", shape, config, seed, "bf16")[0] / taken["ours"][seed])
         row["accuracy"] = max(differences)
         row["bf16"] = np.median(halves) if halves else None
         rows.append(row)
-        totals.append([sum(taken[loop]) / sum(taken["ours"]) for loop in LOOPS])
+        totals.append([sum(taken[loop]) / sum(taken["ours"]) for loop in OTHERS])
     show("ms per training image, one thread", rows)
-    means = np.exp(np.log(totals).mean(axis=0))
-    for loop, mean in zip(LOOPS[1:], means[1:], strict=True):
+    for loop, mean in zip(OTHERS, gmean(totals), strict=True):
         print(f"total time of {loop} / ours, geometric mean of the shapes: {mean:.2f}")
 
 

@@ -4,7 +4,7 @@ Both make the network of Section 4.3 from stock layers, in PyTorch's default mem
 the optimizers as they are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -59,60 +59,49 @@ def with_loader(config: Mapping[str, Any], data: Images, pixels: np.ndarray, see
 
     pixels: the training images as bytes, (n, H, W, C). Returns the last validation accuracy.
     """
-    torch.manual_seed(seed)
-    model = network(config, data.channels, data.size, data.n_classes)
     half = [0.5] * data.channels
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(half, half)])
-    loader = DataLoader(
-        Pictures(pixels, data.train_labels, transform), config["batch_size"], shuffle=True
-    )
-    optimizer = _optimizer(model, config)
-    for _ in range(config["epoch"]):
-        _train_epoch(model, optimizer, loader)
-    return _accuracy(model, data)
+    pictures = Pictures(pixels, data.train_labels, transform)
+    loader = DataLoader(pictures, config["batch_size"], shuffle=True)
+    return _train(config, data, seed, lambda: loader)[0][-1]
 
 
 def in_memory(
     config: Mapping[str, Any], data: Images, seed: int
 ) -> tuple[list[float], list[float]]:
-    """The same loop on tensors that are already in memory, with our order of the images. Returns
-    the validation accuracy and the mean training loss of every epoch."""
+    """The same loop on tensors that are already in memory, with our order of the images.
+
+    Returns the validation accuracy and the mean training loss of every epoch.
+    """
+    order = torch.Generator().manual_seed(seed)
+    images, labels = data.train_images.contiguous(), data.train_labels
+
+    def batches() -> Iterable[Any]:
+        permutation = torch.randperm(len(labels), generator=order)
+        return ((images[rows], labels[rows]) for rows in permutation.split(config["batch_size"]))
+
+    return _train(config, data, seed, batches)
+
+
+def _train(
+    config: Mapping[str, Any], data: Images, seed: int, batches: Callable[[], Iterable[Any]]
+) -> tuple[list[float], list[float]]:
     torch.manual_seed(seed)
     model = network(config, data.channels, data.size, data.n_classes)
-    order = torch.Generator().manual_seed(seed)
-    images_in = data.train_images.contiguous()
-    optimizer = _optimizer(model, config)
+    optimizer = getattr(torch.optim, config["optimizer"])(model.parameters(), lr=config["lr"])
     accuracies, losses = [], []
     for _ in range(config["epoch"]):
-        permutation = torch.randperm(len(data.train_labels), generator=order)
-        parts = permutation.split(config["batch_size"])
-        batches = ((images_in[rows], data.train_labels[rows]) for rows in parts)
-        losses.append(_train_epoch(model, optimizer, batches))
-        accuracies.append(_accuracy(model, data))
+        model.train()
+        total = 0.0
+        for images, labels in batches():
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(images), labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+        losses.append(total / len(data.train_labels))
+        model.eval()
+        with torch.no_grad():
+            predicted = model(data.val_images.contiguous()).argmax(1)
+        accuracies.append((predicted == data.val_labels).double().mean().item())
     return accuracies, losses
-
-
-def _train_epoch(
-    model: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterable[Any]
-) -> float:
-    """The mean training loss."""
-    model.train()
-    total, n = 0.0, 0
-    for images, labels in batches:
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        total, n = total + loss.item() * len(labels), n + len(labels)
-    return total / n
-
-
-def _optimizer(model: nn.Module, config: Mapping[str, Any]) -> torch.optim.Optimizer:
-    return getattr(torch.optim, config["optimizer"])(model.parameters(), lr=config["lr"])
-
-
-def _accuracy(model: nn.Module, data: Images) -> float:
-    model.eval()
-    with torch.no_grad():
-        predicted = model(data.val_images.contiguous()).argmax(1)
-    return (predicted == data.val_labels).double().mean().item()

@@ -39,16 +39,20 @@ def facts(
 ) -> Facts:
     """What a run of the notebook `name` was made with, as JSON can hold it.
 
-    given: the parameters that had other values. source: its code, in which the tables are looked
-    for that it reads from a folder. seconds: of the run.
+    given: other values of the parameters. source: its code, which names the tables that it reads
+    from a folder. seconds: of the run.
     """
+    versions = {}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
     values = {one.name: one.value for one in parameters} | dict(given)
     return {
         "notebook": name,
         "parameters": values,
         "given": [name for name in values if name in given],
         "python": platform.python_version(),
-        "versions": _versions(),
+        "versions": versions,
         "recordings": [recording(path) for one in values.values() for path in _tables(one, source)],
         "seconds": round(seconds, 1),
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
@@ -64,24 +68,18 @@ def recording(path: Path) -> Facts:
     note = path.with_name(f"{_NOTES.get(path.stem, path.stem)}.json")
     told = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
     sessions = told.get("sessions", [])
-    times = [one.get(key) for one in sessions or [told] for key in ("started", "finished")]
-    dates: list[str | None] = []
-    dates += sorted(day[0] for time in times if (day := _DAY.match(str(time))))
-    rows = (
-        len(pd.read_csv(path))
-        if path.suffix == ".csv"
-        else pyarrow.parquet.read_metadata(path).num_rows
-    )
+    times = [str(one.get(key)) for one in sessions or [told] for key in ("started", "finished")]
+    dates = sorted(day[0] for day in map(_DAY.match, times) if day)
     first, last = (dates[0], dates[-1]) if dates else (None, None)
-    return {"file": path.as_posix(), "rows": rows, "sessions": len(sessions)} | {
-        "first": first,
-        "last": last,
-    }
+    csv = path.suffix == ".csv"
+    rows = len(pd.read_csv(path)) if csv else pyarrow.parquet.read_metadata(path).num_rows
+    known = {"file": path.as_posix(), "rows": rows, "sessions": len(sessions)}
+    return known | {"first": first, "last": last}
 
 
 def markdown(facts: Facts) -> str:
     """The fold at the end of the page: MyST Markdown."""
-    packages = ", ".join(" ".join(one) for one in facts["versions"].items())
+    packages = ", ".join(map(" ".join, facts["versions"].items()))
     tables = "; ".join(
         f"`{one['file']}`, {one['rows']:,} rows, {one['last'] or 'date unknown'}"
         for one in facts["recordings"]
@@ -90,8 +88,8 @@ def markdown(facts: Facts) -> str:
         f"Made on {facts['made'][:10]} in {facts['seconds']:.0f} s, with Python "
         f"{facts['python']}, {packages}. {f'Recorded: {tables}.' if tables else ''}"
     )
-    title = "Run this page again, with other parameters"
-    return f"~~~~{{dropdown}} {title}\n```text\n{command(facts)}\n```\n\n{made}\n~~~~"
+    title = "~~~~{dropdown} Run this page again, with other parameters"
+    return f"{title}\n```text\n{command(facts)}\n```\n\n{made}\n~~~~"
 
 
 def command(facts: Facts) -> str:
@@ -100,26 +98,20 @@ def command(facts: Facts) -> str:
     values = facts["parameters"]
     numbers = [name for name, value in values.items() if isinstance(value, int | float)]
     names = facts["given"] or numbers[:2] or list(values)[:1]
-    line = " ".join(f"{name}={_quoted(written(values[name]))}" for name in names)
+    texts = {name: written(values[name]) for name in names}
+    line = " ".join(
+        f"{name}={text if text.startswith('[') else shlex.quote(text)}"
+        for name, text in texts.items()
+    )
     return f"make notebook NB={facts['notebook']}" + (f' P="{line}"' if line else "")
-
-
-def _quoted(text: str) -> str:
-    return text if text.startswith("[") else shlex.quote(text)
 
 
 def _tables(value: Any, source: str) -> list[Path]:
     """The recorded tables that a parameter names: a file, or a folder and, in the code, names."""
-    path = Path(value) if isinstance(value, str) and value else None
-    if path is not None and path.is_dir():
+    if not (isinstance(value, str) and value):
+        return []
+    path = Path(value)
+    if path.is_dir():
         named = sorted(path.glob("*.parquet"))
         return [one for one in named if re.search(rf"\b{re.escape(one.stem)}\b", source)]
-    return [path] if path and path.is_file() and path.suffix in (".parquet", ".csv") else []
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+    return [path] if path.is_file() and path.suffix in (".parquet", ".csv") else []

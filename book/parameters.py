@@ -18,7 +18,7 @@ import operator
 import pydoc
 import re
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 _ASSIGNMENT = re.compile(
@@ -30,9 +30,14 @@ _RULE = re.compile(
     r"; (?:choices: (?P<choices>.+)|at least (?P<least>\S+)|above (?P<above>\S+)"
     r"|(?P<low>\S+) to (?P<high>\S+))$"
 )
-_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word"}
-_INTEGER = re.compile(r"[-+]?(0|[1-9]\d{0,17})", re.ASCII)
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_WITHIN = {"least": operator.ge, "above": operator.gt, "low": operator.ge, "high": operator.le}
+# What is asked for, how it is written, and what makes it of that.
+_KINDS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    "int": ("a whole number", r"[-+]?(0|[1-9]\d{0,17})", int),
+    "float": ("a number", r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", float),
+    "bool": ("true or false", "true|false", "true".__eq__),
+    "str": ("a word", ".*", str),
+}
 
 
 class ParameterError(Exception):
@@ -59,18 +64,15 @@ def declared(source: str) -> list[Parameter]:
         if token.type == tokenize.COMMENT
     }
     parameters = []
-    for statement in ast.parse(source).body:
-        if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            target: ast.expr = statement.target
-            value = ast.literal_eval(statement.value)
-            kind = ast.unparse(statement.annotation)
-        elif isinstance(statement, ast.Assign):
-            target, value = statement.targets[0], ast.literal_eval(statement.value)
-            kind = _type_of(value)
-        else:
-            continue
-        comment = comments.get(statement.end_lineno or statement.lineno, "")
-        parameters.append(Parameter(ast.unparse(target), value, comment, kind))
+    for line in ast.parse(source).body:
+        if isinstance(line, ast.Assign | ast.AnnAssign) and line.value is not None:
+            value = ast.literal_eval(line.value)
+            if isinstance(line, ast.AnnAssign):
+                name, kind = ast.unparse(line.target), ast.unparse(line.annotation)
+            else:
+                name, kind = ast.unparse(line.targets[0]), _type_of(value)
+            comment = comments.get(line.end_lineno or line.lineno, "")
+            parameters.append(Parameter(name, value, comment, kind))
     return parameters
 
 
@@ -87,9 +89,8 @@ def parse(line: str, parameters: Sequence[Parameter]) -> dict[str, Any]:
             raise ParameterError(f"{line[place:].strip()!r} is not of the form name=value")
         name, text = assignment["name"], assignment["value"]
         if name not in by_name:
-            raise ParameterError(
-                f"no parameter {name!r}; there are: {', '.join(by_name) or 'none'}"
-            )
+            there = ", ".join(by_name) or "none"
+            raise ParameterError(f"no parameter {name!r}; there are: {there}")
         values[name] = _value(by_name[name], text[1:-1] if text[:1] in ("'", '"') else text)
         place = assignment.end()
     return values
@@ -131,61 +132,23 @@ def _one(parameter: Parameter, kind: str, item: str, text: str) -> Any:
     """A single value, or an item of a list that `text` is."""
     rule = _RULE.search(parameter.comment)
     limits = {} if rule is None else rule.groupdict()
-    choices = _choices(limits.get("choices"))
     wrong = f"{parameter.name}={text}: "
-    if choices:
+    if listed := limits.pop("choices", None):
+        named = pydoc.locate(listed) if re.fullmatch(r"[\w.]+\.[A-Z_]+", listed) else None
+        choices: Any = listed.split(", ") if named is None else named
         if item in choices:
-            return choices[item]
+            return int(item) if item.isdecimal() else item
         close = difflib.get_close_matches(item, choices, 1)
         meant = f"; is {close[0]} meant?" if close else ""
         raise ParameterError(f"{wrong}{item!r} is none of {', '.join(choices)}{meant}")
-    value = _read(kind, item)
-    if value is None or not _within(value, limits):
-        example = parameter.value if parameter.value not in (None, []) else None
-        such = "" if example is None else f", such as {parameter.name}={written(example)}"
-        raise ParameterError(f"{wrong}give {_KINDS[kind]}{_told(limits)}{such}")
+    asked, form, make = _KINDS[kind]
+    value = make(item) if item.isprintable() and re.fullmatch(form, item, re.ASCII) else None
+    if value in (None, math.inf, -math.inf) or not all(
+        limit is None or _WITHIN[name](value, float(limit)) for name, limit in limits.items()
+    ):
+        words = {"least": " of ", "above": " ", "high": " from "}
+        told = words[str(rule.lastgroup)] + rule[0].removeprefix("; ") if rule else ""
+        given = parameter.value not in (None, [])
+        such = f", such as {parameter.name}={written(parameter.value)}" if given else ""
+        raise ParameterError(f"{wrong}give {asked}{told}{such}")
     return value
-
-
-def _choices(text: str | None) -> dict[str, Any]:
-    """The values that there are, by how they are written."""
-    if text is None:
-        return {}
-    named = pydoc.locate(text) if re.fullmatch(r"[\w.]+\.[A-Z_]+", text) else None
-    values = text.split(", ") if named is None else list(named)  # type: ignore[call-overload]
-    return {str(value): _number(value) for value in values}
-
-
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else value
-
-
-def _read(kind: str, text: str) -> Any:
-    """The value, or None where the text is none of this kind."""
-    if kind == "bool":
-        return {"true": True, "false": False}.get(text)
-    if kind == "int":
-        return int(text) if _INTEGER.fullmatch(text) else None
-    if kind == "float":
-        value = float(text) if _NUMBER.fullmatch(text) else math.nan
-        return value if math.isfinite(value) else None
-    return text if text.isprintable() else None
-
-
-def _within(value: Any, limits: dict[str, str | None]) -> bool:
-    return all(
-        limit is None or test(value, float(limit))
-        for limit, test in (
-            (limits.get("least"), operator.ge),
-            (limits.get("above"), operator.gt),
-            (limits.get("low"), operator.ge),
-            (limits.get("high"), operator.le),
-        )
-    )
-
-
-def _told(limits: dict[str, str | None]) -> str:
-    if limits.get("low") is not None:
-        return f" from {limits['low']} to {limits['high']}"
-    words = {"least": " of at least ", "above": " above "}
-    return "".join(f"{words[key]}{limits[key]}" for key in words if limits.get(key) is not None)

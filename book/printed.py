@@ -39,8 +39,7 @@ def join(html: Path, names: list[str], title: str, author: str) -> str:
     """All these pages of the built book as one, whose links lead within it."""
     articles = []
     for name in names:
-        text = (html / f"{name}.html").read_text(encoding="utf-8")
-        (article,) = _ARTICLE.findall(text)
+        (article,) = _ARTICLE.findall((html / f"{name}.html").read_text(encoding="utf-8"))
         article = re.sub(r'\bid="([^"]*)"', rf'id="{name}--\1"', _EXPLORER.sub("", article))
 
         def within(link: re.Match[str], here: str = name) -> str:
@@ -99,7 +98,6 @@ def chromium() -> str | None:
 
 
 def main() -> int:
-    """Command line; 1 where there is no Chromium."""
     parser = argparse.ArgumentParser(prog="python book/printed.py", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("what", choices=["pdf", "card"])

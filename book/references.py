@@ -6,7 +6,7 @@ module numbers them so.
 """
 
 import re
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,18 +17,19 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
+from hia_book.claims import prose, shown
+
 SOURCES, BOOK = Path("notebooks"), Path("book")  # in the current directory
 
 # Figures and tables: a name in the code, or the option of a directive.
 _ITEM = re.compile(r'"((?:fig|table)-[\w-]+)"|:name: ([\w-]+)|\{caption\} ([\w-]+)')
 _EQUATION = re.compile(r":label:\s+(eq-(\d+))")
 _TITLE = re.compile(r"^(?:# )?# (.+)$", re.MULTILINE)
-_OF_THE_PAPER = re.compile(r"(?:fig|table)-(\d+)")
 _ROLE = re.compile(r"\{(numref|eq|doc|ref|term)\}`(?:([^`<]+) <)?([^`>]+)>?`")
 
 
 class Reference(NamedTuple):
-    """What a name stands for: the page that has it, the number or title, and the anchor there."""
+    """What a name stands for. number: or title."""
 
     page: str
     number: str
@@ -47,7 +48,7 @@ def pages(contents: Any) -> list[str]:
 def names() -> dict[str, Reference]:
     """Every page, figure, table and equation of the book, from what it is made of."""
     references: dict[str, Reference] = {}
-    counts = {"fig": 0, "table": 0}
+    supplement = {kind: map("S{}".format, count(1)) for kind in ("fig", "table")}
     contents = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
     for page in pages(contents):
         path = SOURCES / f"{page}.py"
@@ -57,31 +58,23 @@ def names() -> dict[str, Reference]:
         references[page] = Reference(page, title[1] if title else page, "")
         for name, number in _EQUATION.findall(text):
             references[name] = Reference(page, number, f"#equation-{name}")
-        for name in chain.from_iterable(_ITEM.findall(text)):
-            kind = name.split("-")[0]
-            if not name or name in references:
-                continue
-            if paper := _OF_THE_PAPER.fullmatch(name):
-                number = paper[1]
-            elif kind in counts:
-                counts[kind] += 1
-                number = f"S{counts[kind]}"
-            else:
-                number = ""
-            references[name] = Reference(page, number, f"#{name}")
+        for name in filter(None, chain.from_iterable(_ITEM.findall(text))):
+            kind, _, number = name.partition("-")
+            if name not in references:
+                if not number.isdecimal():
+                    number = next(supplement.get(kind, iter([""])))
+                references[name] = Reference(page, number, f"#{name}")
     return references
 
 
-def localise(notebook: NotebookNode, references: dict[str, Reference], book: str) -> None:
+def localise(notebook: NotebookNode, book: str) -> None:
     """Makes an executed notebook a page of its own: what refers to other pages becomes a link.
 
     book: where the other pages are, as seen from this one; empty where there are none.
     """
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    shown = [output["data"] for output in outputs if "text/markdown" in output.get("data", {})]
-    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    texts += [data["text/markdown"] for data in shown]
-    here = set(re.findall(r"^:(?:name|label):\s+(\S+)", "\n".join(texts), re.MULTILINE))
+    references = names()
+    texts = f"{prose(notebook)}\n{shown(notebook)}"
+    here = set(re.findall(r"^:(?:name|label):\s+(\S+)", texts, re.MULTILINE))
 
     def link(role: re.Match[str]) -> str:
         kind, text, name = role.groups()
@@ -98,9 +91,10 @@ def localise(notebook: NotebookNode, references: dict[str, Reference], book: str
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _ROLE.sub(link, cell.source)
-    for data in shown:
-        data["text/markdown"] = _ROLE.sub(link, data["text/markdown"])
-    if "{cite" in "".join(texts):
+        for output in cell.get("outputs", []):
+            if text := output.get("data", {}).get("text/markdown"):
+                output["data"]["text/markdown"] = _ROLE.sub(link, text)
+    if "{cite" in texts:
         cited = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
         notebook.cells.append(new_markdown_cell(cited, id="cited"))  # type: ignore[no-untyped-call]
 

@@ -25,6 +25,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,13 @@ from papermill.exceptions import PapermillExecutionError
 import colophon
 import references
 from forks import run_each
-from hia_book.claims import PageError, write_captions
+from hia_book.claims import PageError, shown, write_captions
 from parameters import Parameter, ParameterError, declared, parse, written
 
 RERUNS = Path("_build/notebooks")
 # Errors of which one line is enough: what a page says itself, or of a file, and too little memory.
-TOLD = {"PageError", "TrialsError", "DatasetError", "FileNotFoundError"}
-TOLD |= {"MemoryError", "ImportError"}
-
-Progress = Callable[[int, int], None]
+TOLD = {"PageError", "TrialsError", "DatasetError"}
+TOLD |= {"FileNotFoundError", "MemoryError", "ImportError"}
 
 
 class NotebookError(Exception):
@@ -58,9 +57,8 @@ def find(name: str, folder: Path = references.SOURCES) -> Path:
     """The notebook of this name. Raises NotebookError, with the names there are."""
     paths = {path.stem: path for path in sorted(folder.glob("*.py"))}
     if name not in paths:
-        raise NotebookError(
-            f"no notebook {name!r} in {folder}/; there are: {', '.join(paths) or 'none'}"
-        )
+        there = ", ".join(paths) or "none"
+        raise NotebookError(f"no notebook {name!r} in {folder}/; there are: {there}")
     return paths[name]
 
 
@@ -72,12 +70,8 @@ def read(path: Path) -> NotebookNode:
 
 def parameters(notebook: NotebookNode) -> list[Parameter]:
     """What the cells tagged "parameters" declare, in their order."""
-    return [
-        parameter
-        for cell in notebook.cells
-        if "parameters" in cell.metadata.get("tags", [])
-        for parameter in declared(cell.source)
-    ]
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    return [parameter for cell in tagged for parameter in declared(cell.source)]
 
 
 def run(
@@ -86,14 +80,13 @@ def run(
     given: Mapping[str, Any] | None = None,
     *,
     strict: bool = False,
-    progress: Progress = lambda cell, of: None,
+    tell: Callable[[str], None] = lambda what: None,
 ) -> None:
     """Executes the py:percent notebook `source` and writes it, with its outputs, to `output`.
 
     `output` appears when everything has run, never before. Code is folded away, one click from its
     result, except in cells tagged "show-input" and in the one with the parameters given.
-    strict: every claim must hold. progress: is called before each cell, with its number and how
-    many there are.
+    strict: every claim must hold. tell: is called before each cell, with which it is.
     Raises NotebookError where a parameter is unknown, a cell fails or a claim must hold and does
     not.
     """
@@ -103,7 +96,7 @@ def run(
         names = ", ".join(one.name for one in known) or "none"
         raise NotebookError(f"{source} has no parameter {unknown[0]!r}; it has: {names}")
     started = time.monotonic()
-    executed = _execute(source, notebook, given, progress)
+    executed = _execute(source, notebook, given, tell)
     try:
         write_captions(executed)
     except PageError as error:
@@ -129,7 +122,7 @@ def run(
 
 
 def _execute(
-    source: Path, notebook: NotebookNode, given: dict[str, Any], progress: Progress
+    source: Path, notebook: NotebookNode, given: dict[str, Any], tell: Callable[[str], None]
 ) -> NotebookNode:
     # The kernel of this environment, not one of that name in the user's home; no chatter of the
     # kernel's debugger in the outputs, nor of progress bars that the book has no use for.
@@ -139,7 +132,7 @@ def _execute(
         PYTHONWARNINGS="ignore:IProgress not found",
     )
     cells = sum(cell.cell_type == "code" for cell in notebook.cells) + bool(given)
-    numbers = iter(range(1, cells + 1))
+    numbers = count(1)
     try:
         executed: NotebookNode = papermill.execute_notebook(
             notebook,
@@ -148,7 +141,7 @@ def _execute(
             kernel_name="python3",
             progress_bar=False,
             extra_arguments=["--log-level=CRITICAL"],
-            on_cell_execute=lambda **_: progress(next(numbers), cells),
+            on_cell_execute=lambda **_: tell(f"cell {next(numbers)} of {cells}"),
         )
     except PapermillExecutionError as error:
         # All else is for who mends it.
@@ -171,15 +164,14 @@ def _take_claims(notebook: NotebookNode) -> list[dict[str, Any]]:
             section = [section, *headings][-1]
             continue
         number += 1
-        said = [output.get("metadata", {}).get("hia", {}) for output in cell.outputs]
-        claims += [
-            {"text": one["claim"], "holds": one["holds"], "section": section, "cell": number}
-            for one in said
-            if "claim" in one
-        ]
-        cell.outputs = [
-            output for output, one in zip(cell.outputs, said, strict=True) if "claim" not in one
-        ]
+        outputs, cell.outputs = cell.outputs, []
+        for output in outputs:
+            said = output.get("metadata", {}).get("hia")
+            if said is None:
+                cell.outputs.append(output)
+            else:
+                place = {"section": section, "cell": number}
+                claims.append({"text": said["claim"], "holds": said["holds"]} | place)
     return claims
 
 
@@ -195,18 +187,16 @@ def _begin(notebook: NotebookNode, known: Sequence[Parameter], given: Mapping[st
     if not changed and not failed:
         return
     holding = f"All {len(claims)} claims of the page hold here too." if claims else ""
-    lines = [
+    if failed:
+        holding = "\n".join(["**These claims do not hold here:**\n", *failed])
+    box = (
+        "~~~~{admonition} Not the book's run\n:class: warning\n\n"
         f"Changed: {', '.join(changed) or 'the data'}. Numbers, figures and tables are of this "
-        "run; the sentences are the book's.",
-        "**These claims do not hold here:**\n\n" + "\n".join(failed) if failed else holding,
-    ]
+        f"run; the sentences are the book's.\n\n{holding}"
+    ).strip()
     title, _, rest = notebook.cells[0].source.partition("\n")
-    box = "\n\n".join(["~~~~{admonition} Not the book's run\n:class: warning", *lines]).strip()
-    notebook.cells[:1] = [
-        _markdown(title, "title"),
-        _markdown(f"{box}\n~~~~", "changed"),
-        _markdown(rest, "rest"),
-    ]
+    texts = {"title": title, "changed": f"{box}\n~~~~", "rest": rest}
+    notebook.cells[:1] = [_markdown(text, name) for name, text in texts.items()]
 
 
 def _markdown(text: str, identifier: str) -> NotebookNode:
@@ -242,33 +232,22 @@ def rerun(name: str, line: str) -> tuple[Path, Path]:
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     notebook = unfinished / f"{name}.ipynb"
-    tell = _Teller(name)
-    run(source, notebook, given, progress=tell)
-    tell.say("making the page")
+    started, terminal = time.monotonic(), sys.stderr.isatty()
+
+    def tell(what: str) -> None:
+        """How far it is; on a terminal, on one line."""
+        line = f"{name}: {what}, {time.monotonic() - started:.0f} s"
+        start, end = ("\r\x1b[K", "") if terminal else ("", "\n")
+        print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
+
+    run(source, notebook, given, tell=tell)
+    tell("making the page")
     page = _page(notebook)
-    tell.end()
+    if terminal:
+        print(file=sys.stderr)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     return folder / notebook.name, folder / "html" / page.name
-
-
-class _Teller:
-    """Says on standard error how far a notebook is; on a terminal, on one line."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.started = name, time.monotonic()
-
-    def __call__(self, cell: int, of: int) -> None:
-        self.say(f"cell {cell} of {of}")
-
-    def say(self, what: str) -> None:
-        line = f"{self.name}: {what}, {time.monotonic() - self.started:.0f} s"
-        start, end = ("\r\x1b[K", "") if sys.stderr.isatty() else ("", "\n")
-        print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
 
 
 def _page(notebook: Path) -> Path:
@@ -276,15 +255,15 @@ def _page(notebook: Path) -> Path:
     folder = notebook.parent
     config = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8"))
     extensions = config["sphinx"]["local_extensions"]
-    extensions.update({name: str(Path(path).resolve()) for name, path in extensions.items()})
+    for name, path in extensions.items():
+        extensions[name] = str(Path(path).resolve())
     own_config = folder / "_config.yml"
     own_config.write_text(yaml.safe_dump(config), encoding="utf-8")
     whole = folder / "page" / notebook.name
     whole.parent.mkdir()
     page = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    built = Path("_build/html")
-    book = f"{os.path.relpath(built, folder / 'html')}/" if built.is_dir() else ""
-    references.localise(page, references.names(), book)
+    built = os.path.relpath("_build/html", folder / "html")
+    references.localise(page, f"{built}/" if Path("_build/html").is_dir() else "")
     nbformat.write(page, whole)  # type: ignore[no-untyped-call]
     shutil.copy("book/references.bib", whole.parent)
     shutil.copytree("book/_static", whole.parent / "_static")
@@ -301,21 +280,14 @@ def _page(notebook: Path) -> Path:
 
 
 def picture(notebook: Path, name: str) -> bytes:
-    """The SVG of the figure called `name` in an executed notebook.
-
-    Raises NotebookError where the notebook has no such figure.
-    """
-    pattern = re.compile(rf"~~~{{figure}} data:image/svg\+xml;base64,(\S+)\n:name: {name}\n")
+    """The SVG of a figure in an executed notebook. Raises NotebookError where there is none."""
+    pattern = rf"^~~~{{figure}} data:image/svg\+xml;base64,(\S+)\n:name: {name}\n"
     paper = b'<rect width="100%" height="100%" fill="white"/>'  # there may be a dark page around it
     executed = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    for cell in executed.cells:
-        for output in cell.get("outputs", []):
-            found = pattern.match(output.get("data", {}).get("text/markdown", ""))
-            if found:
-                svg = base64.b64decode(found[1])
-                start = svg.index(b">", svg.index(b"<svg")) + 1
-                return svg[:start] + paper + svg[start:]
-    raise NotebookError(f"{notebook} has no figure {name!r}")
+    found = re.search(pattern, shown(executed), re.MULTILINE)
+    if found is None:
+        raise NotebookError(f"{notebook} has no figure {name!r}")
+    return re.sub(rb"<svg[^>]*>", rb"\g<0>" + paper, base64.b64decode(found[1]), count=1)
 
 
 def _run_for_book(source: Path) -> int:

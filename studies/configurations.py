@@ -14,7 +14,8 @@ All but `precision` with the precision of the trials.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +33,9 @@ SCREENING_SEEDS = 3
 
 
 def choose(table: pd.DataFrame, per_dataset: int = CONFIGURATIONS) -> pd.DataFrame:
-    """Rows of random search that go from the worst to the best accuracy of each data set.
+    """Of a data set's n random trials below number `FIRST`, sorted by accuracy (and number), those
+    at the places (k + 1/2) n / per_dataset, rounded down, k = 0, 1, ...; all where there are fewer.
 
-    Of a data set's n random trials below number `FIRST`, sorted by accuracy (and number), those at
-    the places (k + 1/2) n / per_dataset, rounded down, k = 0, 1, ...; all where there are fewer.
     Equal steps in rank, not in accuracy, make it a sample in which every kind of trial has its
     weight: a mean over the rows estimates the mean over the study.
     """
@@ -82,32 +82,27 @@ def screen(table: pd.DataFrame) -> Iterator[Row]:
                 f"{name}: the trials differ in images, val_images or precision, "
                 f"{' and '.join(str(tuple(one.values())) for one in alike)}; screening needs one"
             )
-        for run, config in enumerate(configs):
-            for replicate in range(1, SCREENING_SEEDS + 1):
-                seed = plans.seed(f"screening/{name}/{run}", replicate)
-                key = {"dataset": str(name), "run": run, "replicate": replicate, "seed": seed}
-                yield dict.fromkeys(space.SPACE) | config | alike[0] | key
+        for (run, config), replicate in product(enumerate(configs), range(1, SCREENING_SEEDS + 1)):
+            seed = plans.seed(f"screening/{name}/{run}", replicate)
+            key = {"dataset": str(name), "run": run, "replicate": replicate, "seed": seed}
+            yield dict.fromkeys(space.SPACE) | config | alike[0] | key
 
 
-TABLES: dict[str, Callable[[pd.DataFrame], Iterator[Row]]] = {
-    "replicates": replicates,
-    "scaling": scaling,
-    "precision": precision,
-    "screening": screen,
+TABLES = {
+    **{"replicates": replicates, "scaling": scaling, "precision": precision, "screening": screen}
 }
 
 
 def configurations(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """What the table NAME.csv holds, from the table of trials."""
     columns = trials.given_columns(trials.TABLES[name])
-    rows = pd.DataFrame(list(TABLES[name](table)), columns=columns)
+    rows = pd.DataFrame(TABLES[name](table), columns=columns)
     return rows.astype(dict.fromkeys(space.FILTERS, "Int64"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("name", nargs="*", choices=[*TABLES, []], help="default: all")
     parser.add_argument("--trials", type=Path, default=Path("data/trials.parquet"))
     parser.add_argument("--to", type=Path, default=Path("studies"), help="folder")

@@ -19,10 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = recording.parser(__doc__).parse_args(arguments)
     study = trials.load(options.data / "trials.parquet")
     table = study[multiverse.USED]
-    searches = multiverse.searches()
-    calls = [(table, search) for search in searches]
-    parts = list(recording.compute(options, multiverse.weigh, calls, len(calls)))
-    universes = multiverse.collect(parts)
+    calls = [(table, search) for search in multiverse.searches()]
+    parts = recording.compute(options, multiverse.weigh, calls, len(calls))
+    universes = multiverse.collect(list(parts))
     recording.save(
         multiverse.pack(universes),
         options.to / "multiverse.parquet",

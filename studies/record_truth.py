@@ -14,7 +14,7 @@ goes on. A table has what was asked for, and is written at the end.
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 # Before NumPy is there: processor time counts the threads that wait.
@@ -30,25 +30,16 @@ from hia_book import cost, mixed, recording, truth
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = recording.parser(__doc__)
     parser.add_argument("what", nargs="?", choices=("truth", "cost", "mixed"), default="truth")
+    told = "trials, or trainings, at most (default: all sizes)"
+    parser.add_argument("--most", type=int, metavar="N", help=told)
+    names = list(truth.CONTENDERS)
+    told = f"truth only: of {', '.join(names)} (default: all that are installed)"
     parser.add_argument(
-        "--most", type=int, metavar="N", help="trials, or trainings, at most (default: all sizes)"
-    )
-    parser.add_argument(
-        "--methods",
-        nargs="+",
-        choices=truth.CONTENDERS,
-        default=list(truth.CONTENDERS),
-        metavar="NAME",
-        help=f"truth only: of {', '.join(truth.CONTENDERS)} (default: all that are installed)",
+        "--methods", nargs="+", choices=names, default=names, metavar="NAME", help=told
     )
     parser.add_argument("--repeats", type=int, metavar="N", help="draws at most")
-    parser.add_argument(
-        "--limit",
-        type=float,
-        default=truth.LIMIT,
-        metavar="SECONDS",
-        help=f"of processor time for a fit, truth only (default: {truth.LIMIT:g})",
-    )
+    told = "of processor time for a fit, truth only (default: %(default)g)"
+    parser.add_argument("--limit", type=float, default=truth.LIMIT, metavar="SECONDS", help=told)
     options = parser.parse_args(arguments)
     study = trials.load(options.data / "trials.parquet")
     {"truth": _truth, "cost": _cost, "mixed": _mixed}[options.what](study, options)
@@ -74,19 +65,16 @@ def _truth(study: pd.DataFrame, options: argparse.Namespace) -> None:
 
     for row in recording.compute(options, truth.measure, calls(), len(jobs)):
         rows.append(row)
-    by_surface = {str(name): part for name, part in true.groupby("surface")}
     asked = truth.jobs(surfaces, sizes=truth.SIZES)
-    table = truth.table(rows, by_surface, asked, options.limit)
+    table = truth.table(rows, dict(iter(true.groupby("surface"))), asked, options.limit)
     trials.write(true, options.to / "surfaces.parquet")
     _save(table, len(jobs), options, fits=len(rows), limit=options.limit)
 
 
 def _cost(study: pd.DataFrame, options: argparse.Namespace) -> None:
     scopes = cost.scopes(study[["dataset", *cost.USED]])
-    own, pooled = (
-        [n for n in sizes if n <= (options.most or n)] for sizes in (cost.SIZES, cost.POOLED_SIZES)
-    )
-    jobs = cost.jobs(study, own, pooled, options.repeats or cost.REPEATS)
+    sizes = (_up_to(options.most, some) for some in (cost.SIZES, cost.POOLED_SIZES))
+    jobs = cost.jobs(study, *sizes, options.repeats or cost.REPEATS)
     calls = [(scopes[job.scope], job) for job in jobs]
     rows = list(recording.compute(options, cost.measure, calls, len(jobs)))
     path = options.data / "screening.parquet"
@@ -99,39 +87,34 @@ def _cost(study: pd.DataFrame, options: argparse.Namespace) -> None:
 
 def _mixed(study: pd.DataFrame, options: argparse.Namespace) -> None:
     surfaces = truth.all_surfaces(study)
-    true = {
-        str(name): table.set_index("hyperparameter")
-        for name, table in _truths(study, options).groupby("surface")
-    }
+    true = dict(iter(_truths(study, options).set_index("hyperparameter").groupby("surface")))
     jobs = truth.jobs(surfaces, ["all"], _sizes(mixed.SIZES, options))
-    calls = (
-        (
-            surfaces[job.surface],
-            truth.draw(surfaces[job.surface], job.trials, job.repeat),
-            true[job.surface],
-            job,
-        )
-        for job in jobs
-    )
-    parts = recording.compute(options, mixed.measure, calls, len(jobs), ignore=["surface"])
+
+    def calls() -> Iterator[tuple[Any, ...]]:
+        for job in jobs:
+            surface = surfaces[job.surface]
+            draw = truth.draw(surface, job.trials, job.repeat)
+            yield surface, draw, true[job.surface], job
+
+    parts = recording.compute(options, mixed.measure, calls(), len(jobs), ignore=["surface"])
     rows = pd.DataFrame([row for part in parts for row in part])
     order = ["surface", "trials", "repeat", "table", "method"]
     _save(rows.sort_values(order, ignore_index=True), len(jobs), options, fits=len(jobs))
 
 
 def _truths(study: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
-    """The truths of all surfaces, `truth.truths`."""
     (true,) = recording.compute(options, truth.truths, [(study[list(truth.USED)],)], 1)
     return true
 
 
 def _sizes(sizes: Mapping[int, int], options: argparse.Namespace) -> dict[int, int]:
     """Number of trials -> draws, as far as they are asked for."""
-    return {
-        n: min(times, options.repeats or times)
-        for n, times in sizes.items()
-        if n <= (options.most or n)
-    }
+    most = options.repeats or max(sizes.values())
+    return {n: min(sizes[n], most) for n in _up_to(options.most, sizes)}
+
+
+def _up_to(most: int | None, sizes: Iterable[int]) -> list[int]:
+    return [n for n in sizes if n <= (most or n)]
 
 
 def _save(table: pd.DataFrame, asked: int, options: argparse.Namespace, **content: Any) -> None:

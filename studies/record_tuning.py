@@ -19,12 +19,9 @@ from hia_book import published, recording, tuning
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = recording.parser(__doc__)
+    searches = list(tuning.SEARCHES)
     parser.add_argument(
-        "--searches",
-        nargs="+",
-        choices=tuning.SEARCHES,
-        default=list(tuning.SEARCHES),
-        help="(default: all)",
+        "--searches", nargs="+", choices=searches, default=searches, help="(default: all)"
     )
     options = parser.parse_args(arguments)
     study = trials.load(options.data / "trials.parquet")[tuning.USED]
@@ -34,7 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calls = (experiment.arguments(job) for job in jobs)
     results = recording.compute(options, tuning.search, calls, len(jobs), ignore=["surrogate"])
     rows = [experiment.row(job, result) for job, result in zip(jobs, results, strict=True)]
-    parts = {str(name): part for name, part in study.groupby("dataset")}
     recording.save(
         tuning.table(rows),
         options.to / "tuning.parquet",
@@ -42,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked=len(jobs),
         repetitions=tuning.REPETITIONS,
         surrogates={
-            name: {"rows": len(part), **tuning.quality(part)} for name, part in parts.items()
+            str(name): {"rows": len(part), **tuning.quality(part)}
+            for name, part in study.groupby("dataset")
         },
         rankings=experiment.rankings,
         defaults={

@@ -43,11 +43,10 @@ def _outputs(shell: InteractiveShell, source: Path, code: str) -> list[NotebookN
         result = shell.run_cell(code)
     if error := result.error_before_exec or result.error_in_exec:
         raise run_notebooks.NotebookError(f"{source} failed: {error}") from error
-    written = captured.stdout + captured.stderr
-    return [
-        *(new_output("display_data", one.data, metadata=one.metadata) for one in captured.outputs),
-        *([new_output("stream", text=written)] if written else []),
-    ]
+    outputs = [new_output("display_data", x.data, metadata=x.metadata) for x in captured.outputs]
+    if written := captured.stdout + captured.stderr:
+        outputs.append(new_output("stream", text=written))
+    return outputs
 
 
 def page(name: str, **parameters: object) -> str:
@@ -58,9 +57,8 @@ def page(name: str, **parameters: object) -> str:
     cells = nbformat.read("out.ipynb", 4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     assert all("data" in output for output in outputs), "an output that is no figure, table or text"
-    return "\n".join(
-        output.data.get("text/markdown") or output.data.get("text/html", "") for output in outputs
-    )
+    shown = (one.data.get("text/markdown") or one.data.get("text/html", "") for one in outputs)
+    return "\n".join(shown)
 
 
 def claims() -> dict[str, bool]:

@@ -34,19 +34,16 @@ class Table:
         self.categorical = np.flatnonzero(self.kind == "categorical").tolist()
 
 
-def hia_nrrelieff(table: Table) -> Fit:
+def hia_nrrelieff(table: Table, **options: Any) -> Fit:
     from hia.relief import NRReliefF
 
-    return lambda: NRReliefF(categorical=table.categorical).fit(table.X, table.y).weights_
+    model = NRReliefF(categorical=table.categorical, **options)
+    return lambda: model.fit(table.X, table.y).weights_
 
 
 def hia_rrelieff(table: Table) -> Fit:
     """With the options of RReliefF, whose distance is Manhattan, as sklearn-relief has them."""
-    from hia.relief import NRReliefF
-
-    options = {"metric": "manhattan", "target_scale": "range"}
-    model = NRReliefF(categorical=table.categorical, **options)
-    return lambda: model.fit(table.X, table.y).weights_
+    return hia_nrrelieff(table, metric="manhattan", target_scale="range")
 
 
 def sklearn_relief(table: Table) -> Fit:
@@ -93,15 +90,21 @@ def orange(table: Table) -> Fit:
     return lambda: scorer.score_data(data, None)
 
 
-def hia_fanova(table: Table) -> Fit:
-    from hia.ranking.fanova import FAnova
+def hyperparameters(table: Table) -> Any:
+    """The columns in our terms."""
     from hia.space import Hyperparameter
 
-    space = {}
+    columns = []
     for k, (kind, high) in enumerate(zip(table.kind, table.high, strict=True)):
-        choices = tuple(range(int(high) + 1)) if kind == "categorical" else None
-        space[k] = Hyperparameter(f"x{k}", str(kind), 0, high, choices)
-    model = FAnova(TREES, space=space, random_state=0)
+        choices = tuple(np.arange(high + 1).tolist()) if kind == "categorical" else None
+        columns.append(Hyperparameter(f"x{k:02}", str(kind), 0, high, choices))
+    return columns
+
+
+def hia_fanova(table: Table) -> Fit:
+    from hia.ranking.fanova import FAnova
+
+    model = FAnova(TREES, space=dict(enumerate(hyperparameters(table))), random_state=0)
     return lambda: model.fit(table.X, table.y).importances_
 
 
@@ -112,11 +115,7 @@ def fanova_package(table: Table) -> Fit:
     from hia.ranking.fanova_package import importances
 
     X = pd.DataFrame(table.X, columns=[f"x{k}" for k in range(table.X.shape[1])])
-    few = [
-        name
-        for name, kind, high in zip(X, table.kind, table.high, strict=True)
-        if kind != "float" and high <= 3
-    ]
+    few = X.columns[(table.kind != "float") & (table.high <= 3)].tolist()
     options: dict[str, Any] = {"n_trees": TREES, "min_samples_leaf": 1, "log": ()}
     return lambda: importances(X, table.y, categorical=few, **options)["weight"].tolist()
 
@@ -144,14 +143,9 @@ def hia_ped_anova(table: Table) -> Fit:
     import pandas as pd
 
     from hia.ranking.methods import rank
-    from hia.space import Hyperparameter
 
-    X = pd.DataFrame(table.X, columns=[f"x{k:02}" for k in range(table.X.shape[1])])
-    columns = []
-    for name, kind, high in zip(X, table.kind, table.high, strict=True):
-        choices = tuple(float(c) for c in range(int(high) + 1)) if kind == "categorical" else None
-        columns.append(Hyperparameter(name, str(kind), 0, high, choices))
-    rows = X.assign(y=table.y)
+    columns = hyperparameters(table)
+    rows = pd.DataFrame(table.X, columns=[one.name for one in columns]).assign(y=table.y)
     return lambda: rank(rows, "y", columns, "ped_anova", n_bootstrap=0).table["score"].tolist()
 
 
@@ -161,23 +155,21 @@ def _optuna(table: Table, evaluator: Any) -> Fit:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    of_kind: dict[str, Callable[[Any], Any]] = {
-        "float": lambda high: FloatDistribution(0, high),
-        "integer": lambda high: IntDistribution(0, int(high)),
-        "categorical": lambda high: CategoricalDistribution(range(int(high) + 1)),
-    }
-    kinds = enumerate(zip(table.kind, table.high, strict=True))
-    distributions = {f"x{k}": of_kind[kind](high) for k, (kind, high) in kinds}
-    columns = [
-        column if kind == "float" else column.astype(int)
-        for kind, column in zip(table.kind, table.X.T, strict=True)
-    ]
+    distributions: dict[str, Any] = {}
+    columns = [table.y.tolist()]
+    for kind, high, column in zip(table.kind, table.high, table.X.T, strict=True):
+        of_kind = {
+            "float": FloatDistribution(0, high),
+            "integer": IntDistribution(0, int(high)),
+            "categorical": CategoricalDistribution(range(int(high) + 1)),
+        }
+        distributions[f"x{len(distributions)}"] = of_kind[kind]
+        columns.append(column.astype(float if kind == "float" else int).tolist())
     study = optuna.create_study(direction="maximize")
-    for value, *row in zip(table.y.tolist(), *(one.tolist() for one in columns), strict=True):
+    for value, *row in zip(*columns, strict=True):
         params = dict(zip(distributions, row, strict=True))
-        study.add_trial(
-            optuna.create_trial(params=params, distributions=distributions, value=value)
-        )
+        trial = optuna.create_trial(params=params, distributions=distributions, value=value)
+        study.add_trial(trial)
 
     def fit() -> Sequence[float]:
         importances = evaluator.evaluate(study)

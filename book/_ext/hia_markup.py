@@ -52,13 +52,12 @@ class KeepWhole(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **_: Any) -> None:
+        def keep(text: str) -> nodes.Node:
+            return nodes.inline("", text, classes=["hia-whole"])
+
         for text in list(self.document.findall(nodes.Text)):
             if WHOLE.search(text) and not kinds_around(text) & AS_IT_IS:
-                text.parent.replace(text, split(WHOLE, text, keep_whole))
-
-
-def keep_whole(text: str) -> nodes.Node:
-    return nodes.inline("", text, classes=["hia-whole"])
+                text.parent.replace(text, split(WHOLE, text, keep))
 
 
 class PlainFormulas(SphinxTransform):
@@ -80,9 +79,9 @@ def plain_symbol(symbol: str) -> nodes.Node:
     if symbol.startswith("^"):
         return nodes.superscript("", "", *plain_formula(symbol[2:-1]))
     name = symbol.removeprefix("\\")
-    return (
-        nodes.Text(name) if name in ("max", "min") else nodes.emphasis("", LETTERS.get(name, name))
-    )
+    if name in ("max", "min"):
+        return nodes.Text(name)
+    return nodes.emphasis("", LETTERS.get(name, name))
 
 
 class LinkTerms(SphinxPostTransform):
@@ -175,18 +174,16 @@ def shorten_types(
     def shorten(text: str | None) -> str | None:
         text = (text or "").replace(ARRAY_LIKE, "ArrayLike")
         text = re.sub(r"~(\w+\.)*", "", text)  # left within brackets
-        return (
-            re.sub(r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]", r"NDArray[\1]", text) or None
-        )
+        array = r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]"
+        return re.sub(array, r"NDArray[\1]", text) or None
 
     return shorten(given), shorten(result)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_transform(PlainFormulas)
-    app.add_post_transform(LinkTerms)
-    app.add_post_transform(ChooseColumns)
-    app.add_post_transform(KeepWhole)
+    for transform in (LinkTerms, ChooseColumns, KeepWhole):
+        app.add_post_transform(transform)
     app.connect("html-page-context", list_entries)
     app.connect("autodoc-process-docstring", list_parameters, priority=400)  # napoleon's is 500
     app.connect("autodoc-process-signature", shorten_types)

@@ -34,12 +34,22 @@ def lighten(app: Sphinx, config: Any) -> None:
     config.templates_path = [*config.templates_path, str(Path(__file__).parent)]
 
 
-def describe(
+def publish(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """A page's description is its bold first sentence, else its first paragraph."""
     if doctree is None:
         return
+    describe(app, page, context, doctree)
+    link(app, page, context)
+    formula = nodes.math, nodes.math_block
+    if not any(isinstance(node, formula) for node in doctree.findall()):
+        # Sphinx takes the first page for one with mathematics where any page below it has some.
+        files = context["script_files"]
+        context["script_files"] = [one for one in files if "mathjax" not in str(one)]
+
+
+def describe(app: Sphinx, page: str, context: dict[str, Any], doctree: nodes.document) -> None:
+    """A page's description is its bold first sentence, else its first paragraph."""
     paragraph = next(doctree.findall(nodes.paragraph), nodes.paragraph())
     told = next(iter(paragraph.findall(nodes.strong)), paragraph).astext()
     description = textwrap.shorten(told, 200, placeholder=" …")
@@ -57,45 +67,24 @@ def describe(
     )
 
 
-def link(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
+def link(app: Sphinx, page: str, context: dict[str, Any]) -> None:
     """Buttons on a computed page that open it in Binder and in Colab."""
     url = app.config.html_theme_options.get("repository_url", "").rstrip("/")
     if not url or "kernelspec" not in app.env.metadata.get(page, {}):
         return
     repository = "/".join(url.split("/")[-2:])
-    binder = f"https://mybinder.org/v2/gh/{repository}/HEAD?labpath={page}.ipynb"
-    colab = "https://colab.research.google.com/github"
+    source = f"{repository}/blob/{PUBLISHED}/_sources/{page}.ipynb"
     links = {
-        "Binder": binder,
-        "Colab": f"{colab}/{repository}/blob/{PUBLISHED}/_sources/{page}.ipynb",
+        "Binder": f"https://mybinder.org/v2/gh/{repository}/HEAD?labpath={page}.ipynb",
+        "Colab": f"https://colab.research.google.com/github/{source}",
     }
-    context["header_buttons"].append(
-        {
-            "type": "group",
-            "tooltip": "Run this page elsewhere",
-            "icon": "fas fa-rocket",
-            "label": "launch-buttons",
-            "buttons": [
-                {"type": "link", "text": name, "tooltip": f"Open in {name}", "url": to}
-                for name, to in links.items()
-            ],
-        }
-    )
-
-
-def spare_mathjax(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
-) -> None:
-    """Sphinx takes the first page for one with mathematics where any page below it has some."""
-    if doctree is not None and not any(doctree.findall(is_formula)):
-        files = context["script_files"]
-        context["script_files"] = [one for one in files if "mathjax" not in str(one)]
-
-
-def is_formula(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.math | nodes.math_block)
+    buttons = [
+        {"type": "link", "text": name, "tooltip": f"Open in {name}", "url": to}
+        for name, to in links.items()
+    ]
+    group = {"type": "group", "tooltip": "Run this page elsewhere", "buttons": buttons}
+    group |= {"icon": "fas fa-rocket", "label": "launch-buttons"}
+    context["header_buttons"].append(group)
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
@@ -115,8 +104,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", lighten)
-    app.connect("html-page-context", describe)
-    app.connect("html-page-context", link, priority=600)  # the theme's buttons come at 501
-    app.connect("html-page-context", spare_mathjax, priority=700)  # Sphinx has added it at 500
+    # Sphinx adds MathJax at 500, the theme its buttons at 501.
+    app.connect("html-page-context", publish, priority=700)
     app.connect("build-finished", finish, priority=900)  # when everything is copied
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,7 @@
 """The built book, as a reader's browser finds it: whole, light and offline, on a phone too."""
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,14 @@ DESKTOP: Any = {"width": 1280, "height": 900}
 def pages(html: Path) -> list[Path]:
     """Every page, however reached; index.html only leads on to the first, and whole.html is there
     while another test prints the book."""
-    return sorted(
-        path
-        for path in html.rglob("*.html")
-        if "_static" not in path.parts and path.name not in {"index.html", "whole.html"}
-    )
+    paths = {path for path in html.rglob("*.html") if "_static" not in path.parts}
+    return sorted(paths - {html / "index.html", html / "whole.html"})
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.new_page() as opened:
+        yield opened
 
 
 # Waits for mathematics, and says what of images and formulas cannot be seen.
@@ -72,7 +76,7 @@ WIDTH = """() => {
 # takes 0.3 s to let keys reach what scrolls.
 OPEN = """async () => {
     for (const fold of document.querySelectorAll("details")) fold.open = true;
-    const drawn = () => new Promise((done) => requestAnimationFrame(() => done()));
+    const drawn = () => new Promise(requestAnimationFrame);
     await drawn();
     await drawn();
     await Promise.all(document.getAnimations().map((one) => one.finished));
@@ -127,12 +131,12 @@ def barriers(page: Page) -> list[str]:
 
 
 def test_every_page_is_whole_light_without_barriers_and_fits_a_phone(
-    html: Path, pages: list[Path], browser: Browser
+    html: Path, pages: list[Path], page: Page
 ) -> None:
     """From files. Under 2 MB at the first visit; nothing is wider than a phone; letters of figures
     have nine pixels there, and tables keep their first column. Pages of every kind are judged by
     axe-core, light on a phone and dark on a desk."""
-    page, letters, weights = browser.new_page(), {}, {}
+    letters, weights = {}, {}
     faults, files = watch(page, html)
     for path in pages:
         name = path.stem
@@ -150,7 +154,6 @@ def test_every_page_is_whole_light_without_barriers_and_fits_a_phone(
             assert page.evaluate("document.documentElement.dataset.theme") == "dark"
         faults += [f"{name}: {one}" for one in seen]
     page.wait_for_timeout(200)  # for late requests
-    page.close()
     assert not faults
     assert not {name: weight for name, weight in weights.items() if not 1e5 < weight < 2e6}
     assert set(KINDS) < set(weights)
@@ -158,26 +161,22 @@ def test_every_page_is_whole_light_without_barriers_and_fits_a_phone(
     assert not {name: round(size, 1) for name, size in letters.items() if round(size) < 9}
 
 
-def test_the_checks_see_what_they_look_for(tmp_path: Path, browser: Browser) -> None:
+def test_the_checks_see_what_they_look_for(tmp_path: Path, page: Page) -> None:
     (tmp_path / "bad.html").write_text(
         '<html lang="en"><title>x</title><span class="math">x</span><img src="none.png">'
         '<script src="http://127.0.0.1:9/"></script><script>none()</script></html>'
     )
-    page = browser.new_page()
     faults, files = watch(page, tmp_path)
     faults += look(page, tmp_path / "bad.html", "light", PHONE)
     kinds = {fault.split(":")[0] for fault in faults}
     assert kinds == {"failed", "off the machine", "script", "image", "mathematics"}
     assert {file.name for file in files} == {"bad.html", "none.png"}
     assert [one.split(":")[0] for one in barriers(page)] == ["image-alt"]
-    page.close()
 
 
-def test_the_index_leads_to_the_first_page(html: Path, browser: Browser) -> None:
-    page = browser.new_page()
+def test_the_index_leads_to_the_first_page(html: Path, page: Page) -> None:
     page.goto((html / "index.html").as_uri())
     page.wait_for_url("**/intro.html")
-    page.close()
 
 
 def test_a_figure_is_enlarged_without_a_program(html: Path, browser: Browser) -> None:
@@ -195,12 +194,10 @@ def test_a_figure_is_enlarged_without_a_program(html: Path, browser: Browser) ->
 
 
 def test_the_book_is_printed(
-    html: Path, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    html: Path, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    page = browser.new_page()
     print_pdf(page, html, tmp_path / "book.pdf")
-    page.close()
     assert (tmp_path / "book.pdf").read_bytes().count(b"/Type /Page\n") > 50
     assert not (html / "whole.html").exists()
 
@@ -208,22 +205,19 @@ def test_the_book_is_printed(
 def test_links_within_the_book_lead_somewhere(pages: list[Path]) -> None:
     texts = {path.resolve(): path.read_text(encoding="utf-8") for path in pages}
     anchors = {path: {"", *re.findall(r'\sid="([^"]*)"', text)} for path, text in texts.items()}
-    links = [
-        (path, unescape(link))
-        for path, text in texts.items()
-        for link in re.findall(r'<a\b[^>]*?\shref="([^"]*)"', text)
-    ]
     broken = []
-    for path, link in links:
-        parts = urlsplit(link)
-        if not (parts.scheme or parts.netloc):
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            fragments = anchors.get(target, {unquote(parts.fragment)})
-            if not target.is_file() or unquote(parts.fragment) not in fragments:
-                broken.append(f"{path}: {link}")
+    for path, text in texts.items():
+        for link in map(unescape, re.findall(r'<a\b[^>]*?\shref="([^"]*)"', text)):
+            parts = urlsplit(link)
+            if not (parts.scheme or parts.netloc):
+                target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+                fragments = anchors.get(target, {unquote(parts.fragment)})
+                if not target.is_file() or unquote(parts.fragment) not in fragments:
+                    broken.append(f"{path}: {link}")
     assert not broken
-    assert sum("glossary.html#term" in link for _, link in links) > 20
-    described = re.findall(r'<meta name="description" content="([^"]+)"', "".join(texts.values()))
+    whole = "".join(texts.values())
+    assert len(re.findall(r'<a\b[^>]*?\shref="[^"]*glossary\.html#term', whole)) > 20
+    described = re.findall(r'<meta name="description" content="([^"]+)"', whole)
     assert len(described) > 20
     assert len(set(described)) == len(described)
 
@@ -260,8 +254,7 @@ CAPTION = re.compile(
 
 def test_figures_and_tables_have_the_numbers_that_the_sources_give(pages: list[Path]) -> None:
     known = references.names()
-    built = dict(
-        found for page in pages for found in CAPTION.findall(page.read_text(encoding="utf-8"))
-    )
+    whole = "".join(page.read_text(encoding="utf-8") for page in pages)
+    built = dict(CAPTION.findall(whole))
     assert len(built) > 100
     assert built == {name: known[name].number for name in built}

@@ -27,6 +27,10 @@ def versions(name: str) -> dict[str, str]:
     return {canonicalize_name(one.name): str(one.specifier)[2:] for one in pinned}
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+ASKED = {canonicalize_name(one.name) for one in requirements("requirements.in")}
+
+
 @pytest.mark.parametrize("name", ["", "-fanova", "-tools", "-mutants"])
 def test_lock_has_all_that_is_asked_for(name: str) -> None:
     pinned = versions(f"requirements{name}.lock")
@@ -35,10 +39,7 @@ def test_lock_has_all_that_is_asked_for(name: str) -> None:
 
 
 def test_package_asks_for_nothing_else() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = {canonicalize_name(one.name) for one in requirements("requirements.in")}
-    needed = {canonicalize_name(Requirement(one).name) for one in project["dependencies"]}
-    assert needed <= asked
+    assert {canonicalize_name(Requirement(one).name) for one in PROJECT["dependencies"]} <= ASKED
 
 
 def test_both_locks_agree() -> None:
@@ -52,8 +53,7 @@ def test_conda_gets_the_lock() -> None:
     assert pip == {"pip": ["-r requirements.lock"]}
     assert set(conda) == {"python=3.11", "pip", "make", "cxx-compiler"}
     assert f"$(CONDA_DEFAULT_ENV),{environment['name']})" in (ROOT / "Makefile").read_text()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["requires-python"] == ">=3.11"
+    assert PROJECT["requires-python"] == ">=3.11"
 
 
 def test_what_runs_here_is_what_is_locked() -> None:
@@ -70,24 +70,15 @@ def test_every_package_asked_for_is_used() -> None:
     # Papermill starts the first, mypy reads the second, pandas opens Parquet files with the third,
     # SQLAlchemy finds the next two by a storage's URL, the last is pytest's -n.
     silent = {"ipykernel", "pandas-stubs", "pyarrow", "psycopg", "pymysql", "pytest-xdist"}
-    unused = []
-    for name in {canonicalize_name(one.name) for one in requirements("requirements.in")} - silent:
+    for name in sorted(ASKED - silent):
         imported = rf"^\s*(import|from) {modules.get(name, name)}\b"
-        if not (re.search(imported, code, re.MULTILINE) or re.search(rf"\b{name}\b", tools)):
-            unused.append(name)
-    assert not sorted(unused)
+        assert re.search(imported, code, re.M) or re.search(rf"\b{name}\b", tools), name
 
 
 def tracked() -> list[Path]:
-    done = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    paths = (ROOT / name for name in done.stdout.split("\0") if name)
-    return [path for path in paths if path.is_file()]
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.check_output(command, cwd=ROOT, text=True).split("\0")
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
 
 
 @pytest.mark.parametrize(
@@ -99,9 +90,5 @@ def tracked() -> list[Path]:
     ],
 )
 def test_no_traces_of_a_machine_or_person(pattern: bytes) -> None:
-    found = {}
-    for path in tracked():
-        if path != Path(__file__):
-            for hit in re.finditer(pattern, path.read_bytes()):
-                found[str(path.relative_to(ROOT))] = hit.group()
-    assert not found
+    texts = {path: path.read_bytes() for path in tracked() if path != Path(__file__)}
+    assert not {path: hit[0] for path, text in texts.items() if (hit := re.search(pattern, text))}

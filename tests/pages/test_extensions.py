@@ -40,10 +40,8 @@ def test_formulas_that_are_text_are_written_as_text(formula: str, shown: str) ->
 def test_a_docstring_s_parameters_are_a_list_and_its_indented_text_is_code() -> None:
     def count(rows: int, first: int, last: int) -> None: ...
 
-    text = (
-        "Counts.\n\nrows: of\nthem. first, last: both\n(rows: in). Returns |n|, a_.\n\n    x = *1"
-    )
-    lines = text.split("\n")
+    text = "Counts.\n\nrows: of\nthem. first, last: both\n(rows: in). Returns |n|, a_."
+    lines = [*text.split("\n"), "", "    x = *1"]
     list_parameters(None, "function", "count", count, None, lines)  # type: ignore[arg-type]
     assert "\n".join(lines) == (
         "Counts.\n\n- **rows**: of them. \n- **first, last**: both (rows: in).\n\n"
@@ -63,19 +61,12 @@ def test_types_are_called_as_in_the_code() -> None:
 def test_the_reference_has_every_module() -> None:
     pages = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("book/api*.md"))
     documented = re.findall(r"automodule:: (hia[\w.]+)", pages)
-    modules = [
-        str(path.relative_to(ROOT).with_suffix("")).replace("/", ".")
-        for path in ROOT.glob("hia/**/[a-z]*.py")
-    ]
-    assert sorted(documented) == sorted(modules)
+    paths = [path.relative_to(ROOT).with_suffix("") for path in ROOT.glob("hia/**/[a-z]*.py")]
+    assert sorted(documented) == sorted(".".join(path.parts) for path in paths)
 
 
 def figure(name: str) -> str:
     return f"~~~{{figure}} {DOT}\n:name: {name}\n:alt: a dot\n\nA caption.\n~~~\n\n"
-
-
-NUMBERED = re.compile(r'caption-number">((?:Fig|Table)[^<]+?) *</span>')
-REFERRED = re.compile(r'std-numref">([^<]+)</span>')
 
 
 @pytest.fixture(scope="module")
@@ -118,19 +109,24 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "_build" / "html"
 
 
+def read(small: Path, name: str) -> str:
+    return (small / f"{name}.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_captions_and_references_of_a_built_book_agree(small: Path) -> None:
     expected = {"one": ["Fig. S1", "Fig. 4", "Table S1"], "two": ["Fig. S2", "Table 3"]}
     for name, captions in expected.items():
-        html = (small / f"{name}.html").read_text(encoding="utf-8")
-        assert NUMBERED.findall(html) == captions
-        assert REFERRED.findall(html) == ["Fig. S1", "Fig. 4", "Fig. S2", "Table 3", "Table S1"]
+        html = read(small, name)
+        assert re.findall(r'caption-number">((?:Fig|Table)[^<]+?) *</span>', html) == captions
+        numbers = ["Fig. S1", "Fig. 4", "Fig. S2", "Table 3", "Table S1"]
+        assert re.findall(r'std-numref">([^<]+)</span>', html) == numbers
         assert 'href="#equation-eq-1">(1)</a>' in html.replace("two.html", "")
 
 
 @pytest.mark.slow
 def test_terms_are_linked_once_and_only_formulas_load_mathjax(small: Path) -> None:
-    one, two = ((small / f"{name}.html").read_text(encoding="utf-8") for name in ("one", "two"))
+    one, two = read(small, "one"), read(small, "two")
     linked = re.findall(r'class="hia-term[^"]*" href="glossary.html#term-(\w+)"', one)
     assert linked == ["J", "BOHB", "shares"]
     assert "share the <a" in " ".join(one.split())
@@ -144,7 +140,7 @@ def test_terms_are_linked_once_and_only_formulas_load_mathjax(small: Path) -> No
 
 @pytest.mark.slow
 def test_a_published_page_has_a_description_a_card_and_links_to_run_it(small: Path) -> None:
-    one, three = ((small / f"{name}.html").read_text(encoding="utf-8") for name in ("one", "three"))
+    one, three = read(small, "one"), read(small, "three")
     assert '<meta name="description" content="With J = 9 &amp; &lt;i&gt;, J is J."/>' in one
     card = "https://some.example/book/_static/card.png"
     assert f'<meta property="og:image" content="{card}"/>' in one

@@ -32,18 +32,17 @@ def test_commands_of_the_readme_and_of_the_page_on_many_machines_exist() -> None
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README, re.MULTILINE))
     assert "book" in named
     assert named <= targets
-    commands = re.findall(r"`\.venv/bin/hia ([^`]+)`", README)
-    assert len(commands) >= 3
-    for command in commands:
-        cli._parser().parse_args(command.split())
-    # Those of the page on many machines, which name a server.
     page = (ROOT / "notebooks" / "cluster.py").read_text(encoding="utf-8")
-    commands = re.findall(r"^(?:# )?(?:exec )?hia ((?:study|export) .*)$", page, re.MULTILINE)
-    assert len(commands) >= 4
-    for command in commands:
-        options = cli._parser().parse_args(command.split())
-        assert options.storage.startswith("postgresql://")
-        assert (ROOT / options.plan).is_file()
+    for text, command, least in (
+        (README, r"`\.venv/bin/hia ([^`]+)`", 3),
+        (page, r"^(?:# )?(?:exec )?hia ((?:study|export) .*)$", 4),
+    ):
+        commands = re.findall(command, text, re.MULTILINE)
+        assert len(commands) >= least
+        for options in map(cli._parser().parse_args, map(str.split, commands)):
+            if text is page:
+                assert options.storage.startswith("postgresql://")
+                assert (ROOT / options.plan).is_file()
     for plan in re.findall(r"studies/\w+\.toml", README + MAKEFILE):
         assert (ROOT / plan).is_file()
 
@@ -72,18 +71,15 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def start(root: Path, *arguments: str) -> "subprocess.Popen[str]":
-    environment = {key: value for key, value in os.environ.items() if "MAKE" not in key}
-    environment.pop("CONDA_DEFAULT_ENV", None)
-    command = ["make", "-s", *arguments]
-    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=root, env=environment, start_new_session=True, **pipes)
+def options(root: Path) -> dict[str, Any]:
+    apart = {key: value for key, value in os.environ.items() if "MAKE" not in key}
+    apart.pop("CONDA_DEFAULT_ENV", None)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return {"cwd": root, "env": apart, "start_new_session": True, **pipes}
 
 
 def make(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    process = start(root, *arguments)
-    said = process.communicate()
-    return subprocess.CompletedProcess(process.args, process.returncode, *said)
+    return subprocess.run(["make", "-s", *arguments], **options(root))
 
 
 def stub(code: str) -> str:
@@ -95,9 +91,12 @@ def set_up(root: Path, **programs: str) -> None:
     for name in (".ready", ".fanova"):
         (root / ".venv" / name).touch()
     for name, text in programs.items():
-        path = root / ".venv" / "bin" / name.replace("_", "-")
-        path.write_text(text)
-        path.chmod(0o755)
+        write_program(root / ".venv" / "bin" / name.replace("_", "-"), text)
+
+
+def write_program(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
 
 
 def test_what_stands_after_a_name_is_data(root: Path) -> None:
@@ -120,7 +119,7 @@ def test_an_interrupted_book_has_no_traceback(root: Path) -> None:
     (root / "_config.yml").touch()
     waiting = "import time; open('begun', 'w').close(); time.sleep(60)"
     set_up(root, python=stub("pass"), jupyter_book=stub(waiting))
-    process = start(root, "book")
+    process = subprocess.Popen(["make", "-s", "book"], **options(root))
     while not (root / "begun").exists():
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
@@ -154,8 +153,7 @@ def test_a_set_up_that_was_stopped_keeps_what_is_whole_and_is_done_once(root: Pa
     def venvs() -> list[str]:
         return re.findall(r"^-m venv *(.*)$", (root / "calls").read_text(), re.MULTILINE)
 
-    (root / "python").write_text(STUB)
-    (root / "python").chmod(0o755)
+    write_program(root / "python", STUB)
     (root / "stop").touch()
     set_up = (".venv/.ready", "PYTHON=./python")
     assert make(root, *set_up).returncode != 0

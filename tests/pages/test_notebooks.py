@@ -107,12 +107,13 @@ def chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["../hia/space", "{here}/notebooks/chapter", ""])
-def test_names_only_and_nothing_is_removed(chapter: Path, tmp_path: Path, name: str) -> None:
+def test_names_only_and_nothing_is_removed(chapter: Path, tmp_path: Path) -> None:
     (tmp_path / "_build" / "notebooks").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(NotebookError, match=r"no notebook .* in notebooks/; there are: chapter"):
-        rerun(name.format(here=tmp_path), "")
+    told = r"no notebook .* in notebooks/; there are: chapter"
+    for name in ("../hia/space", f"{tmp_path}/notebooks/chapter", ""):
+        with pytest.raises(NotebookError, match=told):
+            rerun(name, "")
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -122,9 +123,8 @@ def test_a_parameter_is_checked_before_anything_is_removed(
     kept = Path("_build/notebooks/chapter-upper=5/old")
     kept.mkdir(parents=True)
     assert main(["rerun", "chapter", "upper=0"]) == 1
-    assert capsys.readouterr().err == (
-        "error: upper=0: give a whole number from 1 to 9, such as upper=3\n"
-    )
+    told = "error: upper=0: give a whole number from 1 to 9, such as upper=3\n"
+    assert capsys.readouterr().err == told
     assert kept.exists()
     with pytest.raises(NotebookError, match="has no parameter 'uper'; it has: upper, names"):
         run(chapter, Path("out.ipynb"), {"uper": 4})
@@ -139,14 +139,13 @@ def test_what_a_page_cannot_do_is_one_line(chapter: Path, capsys: pytest.Capture
     for cell, line in (
         ("", "nine is too many"),
         ("raise MemoryError", "MemoryError"),
-        ("import os; os._exit(1)", "Kernel died; is there enough memory?"),
+        ("import os; os._exit(1)", r"Kernel died; is there enough memory\?"),
+        ("from hia.trials import load; load('none.parquet')", r".*none\.parquet.*"),
     ):
         chapter.write_text(f"{HEADER}# %%\n{cell}\n\n{BODY}")
         assert main(["rerun", "chapter", "upper=9"]) == 1
-        assert capsys.readouterr().err.endswith(f"error: notebooks/chapter.py failed: {line}\n")
-    chapter.write_text(HEADER + "# %%\nfrom hia.trials import load\n\nload('none.parquet')\n")
-    assert main(["rerun", "chapter", ""]) == 1
-    assert re.search(r"\nerror: .*failed: .*none\.parquet.*\n$", capsys.readouterr().err)
+        told = rf"\nerror: notebooks/chapter\.py failed: {line}\n\Z"
+        assert re.search(told, capsys.readouterr().err)
 
 
 @pytest.mark.slow
@@ -159,9 +158,8 @@ def test_a_page_that_fails_leaves_the_old_copy(chapter: Path) -> None:
         (HEADER + "# %%\n1 / (upper - 3)\n", "ZeroDivisionError", "1 / (upper - 3)"),
     ):
         chapter.write_text(text)
-        done = subprocess.run(
-            [*TOOL, "run", chapter, "notebooks/other.py"], capture_output=True, text=True
-        )
+        command = [*TOOL, "run", chapter, "notebooks/other.py"]
+        done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 1
         said = re.sub(r"\x1b\[[\d;]*m", "", done.stderr)  # colours, word by word
         assert all(one in said for one in told)
@@ -176,15 +174,12 @@ def test_pages_run_beside_each_other(chapter: Path) -> None:
         other = "ab".replace(name, "")
         meet = f"import time\n\nwhile not Path('{other}').exists():\n    time.sleep(0.1)\n"
         Path("notebooks", f"{name}.py").write_text(f"{text}\n# %%\n{meet}")
-    done = subprocess.run(
-        [*TOOL, "run", "notebooks/a.py", "notebooks/b.py", "-j2"], capture_output=True, text=True
-    )
+    command = [*TOOL, "run", "notebooks/a.py", "notebooks/b.py", "-j2"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Running notebooks/a.py (1 of 2)\nRunning notebooks/b.py (2 of 2)\n"
-    assert [len(nbformat.read(f"book/{name}.ipynb", 4).metadata.hia.claims) for name in "ab"] == [
-        2,
-        2,
-    ]
+    for name in "ab":
+        assert len(nbformat.read(f"book/{name}.ipynb", 4).metadata.hia.claims) == 2
 
 
 @pytest.mark.slow
@@ -198,11 +193,9 @@ def test_run_in_the_root_with_the_code_folded(chapter: Path, tmp_path: Path) -> 
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all("hide-input" in cell.metadata.tags for cell in code)
     assert code[1].outputs[0].text == f"{tmp_path.name} 3 ['a']\n"
-    claims = notebook.metadata.hia.claims
-    assert [(one["text"], one["holds"], one["section"], one["cell"]) for one in claims] == [
-        ("the sum is three", True, "Counting", 3),
-        ("there is a number", True, "Counting", 3),
-    ]
+    place = {"holds": True, "section": "Counting", "cell": 3}
+    texts = ("the sum is three", "there is a number")
+    assert notebook.metadata.hia.claims == [{"text": text} | place for text in texts]
     assert "claim" not in str([cell.outputs for cell in code])
     assert 'make notebook NB=chapter P="upper=3"\n' in notebook.cells[-1].source
     assert notebook.metadata.hia.parameters == {"upper": 3, "names": ["a"]}
@@ -227,24 +220,28 @@ def test_rerun_leaves_the_books_copy_alone(
     assert Path(said["notebook"].strip()).is_file()
     path = Path(said["page"].strip())
     assert path.parents[2] == Path("_build/notebooks")
-    page = path.read_text()
+    page = path.read_text().replace("&quot;", '"')
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
-    assert page.count('<span class="caption-number">Fig. S2') == 1
-    assert page.count('<span class="caption-number">Table S1') == 1
-    assert "See Fig. S2 and Table S1, and Fig. S1 in Another page, a share." in text
-    assert "By (2) the sum is 10 and the mean 2.00 [Hutter" in text
-    assert "An efficient approach for assessing hyperparameter importance" in text
-    assert "Changed: upper=5 (the book: 3), names=[../x, y] (the book: [a])." in text
-    assert "These claims do not hold here: the sum is three (Counting)" in text
+    for number in ("Fig. S2", "Table S1"):
+        assert page.count(f'<span class="caption-number">{number}') == 1
+    for said in (
+        "See Fig. S2 and Table S1, and Fig. S1 in Another page, a share.",
+        "By (2) the sum is 10 and the mean 2.00 [Hutter",
+        "An efficient approach for assessing hyperparameter importance",
+        "Changed: upper=5 (the book: 3), names=[../x, y] (the book: [a]).",
+        "These claims do not hold here: the sum is three (Counting)",
+        "Thirds of n, up to 4.0.",
+    ):
+        assert said in text
     assert "there is a number (Counting)" not in text
-    assert "Thirds of n, up to 4.0." in text
-    assert "5 ['../x', 'y']" in page  # printed by the first cell
-    assert "0.33" in page  # in the table, as formatted
-    for name in ("table-squares.csv", "fig-line.csv"):
-        assert f'download="{name}"' in page
-    assert 'make notebook NB=chapter P="upper=5 names=[../x, y]"' in page.replace("&quot;", '"')
-    assert "how far to count" in page  # of the parameter, in the fold at the end
-    assert "data:image/svg+xml;base64," in page
+    for written in (
+        "5 ['../x', 'y']",  # printed by the first cell
+        "0.33",  # in the table, as formatted
+        *('download="table-squares.csv"', 'download="fig-line.csv"', "data:image/svg+xml;base64,"),
+        'make notebook NB=chapter P="upper=5 names=[../x, y]"',
+        "how far to count",  # of the parameter, in the fold at the end
+    ):
+        assert written in page
 
 
 @pytest.mark.slow
@@ -272,13 +269,10 @@ def test_what_is_interrupted_leaves_a_line_and_no_process(
         assert told.splitlines()[-2:] == ["", "interrupted; what was there before is as it was"]
     assert kept.exists()
     deadline = time.monotonic() + 60
-    while left := [one for one in psutil.process_iter() if _works_here(one)]:
+    while left := [
+        one
+        for one in psutil.process_iter(["cwd"])
+        if one.pid != os.getpid() and one.info["cwd"] == str(Path.cwd())
+    ]:
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
-
-
-def _works_here(process: psutil.Process) -> bool:
-    try:
-        return process.pid != os.getpid() and process.cwd() == str(Path.cwd())
-    except psutil.Error:
-        return False

@@ -103,8 +103,8 @@ def test_a_page_without_a_recording_says_how_to_make_it(
         page(name)
 
 
-@pytest.fixture
-def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_no_weight_above_0_and_no_fanova_are_results(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every weight of N-RReliefF below 0, as chance can have it; and no fanova package."""
     fit = NRReliefF.fit
 
@@ -115,11 +115,6 @@ def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(NRReliefF, "fit", negative)
     monkeypatch.setitem(sys.modules, "fanova.fanova", None)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("nothing")
-def test_no_weight_above_0_and_no_fanova_are_results() -> None:
     assert "ours by `hia.ranking.fanova`" in page("importance", **QUICK["importance"])
     with pytest.raises(NotebookError, match="failed: no weight of N-RReliefF is above 0"):
         page("joint", **QUICK["joint"])
@@ -136,9 +131,7 @@ def test_the_card_s_csv_has_every_digit(folder: Path) -> None:
 
 def test_equations_have_the_numbers_of_the_paper() -> None:
     label = re.compile(r":label: (\S+)|\$\$ \((\S+)\)")
-    labels = {
-        path.stem: label.findall(path.read_text(encoding="utf-8"))
-        for path in [*ROOT.glob("notebooks/*.py"), *ROOT.glob("book/*.md")]
-    }
+    paths = [*ROOT.glob("notebooks/*.py"), *ROOT.glob("book/*.md")]
+    labels = {path.stem: label.findall(path.read_text(encoding="utf-8")) for path in paths}
     assert [first for first, _ in labels.pop("method")] == [f"eq-{n}" for n in range(1, 15)]
     assert not any(labels.values()), "numbers go through the book: Eq. 10 would have another"

@@ -25,13 +25,13 @@ def table(identity: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) ->
 
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    two = [("lr", "1"), ("x", "2")]
     tables = [
         table("sorts", HEADS, ROWS),
-        table("one-row", ("Name", "W"), [("lr", "1")]),
-        table("spans", ("Name", "W"), [("lr", "1"), ("x", "2")]),
-        table("empty", ("", "W"), [("lr", "1"), ("x", "2")]),
+        table("one-row", ("Name", "W"), two[:1]),
+        table("spans", ("Name", "W"), two).replace("<td>lr", "<td colspan=2>lr"),
+        table("empty", ("", "W"), two),
     ]
-    tables[2] = tables[2].replace("<td>lr", "<td colspan=2>lr")
     path = tmp_path / "page.html"
     path.write_text(
         '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>x</title>'
@@ -39,17 +39,12 @@ def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
         f"<script>{SCRIPT.read_text(encoding='utf-8')}</script></html>",
         encoding="utf-8",
     )
-    opened = browser.new_page()
     faults: list[object] = []
-    opened.on("pageerror", lambda error: faults.append(error))
-    opened.goto(path.as_uri())
-    yield opened
-    opened.close()
+    with browser.new_page() as opened:
+        opened.on("pageerror", lambda error: faults.append(error))
+        opened.goto(path.as_uri())
+        yield opened
     assert not faults
-
-
-def names(page: Page) -> list[str]:
-    return page.locator("#sorts tbody td:first-child").all_inner_texts()
 
 
 def head(page: Page, name: str) -> Locator:
@@ -66,22 +61,22 @@ ASCENDING = {
 
 
 def test_up_then_down_then_as_it_was(page: Page) -> None:
-    before = names(page)
+    names = page.locator("#sorts tbody td:first-child")
+    before = names.all_inner_texts()
     for name, ascending in ASCENDING.items():
-        button = head(page, name).get_by_role("button")
-        assert head(page, name).get_attribute("aria-sort") is None
-        button.focus()
-        page.keyboard.press("Enter")
-        assert head(page, name).get_attribute("aria-sort") == "ascending"
-        assert names(page) == ascending
-        page.keyboard.press("Space")
-        assert head(page, name).get_attribute("aria-sort") == "descending"
         filled = [row[0] for row in ROWS if row[HEADS.index(name)]]
         down = [one for one in reversed(ascending) if one in filled]
-        assert names(page) == down + [one for one in before if one not in filled]
-        page.keyboard.press("Enter")
+        down += [one for one in before if one not in filled]
         assert head(page, name).get_attribute("aria-sort") is None
-        assert names(page) == before
+        head(page, name).get_by_role("button").focus()
+        for key, direction, order in (
+            ("Enter", "ascending", ascending),
+            ("Space", "descending", down),
+            ("Enter", None, before),
+        ):
+            page.keyboard.press(key)
+            assert head(page, name).get_attribute("aria-sort") == direction
+            assert names.all_inner_texts() == order
 
 
 def test_one_column_at_a_time(page: Page) -> None:

@@ -30,10 +30,8 @@ def study(per_source: int) -> pd.DataFrame:
 
 def write(table: pd.DataFrame) -> None:
     """Saves a table whose accuracies were changed."""
-    lists = [
-        [*before[:-1], after]
-        for before, after in zip(table["accuracy_per_epoch"], table["accuracy"], strict=True)
-    ]
+    changed = zip(table["accuracy_per_epoch"], table["accuracy"], strict=True)
+    lists = [[*before[:-1], after] for before, after in changed]
     trials.save(table.assign(accuracy_per_epoch=lists), "data/trials.parquet")
 
 
