@@ -202,9 +202,10 @@ book/%.ipynb: notebooks/%.py $(wildcard hia/*.* hia/*/*.* notebooks/hia_book/*.*
 
 $(LISTS): $(PAGES) $(wildcard book/*.md)
 $(LISTS) book/intro.ipynb: book/_toc.yml
+book/claims.ipynb: book/items.ipynb
 
 # Always all pages: a warning is an error only on pages that are read again, and it takes seconds.
-$(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/* book/_ext/*.py) $(EXECUTED)
+$(BOOK): _config.yml $(wildcard book/*.md book/*.yml book/*.bib book/_static/* book/_ext/*.py book/references.py) $(EXECUTED)
 	@rm -rf _build/html _build/.doctrees $(filter-out $(EXECUTED),$(wildcard book/*.ipynb))
 	@echo "Making $(words $(EXECUTED)) pages of notebooks, and those of prose (a minute)"
 	@$(VENV)/bin/jupyter-book build book --config _config.yml --toc "$$PWD/book/_toc.yml" \

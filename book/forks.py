@@ -30,7 +30,7 @@ def run_each(
 ) -> int:
     """Calls `page`, which returns an exit status, with each of `sources`, `jobs` at a time.
 
-    When all have ended, with each of `last`. Says which has begun. After a status that is not 0 no
+    When all have ended, with each of `last`, one after the other. Says which has begun. After a status that is not 0 no
     other begins; returns that one.
     """
     warnings.filterwarnings("ignore", "IProgress not found")  # the book has no progress bars
@@ -41,7 +41,7 @@ def run_each(
     status = begun = 0
     try:
         while True:
-            free = len(running) < jobs and (begun != len(sources) or not running)
+            free = len(running) < jobs and (begun < len(sources) or not running)
             if free and begun < len(pages) and not status:
                 print(f"Running {pages[begun]} ({begun + 1} of {len(pages)})", flush=True)
                 process = ForkProcess(target=_run_page, args=(page, pages[begun]))

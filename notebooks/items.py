@@ -35,8 +35,9 @@ import pandas as pd
 from hia_book.claims import agreements, claim, glue, labels, need, prose, shown
 from hia_book.figures import show_table, show_text
 
+LISTS = ("items", "claims")  # made after the others
 paths = sorted(Path(folder).glob("*.ipynb"))
-notebooks = {x.stem: nbformat.read(x, as_version=4) for x in paths if x.stem != "items"}
+notebooks = {x.stem: nbformat.read(x, as_version=4) for x in paths if x.stem not in LISTS}
 need(notebooks, f"there are no executed pages in {folder}; `make book` runs them")
 captions = pd.read_csv("data/published/captions.csv", index_col="name")["caption"]
 contents = re.findall(r"(?:root|file): (\S+)", Path(folder, "_toc.yml").read_text("utf-8"))
@@ -105,7 +106,7 @@ glue(n_items=len(captions), n_equations=len(required) - 1, n_compared=n_compared
 # The {glue:text}`n_pages` computed pages have {glue:text}`n_figures` figures and
 # {glue:text}`n_tables` tables. Computing them took {glue:text}`seconds:.0f` s, not counting the
 # start of Python, from {glue:text}`begun` to {glue:text}`ended` UTC. The other
-# {glue:text}`n_others` pages are prose, reference, or this one.
+# {glue:text}`n_others` pages are prose, reference, or such lists.
 #
 # :::{caption} table-pages
 # The computed pages: figures and tables on each, the time that it took to run, and the recorded

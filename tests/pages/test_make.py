@@ -121,6 +121,7 @@ def test_an_interrupted_book_has_no_traceback(root: Path) -> None:
     set_up(root, python=stub("pass"), jupyter_book=stub(waiting))
     process = subprocess.Popen(["make", "-s", "book"], **options(root))
     while not (root / "begun").exists():
+        assert process.poll() is None
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=60)
