@@ -19,6 +19,7 @@ from sphinx.util.nodes import make_refnode
 from sphinx.util.typing import stringify_annotation
 
 WHOLE = re.compile(r"(N-RReliefF|Fashion-MNIST|CIFAR-\d+|[\d.]+e-\d+|\d+ %)")
+MINUS = re.compile(r"(?<![\w.,)])-(?=\d)")
 ONE = r"\\(?:tau|sigma|Theta|theta|max|min)\b|[A-Za-z]"
 SIGNS = r"[\d\s+=/().,|<>−-]"
 POWER = rf"\^\{{(?:{ONE}|{SIGNS})+\}}"
@@ -58,6 +59,18 @@ class KeepWhole(SphinxPostTransform):
         for text in list(self.document.findall(nodes.Text)):
             if WHOLE.search(text) and not kinds_around(text) & AS_IT_IS:
                 text.parent.replace(text, split(WHOLE, text, keep))
+
+
+class TrueMinus(SphinxPostTransform):
+    """Writes the sign of a number, which Python formats with a hyphen, as a minus."""
+
+    default_priority = 790
+    formats = ("html",)
+
+    def run(self, **_: Any) -> None:
+        for text in list(self.document.findall(nodes.Text)):
+            if MINUS.search(text) and not kinds_around(text) & AS_IT_IS:
+                text.parent.replace(text, nodes.Text(MINUS.sub("−", text)))
 
 
 class PlainFormulas(SphinxTransform):
@@ -182,7 +195,7 @@ def shorten_types(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_transform(PlainFormulas)
-    for transform in (LinkTerms, ChooseColumns, KeepWhole):
+    for transform in (TrueMinus, LinkTerms, ChooseColumns, KeepWhole):
         app.add_post_transform(transform)
     app.connect("html-page-context", list_entries)
     app.connect("autodoc-process-docstring", list_parameters, priority=400)  # napoleon's is 500

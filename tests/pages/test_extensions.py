@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
-from hia_markup import FORMULA, list_parameters, plain_formula, shorten_types
+from hia_markup import FORMULA, MINUS, list_parameters, plain_formula, shorten_types
 from nbformat.v4 import new_markdown_cell, new_notebook
 from numpy.typing import ArrayLike, NDArray
 from sphinx.util.inspect import signature, stringify_signature
@@ -35,6 +35,12 @@ DOT = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9
 def test_formulas_that_are_text_are_written_as_text(formula: str, shown: str) -> None:
     assert bool(FORMULA.fullmatch(formula)) == bool(shown)
     assert not shown or "".join(map(str, plain_formula(formula))) == shown
+
+
+def test_the_sign_of_a_number_is_a_minus() -> None:
+    assert MINUS.sub("−", "-0.5 (-1 to -2), 1e-3, CIFAR-10, 2026-01-02, 3-4, - 1") == (
+        "−0.5 (−1 to −2), 1e-3, CIFAR-10, 2026-01-02, 3-4, - 1"
+    )
 
 
 def test_a_docstring_s_parameters_are_a_list_and_its_indented_text_is_code() -> None:
