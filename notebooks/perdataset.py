@@ -12,8 +12,8 @@
 # **Nearly. `lr` comes first on every data set, and the rankings agree well. They differ slightly
 # more than chance explains, but not clearly by colour, image size or number of classes.**
 #
-# The paper pools ten data sets and prints one ranking, but anyone who tunes a CNN has one data set.
-# {numref}`fig-perdataset` ranks the hyperparameters on each data set separately.
+# The paper pools ten data sets, but anyone who tunes a CNN has one. {numref}`fig-perdataset` ranks
+# the hyperparameters on each data set by itself.
 #
 # :::{caption} fig-perdataset
 # :alt: Two tables of ranks; the row of lr is 1 throughout in both
@@ -35,17 +35,16 @@ alpha = 0.05  # level of the critical difference; 0 to 1
 random_state = 0  # seed of the forests; at least 0
 
 # %%
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from hia.datasets import FACTS
 from hia.trials import load
 from hia_book import rankings
-from hia_book.agreement import friedman, kendalls_w, mantel, rank_agreement
-from hia_book.claims import claim, glue, need
+from hia_book.agreement import friedman, kendalls_w, rank_agreement
+from hia_book.claims import claim, glue
 from hia_book.figures import draw_cells, list_down, look, panels, show_figure, show_table
 
 METHODS = rankings.METHODS
@@ -76,9 +75,9 @@ show_figure(figure, "fig-perdataset", data=drawn.reset_index(names="dataset"))
 
 # %% [markdown]
 # The rankings use the {glue:text}`n_cnns:,d` CNNs of random search, {glue:text}`fewest:,d` to
-# {glue:text}`largest:,d` per data set, which are independent draws from the whole space. BOHB's
-# CNNs are not, and they explore a different region on each data set; the tables show their effect
-# in separate rows. `in_channel_num` is left out, because it is constant on a data set.
+# {glue:text}`largest:,d` per data set, which are independent draws from the whole space. BOHB's are
+# not; the tables show their effect in separate rows. `in_channel_num` is left out, because it is
+# constant on a data set.
 #
 # ## Do they agree?
 #
@@ -86,7 +85,7 @@ show_figure(figure, "fig-perdataset", data=drawn.reset_index(names="dataset"))
 # It is {glue:text}`nrrelieff_w:.2f` by N-RReliefF (95 % interval {glue:text}`nrrelieff_low:.2f` to
 # {glue:text}`nrrelieff_high:.2f`) and {glue:text}`fanova_w:.2f` by functional ANOVA
 # ({glue:text}`fanova_low:.2f` to {glue:text}`fanova_high:.2f`). On a single data set, the two
-# methods agree by a Kendall's $\tau$ of {glue:text}`tau_methods:.2f` on average.
+# methods agree by a $\tau$ of {glue:text}`tau_methods:.2f` on average.
 #
 # :::{caption} table-perdataset-agreement
 # Agreement of the rankings of {glue:text}`n_columns` hyperparameters on {glue:text}`n_sets` data
@@ -111,10 +110,10 @@ headings += "Mean correlation {:.2f} | Friedman's p {:.2g} | Told apart | Pairs"
 show_table(table, "table-perdataset-agreement", headings)
 
 # %% [markdown]
-# Friedman's test rules out that all mean ranks are the same. Nemenyi's critical difference then
-# says which hyperparameters can be told apart {cite:p}`demsar2006statistical`: `lr` from
-# {glue:text}`behind_nrrelieff` of the other {glue:text}`others` by N-RReliefF, and from
-# {glue:text}`behind_fanova` by functional ANOVA ({numref}`fig-critical-difference`).
+# Friedman's test rules out that all mean ranks are the same. By Nemenyi's critical difference
+# {cite:p}`demsar2006statistical`, `lr` can be told from {glue:text}`behind_nrrelieff` of the other
+# {glue:text}`others` by N-RReliefF, and from {glue:text}`behind_fanova` by functional ANOVA
+# ({numref}`fig-critical-difference`).
 #
 # :::{caption} fig-critical-difference
 # :alt: Two lists of mean ranks: lr is at 1 in both, far ahead of stride, kernel, batch_size and
@@ -154,70 +153,16 @@ for method in METHODS:
 one, other = weights.values()
 by_method = [rank_agreement(one.loc[name], other.loc[name]).tau for name in present]
 of_each = rows.groupby("dataset").size()
-glue(n_cnns=len(rows), fewest=of_each.min(), largest=of_each.max(), others=len(columns) - 1)
-glue(tau_methods=np.mean(by_method), MAIN=MAIN, n_columns=len(columns), behind=behind)
-glue(**{method: concordance[method, MAIN] for method in METHODS})
+glue(n_cnns=len(rows), MAIN=MAIN, behind=behind, n_sets=len(present), alpha=alpha)
+glue(fewest=of_each.min(), largest=of_each.max(), others=len(columns) - 1, n_columns=len(columns))
+glue(tau_methods=np.mean(by_method), **{method: concordance[method, MAIN] for method in METHODS})
 
 # %% [markdown]
 # ## Do the data sets differ, or is it noise?
 #
-# Rankings from few CNNs are noisy, and would disagree even if the truth were the same. So
-# {doc}`halves` splits the CNNs of each data set into two random halves. By both methods, the two
-# halves of one data set agree slightly better than halves of different ones. So data sets do have
-# rankings of their own, but the difference is small.
-#
-# ## Colour, size, number of classes
-#
-# If one of these shaped the ranking, similar data sets would have similar rankings. Mantel's test
-# {cite:p}`mantel1967detection` correlates, over all pairs of data sets, the difference in the
-# property with the distance between the rankings ($1 - \tau$), and permutes the data sets. Size and
-# classes are on a log scale ({numref}`table-perdataset-properties`).
-#
-# :::{caption} table-perdataset-properties
-# Do data sets that differ in a property differ in their ranking? Correlation over pairs of data
-# sets, and Mantel's test.
-# :::
-
-# %%
-need(len(present) > 3, "for the properties of data sets four different ones are needed")
-facts = {x: (one.channels, np.log2(one.size), np.log10(one.classes)) for x, one in FACTS.items()}
-facts = pd.DataFrame(facts, ["channels", "size", "classes"]).T.loc[present]
-facts = facts.loc[:, (facts != facts.iloc[0]).any()]
-need(len(facts.columns), "these data sets are alike in channels, size and number of classes")
-tests = {}
-for method, name, sample in product(METHODS, facts, samples):
-    distances = 1 - weights_of[method, sample].T.corr(method="kendall").to_numpy()
-    apart = np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2))
-    tests[name, METHODS[method], sample] = mantel(distances, apart)
-headings = "Property | Method | CNNs of | Correlation {:+.2f} | p, one-sided {:.3f}"
-properties = [(*key, *test) for key, test in tests.items()]
-show_table(properties, "table-perdataset-properties", headings)
-single = {
-    (METHODS[method], name, fact): stats.kendalltau(weights[method][name], facts[fact])
-    for method, name, fact in product(METHODS, columns, facts)
-}
-single = pd.DataFrame(single, ["tau", "p"]).T.dropna()
-strongest = single.loc[single["p"].idxmin()]
-p = {key[:2]: test.p for key, test in tests.items() if key[-1] == MAIN}
-low = [key for key, value in p.items() if value < alpha]
-q = stats.false_discovery_control(single["p"])
-size = (METHODS["fanova"], "epoch", "size")
-claim("no property is clear after correction", min(p.values()) >= alpha / len(p))
-claim("uncorrected, the classes are, by functional ANOVA", low == [("classes", METHODS["fanova"])])
-claim("no single weight goes clearly with a property", (q >= alpha).all())
-claim("the strongest is that of `epoch` with size by functional ANOVA", strongest.name == size)
-glue(n_tests=len(p), n_single=len(single), strongest=strongest, n_sets=len(present), alpha=alpha)
-
-# %% [markdown]
-# **The ranking as a whole.** None of the {glue:text}`n_tests` tests on random search's CNNs is
-# significant after correction for their number. Uncorrected, only the number of classes is, by
-# functional ANOVA.
-#
-# **Single hyperparameters.** None of {glue:text}`n_single` correlations between a weight and a
-# property is significant at a false discovery rate of {glue:text}`alpha:.0%`. The strongest is that
-# of `epoch` with size by functional ANOVA ($\tau$ = {glue:text}`strongest_tau:+.2f`, p =
-# {glue:text}`strongest_p:.3f` before correction). With {glue:text}`n_sets` data sets, and
-# properties that go together, real effects may go unseen.
-#
-# The paper ranks the number of channels like any other hyperparameter. In its pool it stands for
-# the data set, as {doc}`channels` shows.
+# Rankings from few CNNs would disagree even if the truth were the same. But by both methods, two
+# random halves of one data set's CNNs agree slightly better than halves of different data sets
+# ({doc}`halves`). So data sets do have rankings of their own, which differ little. Neither colour,
+# nor image size, nor the number of classes clearly accounts for that: none of
+# {numref}`table-perdataset-properties` is significant after correction, nor any correlation of a
+# property with the weight of a single hyperparameter.
