@@ -29,21 +29,14 @@
 
 # %% tags=["parameters"]
 folder = "data"  # of the recorded searches, tuning.parquet
-trials = "data/trials.parquet"  # the trained CNNs, one row each, for the tunability
 shown = [10, 50, 200]  # numbers of trials in the tables; at least 1
 compared = 3  # hyperparameters tuned, where rankings are compared; choices: 1, 2, 3, 5
 sizeable = 0.01  # smaller differences of accuracy are called none; 0 to 1
-n_trees = 16  # trees of the forest behind the tunability; at least 1
-random_state = 0  # seed of that forest; at least 0
 
 # %%
 import pandas as pd
 
-from hia.ranking.shapley import explain
-from hia.space import HYPERPARAMETERS
-from hia.trials import drawn_space, load, select
-from hia_book import rankings, regret, tuning
-from hia_book.agreement import rank_agreement
+from hia_book import regret, tuning
 from hia_book.claims import claim, glue
 from hia_book.figures import look, show_figure, show_table
 
@@ -61,30 +54,25 @@ show_figure(figure, "fig-pays-rankings", data=drawn)
 # %% [markdown]
 # ## How it is tried
 #
-# Rankings promise smaller searches. The paper gives this as its reason, but does not try it.
-#
-# Training is expensive, so the searches run on surrogates {cite:p}`eggensperger2015efficient`: for
-# each data set a forest of extremely randomised trees {cite:p}`geurts2006extremely`, fitted to our
-# CNNs, predicts the accuracy of any configuration. One data set is left out at a time. The
-# hyperparameters are ranked on the other nine, pooled as in the paper. The first $k$ are tuned on
-# the surrogate of the data set left out, and the rest stay at a default. The default is the first
-# trial of every search.
+# The paper ranks to make searches smaller, but does not try it. Here searches run on surrogates
+# {cite:p}`eggensperger2015efficient`: for each data set a forest of extremely randomised trees
+# {cite:p}`geurts2006extremely`, fitted to our CNNs, predicts the accuracy of any configuration. The
+# hyperparameters are ranked on nine data sets, pooled as in the paper. The first $k$ are tuned on
+# the surrogate of the tenth. The rest stay at a default, which is the first trial of every search.
 #
 # *Table 1's default* is the paper's. The *learned default* is the one of ten thousand random
-# configurations that the other nine surrogates predict to be best; like a ranking, it needs only
-# the other data sets. Every configuration has 10 epochs, because otherwise training lengths would
-# be compared instead of choices. So nine of the paper's hyperparameters are ranked, all but `epoch`
-# and `in_channel_num`. *Everything* is these nine and the three numbers of filters.
+# configurations that the other nine surrogates predict to be best. Every configuration has 10
+# epochs, because otherwise training lengths would be compared. So nine of the paper's
+# hyperparameters are ranked, all but `epoch` and `in_channel_num`. *Everything* is these nine and
+# the three numbers of filters.
 #
-# {doc}`searches` has the details: rankings and defaults, the quality of the surrogates, each data
-# set, searches that tune `epoch`, and TPE instead of random search.
+# {doc}`searches` has the details, and searches that tune `epoch` or use TPE.
 #
 # ## Tuning the first k
 #
 # {numref}`fig-pays-first` and {numref}`table-pays-answer` use N-RReliefF's ranking. A *loss* is a
 # regret minus the regret of tuning everything with as many trials: above 0, tuning everything was
-# better. *Ahead from* is the number of trials from which tuning everything stays ahead; *clearly*,
-# with its whole 95 % interval.
+# better.
 #
 # :::{caption} fig-pays-first
 # :alt: Two panels of falling lines: the fewer are tuned, the higher they end
@@ -95,7 +83,9 @@ show_figure(figure, "fig-pays-rankings", data=drawn)
 #
 # :::{caption} table-pays-answer
 # Loss of random search that tunes the first of N-RReliefF's ranking instead of everything, in
-# percentage points of accuracy, with the 95 % interval at {glue:text}`at` trials.
+# percentage points of accuracy, with the 95 % interval at {glue:text}`at` trials. *Ahead from* is
+# the number of trials from which tuning everything stays ahead; *clearly*, with its whole 95 %
+# interval.
 # :::
 
 # %%
@@ -115,7 +105,7 @@ end = regret.regrets(results, "table1", "random", "nrrelieff", compared).at(at)[
 always_ahead = all(regret.wins_from(one, surely=True) for one in by_paper.values())
 best_of_few = min(one.mean.min() for one in by_paper.values())
 best_learned = by_learned[most].mean.min()
-claim("with Table 1's default everything stays ahead of every smaller search", always_ahead)
+claim("with Table 1's default tuning everything stays ahead of tuning less", always_ahead)
 claim("with Table 1's default no smaller search is ahead by a point", best_of_few > -sizeable)
 claim("with the learned default the first five are ahead for a while", best_learned < -sizeable)
 claim("the better default is worth more than tuning a few", start["learned"] < end - sizeable)
@@ -134,26 +124,25 @@ glue(start_learned=100 * start["learned"], loss_table1=by_paper[compared].at(at)
 # **With the learned default**, it is clearly ahead only from {glue:text}`clearly_learned` trials
 # on, and the first {glue:text}`most` are better by up to {glue:text}`gain_most:.1f` points.
 #
-# **The default matters more.** Before any tuning, Table 1's default is {glue:text}`start:.1f`
-# points short of the best known, and the learned one {glue:text}`start_learned:.1f`.
-# {glue:text}`at` trials of tuning the first {glue:text}`compared` from Table 1's still end
-# {glue:text}`end:.1f` short.
+# **The default matters more.** Untuned, Table 1's default is {glue:text}`start:.1f` points short of
+# the best known, and the learned one {glue:text}`start_learned:.1f`. {glue:text}`at` trials of
+# tuning the first {glue:text}`compared` from Table 1's still end {glue:text}`end:.1f` short.
 #
-# Random search loses little by tuning too much. An unimportant hyperparameter does no harm when it
-# varies: each trial still tries new values of the important ones {cite:p}`bergstra2012random`. A
-# smaller search gains only if its fixed values are good.
+# Random search loses little by tuning too much: each trial still tries new values of what is
+# important {cite:p}`bergstra2012random`. A smaller search gains only if its fixed values are good.
 #
 # ## Which ranking?
 #
-# With Table 1's default, the ranking by tunability ({numref}`table-tunability`) loses least:
+# *Tunability* {cite:p}`probst2019tunability` is what tuning a hyperparameter gains over a default,
+# here Table 1's ({numref}`table-tunability`). With this default its ranking loses least:
 # {glue:text}`loss_tunability:+.1f` points, {glue:text}`saved_mean:.1f` less than functional ANOVA's
 # (95 % interval {glue:text}`saved_low:.1f` to {glue:text}`saved_high:.1f`). Its first
 # {glue:text}`most` are clearly ahead of everything ({glue:text}`ahead_mean:+.1f`;
 # {glue:text}`ahead_low:+.1f` to {glue:text}`ahead_high:+.1f`). The paper's first
-# {glue:text}`compared` lose {glue:text}`loss_paper:.1f`, if anything at all. Functional ANOVA's and
-# those of $J$ = n/20 lose {glue:text}`loss_fanova:.1f`, a random order's
-# {glue:text}`loss_random:.1f`, and N-RReliefF's {glue:text}`loss_nrrelieff:.1f`: it is pooled, with
-# thirty neighbours ({doc}`searches`). On single data sets N-RReliefF has the paper's first three
+# {glue:text}`compared` lose {glue:text}`loss_paper:.1f` points, which may be chance. Functional
+# ANOVA's and those of $J$ = n/20 lose {glue:text}`loss_fanova:.1f`, a random order's
+# {glue:text}`loss_random:.1f`, and those of N-RReliefF, pooled with thirty neighbours,
+# {glue:text}`loss_nrrelieff:.1f`. On single data sets N-RReliefF has the paper's first three
 # ({doc}`intro`).
 #
 # :::{caption} table-pays-rankings
@@ -192,13 +181,13 @@ twins = all(lost[x, "nrrelieff_growing"] == lost[x, "fanova"] for x in tuning.DE
 losing = {x for x in tuning.RANKINGS if lost["learned", x].mean >= sizeable}
 clear = max(lost["table1", x].low for x in ("tunability", "paper"))
 claim("with Table 1's default tunability loses least, then the paper", by_loss[:2] == LEAST)
-claim("that either of them loses is not clear", clear < 0)
+claim("that tunability or the paper loses is not clear", clear < 0)
 claim("tunability loses clearly less than functional ANOVA", saved.low > 0)
-claim("its first five are clearly ahead of everything", first_most.high < 0)
-claim("J = n/20 and functional ANOVA have the same first few", twins)
-claim("N-RReliefF's is not clearly better than a random order there", random_order.low < 0)
-claim("with the learned default the reversed ranking is better", turned.high < 0)
-claim("there N-RReliefF and tunability lose more than a point", losing == {"nrrelieff", LEAST[0]})
+claim("tunability's first five are clearly ahead of everything", first_most.high < 0)
+claim("N-RReliefF with J = n/20 and functional ANOVA have the same first few", twins)
+claim("N-RReliefF's order is not clearly better than a random one", random_order.low < 0)
+claim("with the learned default N-RReliefF's order is better reversed", turned.high < 0)
+claim("N-RReliefF and tunability lose with the learned default", losing == {"nrrelieff", LEAST[0]})
 glue(loss={name: 100 * lost["table1", name].mean for name in tuning.RANKINGS}, saved=saved)
 glue(ahead=first_most, turned=-100 * turned.mean, low_turned=-100 * turned.high)
 glue(high_turned=-100 * turned.low, n_sets=len(datasets))
@@ -207,55 +196,15 @@ glue(high_turned=-100 * turned.low, n_sets=len(datasets))
 # With the learned default, no ranking is far from tuning everything. N-RReliefF's misleads: its
 # reverse is better by {glue:text}`turned:.1f` points ({glue:text}`low_turned:.1f` to
 # {glue:text}`high_turned:.1f`), because this default already has good values of what is important.
-# So does tunability's, which counts what there is to gain over Table 1's default, not over this
-# one.
-#
-# ## What tuning each is worth
-#
-# Importance is what a hyperparameter does over its whole range, most of which is bad. Tunability
-# {cite:p}`probst2019tunability` is what tuning it gains over a default, here Table 1's. HyperSHAP
-# {cite:p}`wever2026hypershap` takes the best of many random configurations and divides its gain
-# among the hyperparameters by Shapley values ({numref}`table-tunability`).
-#
-# :::{caption} table-tunability
-# What tuning each hyperparameter from Table 1's default is worth, in percentage points of accuracy
-# within a data set, with a 95 % interval over the trees of the forest, and $W$ of {eq}`eq-10`.
-# :::
-
-# %%
-drawn = select(load(trials), sources=["random"])
-tuned, names = list(tuning.RANKED), list(HYPERPARAMETERS)
-within = drawn["accuracy"] - drawn.groupby("dataset")["accuracy"].transform("mean")
-space = [drawn_space(drawn)[name] for name in tuned]
-options = {"n_trees": n_trees, "random_state": random_state}
-game = explain("tunability", drawn[tuned], within, space, **options)
-many = max(30, len(drawn) // 20)
-W = rankings.weigh(drawn, names, "nrrelieff", n_neighbors=many, sigma=20 * many / 30)
-gains = game.table.assign(W=W).sort_values("value", ascending=False)
-table = 100 * gains[["value", "low", "high"]].set_axis(["Tunability", "from", "to"], axis=1)
-formats = dict.fromkeys(table, ".1f") | {"W, J = n/20": "+.4f"}
-show_table(table.assign(**{"W, J = n/20": gains["W"]}), "table-tunability", formats)
-worth, TUNABLE = gains["value"], ["lr", "epoch", "num_fc_units", "dropout_rate"]
-less = worth[["optimizer", "num_conv_layers"]].max() < worth[TUNABLE].min()
-most_worth = set(gains.index[:4]) == set(TUNABLE)
-claim("tuning `lr`, `epoch`, `num_fc_units` and `dropout_rate` is worth most", most_worth)
-claim("tuning the optimizer or the number of layers is worth less", less)
-glue(tau_tunable=rank_agreement(worth, gains["W"]).tau, gain=100 * game.total)
-
-# %% [markdown]
-# Tuning everything gains {glue:text}`gain:.0f` points, according to the forest. Most of the gain
-# comes from `lr`, `epoch`, `num_fc_units` and `dropout_rate`, whose defaults are poor. The
-# optimizer matters, but its default, Adam, is already good. So this order differs from that of $W$:
-# $\tau$ is {glue:text}`tau_tunable:.2f`.
+# Tunability's ranking misleads too: it measures gains over Table 1's default, not over this one.
 #
 # ## What this cannot say
 #
-# - **Surrogates, not CNNs.** They are fitted to one study, and the rankings come from its other
-#   data sets. {doc}`searches` says how good they are.
+# - **Surrogates, not CNNs.** They are fitted to one study; {doc}`searches` says how good they are.
 # - **Trials are not time.** Given equal time, small networks would do better.
 # - **No noise.** A real search selects by noisy accuracies, so more trials gain less
 #   ({doc}`noise`).
 # - **Other defaults** would give other numbers.
-# - **{glue:text}`n_sets` data sets** of small images are few and similar. The intervals treat them
-#   as a random sample of such data sets.
+# - **{glue:text}`n_sets` data sets** are few and similar. The intervals treat them as a random
+#   sample.
 # - **One way to use a ranking.** Tuning the first few first and the rest later was not tried.
