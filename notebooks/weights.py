@@ -29,6 +29,9 @@ sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 n_permutations = 999  # of each hyperparameter, to tell its weight from chance; at least 1
 n_asked = 500  # CNNs whose neighbours are looked at; at least 1
 n_trees = 16  # trees of the forests; at least 1
+planted = ["num_fc_units", "batch_size"]  # made to matter; choices: hia.space.HYPERPARAMETERS
+planted_part = 0.5  # part of the performance that they then are; 0 to 1
+stretch = 100.0  # factor of a unit of measurement, as a test; above 0
 random_state = 0  # seed of these draws and of the forests; at least 0
 
 # %%
@@ -40,6 +43,8 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 
+from hia.relief import NRReliefF
+from hia.space import SPACE
 from hia.trials import design, load
 from hia_book import rankings, truth
 from hia_book.claims import claim, glue, need
@@ -91,7 +96,7 @@ frequent = differ.div(pd.Series(any_two), axis=0).mean()
 rarely = (differ.loc[two, n_neighbors] < 0.005).all()
 claim("the nearest thirty hardly ever differ in a hyperparameter of two values", rarely)
 claim("more trials make thirty neighbours worse", fixed[peak] - fixed[most] > 0.05)
-claim("with many trials a growing number is nearer to the truth", grown[most] > fixed[most])
+claim("with many trials n/20 neighbours are nearer to the truth", grown[most] > fixed[most])
 glue(n_asked=len(asked), n_few=len(few), n_permutations=n_permutations, n_columns=len(columns))
 glue(frequent=frequent[n_neighbors], frequent_many=frequent[many], n_neighbors=n_neighbors)
 glue(many=many, peak=peak, most=most, fixed_peak=fixed[peak], fixed_most=fixed[most])
@@ -119,7 +124,7 @@ glue(grown_most=grown[most])
 # hyperparameters ({numref}`table-importance-w`).
 #
 # :::{caption} table-importance-w
-# The weights $W$ of {eq}`eq-10` behind the shares, from -1 to 1, and a test on the CNNs of random
+# The weights $W$ of {eq}`eq-10` behind the shares, from −1 to 1, and a test on the CNNs of random
 # search. It takes {glue:text}`n_neighbors` neighbours by the other hyperparameters; $p$ is how
 # often {glue:text}`n_permutations:,` permutations reach the weight. Holm's correction is for
 # {glue:text}`n_columns` tests.
@@ -169,8 +174,8 @@ for name in raw.columns.difference(squared.index):
     squared[name] = 1 - (raw[name].value_counts(normalize=True) ** 2).sum()
 part = squared / squared.sum()
 large = ["num_fc_units", "batch_size"]
-claim("two hyperparameters are nearly all of the raw distance", part[large].sum() > 0.99)
-claim("by raw distances neither has a weight", (W.loc[large, "Raw"] <= 0).all())
+claim("`num_fc_units` and `batch_size` make the raw distance", part[large].sum() > 0.99)
+claim("`num_fc_units` and `batch_size` weigh nothing if raw", (W.loc[large, "Raw"] <= 0).all())
 
 
 def explained(table):
@@ -192,7 +197,7 @@ glue(explained=explained(rows), explained_drawn=explained(drawn))
 # `batch_size` make up {glue:text}`part_large:.2%` of the mean squared raw distance between two of
 # our CNNs. So neighbours hardly differ in these two, and their weights vanish: `num_fc_units` has
 # {glue:text}`units_Raw:.4f`, but {glue:text}`units_Ours:.4f` in *Ours*. Their low ranks in the
-# paper do not show that they are unimportant; {doc}`multiverse` tests whether they are.
+# paper do not show that they are unimportant. The last section tests whether they are.
 #
 # ## Without the data sets
 #
@@ -225,3 +230,92 @@ glue(before=before, after=after, n_drawn=len(drawn))
 #
 # A random forest as in {numref}`table-4` explains {glue:text}`explained:.0%` of the variance of
 # accuracies that it has not seen, and {glue:text}`explained_drawn:.0%` for random search.
+#
+# ## Are the last two unimportant?
+#
+# `num_fc_units` and `batch_size` are last in the paper. They also have the largest raw values,
+# which decide who is a neighbour. Three tests tell whether they are unimportant or only invisible.
+#
+# **Planted importance.** We replace {glue:text}`planted_part:.0%` of the accuracy by the
+# hyperparameter itself, scaled to [0, 1]. The normalised distance then ranks it first, as it
+# should. The raw distance leaves it near the end: it cannot see these two, whether they matter or
+# not.
+#
+# :::{caption} table-multiverse-planted
+# W and rank among {glue:text}`n_varying`, with the accuracy as it is and with the hyperparameter
+# planted in it. *Explains*: the share of the target's variance that a straight line in the
+# hyperparameter explains.
+# :::
+
+# %%
+varying = rankings.varying(rows)
+numbers = [name for name in varying if SPACE[name].kind != "categorical"]
+need(set(planted) <= set(numbers), f"planted can be {', '.join(numbers)}, which are numbers")
+X = {"raw": design(rows, varying, log=False), "normalised": design(rows, varying)}
+scales = {"raw": "none", "normalised": "range"}
+accuracy = rows["accuracy"]
+
+
+def weigh(X, target, scale):
+    return pd.Series(NRReliefF(scale=scale).fit(X, target).weights_, varying)
+
+
+def unit(values):
+    return (values - values.min()) / (values.max() - values.min())
+
+
+def rank(weights, name):
+    return (weights > weights[name]).sum() + 1
+
+
+tests = []
+for name in planted:
+    itself = unit(rows[name].astype(float))
+    mixed = planted_part * itself + (1 - planted_part) * accuracy
+    for kind, target in (("accuracy", accuracy), ("planted", mixed)):
+        explains = np.corrcoef(itself, target)[0, 1] ** 2
+        for distance, scale in scales.items():
+            W = weigh(X[distance], target, scale)
+            tests.append((f"`{name}`", kind, explains, distance, W[name], rank(W, name)))
+headings = "Hyperparameter | Target | Explains {:.1%} | Distance | W {:+.4f} | Rank"
+show_table(tests, "table-multiverse-planted", headings)
+of_planted = {x: [one[5] for one in tests if one[1] == "planted" and one[3] == x] for x in scales}
+claim("the normalised distance ranks what is planted first", set(of_planted["normalised"]) == {1})
+claim("raw distances rank what is planted low", min(of_planted["raw"]) > len(varying) / 2)
+
+# %% [markdown]
+# **Another unit.** Any hyperparameter loses its weight once its numbers are large enough. Made
+# {glue:text}`stretch:g` times larger, one at a time, all {glue:text}`n_stretched` fall to the last
+# two places by size, even `lr`, which was first ({numref}`table-multiverse-units`).
+#
+# :::{caption} table-multiverse-units
+# W with all hyperparameters from 0 to 1, and after writing this one, alone, from 0 to
+# {glue:text}`stretch:g`. *Place by size*: of |W| among {glue:text}`n_varying`.
+# :::
+
+# %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show W in another unit, and the code"}
+numbers = [name for name in numbers if pd.api.types.is_numeric_dtype(X["normalised"][name])]
+flat = X["normalised"].assign(**{name: unit(X["normalised"][name]) for name in numbers})
+before = weigh(flat, accuracy, "none")
+units = []
+for name in numbers:
+    after = weigh(flat.assign(**{name: stretch * flat[name]}), accuracy, "none")
+    places = rank(before.abs(), name), rank(after.abs(), name)
+    units.append((f"`{name}`", before[name], places[0], after[name], places[1]))
+headings = "Hyperparameter | W {:+.4f} | Place by size | W, other unit {:+.2g} | "
+show_table(units, "table-multiverse-units", f"{headings}Place by size, other unit")
+of_forest = rankings.weigh(rows, varying, "fanova", random_state=random_state)
+in_last_two = all(place > len(varying) - 2 for *_, place in units)
+claim("in another unit every weight falls to the last two places", in_last_two)
+claim("in units from 0 to 1 `lr` has the largest weight", before[numbers].abs().idxmax() == "lr")
+low = [rank(of_forest, name) > len(varying) / 2 for name in large]
+claim("functional ANOVA has both of the paper's last in its lower half", all(low))
+glue(planted_part=planted_part, stretch=stretch, n_stretched=len(units), n_varying=len(varying))
+glue(share=of_forest[large], rank={name: rank(of_forest, name) for name in large})
+
+# %% [markdown]
+# **A method without distance.** Functional ANOVA has no neighbours, so units cannot mislead it. It
+# gives `num_fc_units` {glue:text}`share_num_fc_units:.2%` of the variance and `batch_size`
+# {glue:text}`share_batch_size:.2%`, ranks {glue:text}`rank_num_fc_units` and
+# {glue:text}`rank_batch_size` of {glue:text}`n_varying`. So the paper may be right that both matter
+# little, but its computation, taken literally, could not have shown otherwise.

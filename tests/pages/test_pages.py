@@ -37,7 +37,7 @@ QUICK = {
     "joint": {"n_neighbors": 5, "n_trees": 2, "n_resamples": 4, "top": 5},
     "live": {"n_models": 4},
     "methods": {"shown": [50]},
-    "multiverse": {"planted": ["batch_size"], "n_resamples": 5},
+    "multiverse": {"n_resamples": 5},
     "noise": {
         "datasets": ["mnist", "svhn", "usps"],
         "n_neighbors": 2,
@@ -50,7 +50,13 @@ QUICK = {
     "screening": {"n_trees": 2, "datasets": ["semeion", "svhn"]},
     "searches": {"shown": [20, 100], "compared": 2},
     "setup": {"num_conv_layers": 3, "n_configurations": 20},
-    "weights": {"n_neighbors": 5, "n_trees": 2, "n_permutations": 19, "n_asked": 50},
+    "weights": {
+        "n_neighbors": 5,
+        "n_trees": 2,
+        "n_permutations": 19,
+        "n_asked": 50,
+        "planted": ["batch_size"],
+    },
 }
 
 
