@@ -28,7 +28,6 @@ bins = 20  # intervals of accuracy in the histograms; at least 1
 remake_samples = False  # cut data/samples.png anew from the image files, downloading missing ones
 
 # %%
-import json
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +37,6 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from hia import datasets
-from hia.space import SPACE
 from hia.trials import SOURCES, load
 from hia_book import published
 from hia_book.bimodality import UNIFORM, end_over_middle, histogram, modes, sarle, thirds
@@ -81,12 +79,12 @@ gaps = {kind: 100 * np.array(end_over_middle(values)) for kind, values in kinds.
 gaps = pd.DataFrame(gaps, ["gap", "low", "high"], ["all", *LABELS.values()])
 share = dict(zip(("low", "middle", "high"), thirds(rows["accuracy"]), strict=True))
 median = rows.groupby("source")["accuracy"].median().reindex(list(SOURCES))
-claim("both ends are fuller than the middle, for all CNNs", gaps["all"]["low"] > 0)
-claim("both ends are fuller than the middle, for those of BOHB", gaps["BOHB"]["low"] > 0)
+claim("of all CNNs' accuracies both ends are fuller than the middle", gaps["all"]["low"] > 0)
+claim("of BOHB's accuracies both ends are fuller than the middle", gaps["BOHB"]["low"] > 0)
 low, high = gaps.loc[["low", "high"], "random search"]
-claim("for those of random search this is not clear either way", low < 0 < high)
-claim("most CNNs are in the lowest third", share["low"] > 0.5)
-claim("the median of BOHB is above that of random search", median["bohb"] > median["random"])
+claim("random search's ends are not clearly fuller or emptier", low < 0 < high)
+claim("most CNNs are in the lowest third of accuracy", share["low"] > 0.5)
+claim("BOHB's median accuracy is above that of random search", median["bohb"] > median["random"])
 glue(n=len(rows), UNIFORM=UNIFORM, median=median, **share, **gaps)
 
 # %% [markdown] tags=["agreement-fig-3"]
@@ -94,15 +92,13 @@ glue(n=len(rows), UNIFORM=UNIFORM, median=median, **share, **gaps)
 # {glue:text}`low:.0%` are in the lowest third of accuracy, {glue:text}`middle:.0%` in the middle
 # and {glue:text}`high:.0%` in the highest. The smaller end exceeds the middle by
 # {glue:text}`all_low:.1f` to {glue:text}`all_high:.1f` points (95 % interval), and by
-# {glue:text}`BOHB_low:.1f` to {glue:text}`BOHB_high:.1f` points among BOHB's CNNs. Among random
-# search's the difference is not clear: {glue:text}`random_search_low:+.1f` to
-# {glue:text}`random_search_high:+.1f` points.
+# {glue:text}`BOHB_low:.1f` to {glue:text}`BOHB_high:.1f` among BOHB's CNNs. Among random search's
+# this is not clear: {glue:text}`random_search_low:+.1f` to {glue:text}`random_search_high:+.1f`.
 
 # %% [markdown]
 # The median accuracy is {glue:text}`median_random:.2f` in random search and
-# {glue:text}`median_bohb:.2f` in BOHB. The paper expects this, for BOHB is there to fill the upper
-# end. {numref}`table-bimodal` has two more tests of bimodality. The intervals treat CNNs as
-# independent draws, which BOHB's are not.
+# {glue:text}`median_bohb:.2f` in BOHB. The intervals treat CNNs as independent draws, which BOHB's
+# are not. {numref}`table-bimodal` has two more tests.
 #
 # :::{caption} table-bimodal
 # Shares of the pooled CNNs in each third of accuracy, the maxima of a smoothed density (Gaussian
@@ -119,10 +115,9 @@ show_table(described, "table-bimodal", headings)
 # %% [markdown]
 # ## How many CNNs
 #
-# There are as many as in the paper, on every data set ({numref}`fig-2`). Random search chose
-# {glue:text}`random_share:.0%` of our configurations ({glue:text}`paper_share:.0%` of the paper's)
-# and BOHB the rest. Every trained CNN counts, even if stopped early: {glue:text}`stopped:.0%` of
-# BOHB's have fewer than {glue:text}`most_epochs` epochs.
+# Random search chose {glue:text}`random_share:.0%` of our configurations
+# ({glue:text}`paper_share:.0%` of the paper's) and BOHB the rest ({numref}`fig-2`). CNNs that BOHB
+# stopped early count too.
 #
 # :::{caption} fig-2
 # :alt: Bars of up to {glue:text}`most_models:,` CNNs per data set, with the paper's numbers
@@ -148,7 +143,6 @@ as_many = counts.sum(axis=1) == paper
 claim("there are as many CNNs as in the paper, on every data set", as_many.all())
 glue(most_models=counts.sum(axis=1).max(), n_paper=paper.sum(), n_sets=as_many.sum())
 glue(random_share=counts["random"].sum() / len(rows), paper_share=published.value("random_share"))
-glue(stopped=(rows.loc[rows["source"] == "bohb", "epoch"] < SPACE["epoch"].high).mean())
 
 # %% [markdown] tags=["agreement-fig-2"]
 # **Agreement with the paper.** {glue:text}`n:,d` CNNs here and {glue:text}`n_paper:,d` in the
@@ -157,8 +151,7 @@ glue(stopped=(rows.loc[rows["source"] == "bohb", "epoch"] < SPACE["epoch"].high)
 # %% [markdown]
 # ## The collections
 #
-# {numref}`table-2` lists the ten collections; {numref}`fig-samples` shows ten images of each.
-# {doc}`audit` says what follows from the differences.
+# {numref}`table-2` lists the ten collections, {numref}`fig-samples` shows ten images of each.
 #
 # :::{caption} table-2
 # The ten collections, training and test parts together; side in pixels. Where the paper
@@ -184,9 +177,10 @@ glue(n_facts=differs.size, n_different=len(different), images=ours["images"])
 glue(images_paper=theirs["images"], channels=ours["channels"], channels_paper=theirs["channels"])
 
 # %% [markdown] tags=["agreement-table-2"]
-# **Agreement with the paper.** {glue:text}`n_different` of {glue:text}`n_facts` numbers differ.
-# EuroSAT has {glue:text}`images_eurosat:,d` images, not {glue:text}`images_paper_eurosat:,d`.
-# SEMEION has {glue:text}`channels_semeion` channel, not {glue:text}`channels_paper_semeion`.
+# **Agreement with the paper.** {glue:text}`n_different` of {glue:text}`n_facts` numbers differ
+# ({doc}`audit` says what follows). EuroSAT has {glue:text}`images_eurosat:,d` images, not
+# {glue:text}`images_paper_eurosat:,d`. SEMEION has {glue:text}`channels_semeion` channel, not
+# {glue:text}`channels_paper_semeion`.
 #
 # :::{caption} fig-samples
 # :alt: Ten rows of ten small images: photographs, handwritten digits and letters, clothes,
@@ -229,21 +223,21 @@ for row, name in enumerate(ours.index):
 show_figure(figure, "fig-samples", photographs=True)
 reduced = set(ours.index[ours["size"] > CELL])
 claim("only EuroSAT and STL10 are shown smaller than they are", reduced == {"eurosat", "stl10"})
-glue(cell=CELL, most_epochs=SPACE["epoch"].high)
+glue(cell=CELL)
 
 # %% [markdown]
-# The images belong to these collections and are not under this book's licence. EuroSAT and STL10
-# are reduced to {glue:text}`cell` pixels a side.
+# The images belong to these collections and are not under this book's licence. EuroSAT's and
+# STL10's are reduced to {glue:text}`cell` pixels a side.
 #
 # ## What the CNNs were trained on
 #
-# As far as it says, the paper trains on whole collections. Here each CNN sees fewer images
+# As far as it says, the paper trains on whole collections. Our CNNs see fewer images
 # ({numref}`table-images`), in the collection's class proportions, split 8:2 into training and
-# validation images as in the paper (Section 4.4). {doc}`noise` shows how their number changes the
-# order of configurations.
+# validation as in the paper. {doc}`noise` shows how their number changes the order of
+# configurations.
 #
 # :::{caption} table-images
-# Images per CNN. {doc}`card` has the times.
+# Images per CNN. {doc}`card` has the times, and says what is special about three image files.
 # :::
 
 
@@ -258,31 +252,19 @@ columns = {"Training images": of_each["images"].agg(span)}
 columns |= {"Validation images": of_each["val_images"].agg(span)}
 columns |= {"Share of the collection": (most / ours["images"]).map("{:.1%}".format)}
 show_table(pd.DataFrame(columns).loc[present], "table-images")
-# What is special about image files that stood in for downloads, by how their SHA-256 begins.
-SPECIAL = {"emnist": "7b8a23c06976", "svhn": "8b2d2dd2266b", "usps": "c19aaf77e108"}
-provenance = Path(trials).with_name("provenance.json")
-sessions = json.loads(provenance.read_text())["sessions"] if provenance.is_file() else []
-sums = {sha[:12] for session in sessions for sha in session["data_sha256"].values()}
-claim("the image files of EMNIST, SVHN and USPS are those described", sums >= set(SPECIAL.values()))
 
 # %% [markdown]
-# `provenance.json` has the SHA-256 of every image file. Three files differ from the usual ones.
-# EMNIST's mixes images of the Balanced split with images of the same 47 classes from the ByMerge
-# test split (Balanced is a part of ByMerge). SVHN's has digits cut from full house-number images
-# by their published boxes, as the official crops were, so neighbouring digits can overlap. USPS's
-# grey values are rounded to 8 bits.
-#
 # ## Data set by data set
 #
-# Two heaps in the pool may simply be easy data sets beside hard ones. So {numref}`fig-3-datasets`
-# and {numref}`table-accuracy` show each data set alone, the table on a scale from 0 (guessing: one
-# over the number of classes) to 1 (the data set's best CNN).
+# Two heaps in the pool may be easy data sets beside hard ones. So {numref}`fig-3-datasets` and
+# {numref}`table-accuracy` show each by itself, the table on a scale from 0 (guessing) to 1 (the
+# data set's best CNN).
 #
 # On this scale {glue:text}`scaled_low:.0%` of all CNNs are in the lowest third,
 # {glue:text}`scaled_middle:.0%` in the middle and {glue:text}`scaled_high:.0%` in the highest. The
 # middle third is the emptiest on {glue:text}`n_sparse` of ten data sets; on CIFAR-100, EuroSAT and
-# STL10, few CNNs come near the best. Many have learnt next to nothing: a few epochs cannot make up
-# for a learning rate that is too small.
+# STL10, few CNNs come near the best. Many have learnt next to nothing, because a few epochs cannot
+# make up for too small a learning rate.
 #
 # :::{caption} fig-3-datasets
 # :alt: Ten histograms of accuracy; the best accuracy goes from {glue:text}`best_least:.2f` to

@@ -9,12 +9,12 @@
 # %% [markdown]
 # # Experimental set-up
 #
-# **{glue:text}`n_cnns:,d` small CNNs were trained once each, with different hyperparameters from
-# the paper's space, on ten data sets. Everything else in this book is computed from the table of
-# their accuracies.**
+# **{glue:text}`n_cnns:,d` small CNNs were trained once each, with hyperparameters drawn from the
+# paper's space, on ten data sets. Everything else in this book is computed from the table of their
+# accuracies.**
 #
 # Training is slow, so its results come with the code; all later steps run while the book is built
-# ({numref}`fig-1`). {doc}`data` describes the images.
+# ({numref}`fig-1`).
 #
 # :::{caption} fig-1
 # :alt: Data sets, then random search and BOHB, then trained CNNs, then the table of trials, then
@@ -58,9 +58,8 @@ show_figure(diagrams.workflow(len(NAMES), len(rows), share), "fig-1")
 #
 # Every CNN is one point of the space in {numref}`table-1`. All hyperparameters vary together, so
 # the defaults are not used. `in_channel_num` is not drawn: the data set sets it. `lr` is drawn on a
-# log scale, as is usual for so wide a range; the paper does not say how it draws it. A layer's
-# number of filters exists only if the layer does, so {doc}`filters` compares CNNs of the same
-# depth.
+# log scale; the paper does not say how it draws it ({doc}`design`). A layer's number of filters
+# exists only if the layer does, so {doc}`filters` compares CNNs of the same depth.
 #
 # :::{caption} table-1
 # The configuration space, ours and as printed {cite}`wang2024efficient`: eleven hyperparameters and
@@ -91,7 +90,7 @@ table.insert(1, "drawn", [f"{row.kind}: {published.allowed(name)}" for name, row
 table.loc[strange, "default"] = "**" + table["default"] + "**"
 table.columns = ["Printed as", "Drawn from", "Printed space", "Printed default"]
 show_table(table, "table-1")
-claim("all our spaces are as printed", all(map(as_printed, SPACE)))
+claim("all our spaces of hyperparameters are as printed", all(map(as_printed, SPACE)))
 claim("the default of `in_channel_num` is outside its own space", strange == ["in_channel_num"])
 own = rows[rows["source"] == "bohb"]
 full = SPACE["epoch"].high
@@ -106,20 +105,20 @@ glue(n_cnns=len(rows), n_spaces=len(SPACE), full=full, stopped=len(stopped) / ma
 # %% [markdown]
 # ## The network
 #
-# One to three blocks of convolution, ReLU and max-pooling come first ({numref}`fig-network`). Then
-# follow dropout, a fully connected layer with ReLU, dropout again, and a fully connected layer with
-# one output per class; softmax turns these into probabilities (the paper's Section 4.3). All blocks
-# share kernel, stride and padding; both dropouts share the rate.
+# One to three blocks of convolution, ReLU and max-pooling come first ({numref}`fig-network`). Two
+# fully connected layers follow, each after dropout, the first with ReLU, the last with one output
+# per class and softmax (the paper's Section 4.3). All blocks share kernel, stride and padding; both
+# dropouts share the rate.
 #
 # :::{caption} fig-network
 # :alt: Feature maps: {glue:text}`sizes`; then vectors of {glue:text}`inputs`,
 #   {glue:text}`num_fc_units` and {glue:text}`n_classes`
 #
-# The network for {glue:text}`dataset_label` with kernel {glue:text}`kernel`, stride
-# {glue:text}`stride`, padding {glue:text}`padding` and dropout {glue:text}`dropout_rate:g` in
-# {glue:text}`num_conv_layers` block(s): {glue:text}`parameters:,` parameters,
-# {glue:text}`mflops:.2f` million floating-point operations for one image. Below each stack of maps:
-# their side in pixels, and their number.
+# The network for {glue:text}`dataset_label` with `num_conv_layers` {glue:text}`num_conv_layers`,
+# kernel {glue:text}`kernel`, stride {glue:text}`stride`, padding {glue:text}`padding` and dropout
+# {glue:text}`dropout_rate:g`: {glue:text}`parameters:,` parameters, {glue:text}`mflops:.2f` million
+# floating-point operations for one image. Below each stack of maps: their side in pixels, and their
+# number.
 # :::
 
 # %%
@@ -169,12 +168,11 @@ glue(inputs=inputs, num_fc_units=num_fc_units, n_classes=facts.classes)
 
 # %% [markdown]
 # **BOHB** mixes short trainings of many CNNs with long ones of the best. Here it is Optuna's
-# multivariate TPE under Hyperband, not its authors' program. It aims at {glue:text}`full` epochs
-# for every CNN and stops those that fall behind: {glue:text}`stopped:.0%` of BOHB's CNNs have only
-# 1, 3 or 9. So in BOHB `epoch` is partly a result: good CNNs have more epochs.
+# multivariate TPE under Hyperband. {glue:text}`stopped:.0%` of its CNNs were stopped after 1, 3 or
+# 9 of {glue:text}`full` epochs. So in BOHB `epoch` is partly a result: good CNNs have more.
 #
-# **Small maps.** Two rules above make every combination a valid network: small maps are padded, and
-# maps of one pixel are not pooled. They matter for images of up to 64 pixels a side, in at most
+# **Small maps.** Padding small maps and not pooling those of one pixel makes every combination a
+# valid network. These rules matter for images of up to 64 pixels a side, in at most
 # {glue:text}`most_shrunk:.0%` of configurations ({numref}`table-shrink`). {doc}`audit` counts the
 # networks that could not be built without them.
 #
@@ -199,5 +197,5 @@ for size in sorted({FACTS[name].size for name in NAMES}):
 headings = "Side, pixels | Data sets | Filled up {:.1%} | Either rule {:.1%} | "
 show_table(counted, "table-shrink", f"{headings}Either rule, recorded {{:.1%}}")
 affected = [size for size, _, _, either, _ in counted if either]
-claim("the rules do not matter above 64 pixels", max(affected) == 64)
+claim("the rules for small maps do not matter above 64 pixels", max(affected) == 64)
 glue(n_configurations=n_configurations, most_shrunk=max(row[3] for row in counted))
