@@ -10,8 +10,9 @@
 # # Explore the trainings
 #
 # **SGD needs a higher learning rate than Adam on every data set: {glue:text}`least:.0f` to
-# {glue:text}`most:.0f` times as high.** The two rates compared are medians over each optimizer's
-# best fifth of learning rates.
+# {glue:text}`most:.0f` times as high.** On each data set this compares the medians of each
+# optimizer's best fifth of learning rates. The "about ten" of the first page compares its best
+# tenth of CNNs, over all data sets at once.
 #
 # Below are all recorded CNNs, one dot and one row each. Choose some by ticking, by limits, or by
 # drawing a rectangle; plot, means and table always show the same CNNs. Click a dot, or the first

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # Importance weights
 #
-# **On all data sets pooled, `lr` weighs most by every computation but the paper's raw distances;
-# the number of layers leads in none. The rest of the order depends on the number of neighbours:
-# thirty give an order unlike the paper's, a twentieth of the CNNs one that is closer.**
+# **On all data sets pooled, `lr` weighs most by every computation but the paper's raw distances,
+# and the number of layers leads in none. With {glue:text}`n_neighbors` neighbours the order is
+# unlike the paper's; with a twentieth of the CNNs as neighbours it is closer.**
 #
 # {numref}`fig-importance` shows the shares of importance by N-RReliefF, the paper's and ours.
 #
@@ -78,15 +78,14 @@ show_figure(figure, "fig-importance", data=shares)
 #
 # The paper's text does not determine the computation ({numref}`table-open`). Ours are these:
 #
-# - *Ours* follows its words most closely: CNNs of both searches, {glue:text}`n_neighbors`
-#   neighbours. Each hyperparameter is divided by its range before distances are taken; `lr` is on a
-#   log scale.
+# - *Ours* follows its words most closely: both searches, {glue:text}`n_neighbors` neighbours, each
+#   hyperparameter divided by its range, `lr` on a log scale.
 # - *Random search* leaves out BOHB's CNNs, which are no independent draws.
 # - *J = n/20* takes a twentieth of these CNNs as neighbours: {glue:text}`many`.
-# - *Raw* takes the printed distance literally: raw values, of both searches, with `lr` as it is.
+# - *Raw* takes the printed distance literally: raw values, both searches, `lr` as it is.
 #
-# A share is $\max(W, 0)$ divided by the sum of these over all hyperparameters. Ranks go by $W$, so
-# even a share of 0 has a rank.
+# A share is $\max(W, 0)$ divided by the sum of these. Ranks go by $W$, so even a share of 0 has
+# one.
 #
 # :::{caption} table-3
 # Importance by N-RReliefF: the paper's Table 3 and ours, from {glue:text}`models:,` CNNs,
@@ -108,51 +107,49 @@ above = list(W.index[W["Random search"] > 0])
 taus = pd.Series({name: one.tau for name, one in with_paper.items()})
 by_chance = all(one.low < 0 < one.high for one in with_paper.values())
 last = W.loc[["num_fc_units", "batch_size"], "Raw"]
-claim("`lr` is first but by raw distances", all(first[name][0] == "lr" for name in printed))
-claim("the number of layers is first in no way", (rank.loc["num_conv_layers"] > 1).all())
+claim("pooled, `lr` is first but by raw distances", all(first[name][0] == "lr" for name in printed))
+claim("pooled, the number of layers is first in no way", (rank.loc["num_conv_layers"] > 1).all())
 claim("of random search alone, only `lr` weighs more than 0", above == ["lr"])
 claim("with more neighbours the order is nearest to the paper's", taus.idxmax() == "J = n/20")
-claim("no agreement with the paper's Table 3 is told from chance", by_chance)
+claim("pooled, no agreement with the paper's Table 3 is told from chance", by_chance)
 claim("by raw distances `num_fc_units` and `batch_size` weigh nothing", (last <= 0).all())
-glue(n_neighbors=n_neighbors, many=many, n_drawn=len(drawn), rank=rank.loc["num_conv_layers"])
-glue(n_columns=len(columns))
+glue(n_neighbors=n_neighbors, many=many, n_drawn=len(drawn), n_columns=len(columns))
 theirs = set(paper["weight"].nlargest(5).index)
 glue(common=len(theirs & set(first["Ours"])), common_many=len(theirs & set(first["J = n/20"])))
 glue(**with_paper)
 
 # %% [markdown] tags=["agreement-table-3"]
-# **Agreement with the paper.** The paper's ranking and ours of {glue:text}`n_columns`
-# hyperparameters have a Kendall's $\tau$ of {glue:text}`Ours_tau:.2f` (95 % interval
-# {glue:text}`Ours_low:.2f` to {glue:text}`Ours_high:.2f`). With random search alone it is
-# {glue:text}`Random_search_tau:.2f` ({glue:text}`Random_search_low:.2f` to
-# {glue:text}`Random_search_high:.2f`), with {glue:text}`many` instead of
-# {glue:text}`n_neighbors` neighbours {glue:text}`J_n_20_tau:.2f` ({glue:text}`J_n_20_low:z.2f` to
-# {glue:text}`J_n_20_high:.2f`), and with raw distances {glue:text}`Raw_tau:.2f`.
+# **Agreement with the paper.** The paper's ranking of {glue:text}`n_columns` hyperparameters and
+# ours from {glue:text}`models:,` pooled CNNs of both searches have a Kendall's $\tau$ of
+# {glue:text}`Ours_tau:.2f` (95 % interval {glue:text}`Ours_low:.2f` to {glue:text}`Ours_high:.2f`).
+# From the {glue:text}`n_drawn:,` of random search it is {glue:text}`Random_search_tau:.2f`
+# ({glue:text}`Random_search_low:.2f` to {glue:text}`Random_search_high:.2f`), with
+# {glue:text}`many` instead of {glue:text}`n_neighbors` neighbours {glue:text}`J_n_20_tau:.2f`
+# ({glue:text}`J_n_20_low:z.2f` to {glue:text}`J_n_20_high:.2f`), and with raw distances
+# {glue:text}`Raw_tau:.2f`. None of these can be told from chance.
 
 # %% [markdown]
 # Of the paper's first five, {glue:text}`common` are in the first five of *Ours* and
-# {glue:text}`common_many` in those of *J = n/20*. The paper's first, `num_conv_layers`, ranks
-# {glue:text}`rank_Ours` by *Ours*, {glue:text}`rank_Random_search` by *Random search*,
-# {glue:text}`rank_J_n_20` by *J = n/20* and {glue:text}`rank_Raw` by *Raw*.
+# {glue:text}`common_many` in those of *J = n/20*.
 #
 # **Why thirty neighbours see so little.** Among thousands of CNNs the nearest thirty hardly ever
 # differ in a hyperparameter with two values, so its weight is 0 whatever it does. {doc}`weights`
-# measures this, the effects of BOHB and of raw distances, and which weights exceed chance.
+# measures this, what BOHB and raw distances do, and which weights exceed chance.
 #
 # **Why pooling misleads.** `in_channel_num` only reveals which data set a CNN was trained on
-# ({doc}`channels`). So {doc}`perdataset` ranks each data set by itself; the first page compares
-# those rankings with the paper's.
+# ({doc}`channels`). So the first page averages over single data sets ({doc}`perdataset`), and its
+# $\tau$ is another.
 #
 # ## Functional ANOVA
 #
 # Functional ANOVA {cite:p}`hutter2014efficient` fits a random forest to the accuracies and splits
-# the variance of its predictions among single hyperparameters, pairs and so on. A hyperparameter's
-# weight is its own part. {numref}`table-4` uses the authors' package `fanova`; columns with two or
-# three values enter as categories.
+# the variance of its predictions among single hyperparameters, pairs and so on; a weight is the
+# part of one alone. {numref}`table-4` uses the authors' package `fanova`.
 #
 # :::{caption} table-4
 # Importance by functional ANOVA: the paper's Table 4, and ours by {glue:text}`maker`, the mean of
-# {glue:text}`n_trees` trees on {glue:text}`n_sampled:,` of {glue:text}`models:,` CNNs.
+# {glue:text}`n_trees` trees on {glue:text}`n_sampled:,` of {glue:text}`models:,` CNNs. Columns with
+# two or three values enter as categories.
 # :::
 
 # %%
@@ -175,30 +172,33 @@ table4["ranked"] = anova["weight"].rank(ascending=False, method="min").astype(in
 glue(maker=maker, n_trees=n_trees, n_sampled=len(sampled))
 show_table(table4, "table-4", "Paper {:.3f} | Rank | Ours {:.3f} | SD of trees {:.3f} | Ours, rank")
 tau4 = rank_agreement(paper4["weight"], anova["weight"].reindex(columns))
-claim("`lr` is first by functional ANOVA", anova["weight"].idxmax() == "lr")
+claim("pooled, `lr` is first by functional ANOVA", anova["weight"].idxmax() == "lr")
 claim("functional ANOVA agrees with the paper's Table 4 better than by chance", tau4.low > 0)
 glue(anova=tau4, sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["weight"].sum())
 
 # %% [markdown] tags=["agreement-table-4"]
-# **Agreement with the paper.** The paper's ranking by functional ANOVA and ours have a Kendall's
-# $\tau$ of {glue:text}`anova_tau:.2f` (95 % interval {glue:text}`anova_low:.2f` to
-# {glue:text}`anova_high:.2f`) over {glue:text}`n_columns` hyperparameters.
+# **Agreement with the paper.** The paper's ranking by functional ANOVA and ours, from
+# {glue:text}`n_sampled:,` pooled CNNs, have a Kendall's $\tau$ of {glue:text}`anova_tau:.2f` (95 %
+# interval {glue:text}`anova_low:.2f` to {glue:text}`anova_high:.2f`) over {glue:text}`n_columns`
+# hyperparameters.
 
 # %% [markdown]
-# The paper's weights sum to {glue:text}`sum_paper:.3f`, more than parts of one variance can
-# ({doc}`audit`). Ours sum to {glue:text}`sum_ours:.2f`; the rest is interactions ({doc}`joint`) and
-# noise that the forest has learnt. Other pages have other forests, so compare orders, not values.
+# Our weights sum to {glue:text}`sum_ours:.2f`; the rest is interactions ({doc}`joint`) and noise
+# that the forest has learnt. The paper's sum to {glue:text}`sum_paper:.3f`, which cannot be
+# ({doc}`audit`).
 #
 # ## Do the rankings agree?
 #
-# Kendall's $\tau$ is the share of pairs that two rankings order alike, minus the share that they
-# order differently. {numref}`table-importance-agreement` has two intervals. The first, used on
-# every page, treats the hyperparameters as a sample; it is wide because there are few. The second,
-# by bootstrap, says what other CNNs of random search would have given.
+# The paper's two methods agree with each other by a $\tau$ of {glue:text}`papers_tau:.2f`. Ours
+# agree by {glue:text}`methods_tau:.2f` with {glue:text}`many` neighbours, but only by
+# {glue:text}`thirty_tau:.2f` with {glue:text}`n_neighbors` ({numref}`table-importance-agreement`).
+# Intervals treat the hyperparameters as a sample, on every page; they are wide because there are
+# few.
 #
 # :::{caption} table-importance-agreement
-# Agreement of the rankings of {glue:text}`n_columns` hyperparameters, with both intervals. *In data
-# sets*: all data sets pooled, with each accuracy replaced by its rank within its data set.
+# Agreement of the rankings of {glue:text}`n_columns` hyperparameters, with two intervals: for other
+# hyperparameters, and, by bootstrap, for other CNNs of random search. *In data sets*: all data sets
+# pooled, with each accuracy replaced by its rank within its data set.
 # :::
 #
 # :::{caption} table-importance-intervals
@@ -242,28 +242,15 @@ papers = agreement[PAPER, PAPER4]
 growing, thirty = (agreement[f"ours, {x}", "ours, ANOVA"] for x in ("J = n/20", "Random search"))
 claim("the paper's two methods agree", papers.low > 0)
 claim("our two methods agree with many neighbours", growing.low > 0)
-claim("our two methods do not clearly agree with thirty", thirty.low < 0)
+claim("our two methods do not clearly agree with thirty neighbours", thirty.low < 0)
 between = rows.groupby("dataset")["accuracy"].transform("mean").var() / rows["accuracy"].var()
 glue(papers=papers, methods=growing, thirty=thirty, models=len(rows), between=between)
-glue(part_random=(rows["source"] == "random").mean(), part_paper=published.value("random_share"))
-glue(images=int(rows["images"].median()))
+glue(images=rows["images"].max())
 
 # %% [markdown]
-# The paper's two methods agree with each other by {glue:text}`papers_tau:.2f`. Ours agree by
-# {glue:text}`methods_tau:.2f` with {glue:text}`many` neighbours, but only by
-# {glue:text}`thirty_tau:.2f` with {glue:text}`n_neighbors`.
-#
 # ## Why ours may differ
 #
-# The paper's CNNs and code are not public. The candidates:
-#
-# - **The images.** Ours saw {glue:text}`images:,d` training images (the median); the paper mentions
-#   no limit.
-# - **The search.** The paper does not say how it drew `lr`; we drew it on a log scale
-#   ({doc}`design`). {glue:text}`part_random:.0%` of our CNNs come from random search, and
-#   {glue:text}`part_paper:.0%` of the paper's. BOHB's early stops make `epoch` a result instead of
-#   a choice.
-# - **The options.** The paper gives neither $\sigma$ nor the normalisation, and writes the distance
-#   on raw values ({doc}`multiverse`).
-# - **The data sets.** {glue:text}`between:.0%` of the variance of our accuracies lies between data
-#   sets. Neighbours on another data set differ for that reason too, which blurs every weight.
+# Ours saw at most {glue:text}`images:,d` training images; the paper mentions no limit. We drew `lr`
+# on a log scale; it does not say how it did ({doc}`design`). It gives neither $\sigma$ nor the
+# normalisation ({doc}`multiverse`). And {glue:text}`between:.0%` of the variance of our accuracies
+# lies between data sets, which blurs every pooled weight.
