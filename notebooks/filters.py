@@ -13,7 +13,7 @@
 # the paper's conclusion that layers nearer to the input matter more.**
 #
 # A network with one convolutional layer has no second number of filters. So the paper compares
-# layers only within CNNs of the same depth: two layers in its Table 6, three in its Table 7.
+# layers only within CNNs of the same depth: two in its Table 6, three in its Table 7.
 # {numref}`fig-filters` does this in two ways, and repeats both on random halves of the CNNs to show
 # the effect of chance.
 #
@@ -67,6 +67,7 @@ def weights(some, layers, case, part=1.0):
     return pd.Series(relief.weights_, names)[filters]
 
 
+# Drawn without replacement: a row drawn twice would be its own nearest neighbour.
 rng = np.random.default_rng(random_state)
 whole, halves = {}, {}
 for layers, some in of_depth.items():
@@ -107,16 +108,15 @@ show_figure(figure, "fig-filters", data=drawn.reset_index())
 # %% [markdown]
 # ## Two ways to weigh them
 #
-# *Filters only* computes distances from the numbers of filters alone. The paper's tables suggest
-# this, for their weights sum to 1. But neighbours then differ in everything else, including
-# learning rate and data set, which drowns the effect of the filters in noise. No weight is above 0.
+# *Filters only* computes distances from the numbers of filters alone, as the paper's tables
+# suggest, whose weights sum to 1. But neighbours then differ in everything else, even the data set,
+# which drowns the effect of the filters. No weight is above 0.
 #
-# *All in the distance* also asks neighbours to be alike in the other hyperparameters, but reports
+# *All in the distance* asks neighbours to be alike in the other hyperparameters too, but reports
 # only the filters' weights. These are above 0, and nearly the same for every layer.
 #
-# The halves are drawn without replacement, because a row drawn twice would be its own nearest
-# neighbour. Half as many neighbours lie about as near as in the whole. The scatter of the halves
-# around the whole approximates its standard error: *± W* in {numref}`table-6` and
+# Half as many neighbours lie about as near in a half as all do in the whole. So the scatter of the
+# halves around the whole approximates its standard error: *± W* in {numref}`table-6` and
 # {numref}`table-7`.
 #
 # :::{caption} table-6
@@ -170,8 +170,8 @@ glue(tau=tau, like=like, n_halves=n_repeats)
 
 # %% [markdown] tags=["agreement-table-6"]
 # **Agreement with the paper.** With two layers, *filters only* gives no order, because no W is
-# above 0. *All in the distance* puts the second layer before the first, against the paper's order.
-# Of {glue:text}`n_halves` random halves, {glue:text}`like_2` have the paper's order; chance alone
+# above 0. *All in the distance* puts the second layer before the first, against the paper. Of
+# {glue:text}`n_halves` random halves, {glue:text}`like_2` have the paper's order; chance alone
 # would give it half of the time.
 
 # %% [markdown] tags=["agreement-table-7"]
@@ -183,10 +183,9 @@ glue(tau=tau, like=like, n_halves=n_repeats)
 # %% [markdown]
 # ## Is the order more than noise?
 #
-# It is not. {numref}`table-filters-differences` compares neighbouring layers. With
-# {glue:text}`n_differences` differences, one is clear only if it exceeds {glue:text}`needed:.1f`
-# standard errors; chance alone would produce such a difference in 5 of 100 cases. The largest here
-# is {glue:text}`largest:.1f` standard errors.
+# It is not ({numref}`table-filters-differences`). Of {glue:text}`n_differences` differences between
+# neighbouring layers, one is clear only above {glue:text}`needed:.1f` standard errors; chance alone
+# would bring one there in 5 of 100 cases. The largest is {glue:text}`largest:.1f`.
 #
 # :::{caption} table-filters-differences
 # Difference of W between neighbouring layers, and its standard error.

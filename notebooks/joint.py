@@ -14,10 +14,9 @@
 # rate for Adam is not one for SGD.**
 #
 # {numref}`fig-pairs` shows two measures of the same {glue:text}`n_pairs` pairs. Below the diagonal
-# is the paper's weight by {eq}`eq-11`, from our shares of importance. Above it is the interaction
-# by functional ANOVA: the part of the variance that two hyperparameters explain together and
-# neither explains alone {cite:p}`hutter2014efficient`. {doc}`curves` shows the learning rates that
-# suit each optimizer.
+# is the paper's weight by {eq}`eq-11`. Above it is the interaction by functional ANOVA: the part of
+# the variance that two hyperparameters explain together and neither explains alone
+# {cite:p}`hutter2014efficient`. {doc}`curves` shows the learning rates that suit each optimizer.
 #
 # :::{caption} fig-pairs
 # :alt: A square of coloured cells: below the diagonal the column and row of lr stand out, above it
@@ -88,40 +87,37 @@ largest, *next_two = [{row.first, row.second} for row in interactions.head(3).it
 tau = kendalltau(both["eq_11"], both["interaction"]).statistic
 of_channels = [{"lr", "in_channel_num"}, {"optimizer", "in_channel_num"}]
 claim("the largest interaction is of `lr` with `optimizer`", largest == {"lr", "optimizer"})
-claim("the next two are theirs with `in_channel_num`", next_two == of_channels)
+claim("next interact `lr` and `optimizer` with `in_channel_num`", next_two == of_channels)
 claim("the orders of pairs by Eq. 11 and by interaction agree in part", 0.2 < tau < 0.6)
 glue(**dict(zip(("first", "second", "third"), interactions["weight"], strict=False)))
 glue(n_rows=len(rows), together=interactions["weight"].sum(), alone=forest.importances_.sum())
-glue(n_pairs=len(pairs), n_columns=len(columns), leaf=min_samples_leaf, tau_both=tau)
+glue(n_pairs=len(pairs), n_columns=len(columns), tau_both=tau)
 
 # %% [markdown]
 # ## What interacts
 #
 # The largest interaction, `lr` with `optimizer`, explains {glue:text}`first:.1%` of the variance of
-# the forest's predictions. Next come `lr` with `in_channel_num` ({glue:text}`second:.1%`) and
-# `optimizer` with `in_channel_num` ({glue:text}`third:.1%`). The number of channels stands for the
-# data set here, so these two say that good values differ between data sets.
+# the forest's predictions. Next come these two with `in_channel_num` ({glue:text}`second:.1%` and
+# {glue:text}`third:.1%`), which stands for the data set here: good values differ between data sets.
 #
 # All pairs together explain {glue:text}`together:.0%`, and single hyperparameters
 # {glue:text}`alone:.0%`. The rest is interactions of three or more, and noise that the forest has
-# learnt. These sums depend on the forest's settings, and that of {numref}`table-4` has others;
-# compare orders only. Leaves of this forest have at least {glue:text}`leaf` CNNs.
+# learnt. The forest of {numref}`table-4` has other settings; compare orders only.
 #
 # ## What a weight by Eq. 11 means
 #
-# All shares sum to 1, so two hyperparameters with shares $a$ and $b$ have the weight
-# $\exp(a + b - 1)$. It rises with the sum of the two shares and depends on nothing else. Two
-# hyperparameters that work only together get the same weight as two that ignore each other, if
-# their shares are the same.
+# Two hyperparameters with shares $a$ and $b$ have the weight $\exp(a + b - 1)$, for all shares sum
+# to 1. It depends on nothing but $a + b$. Two that work only together get the same weight as two
+# that ignore each other, if their shares are the same.
 #
 # This order of the pairs and that of the interactions have a Kendall's $\tau$ of
 # {glue:text}`tau_both:.2f`. Hyperparameters that matter alone also tend to interact, but the
-# equation cannot say with which others.
+# equation cannot say with which.
 #
 # ## The paper's ten pairs, and ours
 #
-# {numref}`table-5` lists the paper's pairs and ours. All of the paper's contain `num_conv_layers`,
-# the first in its Table 3; all of ours contain `lr`, the first in our ranking.
+# All of the paper's pairs contain `num_conv_layers`, the first in its Table 3; all of ours contain
+# `lr`, the first in our ranking ({numref}`table-5`).
 #
 # :::{caption} table-5
 # The pairs of the largest weight: the paper's Table 5 as printed, and ours from
@@ -167,10 +163,10 @@ ours_have, theirs_have = (
     set.intersection(*({row.first, row.second} for row in table.itertuples()))
     for table in (first_ten, printed)
 )
-claim("the paper's first is `num_conv_layers`", leads == "num_conv_layers")
-claim("our first is `lr`", shares.idxmax() == "lr")
-claim("all of the paper's pairs contain its first", theirs_have == {leads})
-claim("all of our first ten pairs contain ours", ours_have == {shares.idxmax()})
+claim("the first in the paper's Table 3 is `num_conv_layers`", leads == "num_conv_layers")
+claim("the first of our shares is `lr`", shares.idxmax() == "lr")
+claim("all of the paper's pairs contain its first hyperparameter", theirs_have == {leads})
+claim("all of our first ten pairs contain our first hyperparameter", ours_have == {shares.idxmax()})
 claim("most of our pairs share their weight with another", equal > len(pairs) / 2)
 claim("the order of all pairs agrees with the paper's better than by chance", low > 0)
 glue(n_printed=len(printed), common=len(common), zero=(shares == 0).sum(), equal=equal, tau=tau)
@@ -184,10 +180,9 @@ glue(n_drawn=drawn.sum(), tau_drawn=tau_drawn, low=low, high=high)
 # to {glue:text}`high:.2f`).
 
 # %% [markdown]
-# This adds little to the agreement of {numref}`table-3`, because {glue:text}`n_columns` shares
-# determine all {glue:text}`n_pairs` pairs. The interval is for random search alone, because BOHB's
-# CNNs are not independent draws. {glue:text}`zero` of our shares are 0, so {glue:text}`equal` of
-# our pairs are tied; ties are in the order of {numref}`table-3`.
+# This adds little to {numref}`table-3`, because {glue:text}`n_columns` shares determine all
+# {glue:text}`n_pairs` pairs. {glue:text}`zero` of our shares are 0, so {glue:text}`equal` of our
+# pairs are tied; ties are in the order of {numref}`table-3`.
 #
-# The paper's labels are out of step with its weights. {numref}`table-audit-labels` shows which pair
+# The paper's labels are out of step with its weights: {numref}`table-audit-labels` shows which pair
 # each weight belongs to.

@@ -11,12 +11,11 @@
 #
 # **Lists of weights from different CNNs agree almost perfectly, as the paper says. But its lists
 # share most of their CNNs, and much of the agreement comes from `lr` and `epoch`: without these
-# two, random search's lists that share no CNN agree only moderately.**
+# two, lists of random search that share no CNN agree only moderately.**
 #
-# The paper runs N-RReliefF on ten subsets of its CNNs and reports how well the ten lists of weights
-# agree, as an intraclass correlation (ICC; its Section 5.2 and Fig. 4). An ICC compares the spread
-# between hyperparameters with the spread between lists; 1 is perfect agreement. {numref}`fig-4`
-# repeats this, and adds lists that have no CNN in common.
+# The paper computes ten lists of weights, on ten subsets of its CNNs, and reports how well they
+# agree, as an intraclass correlation (ICC; its Section 5.2 and Fig. 4). {numref}`fig-4` repeats
+# this, and adds lists that have no CNN in common.
 #
 # :::{caption} fig-4
 # :alt: Dots of {glue:text}`n_paper` hyperparameters' shares; their standard deviation is
@@ -24,7 +23,8 @@
 #   the parts and {glue:text}`spread_draws:.3f` over those of random search
 #
 # Share of each hyperparameter, one mark per list (the paper's Fig. 4 shows such marks without
-# printing their values). Hollow: the paper's shares on all its CNNs.
+# printing their values); on the right, how many lists have a share of 0. Hollow: the paper's shares
+# on all its CNNs.
 # :::
 
 # %% tags=["parameters"]
@@ -90,9 +90,15 @@ TITLES = {
 paper = published.table(3).set_index("hyperparameter")["weight"]
 figure, axes = panels(0.5 + 3.6 * len(lists), len(lists), 1, sharex=True)
 for ax, (which, table) in zip(axes, lists.items(), strict=True):
-    # One height per list within the hyperparameter's row, so that equal weights stay apart.
-    heights = np.arange(len(paper)) + np.linspace(-0.3, 0.3, len(table))[:, None]
-    ax.scatter(of_shares[which][paper.index], heights, s=16, alpha=0.8, **look("nrrelieff"))
+    # One height per list within the hyperparameter's row, so that equal shares stay apart; those
+    # of 0 are counted.
+    heights = np.arange(len(paper)) + np.linspace(-0.36, 0.36, len(table))[:, None]
+    own = of_shares[which][paper.index]
+    ax.scatter(own.where(own > 0), heights, s=9, alpha=0.8, **look("nrrelieff"))
+    for row, count in enumerate((own == 0).sum()):
+        if count:
+            text = f"{count} at 0"
+            ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9.5)
     hollow = {"marker": look("paper")["marker"], "edgecolor": look("paper")["color"]}
     ax.scatter(paper, range(len(paper)), facecolor="none", s=34, label="the paper", **hollow)
     ax.set_title(TITLES[which], loc="left")
@@ -115,20 +121,19 @@ for which, table in lists.items():
     rest[which] = icc(of_shares[which].drop(columns=strongest)).loc[REPORTED, "icc"]
     taus = table.T.corr(method="kendall").to_numpy()
     tau[which] = taus[np.triu_indices(len(table), 1)].mean()
-of_draws = forms["Share, draws"]
 printed = published.value("icc")
 first = {name for table in lists.values() for name in table.idxmax(axis=1)}
 less = max(iccs["parts"], iccs["draws"]) < iccs["subsets"]
-claim("the ICC over the subsets is the paper's or higher", iccs["subsets"] >= printed)
+claim("the ICC over balanced subsets is the paper's or higher", iccs["subsets"] >= printed)
 claim("lists that share no CNN agree less than those that do", less)
-claim("`lr` and `epoch` are the two strongest", strongest == ["lr", "epoch"])
-claim("`lr` comes first in every list", first == {"lr"})
-claim("without these two, parts of random search agree moderately", 0.4 < rest["draws"] < 0.75)
-claim("without these two, the subsets agree as well as before", rest["subsets"] > 0.99)
+claim("`lr` and `epoch` have the largest shares", strongest == ["lr", "epoch"])
+claim("`lr` comes first in every list of weights", first == {"lr"})
+claim("without `lr` and `epoch` random search's parts agree moderately", 0.4 < rest["draws"] < 0.75)
+claim("without `lr` and `epoch` the subsets agree as well as with them", rest["subsets"] > 0.99)
 claim("two subsets share more than half of their CNNs", 0.5 < overlap < 1)
 glue(printed=printed, overlap=overlap, n_paper=len(paper), between=means.std(), n_subsets=n_subsets)
 glue(icc=iccs, rest=rest, tau=tau, spread=spread, title=TITLES, n_parts=n_parts, n_draws=n_draws)
-glue(draws=of_draws.loc[REPORTED], mean_draws=of_draws.loc["ICC(A,k)", "icc"], size=len(parts[-1]))
+glue(draws=forms["Share, draws"].loc[REPORTED], size=len(parts[-1]))
 
 # %% [markdown] tags=["agreement-fig-4"]
 # **Agreement with the paper.** Over {glue:text}`n_subsets` balanced subsets the ICC is
@@ -143,32 +148,30 @@ glue(draws=of_draws.loc[REPORTED], mean_draws=of_draws.loc["ICC(A,k)", "icc"], s
 #
 # **The weights differ widely.** The mean shares have a standard deviation of
 # {glue:text}`between:.3f` between hyperparameters, and {glue:text}`spread_subsets:.3f` between
-# subsets. `lr` and `epoch` have the largest. Without them the subsets still have an ICC of
+# subsets. Without the two largest, `lr` and `epoch`, the subsets still have an ICC of
 # {glue:text}`rest_subsets:.4f`, but the parts of random search only {glue:text}`rest_draws:.2f`.
 #
-# **The subsets overlap.** Lists from mostly the same CNNs agree for that reason alone; parts that
-# share none agree less. But the parts are also smaller, with {glue:text}`size:,d` CNNs each.
+# **The subsets overlap.** Parts that share no CNN agree less. But the parts are also smaller, with
+# {glue:text}`size:,d` CNNs each.
 #
 # **The order is less certain than the values.** `lr` comes first in every list. But Kendall's
-# $\tau$ between the rankings of two lists is {glue:text}`tau_subsets:.2f` over the subsets,
+# $\tau$ between two lists is {glue:text}`tau_subsets:.2f` over the subsets,
 # {glue:text}`tau_parts:.2f` over the parts, and {glue:text}`tau_draws:.2f` over the parts of random
 # search.
 #
 # ## What the number does not say
 #
-# The ICC says how little the weights depend on which of *these* CNNs are drawn. It does not say
-# that they are right: a method that always errs in the same way has an ICC of 1. {doc}`audit`
-# derives the errors of single weights from the printed ICC; {doc}`methods` compares the method with
-# the truth.
+# The ICC says how little the weights depend on which of *these* CNNs are drawn, not that they are
+# right: a method that always errs in the same way has an ICC of 1. {doc}`audit` derives the errors
+# of single weights; {doc}`methods` compares the method with the truth.
 #
 # ## Ten balanced subsets
 #
-# Few of the paper's CNNs have a middling accuracy ({numref}`fig-3` shows ours). So the paper's
-# subsets take at random at most 600 CNNs from each interval of performance. It does not say what
-# the intervals are; here they are equally wide. The cap is scaled to the number of CNNs: if it
-# never applied, all subsets would be the same and their ICC 1. It applies in {glue:text}`binding`
-# of {glue:text}`n_intervals` intervals, and a subset has {glue:text}`n_subset:,d` CNNs
-# ({numref}`table-intervals`).
+# Few of the paper's CNNs have a middling accuracy ({numref}`fig-3` shows ours). So its subsets take
+# at random at most 600 CNNs from each interval of performance; we make the intervals equally wide.
+# The cap is scaled to the number of CNNs: if it never applied, all subsets would be the same. It
+# applies in {glue:text}`binding` of {glue:text}`n_intervals` intervals, and a subset has
+# {glue:text}`n_subset:,d` CNNs ({numref}`table-intervals`).
 #
 # :::{caption} table-intervals
 # CNNs per interval of accuracy, and how many of them each subset takes: at most {glue:text}`cap`.
@@ -180,24 +183,22 @@ edges = np.linspace(0, 1, n_intervals + 1)
 table = zip(edges[:-1], edges[1:], in_all, np.minimum(in_all, cap), strict=True)
 headings = "Accuracy from {:.3g} | to {:.3g} | CNNs {:,} | In a subset {:,}"
 show_table(table, "table-intervals", headings)
-claim("the subsets are not all the same", len(subsets[0]) < n)
+claim("the balanced subsets are not all the same", len(subsets[0]) < n)
 glue(cap=cap, binding=(in_all > cap).sum(), n_intervals=n_intervals, n_subset=len(subsets[0]))
 
 # %% [markdown]
 # ## Parts that share nothing
 #
-# The CNNs are also dealt at random into parts, each CNN into one. But BOHB's CNNs are alike in all
-# parts. Only random search draws independently, so its CNNs are also dealt into parts of the same
-# size, and only their ICC has an interval.
+# The CNNs are also dealt at random into parts, each CNN into one. BOHB's CNNs are alike in all
+# parts. So those of random search, which are independent draws, are dealt into parts of the same
+# size too; only their ICC has an interval.
 #
 # ## Which ICC
 #
-# There are six forms, and the paper does not say which one it uses. The hyperparameters are rated;
-# the lists are the raters. We compare ICC(A,1), absolute agreement of single lists, which is
-# ICC(2,1) of {cite:t}`shrout1979intraclass`. Every list of shares sums to 1, so no list can be
-# higher overall than another, and the first three forms hardly differ. The last three describe the
-# mean list and are larger by construction: {glue:text}`mean_draws:.3f` over the parts of random
-# search.
+# There are six forms, and the paper does not say which it uses. We compare ICC(A,1), absolute
+# agreement of single lists, which is ICC(2,1) of {cite:t}`shrout1979intraclass`. Every list of
+# shares sums to 1, so the first three forms hardly differ. The last three describe the mean list
+# and are larger by construction.
 #
 # :::{caption} table-icc
 # Intraclass correlations by pingouin {cite}`vallat2018pingouin`, of shares and of $W$, over
