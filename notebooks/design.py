@@ -11,15 +11,14 @@
 #
 # **Which hyperparameter leads depends on how the learning rate is drawn: `lr` on a log scale,
 # narrowly `optimizer` in a uniform draw. Drawn uniformly and pooled as in the paper, N-RReliefF's
-# first three and last two are the paper's, if the CNNs are many.** On single data sets the first
-# five are the paper's with a uniform draw, on fewer images and on all.
+# first three and last two are the paper's, if the CNNs are many.**
 #
-# The first page's ranking comes from CNNs that differ from the paper's in two choices of ours: `lr`
-# is drawn on a log scale, and most data sets are cut to 5,000 images. The paper's Table 1 prints
-# only "float, [1e-6, 1e-1]", which can be read as a uniform draw. Unless a sentence names all
-# images, it is about fewer. On all, fewer CNNs were trained ({numref}`table-conditions`), so their
-# ranks are less certain. *All* means all that could be had: a small part of EMNIST and SVHN, and
-# the other eight data sets whole ({numref}`table-conditions-images`).
+# We draw `lr` on a log scale; the paper's Table 1 prints only "float, [1e-6, 1e-1]", which can be
+# read as a uniform draw. And most of our CNNs see {glue:text}`seen:,d` images,
+# {glue:text}`images:,d` of them for training. This is *fewer*, meant where nothing is said. *All*
+# is all that could be had: a small part of EMNIST and SVHN, the other eight data sets whole
+# ({numref}`table-conditions-images`). On all images fewer CNNs were trained
+# ({numref}`table-conditions`), so their ranks are less certain.
 #
 # :::{caption} fig-pooled
 # :alt: Dots with intervals: with a uniform draw lr, num_conv_layers and dropout_rate have most, as
@@ -66,6 +65,8 @@ samples = {name: load(path).query("source == 'random'") for name, path in FILES.
 fewest = min(rows["dataset"].value_counts().reindex(NAMES).min() for rows in samples.values())
 need(fewest > n_neighbors, f"n_neighbors={n_neighbors}: a data set has no more CNNs than that")
 both_draws = pd.concat([samples[LOG], samples[UNIFORM]])
+seen = both_draws["images"] + both_draws["val_images"]
+glue(n_first=len(samples[LOG]), seen=seen.max(), images=both_draws["images"].max())
 # The recorded study has more CNNs: as many of them as were trained with `lr` uniform, with the same
 # configurations where these were random search's in both.
 samples |= dict(zip(DRAWS, conditions.equal_counts(*(samples[x] for x in DRAWS)), strict=True))
@@ -84,7 +85,7 @@ compared = [name for name in table3.index if name in columns]
 paper = table3.loc[compared, "rank"].rank()
 COLORS = dict(zip(samples, ("#D9B25F", "#8F92E0", "#8A5A00", "#2C2E8C"), strict=True))
 MARKERS = dict(zip(samples, "os^D", strict=True))
-offsets = dict(zip(samples, np.linspace(-0.27, 0.27, len(samples)), strict=True))
+offsets = dict(zip(samples, np.linspace(-0.33, 0.33, len(samples)), strict=True))
 
 
 def draw(ax, printed, tables, xlabel=""):
@@ -94,7 +95,7 @@ def draw(ax, printed, tables, xlabel=""):
     for name, table in tables.items():
         own, heights = table.loc[printed.index], places + offsets[name]
         ax.hlines(heights, own["low"], own["high"], color=COLORS[name], linewidth=1.5)
-        style = {"s": 30, "color": COLORS[name], "marker": MARKERS[name], "label": name}
+        style = {"s": 18, "color": COLORS[name], "marker": MARKERS[name], "label": name}
         ax.scatter(own["mean"], heights, **style)
     list_down(ax, printed.index, xlabel, grid="y")
 
@@ -108,7 +109,7 @@ for name, rows in samples.items():
     low, high = np.percentile(shares(resampled[name]), [2.5, 97.5], axis=0)
     limits = {"mean": shares(pooled[name]), "low": low, "high": high}
     in_pool[name] = pd.DataFrame(limits, table3.index)
-figure, ax = panels(3.4)
+figure, ax = panels(4.8)
 draw(ax, table3["weight"], in_pool, "share")
 ax.xaxis.set_major_formatter(PercentFormatter(1))
 figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
@@ -130,7 +131,7 @@ of_resamples = pd.DataFrame(resampled[UNIFORM], columns=table3.index).rank(axis=
 top = of_resamples[table3.index[:3]]
 pool, pool_log = in_pool[UNIFORM]["mean"], in_pool[LOG]["mean"]
 claim("pooled, the first three are the paper's with a uniform draw", uniform["three"])
-claim("pooled, they are not with a log draw", not log["three"])
+claim("pooled, the first three are not the paper's with a log draw", not log["three"])
 claim("pooled, the last two are the paper's with a uniform draw", uniform["last"])
 claim("pooled, `lr` comes before `num_conv_layers` and both first", first_two.all(axis=None))
 claim("pooled, `lr` has most of the shares with a log draw", pool_log["lr"] > 0.75)
@@ -138,7 +139,7 @@ glue(pool=pool, pool_log=pool_log, printed=table3["weight"], n_neighbors=n_neigh
 glue(three_sure=(top <= 3).all(axis=1).mean(), depth_first=(top["num_conv_layers"] == 1).mean())
 glue(tau_pool=agree(pooled_ranks[UNIFORM], table3["rank"]))
 fourth = list(published.table(4)["hyperparameter"])
-claim("Table 4 has Table 3's order", fourth == list(table3.index))
+claim("the paper's Table 4 has the order of its Table 3", fourth == list(table3.index))
 
 # %% [markdown]
 # ## Pooled, as in the paper
@@ -147,14 +148,13 @@ claim("Table 4 has Table 3's order", fourth == list(table3.index))
 # {glue:text}`pool_num_conv_layers:.0%` and `dropout_rate` {glue:text}`pool_dropout_rate:.0%`. The
 # paper prints {glue:text}`printed_lr:.0%`, {glue:text}`printed_num_conv_layers:.0%` and
 # {glue:text}`printed_dropout_rate:.0%`. These three come first in {glue:text}`three_sure:.0%` of
-# resamples, depth first of all in {glue:text}`depth_first:.0%`. Kendall's τ with Table 3, whose
-# order Table 4 has too, is {glue:text}`tau_pool:.2f`. With a log draw `lr` alone has
-# {glue:text}`pool_log_lr:.0%`.
+# resamples, depth first of all in {glue:text}`depth_first:.0%`. Kendall's $\tau$ of these
+# {glue:text}`n_uniform:,d` pooled CNNs with Table 3 (and Table 4, of the same order) is
+# {glue:text}`tau_pool:.2f`. With a log draw `lr` alone has {glue:text}`pool_log_lr:.0%`.
 #
-# A pool mixes differences between hyperparameters with differences between data sets.
-# `in_channel_num` shows it: by functional ANOVA it is among the first two ({numref}`table-pooled`),
-# because its two values tell grey, easy data sets from coloured, hard ones. On a single data set it
-# is constant. So the rest of this page ranks each data set by itself.
+# A pool also mixes in the differences between data sets: by functional ANOVA `in_channel_num` is
+# among its first two ({numref}`table-pooled`), because it tells grey, easy data sets from coloured,
+# hard ones. So the rest of this page ranks each data set by itself.
 #
 # :::{caption} table-pooled
 # Ranks of the hyperparameters where all data sets are pooled.
@@ -228,32 +228,29 @@ claim("by raw distances `optimizer` is first under every condition", by_raw == {
 narrow = [one["mean"].diff().iloc[1] for x, one in means.items() if x[0].startswith("uniform")]
 claim("drawn uniformly, `optimizer` is first by less than a place", max(narrow) < 1)
 claim("a uniform draw lowers `lr`, by both methods", min(lr["low"], lr_anova["low"]) > 0)
-claim("whether `num_conv_layers` gains is not certain", layers["low"] < 0 < layers["high"])
 gains = max(layers["mean"], layers_anova["mean"]) < 0
 claim("a uniform draw raises `num_conv_layers`, by both methods", gains)
+claim("by N-RReliefF that rise may be chance", layers["low"] < 0 < layers["high"])
 for short, name in (("log", LOG), ("uniform", UNIFORM)):
-    by_relief, by_anova = (means[name, method]["mean"] for method in rankings.METHODS)
     share = weights[name, "fanova"].mean()
-    glue(**{short: by_relief, f"{short}_anova": by_anova, f"{short}_share": share})
+    glue(**{short: means[name, "nrrelieff"]["mean"], f"{short}_share": share})
 
 # %% [markdown]
 # By functional ANOVA, `lr` explains {glue:text}`log_share_lr:.0%` of the variance on an average
 # data set if drawn on a log scale, but only {glue:text}`uniform_share_lr:.0%` if drawn uniformly.
-# Its mean rank by N-RReliefF falls from {glue:text}`log_lr:.1f` to {glue:text}`uniform_lr:.1f`.
+# By N-RReliefF its mean rank falls from {glue:text}`log_lr:.1f` to {glue:text}`uniform_lr:.1f`.
 # That of `num_conv_layers` rises from {glue:text}`log_num_conv_layers:.1f` to
-# {glue:text}`uniform_num_conv_layers:.1f`, and by functional ANOVA from
-# {glue:text}`log_anova_num_conv_layers:.1f` to {glue:text}`uniform_anova_num_conv_layers:.1f`. How
-# it gains is not certain ({numref}`table-choices`).
+# {glue:text}`uniform_num_conv_layers:.1f`, which may be chance ({numref}`table-choices`).
 #
-# With either draw, the first five by both methods are the paper's, but not in its order
-# ({numref}`table-findings`). The paper's last two come last with neither. The ICC stays above the
-# .95 that the paper takes for excellent but with a uniform draw on all images
-# ({glue:text}`icc_least:.3f`).
+# With either draw, the first five by both methods are the paper's; its last two come last with
+# neither ({numref}`table-findings`). The ICC stays above the .95 that the paper takes for
+# excellent, but with a uniform draw on all images ({glue:text}`icc_least:.3f`).
 #
 # :::{caption} table-findings
 # The paper's findings under each condition: the methods by which they hold, or the number itself.
-# From mean ranks over the data sets; the ICC and what is *pooled* are by N-RReliefF from all data
-# sets at once, as in the paper. Other pages use more CNNs, so numbers differ.
+# From mean ranks over single data sets; the ICC and what is *pooled* are by N-RReliefF from all
+# data sets at once. On fewer images, {glue:text}`n_uniform:,d` CNNs of each draw are compared; the
+# first page's $\tau$ with Table 3 is of all {glue:text}`n_first:,d` drawn on a log scale.
 # :::
 
 
@@ -295,31 +292,28 @@ show_table(pd.DataFrame(findings).reset_index(names="The paper's finding"), "tab
 both_methods = [judged[name, method] for name in DRAWS for method in rankings.METHODS]
 claim("the first five are the paper's with either draw", all(x["five"] for x in both_methods))
 ordered = any(one["order"] for one in judged.values())
-claim("the first three are the paper's, in its order, nowhere", not ordered)
+claim("under no condition are the first three the paper's, in its order", not ordered)
 low = {name for name, one in iccs.items() if one <= 0.95}
-claim("the ICC is above .95 but with a uniform draw on all images", low == {UNIFORM_ALL})
+claim("the ICC of lists is above .95 but with a uniform draw on all images", low == {UNIFORM_ALL})
 glue(icc_least=iccs[UNIFORM_ALL])
 
 # %% [markdown]
 # ## All images
 #
 # **With the paper's draw and all images, its first five are first** on single data sets by both
-# methods ({numref}`table-findings`), `optimizer` narrowly before `lr`. Pooled, with BOHB's CNNs as
-# in the paper or without, neither its first three nor its last two come back
-# ({numref}`table-pooled`).
+# methods ({numref}`table-findings`). Pooled, with BOHB's CNNs as in the paper or without, neither
+# its first three nor its last two come back ({numref}`table-pooled`).
 #
-# **By both methods, the draw decides which is first.** On all images too, `lr` is first with a log
-# draw and `optimizer` with a uniform one, though often narrowly. More images change little
-# ({numref}`table-choices`): `num_conv_layers` clearly gains with neither draw and rather loses by
-# functional ANOVA with a uniform one; `lr` gains {glue:text}`rate:.1f` places there by N-RReliefF.
-# Whether a uniform draw raises `num_conv_layers` on all images depends on the method: its rank
-# changes by
-# {glue:text}`raised_mean:+.1f` ({glue:text}`raised_low:+.1f` to {glue:text}`raised_high:+.1f`) by
-# N-RReliefF and by {glue:text}`raised_anova_mean:+.1f` ({glue:text}`raised_anova_low:+.1f` to
-# {glue:text}`raised_anova_high:+.1f`) by functional ANOVA.
+# **By both methods, the draw decides which is first**, on all images too, though often narrowly.
+# More images change little ({numref}`table-choices`): `num_conv_layers` clearly gains with neither
+# draw, and `lr` gains {glue:text}`rate:.1f` places by N-RReliefF with a uniform one. On all images,
+# a uniform draw changes the rank of `num_conv_layers` by {glue:text}`raised_anova_mean:+.1f`
+# ({glue:text}`raised_anova_low:+.1f` to {glue:text}`raised_anova_high:+.1f`) by functional ANOVA,
+# but by {glue:text}`raised_mean:+.1f` ({glue:text}`raised_low:+.1f` to
+# {glue:text}`raised_high:+.1f`) by N-RReliefF.
 #
-# **Pooled, few CNNs cannot say what images do.** On fewer images, {glue:text}`cnns` CNNs with a
-# uniform draw have `in_channel_num` among their first two and depth in place
+# **Pooled, few CNNs cannot say what images do.** On fewer images, {glue:text}`cnns` CNNs drawn
+# uniformly have `in_channel_num` among their first two and depth in place
 # {glue:text}`few_num_conv_layers:.0f`; {glue:text}`n_uniform:,d` have them in places
 # {glue:text}`channels:.0f` and 2. With {glue:text}`n_neighbors` neighbours, the number of CNNs
 # alone moves a pooled ranking.
@@ -353,16 +347,16 @@ table = pd.DataFrame(written).T.rename_axis(["Choice", "Method"])
 show_table(table.add_prefix("`").add_suffix("`").reset_index(), "table-choices")
 depth = {key: change.loc["num_conv_layers"] for key, change in changes.items()}
 of_images = [depth[label, method] for label in IMAGES for method in rankings.METHODS]
-claim("all images raise `num_conv_layers` with neither draw", all(x["high"] > 0 for x in of_images))
+claim("all images clearly raise `num_conv_layers` nowhere", all(x["high"] > 0 for x in of_images))
 rate = changes["all images, uniform lr", "nrrelieff"].loc["lr"]
-claim("with a uniform draw they raise `lr`, by N-RReliefF", rate["high"] < 0)
+claim("with a uniform draw all images raise `lr`, by N-RReliefF", rate["high"] < 0)
 raised, raised_anova = (depth[UNIFORM_ALL, method] for method in rankings.METHODS)
 gains = raised_anova["high"] < 0 < raised["high"]
 claim("on all images a uniform draw raises `num_conv_layers` by functional ANOVA alone", gains)
 five = all(judged[UNIFORM_ALL, method]["five"] for method in rankings.METHODS)
 claim("at the paper's own conditions its first five are first by both methods", five)
 back = any(judged_pool[x][y] for x in (UNIFORM_ALL, "letter") for y in ("three", "last"))
-claim("pooled, neither come back on all images, with BOHB or without", not back)
+claim("pooled, on all images, the paper's first three and last two do not come back", not back)
 few = rankings.weigh(pair[0], list(table3.index), "nrrelieff", **options).rank(ascending=False)
 many = pooled_ranks.loc["in_channel_num", UNIFORM]
 worse = few["in_channel_num"] <= 2 < many and few["num_conv_layers"] > 2
@@ -372,10 +366,10 @@ glue(n_uniform=len(samples[UNIFORM]), few=few, rate=-rate["mean"])
 glue(raised=raised, raised_anova=raised_anova)
 
 # %% [markdown]
-# **On single data sets BOHB's CNNs change little.** The paper trained 30 % of its CNNs by BOHB.
-# With {glue:text}`n_bohb` of these beside the {glue:text}`cnns` of random search, on all images,
-# the first five stay the paper's and `optimizer` stays first, by both methods. No mean rank moves
-# by more than {glue:text}`moved:.1f` ({numref}`table-bohb`).
+# **On single data sets BOHB's CNNs change little.** With {glue:text}`n_bohb` of these (30 %, as in
+# the paper) beside the {glue:text}`cnns` of random search, on all images, the first five stay the
+# paper's and `optimizer` stays first. No mean rank moves by more than {glue:text}`moved:.1f`
+# ({numref}`table-bohb`).
 #
 # :::{caption} table-bohb
 # Mean ranks over the data sets on all images, `lr` drawn uniformly: of random search alone, and
@@ -401,9 +395,9 @@ glue(n_bohb=(both_searches["source"] == "bohb").sum(), moved=moved.max(axis=None
 # ## Why: a uniform draw tries one decade
 #
 # Nine of ten uniform draws between $10^{-6}$ and $10^{-1}$ lie above $10^{-2}$; on a log scale one
-# in five does. {numref}`fig-response` shows what that changes. Over all five decades, accuracy
-# depends most of all on whether the rate is large enough to learn. Above $10^{-2}$ Adam's accuracy
-# falls while SGD's still rises, so optimizer and depth decide.
+# in five does. Over all five decades, accuracy depends most on whether the rate is large enough to
+# learn. Above $10^{-2}$ Adam's accuracy falls while SGD's still rises, so optimizer and depth
+# decide ({numref}`fig-response`).
 #
 # :::{caption} fig-response
 # :alt: Accuracy climbs with lr; above 0.01 it falls again with Adam and still rises with SGD
@@ -436,11 +430,10 @@ glue(adam_top=top["Adam"][1], adam_last=adam[1], sgd_one=sgd[1], sgd_three=sgd[3
 
 # %% [markdown]
 # With Adam and one layer, mean accuracy is {glue:text}`adam_top:.2f` at the best rates and
-# {glue:text}`adam_last:.2f` at the largest. With SGD the largest rates are the best: one layer
-# reaches {glue:text}`sgd_one:.2f` there, three {glue:text}`sgd_three:.2f`. So a uniform draw mostly
-# compares optimizers and depths, and a log draw mostly compares rates that learn with rates that do
-# not. Both rankings are right about their own CNNs; neither describes CNNs in general. On all
-# images the pattern is the same ({numref}`table-response-all`).
+# {glue:text}`adam_last:.2f` at the largest. With SGD the largest rates are the best:
+# {glue:text}`sgd_one:.2f` with one layer, {glue:text}`sgd_three:.2f` with three. So a uniform draw
+# mostly compares optimizers and depths, and a log draw rates that learn with rates that do not. On
+# all images the pattern is the same ({numref}`table-response-all`).
 #
 # **For tuning:** search `lr` on a log scale, together with the optimizer; a wrong `lr` costs most.
 # Once you know the right decade, turn to optimizer and depth.
@@ -465,13 +458,12 @@ show_table(table, "table-response-all", dict.fromkeys(by_rate, ".2f"))
 # %% [markdown]
 # ## Two heaps of accuracies
 #
-# The paper sees accuracies pile up at both ends, with few between (its Section 5.1 and Fig. 3). A
-# uniform draw moves CNNs from the lower heap to the upper one, on fewer images: on MNIST
-# {glue:text}`uniform_mnist_below:.0%` of them are below {glue:text}`low`, not
+# A uniform draw moves CNNs from the lower heap of accuracies ({numref}`fig-3`) to the upper one. On
+# MNIST {glue:text}`uniform_mnist_below:.0%` of them are below {glue:text}`low`, not
 # {glue:text}`log_mnist_below:.0%`, and {glue:text}`uniform_mnist_above:.0%` above
-# {glue:text}`high`, not {glue:text}`log_mnist_above:.0%` ({numref}`table-heaps`). With a
-# uniform draw and all its images MNIST has two clear heaps, with
-# {glue:text}`all_mnist_between:.0%` between; all data sets together have no such gap.
+# {glue:text}`high`, not {glue:text}`log_mnist_above:.0%` ({numref}`table-heaps`). On all its images
+# MNIST then has two clear heaps, with {glue:text}`all_mnist_between:.0%` between; all data sets
+# together have no such gap.
 #
 # :::{caption} table-heaps
 # Shares of CNNs by validation accuracy.
@@ -489,14 +481,14 @@ below = {name: shares_of.xs(name, level=1)["below"] for name in DRAWS}
 on_mnist = shares_of.loc["MNIST"]
 glue(log_mnist=on_mnist.loc[LOG], uniform_mnist=on_mnist.loc[UNIFORM])
 glue(low=conditions.LOW, high=conditions.HIGH, all_mnist=on_mnist.loc[UNIFORM_ALL])
-claim("a uniform draw moves CNNs from below to above", (below[UNIFORM] < below[LOG]).all())
+claim("a uniform draw moves CNNs to the upper heap", (below[UNIFORM] < below[LOG]).all())
 shares_of.columns = [f"Below {conditions.LOW}", "Between", f"Above {conditions.HIGH}"]
 table = shares_of.reset_index(names=["CNNs of", "Condition"])
 show_table(table, "table-heaps", dict.fromkeys(shares_of, ".0%"))
 
 # %% [markdown]
-# {numref}`table-conditions-datasets` has all ranks on every data set. With so few CNNs per data
-# set, single ranks are uncertain; {doc}`perdataset` uses more.
+# {numref}`table-conditions-datasets` has all ranks; from so few CNNs single ones are uncertain.
+# {doc}`perdataset` uses more.
 #
 # :::{caption} table-conditions-datasets
 # Ranks on each data set, 1 for the most important.
@@ -509,12 +501,9 @@ show_table(table.reset_index(), "table-conditions-datasets", dict.fromkeys(table
 # %% [markdown]
 # ## What was trained
 #
-# All CNNs here come from random search, but for the columns with BOHB, so only `lr` and the images
-# differ between conditions.
-# Where both draws have trial *n* of a data set, it has the same seed and, except for `lr`, the same
-# configuration.
-# {numref}`table-conditions` counts them; {numref}`table-conditions-images` says how much of each
-# collection they saw.
+# All CNNs here come from random search, but for the columns with BOHB. Where both draws have trial
+# *n* of a data set, it has the same seed and, except for `lr`, the same configuration.
+# {numref}`table-conditions` counts CNNs, {numref}`table-conditions-images` images.
 #
 # :::{caption} table-conditions
 # The CNNs of each condition, and the processor time of their training where it was measured.
