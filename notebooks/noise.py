@@ -14,7 +14,7 @@
 # images, and for bfloat16, this is not clear.**
 #
 # The study trains every configuration once: one seed, part of the data set, single precision. Three
-# experiments trained some of them again, with other seeds ({numref}`fig-seeds`), on fewer and more
+# experiments trained some of them again: with other seeds ({numref}`fig-seeds`), on fewer and more
 # images, and in half precision.
 #
 # :::{caption} fig-seeds
@@ -89,7 +89,7 @@ good = noise.complete(seeds[keys.isin(upper)], rows_of_each=2)
 need(len(good), f"{trials} has too few of the configurations that were trained again")
 of_good = noise.seed_share(good)
 claim("the seed is a small part of the variance within a data set", share.high < 0.1)
-claim("the seed is a small part among the better half too", of_good.high < 0.1)
+claim("the seed is a small part among the better half of CNNs too", of_good.high < 0.1)
 glue(share=share, rest=1 - share.mean, between=variance, apart=np.median(apart))
 glue(apart_95=np.quantile(apart, 0.95), n_seeds=len(seeds), n_seeded=seeds.groupby(KEY).ngroups)
 glue(n_good=good.groupby(KEY).ngroups, good=of_good)
@@ -98,31 +98,30 @@ glue(n_good=good.groupby(KEY).ngroups, good=of_good)
 # ## The seed
 #
 # **Within a data set, {glue:text}`share_mean:.1%` of the variance of accuracy comes from the seed**
-# (95 % interval {glue:text}`share_low:.1%` to {glue:text}`share_high:.1%`): from initial weights,
-# the order of the images and what dropout leaves out. Over all data sets together,
-# {glue:text}`between_dataset:.0%` of the variance lies between data sets,
-# {glue:text}`between_configuration:.0%` between the configurations of one, and
-# {glue:text}`between_seed:.1%` between seeds.
+# (95 % interval {glue:text}`share_low:.1%` to {glue:text}`share_high:.1%`), which sets initial
+# weights, the order of images and dropout. Over all data sets together,
+# {glue:text}`between_dataset:.0%` lies between data sets, {glue:text}`between_configuration:.0%`
+# between the configurations of one, and {glue:text}`between_seed:.1%` between seeds.
 #
-# **Importance.** Within a data set all hyperparameters together can explain at most
-# {glue:text}`rest:.1%` of the variance. A forest explains {glue:text}`forest:.1%`; the seed
-# accounts for {glue:text}`of_unexplained:.0%` of what it misses.
+# **Importance.** So hyperparameters can explain at most {glue:text}`rest:.1%` within a data set. A
+# forest explains {glue:text}`forest:.1%`; the seed accounts for {glue:text}`of_unexplained:.0%` of
+# what it misses.
 #
 # **Two CNNs.** Two trainings that differ only in the seed have accuracies {glue:text}`apart:.3f`
-# apart in the median, and more than {glue:text}`apart_95:.3f` in one pair of twenty. A smaller
-# difference between two rows of the study says little about their configurations.
+# apart in the median, and more than {glue:text}`apart_95:.3f` in one pair of twenty.
 #
 # **Good CNNs.** Among the {glue:text}`n_good` configurations above their data set's median, the
 # seed's share is still only {glue:text}`good_mean:.1%` ({glue:text}`good_low:.1%` to
 # {glue:text}`good_high:.1%`).
 #
-# The configurations run in equal steps from the worst to the best of each data set's random search.
-# The trials that they were chosen by are left out. {numref}`table-seeds` has each data set.
+# The configurations run in equal steps from the worst to the best of each data set's random search
+# ({numref}`table-seeds`).
 #
 # :::{caption} table-seeds
 # Standard deviation (SD) of accuracy between the seeds of one configuration, and between
-# configurations; the seed's share of the variance within the data set, with a 95 % interval.
-# *Forest*: what a random forest explains of the study's CNNs that it has not seen.
+# configurations; the seed's share of the variance within the data set, with a 95 % interval. The
+# trials that configurations were chosen by are left out. *Forest*: what a random forest explains of
+# the study's CNNs that it has not seen.
 # :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show the table by data set and its code"}
@@ -155,7 +154,8 @@ glue(forest=forest, of_unexplained=share.mean / (1 - forest))
 # :::{caption} table-sizes
 # Training images of {glue:text}`n_sized` configurations, from a quarter to twice as many as in the
 # study. Where an image file has fewer, all that it has; empty where the study has all of them
-# already.
+# already. On the study's own number, {glue:text}`n_again` of these trainings repeat a trial on the
+# same kind of processor: all end with the recorded accuracy, to the last bit.
 # :::
 
 # %%
@@ -187,23 +187,20 @@ claim("trainings repeated on the same processor end with the recorded accuracy",
 glue(n_again=len(again), n_sized=sizes.groupby(KEY).ngroups)
 
 # %% [markdown]
-# On the study's own number of images, {glue:text}`n_again` of these trainings repeat a trial on the
-# same kind of processor. All end with the recorded accuracy, to the last bit.
-#
 # ### Do the rankings of configurations move?
 #
-# On a quarter of the images they do, more than with another seed. For half and twice as many images
-# this is not clear ({numref}`fig-sizes-tau`). The best configuration is the same on nearly every
-# data set, whatever the number of images.
+# On a quarter of the images they do, more than with another seed. For half and twice as many this
+# is not clear ({numref}`fig-sizes-tau`). The best configuration stays the same on nearly every data
+# set.
 #
 # :::{caption} fig-sizes-tau
 # :alt: Difference of Kendall's tau for each number of images: its interval lies below 0 for a
 #   quarter, and includes 0 for half and twice as many
 #
-# How the number of training images changes the order of configurations, beyond the seed. Compared
-# are Kendall's $\tau$ with the orders of other seeds on the study's number of images: for this
-# number minus for the study's own. Grey: data sets; with mean and Student's 95 % interval. Below 0,
-# the number of images moves the order.
+# How the number of training images changes the order of configurations, beyond the seed. Each dot:
+# $\tau$ with other seeds' orders at this number of images, minus the same $\tau$ at the study's
+# number. Grey: data sets; with mean and Student's 95 % interval. Below 0, the number of images
+# moves the order.
 # :::
 #
 # :::{caption} table-sizes-tau
@@ -257,25 +254,22 @@ rows = [
 ]
 show_table(rows, "table-sizes-winner", "Images | Same winner | Loss {:.3f} | Change {:+.3f}")
 seed_tau = mean_agreement(list(noise.between_seeds(seeds).values()))
-most = max(against.values(), key=len)
-claim("a quarter of the images moves the order beyond the seed", beyond[0.25].high < 0)
+claim("a quarter of the images moves the order of CNNs beyond the seed", beyond[0.25].high < 0)
 for one in (0.5, 2.0):
     unclear = beyond[one].low <= 0 <= beyond[one].high
-    claim(f"on {NAMES[one]} the images it is not clear that the order moves", unclear)
+    claim(f"on {NAMES[one]} the images it is not clear that the order of CNNs moves", unclear)
 others_win = sum((loss != 0).sum() for loss in losses.values())
 most_change = max(map(abs, change.values()))
 claim("the best configuration stays the best on nearly every data set", others_win <= 1)
-claim("the median accuracy changes by less than a point", most_change < 0.01)
-glue(seeds=seed_tau, tau_trials=most["full"].mean())
+claim("the number of images moves median accuracy by less than a point", most_change < 0.01)
+glue(seeds=seed_tau)
 
 # %% [markdown]
-# **Why not compare two sizes directly?** Trainings on two sizes share the seed, which alone makes
-# their orders alike. Another seed changes the order too: $\tau$ between seeds is
-# {glue:text}`seeds_tau:.2f` on average (95 % interval {glue:text}`seeds_low:.2f` to
-# {glue:text}`seeds_high:.2f`). So both orders, on this number of images and on the study's, are
-# compared with the same third ones: those of other seeds on the study's number. The difference of
-# the two comparisons is the effect of the size. That the trials were chosen by their accuracy
-# matters little: their order agrees with those of other seeds by {glue:text}`tau_trials:.2f`.
+# **Why not compare two sizes directly?** They share the seed, which alone makes their orders alike;
+# between seeds $\tau$ is only {glue:text}`seeds_tau:.2f` on average (95 % interval
+# {glue:text}`seeds_low:.2f` to {glue:text}`seeds_high:.2f`). So both orders are compared with the
+# same third ones, those of other seeds on the study's number; what remains is the effect of the
+# size.
 #
 # ### Does importance move?
 #
@@ -285,14 +279,12 @@ glue(seeds=seed_tau, tau_trials=most["full"].mean())
 # *same* configurations agree by at least {glue:text}`tau_same:.2f`
 # ({numref}`table-sizes-importance`).
 #
-# N-RReliefF ranks the configurations of all data sets together, with fewer neighbours than in
-# {doc}`importance`. Each accuracy is replaced by its rank within its data set and size, or the
-# differences between data sets would drown everything else.
-#
 # :::{caption} table-sizes-importance
 # Kendall's $\tau$ between two rankings of {glue:text}`n_columns` hyperparameters, each from at most
-# {glue:text}`n_sample` CNNs, with the 95 % interval of one pair. Last: other configurations of the
-# study's random search, mean over {glue:text}`n_samples` draws.
+# {glue:text}`n_sample` CNNs, with the 95 % interval of one pair: by N-RReliefF with fewer
+# neighbours than elsewhere, of all data sets together, each accuracy replaced by its rank within
+# its data set and size. Last: other configurations of the study's random search, mean over
+# {glue:text}`n_samples` draws.
 # :::
 
 # %% tags=["hide-cell"] mystnb={"code_prompt_show": "Show these agreements and their code"}
@@ -316,22 +308,21 @@ lists["other configurations of the study"] = other = typical_agreement(pairs)
 rows = [(label, *one[:3]) for label, one in lists.items()]
 headings = "Between | Kendall's tau {:.2f} | from {:.2f} | to {:.2f}"
 show_table(rows, "table-sizes-importance", headings)
-claim("so few CNNs are too few to rank importance", other.low <= 0)
-claim("the same configurations give similar rankings", same.tau > 0.5)
+claim("the CNNs of the experiments are too few to rank importance", other.low <= 0)
+claim("the same configurations give similar rankings of importance", same.tau > 0.5)
 glue(n_columns=len(columns), n_samples=n_samples, n_sample=per_dataset.sum())
 glue(samples=other, tau_same=same.tau)
 
 # %% [markdown]
 # ## The arithmetic
 #
-# bfloat16 keeps a third of float32's digits and is faster on hardware made for it. Trained again in
-# it, with their trial's seed and images, the same configurations change in accuracy by
-# {glue:text}`shift:+.4f` on average. That their order moves beyond the seed is not clear: it agrees
-# with those of other seeds by a $\tau$ of {glue:text}`tau_bf16:.2f`, the order in float32 by
-# {glue:text}`tau_float:.2f` (difference {glue:text}`beyond_mean:+.3f`, 95 % interval
-# {glue:text}`beyond_low:+.3f` to {glue:text}`beyond_high:+.3f`). The rankings of hyperparameters
-# from these CNNs agree by {glue:text}`ranks_tau:.2f` ({glue:text}`ranks_low:.2f` to
-# {glue:text}`ranks_high:.2f`).
+# bfloat16 keeps a third of float32's digits. Trained again in it, with their trial's seed and
+# images, the same configurations change in accuracy by {glue:text}`shift:+.4f` on average. That
+# their order moves beyond the seed is not clear: it agrees with those of other seeds by a $\tau$ of
+# {glue:text}`tau_bf16:.2f`, the order in float32 by {glue:text}`tau_float:.2f` (difference
+# {glue:text}`beyond_mean:+.3f`, 95 % interval {glue:text}`beyond_low:+.3f` to
+# {glue:text}`beyond_high:+.3f`). The rankings of hyperparameters agree by
+# {glue:text}`ranks_tau:.2f` ({glue:text}`ranks_low:.2f` to {glue:text}`ranks_high:.2f`).
 #
 # On this processor bfloat16 took {glue:text}`slower:.1f` times the processor time of float32 (the
 # median), because PyTorch has no fused convolution and pooling for it.
@@ -360,7 +351,7 @@ found = noise.beyond_seed(taus)
 ranking = alike([study.merge(both.reset_index()[KEY]), halves])
 timed = halves.merge(study, on=[*KEY, "processor"], suffixes=("", "_single"))
 slower = (timed["cpu_seconds"] / timed["cpu_seconds_single"]).median()
-claim("that bfloat16 moves the order beyond the seed is not clear", found.low <= 0 <= found.high)
+claim("that bfloat16 moves the order of CNNs is not clear", found.low <= 0 <= found.high)
 claim("bfloat16 took longer than float32", slower > 1)
 glue(shift=shift.mean(), tau_bf16=taus.iloc[:, 0].mean(), tau_float=taus.iloc[:, 1].mean())
 glue(beyond=found, ranks=ranking, n_both=len(both), slower=slower)

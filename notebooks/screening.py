@@ -15,16 +15,15 @@
 #
 # QIM {cite:p}`jia2016qim` ranks hyperparameters without a large study. A Plackett–Burman design
 # {cite:p}`plackett1946design` picks a few configurations to train; the differences between their
-# accuracies measure importance. {numref}`fig-pb-effects` has the result for the paper's eleven
-# hyperparameters.
+# accuracies measure importance ({numref}`fig-pb-effects`).
 #
 # :::{caption} fig-pb-effects
 # :alt: Dots on a line for each hyperparameter; those of lr lie far to the right, those of optimizer
 #   and num_conv_layers far to the left, all others near 0
 #
-# Effects of {glue:text}`n_runs` runs with {glue:text}`n_replicates` seeds each, the most important
-# first. Dots: {glue:text}`n_sets` data sets. Stars: their means, with 95 % intervals for other data
-# sets.
+# Effects of the paper's eleven hyperparameters, from {glue:text}`n_runs` runs with
+# {glue:text}`n_replicates` seeds each, the most important first. Dots: {glue:text}`n_sets` data
+# sets. Stars: their means, with 95 % intervals for other data sets.
 # :::
 
 # %% tags=["parameters"]
@@ -100,11 +99,11 @@ listed = effects.reset_index().melt("hyperparameter", var_name="dataset", value_
 show_figure(figure, "fig-pb-effects", data=listed)
 firsts = ranks[names].idxmin().value_counts()
 between = [rank_agreement(ranks[one], ranks[other]) for one, other in combinations(names, 2)]
-claim("there are several data sets", len(names) > 1)
-claim("`lr`, `optimizer` and `num_conv_layers` come first", list(ranks.index[:3]) == FIRST)
-claim("`lr` is first on most data sets", firsts["lr"] > len(names) / 2)
+claim("the screen has several data sets", len(names) > 1)
+claim("the screen has `lr`, `optimizer`, `num_conv_layers` first", list(ranks.index[:3]) == FIRST)
+claim("in the screen `lr` is first on most data sets", firsts["lr"] > len(names) / 2)
 better = np.sign(middle[FIRST])
-claim("a higher `lr`, Adam and one layer are better", (better == [1, -1, -1]).all())
+claim("in the screen a higher `lr`, Adam and one layer are better", (better == [1, -1, -1]).all())
 plain, free = qim.aliases(folded.iloc[:half]), qim.aliases(folded)
 claim("the fold-over frees the effects of all interactions of two", (free == 0).all(axis=None))
 glue(n_sets=len(names), lr_first=firsts["lr"], lr=middle["lr"], optimizer=-middle["optimizer"])
@@ -115,8 +114,8 @@ glue(weight=plain.abs().max(axis=None), n_runs=len(folded), n_replicates=len(rep
 # %% [markdown]
 # `lr` is first on {glue:text}`lr_first` of {glue:text}`n_sets` data sets; its high level gains
 # {glue:text}`lr:.3f` of accuracy. Adam beats SGD by {glue:text}`optimizer:.3f`, and one layer beats
-# three by {glue:text}`layers:.3f`. The rankings of two data sets agree by a Kendall's $\tau$ of
-# {glue:text}`between:.2f` on average. {numref}`table-pb-effects` has all effects.
+# three by {glue:text}`layers:.3f` ({numref}`table-pb-effects`). The rankings of two data sets agree
+# by a Kendall's $\tau$ of {glue:text}`between:.2f` on average.
 #
 # :::{caption} table-pb-effects
 # Mean effects over the data sets with 95 % intervals for other data sets. On each data set the
@@ -133,16 +132,14 @@ show_table(of_effects, "table-pb-effects", f"{headings}Ranks | Rank {{:g}}")
 # %% [markdown]
 # ## The design
 #
-# Each hyperparameter is at its high level (+) in half of the runs, and each pair has each of its
-# four combinations equally often ({numref}`table-pb-design`). The *effect* of a hyperparameter is
-# the mean accuracy at + minus that at −; the effects of the others cancel. The *fold-over* repeats
-# the runs with all signs reversed. The levels are quartiles of what random search draws
-# ({numref}`table-pb-levels`).
+# Each hyperparameter is at its high level (+) in half of the runs, whatever the level of any other
+# ({numref}`table-pb-design`). Its *effect* is the mean accuracy at + minus that at −; the effects
+# of the others cancel. The *fold-over* repeats the runs with all signs reversed. The levels are
+# quartiles of what random search draws ({numref}`table-pb-levels`).
 #
-# We could read only QIM's abstract. It names the design, trainings "as few as possible", ranks,
-# several data sets, and Caffe. We chose the rest: levels, fold-over, hyperparameters, three seeds,
-# 16 filters in every layer, and ranks summed over data sets. So this tests QIM's idea and
-# reproduces none of its numbers.
+# We could read only QIM's abstract. It names the design, few trainings, ranks and several data
+# sets. The levels, the fold-over, three seeds, 16 filters in every layer and summing ranks are our
+# choices. So this tests QIM's idea, not its numbers.
 #
 # :::{caption} table-pb-design
 # The first {glue:text}`half` runs, a column each. Runs {glue:text}`half_next` to
@@ -168,8 +165,8 @@ show_table(of_levels, "table-pb-levels", "Random search draws | − | +")
 # ## What the fold-over buys
 #
 # In {glue:text}`half` runs, {glue:text}`mixed` of the {glue:text}`n_pairs` two-way interactions
-# distort each effect, with a weight of {glue:text}`weight:.2f` each. In all {glue:text}`n_runs`
-# none does; only interactions of three remain ({numref}`fig-pb-fold`).
+# distort each effect, with a weight of {glue:text}`weight:.2f` each; in all {glue:text}`n_runs`
+# none does ({numref}`fig-pb-fold`).
 #
 # :::{caption} fig-pb-fold
 # :alt: Three marks on a line for each hyperparameter. The halves differ most in num_fc_units, whose
@@ -204,28 +201,26 @@ halves = typical(parts["first half"].abs(), parts["second half"].abs())
 flipped = of_parts.index[of_parts["first half"] * of_parts["second half"] < 0]
 apart = (of_parts["first half"] - of_parts["second half"]).abs()
 changing = {"num_fc_units", "in_channel_num", "kernel"}
-claim("`num_fc_units`, `in_channel_num` and `kernel` change sign", set(flipped) == changing)
-claim("the halves differ most in `num_fc_units`", apart.idxmax() == "num_fc_units")
+claim("the halves flip `num_fc_units`, `in_channel_num` and `kernel`", set(flipped) == changing)
+claim("the halves of the design differ most in `num_fc_units`", apart.idxmax() == "num_fc_units")
 claim("interactions move effects more than seeds do", ratio.min() > 1 and ratio.median() > 2)
 glue(gap=np.sqrt((gap**2).to_numpy().mean()), by_seeds=by_seeds.mean(), ratio_low=ratio.min())
 glue(ratio_high=ratio.max(), units=of_parts.loc["num_fc_units"], halves=halves)
 
 # %% [markdown]
 # Interactions move an effect by {glue:text}`gap:.3f` (root mean square), seeds by
-# {glue:text}`by_seeds:.3f`; on single data sets the ratio is {glue:text}`ratio_low:.1f` to
-# {glue:text}`ratio_high:.1f`. So more seeds could not replace the second half.
+# {glue:text}`by_seeds:.3f`; the ratio is {glue:text}`ratio_low:.1f` to {glue:text}`ratio_high:.1f`
+# on single data sets. So more seeds could not replace the second half.
 #
 # The halves differ most in `num_fc_units`: {glue:text}`units_first_half:+.3f` in the first,
-# {glue:text}`units_second_half:+.3f` in the second, {glue:text}`units_both:+.3f` in both.
-# `in_channel_num` and `kernel` change sign too. The rankings of the halves agree by a $\tau$ of
-# {glue:text}`halves_tau:.2f` (95 % interval {glue:text}`halves_low:.2f` to
-# {glue:text}`halves_high:.2f`).
+# {glue:text}`units_second_half:+.3f` in the second. `in_channel_num` and `kernel` change sign too.
+# The rankings of the halves agree by a $\tau$ of {glue:text}`halves_tau:.2f` (95 % interval
+# {glue:text}`halves_low:.2f` to {glue:text}`halves_high:.2f`).
 #
 # ## Which effects stand out
 #
-# An effect can be tested against the noise of seeds, or against interactions: the contrasts of the
-# design that belong to no single hyperparameter. The second test is harder
-# ({numref}`table-pb-errors`).
+# An effect can be tested against the noise of seeds or, which is harder, against interactions: the
+# contrasts of the design that belong to no single hyperparameter ({numref}`table-pb-errors`).
 #
 # :::{caption} table-pb-errors
 # Standard errors of an effect by the seeds and by the interactions; how many of
@@ -249,21 +244,21 @@ formats = {"Error, seeds": ".4f", "Error, interactions": ".4f", "τ, seeds": ".2
 show_table(errors, "table-pb-errors", formats)
 always, never = (set(clear.index[one]) for one in (clear.all(axis=1), ~clear.any(axis=1)))
 UNSETTLED = {"epoch", "num_fc_units", "padding", "dropout_rate", "stride", "kernel"}
-claim("`lr` and `num_conv_layers` alone always stand out", always == {"lr", "num_conv_layers"})
-claim("the six named last never stand out from the interactions", never == UNSETTLED)
+claim("`lr` and depth alone always exceed interactions", always == {"lr", "num_conv_layers"})
+claim("six of eleven hyperparameters never exceed interactions", never == UNSETTLED)
 glue(beyond_seeds=errors["Beyond seeds"].mean(), beyond=errors["Beyond interactions"].mean())
 glue(by_chance=level * len(ELEVEN), same=errors["τ, seeds"].mean())
 
 # %% [markdown]
 # Of eleven effects, {glue:text}`beyond_seeds:.1f` on average exceed the noise of seeds, and
-# {glue:text}`beyond:.1f` the interactions; chance alone would give {glue:text}`by_chance:.2f`. `lr`
-# and `num_conv_layers` exceed the interactions on every data set. `epoch`, `num_fc_units`,
-# `padding`, `dropout_rate`, `stride` and `kernel` never do, so their order is not established.
+# {glue:text}`beyond:.1f` the interactions (by chance {glue:text}`by_chance:.2f`). `lr` and
+# `num_conv_layers` exceed the interactions on every data set. `epoch`, `num_fc_units`, `padding`,
+# `dropout_rate`, `stride` and `kernel` never do, so their order is not established.
 #
 # ## Against the study
 #
 # The study's forests also predict a *step*, the difference between the two levels: what a screen
-# would find without noise and without interactions of three.
+# would find without noise and interactions of three.
 #
 # :::{caption} table-pb-agreement
 # Kendall's $\tau$ of rankings of {glue:text}`n_TEN` hyperparameters, with 95 % intervals for other
@@ -327,33 +322,35 @@ first_three = set(mean_rank["fANOVA"].nsmallest(3).index)
 with_fanova = of_means["screen", "fANOVA"]
 few, two_levels = single["screen – forest's steps"], single["forest's steps – fANOVA"]
 signed_apart = list(means.index[means["screen"] * means["forest"] < 0])
-claim("functional ANOVA on the study has the same first three", first_three == set(ranks.index[:3]))
+claim("functional ANOVA has the screen's first three", first_three == set(ranks.index[:3]))
 claim("screen and functional ANOVA do not agree on the whole order", with_fanova.tau < 0.8)
-claim("they agree better than unrelated rankings do", with_fanova.low > 0)
-claim("few configurations cost more agreement than two levels do", few < two_levels)
-claim("every large effect has the sign of the forest's step", agree.to_numpy()[large].all())
-claim("`num_fc_units` alone has means of two signs", signed_apart == ["num_fc_units"])
+claim("screen and functional ANOVA agree better than unrelated rankings do", with_fanova.low > 0)
+claim("few configurations cost the screen more agreement than two levels do", few < two_levels)
+claim("the screen's large effects have the signs of the forest's", agree.to_numpy()[large].all())
+claim("screen and forest differ in sign in `num_fc_units` only", signed_apart == ["num_fc_units"])
 glue(n_TEN=len(TEN), single=single, agree=agree.sum(axis=None), slope=np.polyfit(x, y, 1)[0])
 glue(means=of_means["screen", "fANOVA"], n_effects=agree.size, correlation=np.corrcoef(x, y)[0, 1])
-glue(tau_relief=of_means["screen", "N-RReliefF, n/20"].tau, units_mean=means.loc["num_fc_units"])
+glue(tau_relief=of_means["screen", "N-RReliefF, n/20"].tau)
 glue(n_cnns=np.median([len(rows) for rows in of_study.values()]), n_large=large.sum(axis=None))
 
 # %% [markdown]
 # The screen's mean ranks agree with those of functional ANOVA on {glue:text}`n_cnns:,.0f` CNNs per
 # data set by a $\tau$ of {glue:text}`means_tau:.2f` (95 % interval {glue:text}`means_low:.2f` to
-# {glue:text}`means_high:.2f`), and with those of N-RReliefF by {glue:text}`tau_relief:.2f`. On a
-# single data set, screen and functional ANOVA agree by {glue:text}`single_screen_fANOVA:.2f`, two
-# methods on the study by {glue:text}`single_fANOVA_N_RReliefF_n_20:.2f`, and two halves of the
-# study by {glue:text}`single_fANOVA_one_half_the_other_half:.2f`. Few configurations cost more
-# than two levels: the forest's steps agree by {glue:text}`single_forest_s_steps_fANOVA:.2f` with
-# its shares, and by {glue:text}`single_screen_forest_s_steps:.2f` with the screen.
+# {glue:text}`means_high:.2f`), and with those of N-RReliefF with $J$ = n/20 by
+# {glue:text}`tau_relief:.2f`. On a single data set, screen and functional ANOVA agree by
+# {glue:text}`single_screen_fANOVA:.2f`, and two halves of the study by
+# {glue:text}`single_fANOVA_one_half_the_other_half:.2f`.
+#
+# The small number of configurations does more harm than having only two levels. The forest's steps
+# agree by {glue:text}`single_forest_s_steps_fANOVA:.2f` with its shares, but by
+# {glue:text}`single_screen_forest_s_steps:.2f` with the screen.
 #
 # :::{caption} fig-pb-forest
 # :alt: Scatter plot with the marks near the diagonal: lr at the top right, optimizer and
 #   num_conv_layers at the bottom left, all others near the middle
 #
 # Effects of the screen against the forest's steps. Each mark is a hyperparameter on a data set;
-# dotted: equal.
+# dotted: equal. Of the means over data sets only that of `num_fc_units` differs in sign.
 # :::
 
 # %%
@@ -375,15 +372,16 @@ show_figure(figure, "fig-pb-forest", data=marks)
 
 # %% [markdown]
 # Screen and forest agree in sign in {glue:text}`agree` of {glue:text}`n_effects` cases, and in all
-# {glue:text}`n_large` whose effect exceeds two standard errors by the interactions. Of the means
-# only that of `num_fc_units` differs in sign ({glue:text}`units_mean_screen:+.3f` by the screen,
-# {glue:text}`units_mean_forest:+.3f` by the forest). The correlation is
-# {glue:text}`correlation:.2f`. The screen's effects are {glue:text}`slope:.1f` times as large: a
-# forest shrinks its predictions towards the mean, and the screen compares corners of the space.
+# {glue:text}`n_large` whose effect exceeds two standard errors by the interactions. Their
+# correlation is {glue:text}`correlation:.2f`. The screen's effects are {glue:text}`slope:.1f` times
+# as large: a forest shrinks its predictions towards the mean, and the screen compares corners of
+# the space.
 #
 # ## What two levels do not see
 #
-# An effect is the slope of a line through two points ({numref}`fig-pb-curves`).
+# An effect is the slope of a line through two points ({numref}`fig-pb-curves`). The range between
+# these covers {glue:text}`least:.0%` (`epoch`) to {glue:text}`most:.0%` of what a hyperparameter
+# does. The best value of `lr` lies between its levels, where the screen does not look.
 #
 # :::{caption} fig-pb-curves
 # :alt: A panel for each hyperparameter with more than two values; lr has its best value between the
@@ -420,15 +418,11 @@ listed = pd.concat(drawn, names=["hyperparameter", "value"]).rename("accuracy").
 show_figure(figure, "fig-pb-curves", data=listed)
 inside = pd.Series({name: abs(steps.loc[name].mean()) / np.ptp(drawn[name]) for name in CURVED})
 between_levels = [n for n in CURVED if ends[n]["low"] < drawn[n].idxmax() < ends[n]["high"]]
-claim("the best value lies between the levels for `lr` alone", between_levels == ["lr"])
-claim("`epoch` has the least of its effect between the levels", inside.idxmin() == "epoch")
+claim("the best value lies between the screen's levels for `lr` alone", between_levels == ["lr"])
+claim("`epoch` has the least of its effect between the screen's levels", inside.idxmin() == "epoch")
 glue(least=inside.min(), most=inside.max())
 
 # %% [markdown]
-# The range between the two levels covers {glue:text}`least:.0%` (`epoch`) to {glue:text}`most:.0%`
-# of a hyperparameter's effect. The best value of `lr` lies between its levels, where the screen
-# does not look.
-#
 # ## What it costs
 #
 # :::{caption} table-pb-cost
@@ -457,21 +451,17 @@ costs = {"What": [*plans, "The study"], "Each data set": [len(one) / len(names) 
 costs |= {"Trainings": map(len, spent), "Hours": hours, "τ with fANOVA": [*taus, np.nan]}
 formats = {"Each data set": ",.0f", "Trainings": ",", "Hours": ".2f", "τ with fANOVA": ".2f"}
 show_table(pd.DataFrame(costs), "table-pb-cost", formats)
-claim("neither the fold-over nor more seeds bring the ranking nearer", np.ptp(taus) <= 0.05)
+claim("neither fold-over nor seeds bring the screen nearer to the study", np.ptp(taus) <= 0.05)
 glue(times_one=hours[3] / hours[1], times_all=hours[3] / hours[2])
-glue(tau_12=taus[0], tau_24=taus[1], tau_72=taus[2])
 
 # %% [markdown]
 # The study took {glue:text}`times_one:.0f` times as long as {glue:text}`n_runs` runs with one seed,
 # and {glue:text}`times_all:.0f` times as long as the whole screen. Neither the fold-over nor more
-# seeds bring the ranking nearer to the study's ({glue:text}`tau_12:.2f`, {glue:text}`tau_24:.2f`,
-# {glue:text}`tau_72:.2f`). {doc}`methods` asks how many random trainings other methods need.
+# seeds bring the ranking nearer to the study's. {doc}`methods` asks how many random trainings other
+# methods need.
 #
 # ## What 24 trainings can tell
 #
-# - They tell **large main effects** between two levels, with their direction, before any study.
-# - They can vary **what a study cannot**: every data set is trained with one channel and with three
-#   ({doc}`channels`).
-# - They do not tell **curvature**, **interactions** ({doc}`joint`) or the order of **small
-#   effects**.
-# - They say nothing beyond the **levels**; others would have other effects.
+# They tell large main effects between two levels, and can vary what a study cannot, such as the
+# number of channels ({doc}`channels`). They do not tell curvature, interactions ({doc}`joint`), the
+# order of small effects, or anything beyond the levels.
