@@ -66,7 +66,7 @@ list_down(ax, weights.index, "weight in the paper's Table 3")
 drawn = pd.DataFrame({"hyperparameter": weights.index, "weight": weights.to_numpy(), "sd": sd})
 show_figure(figure, "fig-audit-error", data=drawn)
 labels = audit.labels(paper.tables[5], paper.weights(3))
-claim("the first three weights are clearly apart, the others are not", list(clear) == [1, 2, 3])
+claim("the paper's first three weights are clearly apart, no others", list(clear) == [1, 2, 3])
 glue(n_other=len(tied), spread=tied.max() - tied.min(), n_wrong=(~labels["right"]).sum())
 glue(n_pairs=len(labels), sd=sd, needed=needed, reported=reported, lists=lists)
 
@@ -130,9 +130,9 @@ EXPLAINED = {
     NOT_SAID: "Table 1, Section 4.3; Eq. 10, Table 3",
 }
 for status, places in EXPLAINED.items():
-    claim(f"what is {status} is what the text explains", by_status[status] == places.split("; "))
+    claim(f"the text explains what is marked: {status}", by_status[status] == places.split("; "))
 nothing = [place for place, row in enumerate(verdicts) if row[-1] == "nothing found here"]
-claim("nothing is found against the first three alone", nothing == [0])
+claim("nothing is found against the paper's first three alone", nothing == [0])
 glue(**{f"n_{status.replace(' ', '_')}": len(found) for status, found in by_status.items()})
 
 # %% [markdown]
@@ -209,8 +209,8 @@ table["Pair with that weight"] = quoted("found_first", "found_second")
 table["Eq. 11"] = labels["found_weight"].astype(float)
 table["Label right"] = labels["right"].map({True: "yes", False: "**no**"})
 show_table(table, "table-audit-labels", {"Printed weight": ".6f", "Eq. 11": ".6f"})
-claim("each weight belongs to a pair of its own", labels["found_second"].is_unique)
-claim("the weights are in the right order", labels["found_weight"].is_monotonic_decreasing)
+claim("each weight of Table 5 belongs to a pair of its own", labels["found_second"].is_unique)
+claim("the weights of Table 5 are in order", labels["found_weight"].is_monotonic_decreasing)
 
 # %% [markdown]
 # ## What the printed distance does
@@ -231,7 +231,7 @@ part, rank = "Part of the squared distance", "Rank in Table 3"
 table = pd.DataFrame({part: parts, rank: ranks}).loc[parts.index]
 show_table(table, "table-audit-distance", {part: ".2%"})
 large = set(parts.index[parts > 1 / len(parts)])
-claim("two hyperparameters make the distance", large == {"batch_size", "num_fc_units"})
+claim("two hyperparameters make the paper's raw distance", large == {"batch_size", "num_fc_units"})
 glue(two_parts=parts.iloc[:2].sum(), n_checks=len(checks))
 
 # %% [markdown]

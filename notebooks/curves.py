@@ -158,9 +158,9 @@ first, last = (mean_agreement(list(taus[epoch].values())) for epoch in (early[0]
 rank = accuracy.groupby(rows["dataset"]).rank(pct=True)
 kept = (rank.loc[rank[epochs] > 0.9, early] > 2 / 3).mean()
 lowest = min(one.low for one in taus[early[0]].values())
-claim("the early order agrees with the last on every data set", lowest > 0.5)
-claim("the later of the early epochs agrees better", last.tau > first.tau)
-claim("the best tenth is in the best third after the early epochs", (kept > 0.995).all())
+claim("the early order of CNNs agrees with the last on every data set", lowest > 0.5)
+claim("the later of the early epochs agrees better with the last", last.tau > first.tau)
+claim("the best tenth of CNNs is in the best third after the early epochs", (kept > 0.995).all())
 glue(early_first=early[0], early_last=early[-1], after_first=first, after_last=last)
 
 # %% [markdown]

@@ -58,7 +58,7 @@ for name, caption in captions.items():
 show_table(rows, "table-items", "Item | Agreement")
 required = {"algorithm-1", *(f"eq-{number}" for number in range(1, 15))}
 claim("all figures and tables of the paper are in the book", set(captions.index) <= set(where))
-claim("so are its algorithm and its equations", required <= set(where))
+claim("the paper's algorithm and equations are in the book", required <= set(where))
 n_compared = captions.index.isin(list(compared)).sum()
 glue(n_items=len(captions), n_equations=len(required) - 1, n_compared=n_compared)
 

@@ -62,7 +62,7 @@ images = sum(len(digits.train_labels) * config["epoch"] for config in configs)
 glue(n_models=n_models, learned=(accuracies >= 0.2).sum(), best=100 * accuracies.max())
 glue(seconds=seconds, per_image=1e3 * seconds / images)
 claim("most CNNs get fewer than a fifth of the images right", np.median(accuracies) < 0.2)
-claim("the best CNN gets more than half of them right", accuracies.max() > 0.5)
+claim("the best CNN gets more than half of the images right", accuracies.max() > 0.5)
 
 # %%
 curves = [

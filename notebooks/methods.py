@@ -124,7 +124,7 @@ show_table(shares, "table-study-truth", dict.fromkeys(shares, ".4f"))
 gaps = -study["total"].diff().iloc[1:]
 error = np.hypot(study["total_error"], study["total_error"].shift()).iloc[1:]
 claim("`lr` matters most in the forest", study.index[0] == "lr")
-claim("the order in all of the forest is beyond doubt", (gaps >= 2 * error).all())
+claim("the forest's true order in all is beyond doubt", (gaps >= 2 * error).all())
 glue(lr_total=study["total"].iloc[0], lr_main=study["main"].iloc[0], all_main=study["main"].sum())
 
 # %% [markdown]
@@ -184,8 +184,8 @@ nearest = pd.DataFrame(nearest, columns=["kind", "trials", "method"])
 wins = nearest["method"].eq("fanova").groupby(nearest["kind"]).sum()
 many = nearest.loc[nearest["trials"] >= 1000, "method"]
 of_fanova = many.isin(["fanova", "optuna_fanova", "fanova_package"]).all()
-claim("functional ANOVA, ours or another, is nearest from 1,000 trials on", of_fanova)
-claim("the nearest is never told apart from all others", not any(told))
+claim("functional ANOVA, ours or another, is nearest to the truth from 1,000 trials on", of_fanova)
+claim("the method nearest to the truth is never told apart from all others", not any(told))
 glue(top=truth.TOP, most_trials=numbers[-1], wins=wins, n_sizes=len(sizes))
 
 # %% [markdown]
@@ -240,8 +240,8 @@ best, most = fixed.idxmax(), fixed.index[-1]
 at_best, at_most = (each["tau_main"].xs(n, level="trials") for n in (best, most))
 falls = at_best["nrrelieff"] - at_most["nrrelieff"]
 gains = at_most["nrrelieff_growing"] - at_most["nrrelieff"]
-claim("with 30 neighbours the ranking gets worse with more trials", student(falls).low > 0)
-claim("a growing number of neighbours is better", student(gains).low > 0)
+claim("with 30 neighbours N-RReliefF gets worse with more trials", student(falls).low > 0)
+claim("with a growing number of neighbours N-RReliefF is better", student(gains).low > 0)
 glue(best=best, most=most, at_best=fixed[best], at_most=fixed[most], growing=growing[most])
 glue(n_worse=(at_best["nrrelieff"] > at_most["nrrelieff"]).sum(), n_surfaces=len(order))
 glue(falls=write_mean(falls), gains=write_mean(gains))
@@ -314,10 +314,10 @@ headings = "Method | Only together: rank {:.1f} | Copy: rank {:.1f} | Lost by no
 show_table(rows, "table-hard", headings)
 together = each["tau_total"].loc[("interactions", common)]
 growing = "nrrelieff_growing"
-claim("J = n/20 sees most of what works together", paired[ranked].idxmin() == growing)
-claim("J = n/20 is nearest to the order in all with interactions", together.idxmax() == growing)
-claim("forward selection is least taken in", copied[ranked].idxmax() == "forward_selection")
-claim("N-RReliefF is most taken in", copied[ranked].idxmin() == "nrrelieff")
+claim("N-RReliefF with n/20 sees most of what works together", paired[ranked].idxmin() == growing)
+claim("with interactions J = n/20 is nearest to the order in all", together.idxmax() == growing)
+claim("a copy takes in forward selection least", copied[ranked].idxmax() == "forward_selection")
+claim("a copy takes in N-RReliefF most", copied[ranked].idxmin() == "nrrelieff")
 claim("noise harms forward selection most", lost[ranked].idxmax() == "forward_selection")
 glue(together_growing=together[growing], together_fanova=together["fanova"])
 
@@ -353,7 +353,7 @@ show_figure(figure, "fig-truth-seconds", data=seconds.reset_index())
 named = [name for name in LOOKS if name in set(fits["method"])]
 rows = {f"{n:,}": [truth.write_seconds(fits, name, n) for name in named] for n in shown}
 show_table(pd.DataFrame({"Method": [LABELS[name] for name in named]} | rows), "table-truth-seconds")
-claim("nothing is left to be measured", not (fits["state"] == truth.MISSING).any())
+claim("no method is left to be measured", not (fits["state"] == truth.MISSING).any())
 glue(processor=note["processor"], limit=note["limit"])
 
 # %% [markdown]
