@@ -12,14 +12,12 @@
 # **Accuracies pile up at both ends, as the paper says: most CNNs fail, some succeed, few lie
 # between. The upper heap comes from BOHB; in random search alone it is not clear.**
 #
-# {numref}`fig-3` pools the validation accuracies of all {glue:text}`n:,d` CNNs on ten data sets.
-#
 # :::{caption} fig-3
 # :alt: Histogram of accuracy, most CNNs of random search at the low end and most of BOHB's at the
 #   high end
 #
-# Validation accuracy of all CNNs of all data sets, after each one's last epoch (the paper's Fig.
-# 3). Dotted lines: thirds.
+# Validation accuracy of all {glue:text}`n:,d` CNNs on ten data sets, after each one's last epoch
+# (the paper's Fig. 3). Dotted lines: thirds.
 # :::
 
 # %% tags=["parameters"]

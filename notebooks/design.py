@@ -152,7 +152,7 @@ claim("the paper's Table 4 has the order of its Table 3", fourth == list(table3.
 # {glue:text}`n_uniform:,d` pooled CNNs with Table 3 (and Table 4, of the same order) is
 # {glue:text}`tau_pool:.2f`. With a log draw `lr` alone has {glue:text}`pool_log_lr:.0%`.
 #
-# A pool also mixes in the differences between data sets: by functional ANOVA `in_channel_num` is
+# A pool also mixes in the differences between data sets. By functional ANOVA `in_channel_num` is
 # among its first two ({numref}`table-pooled`), because it tells grey, easy data sets from coloured,
 # hard ones. So the rest of this page ranks each data set by itself.
 #

@@ -13,14 +13,12 @@
 # and the number of layers leads in none. With {glue:text}`n_neighbors` neighbours the order is
 # unlike the paper's; with a twentieth of the CNNs as neighbours it is closer.**
 #
-# {numref}`fig-importance` shows the shares of importance by N-RReliefF, the paper's and ours.
-#
 # :::{caption} fig-importance
 # :alt: A table of shares: the paper's largest is that of num_conv_layers; ours is that of lr, but
 #   not by raw distances
 #
-# Share of the importance, by the paper and by four computations of ours; hyperparameters in the
-# paper's order. Empty: less than 0.005.
+# Share of the importance by N-RReliefF: the paper's, and four computations of ours; hyperparameters
+# in the paper's order. Empty: less than 0.005.
 # :::
 
 # %% tags=["parameters"]
@@ -142,9 +140,9 @@ glue(**with_paper)
 #
 # ## Functional ANOVA
 #
-# Functional ANOVA {cite:p}`hutter2014efficient` fits a random forest to the accuracies and splits
-# the variance of its predictions among single hyperparameters, pairs and so on; a weight is the
-# part of one alone. {numref}`table-4` uses the authors' package `fanova`.
+# Functional ANOVA {cite:p}`hutter2014efficient` fits a random forest to the accuracies. It splits
+# the variance of the forest's predictions among single hyperparameters, pairs and so on; a weight
+# is the part of one alone. {numref}`table-4` uses the authors' package `fanova`.
 #
 # :::{caption} table-4
 # Importance by functional ANOVA: the paper's Table 4, and ours by {glue:text}`maker`, the mean of

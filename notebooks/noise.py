@@ -318,7 +318,7 @@ glue(samples=other, tau_same=same.tau)
 #
 # bfloat16 keeps a third of float32's digits. Trained again in it, with their trial's seed and
 # images, the same configurations change in accuracy by {glue:text}`shift:+.4f` on average. That
-# their order moves beyond the seed is not clear: it agrees with those of other seeds by a $\tau$ of
+# their order moves beyond the seed is not clear. It agrees with those of other seeds by a $\tau$ of
 # {glue:text}`tau_bf16:.2f`, the order in float32 by {glue:text}`tau_float:.2f` (difference
 # {glue:text}`beyond_mean:+.3f`, 95 % interval {glue:text}`beyond_low:+.3f` to
 # {glue:text}`beyond_high:+.3f`). The rankings of hyperparameters agree by

@@ -162,7 +162,8 @@ glue(tau_methods=np.mean(by_method), **{method: concordance[method, MAIN] for me
 #
 # Rankings from few CNNs would disagree even if the truth were the same. But by both methods, two
 # random halves of one data set's CNNs agree slightly better than halves of different data sets
-# ({doc}`halves`). So data sets do have rankings of their own, which differ little. Neither colour,
-# nor image size, nor the number of classes clearly accounts for that: none of
+# ({doc}`halves`). So data sets do have rankings of their own, which differ little.
+#
+# Neither colour, nor image size, nor the number of classes clearly accounts for that. None of
 # {numref}`table-perdataset-properties` is significant after correction, nor any correlation of a
-# property with the weight of a single hyperparameter.
+# property with a single weight.

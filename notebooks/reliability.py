@@ -162,7 +162,7 @@ glue(draws=forms["Share, draws"].loc[REPORTED], size=len(parts[-1]))
 # ## What the number does not say
 #
 # The ICC says how little the weights depend on which of *these* CNNs are drawn, not that they are
-# right: a method that always errs in the same way has an ICC of 1. {doc}`audit` derives the errors
+# right. A method that always errs in the same way has an ICC of 1. {doc}`audit` derives the errors
 # of single weights; {doc}`methods` compares the method with the truth.
 #
 # ## Ten balanced subsets
