@@ -30,8 +30,8 @@ def run_each(
 ) -> int:
     """Calls `page`, which returns an exit status, with each of `sources`, `jobs` at a time.
 
-    When all have ended, with each of `last`, one after the other. Says which has begun. After a status that is not 0 no
-    other begins; returns that one.
+    When all have ended, with each of `last`, one after the other. Says which has begun. After a
+    status that is not 0 no other begins; returns that one.
     """
     warnings.filterwarnings("ignore", "IProgress not found")  # the book has no progress bars
     for name in IMPORTED:
