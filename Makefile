@@ -101,7 +101,7 @@ torture: $(FANOVA) ## kill studies, disks and servers at random, and fuzz: half 
 # .venv-mutants, which has no others than they are in .venv, and everything else in .venv.
 mutants: $(READY) $(MUTMUT) ## break relief, neighbours, fanova and screening in many places: do tests see it?
 	@rm -rf _build/mutants && mkdir -p _build/mutants
-	@cp -r hia notebooks book tests data pyproject.toml _build/mutants
+	@cp -r hia notebooks/hia_book book tests data pyproject.toml _build/mutants
 	@python="$$(cd $(VENV)/bin && pwd)/python"; export PYTHONPATH="$$PWD/.venv-mutants" OMP_NUM_THREADS=1; \
 	cd _build/mutants && "$$python" -m mutmut run && \
 	"$$python" -m mutmut results --all true > results.txt && \

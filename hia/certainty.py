@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from hia.equations import Search, Trials, eq_10, weights
+from hia.inputs import one_thread
 from hia.neighbours import Floats, Ints
 
 Singles = NDArray[np.float32]
@@ -41,18 +41,18 @@ def bar(what: str, progress: bool, steps: Iterable[Any] | None = None, total: in
 
 
 def resample(
-    trials: Trials, n_resamples: int, random: np.random.RandomState, progress: bool = False
+    trials: Trials, n_resamples: int, random: np.random.RandomState, progress: bool
 ) -> Floats:
     """Weights of resampled rows, (n_resamples, K): W + Σ (c_i - 1) ψ_i / n, where row i is drawn
     c_i times and ψ_i is the derivative of W by its frequency (Efron and Stein 1981)."""
     search = trials.search()
     means = search.means()
     observed = weights(*means)
-    derivatives = influences(search, *means, progress=progress)
+    derivatives = influences(search, *means, progress)
     n = len(search.target)
     resamples = np.empty((n_resamples, len(observed)))
     at_once = max(1, _COUNTS // n)
-    with threadpool_limits(1, "blas"):  # more threads would add up in another order
+    with one_thread():
         for start in range(0, n_resamples, at_once):
             block = resamples[start : start + at_once]
             drawn = [np.bincount(random.randint(n, size=n), minlength=n) for _ in block]
@@ -61,7 +61,7 @@ def resample(
 
 
 def influences(
-    search: Search, n_p: float, n_theta: Floats, n_both: Floats, progress: bool = False
+    search: Search, n_p: float, n_theta: Floats, n_both: Floats, progress: bool
 ) -> Floats:
     """(K, n): derivative of W, from `Search.means`, by the frequency of each row.
 
@@ -92,17 +92,13 @@ def influences(
 
 
 def permute(
-    trials: Trials,
-    count: int,
-    null: str,
-    random: np.random.RandomState,
-    progress: bool = False,
+    trials: Trials, count: int, null: str, random: np.random.RandomState, progress: bool
 ) -> Floats:
     """(1 + count, K): the weights that are tested, and those of permutations.
 
     null: "target", or "column", which needs two columns at least.
     """
-    with threadpool_limits(1, "blas"):  # more threads would add up in another order
+    with one_thread():
         if null == "target" or len(trials.columns) == 1:
             search = trials.search()
             # From 0, as the columns: single precision has no digits to lose.

@@ -66,21 +66,19 @@ class Column:
         differences -= self.values[rows, None]
         np.abs(differences, out=differences)
         if self.categorical:
-            return np.asarray(np.minimum(differences, 1.0, out=differences))
-        differences /= self.range
+            np.minimum(differences, 1.0, out=differences)
+        else:
+            differences /= self.range
         return differences
 
 
 def average_repeats(columns: list[Column], target: Floats) -> tuple[list[Column], Floats]:
     """The different configurations, in the order they come, and the means of their targets (n,)."""
     number = number_configurations([column.values for column in columns])
-    counts = np.bincount(number)
-    if len(counts) == len(target):
-        return columns, target
-    first = np.unique(number, return_index=True)[1]
-    columns = [replace(column, values=column.values[first]) for column in columns]
+    first, counts = np.unique(number, return_index=True, return_counts=True)[1:]
     parts = target / counts[number]  # whose sum is a number, as that of the targets may not be
-    return columns, np.asarray(np.bincount(number, parts), dtype=np.float64)
+    columns = [replace(column, values=column.values[first]) for column in columns]
+    return columns, np.asarray(np.bincount(number, parts))
 
 
 @dataclass(frozen=True)
@@ -134,13 +132,9 @@ class Search:
 
     def find_neighbours(self) -> Iterator[neighbours.Piece]:
         """Pieces of the sampled rows with their neighbours, see `neighbours.search`."""
-        yield from neighbours.search(
-            self.coordinates,
-            self.codes,
-            self.cells,
-            self.rows,
-            self.metric,
-            len(self.rank_influence),
+        n_neighbors = len(self.rank_influence)
+        return neighbours.search(
+            self.coordinates, self.codes, self.cells, self.rows, self.metric, n_neighbors
         )
 
     def pairs(self) -> Iterator[tuple[Ints, Ints, Floats]]:
@@ -155,17 +149,13 @@ class Search:
         """`|Δp|` of rows (m,) and their neighbours (m, k)."""
         return np.asarray(np.abs(self.target[others] - self.target[rows, None]))
 
-    def means(self, columns: list[Column] | None = None, visit: Visit | None = None) -> Means:
-        """Eqs. 12, 13 (K,) and 14 (K,), of all columns or of those given.
-
-        visit: called with every piece of the pairs as well.
-        """
-        columns = self.columns if columns is None else columns
-        n_p, n_theta, n_both = 0.0, np.zeros(len(columns)), np.zeros(len(columns))
+    def means(self, visit: Visit | None = None) -> Means:
+        """Eqs. 12, 13 (K,) and 14 (K,). visit: called with every piece of the pairs as well."""
+        n_p, n_theta, n_both = 0.0, np.zeros(len(self.columns)), np.zeros(len(self.columns))
         for rows, others, influence in self.pairs():
             p_influence = self.p_diff(rows, others) * influence
             n_p += float(p_influence.sum())
-            for k, column in enumerate(columns):
+            for k, column in enumerate(self.columns):
                 differences = column.diff(rows, others)
                 n_theta[k] += np.einsum("mj,mj", influence, differences)
                 n_both[k] += np.einsum("mj,mj", p_influence, differences)

@@ -12,11 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, column_or_1d
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 
 # Of the 53 of a float64, so many are enough to tell numbers of a column apart.
 _SPARE_BITS = 30
+
+
+def one_thread() -> threadpool_limits:
+    """Of BLAS, in a `with`: more threads add up in another order, to other last digits."""
+    return threadpool_limits(1, "blas")
 
 
 def check_count(option: str, value: object) -> None:

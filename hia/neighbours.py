@@ -48,15 +48,12 @@ def layout(coordinates: Floats) -> tuple[Ints, Ints]:
     The rows of a cell agree in every coordinate that is only 0 or 1, such as those of two
     categories, so that rows of different cells are at least 1 apart. (c + 1,), from 0 to n.
     """
-    if coordinates.shape[1] == 0:
-        return np.arange(len(coordinates)), np.array([0, len(coordinates)])
-    order = cKDTree(coordinates, **_TREE).indices
+    n, n_coordinates = coordinates.shape
+    order = cKDTree(coordinates, **_TREE).indices if n_coordinates else np.arange(n)
     binary = coordinates[:, _is_binary(coordinates)][order]
-    if binary.shape[1] == 0:
-        return order, np.array([0, len(order)])
-    by_cell = np.lexsort(binary.T)
+    by_cell = np.lexsort([np.arange(n), *binary.T])
     starts = np.flatnonzero(np.diff(binary[by_cell], axis=0).any(axis=1)) + 1
-    return order[by_cell], np.concatenate([[0], starts, [len(order)]])
+    return order[by_cell], np.concatenate([[0], starts, [n]])
 
 
 def _is_binary(coordinates: Floats) -> Bools:
@@ -75,29 +72,25 @@ def search(
     last of these are among the k.
     """
     k = min(n_neighbors + 2, len(coordinates))  # itself, and one more to see a tie with the last
-    pending = np.zeros(len(coordinates), dtype=np.bool_)
-    pending[rows] = True
-    if codes.shape[1] == 0:
-        searches = _search_cells(coordinates, cells, rows, metric, k)
-    else:
-        searches = _search_all(coordinates, codes, rows, metric, k)
-    while pending.any():
+    has_codes = codes.shape[1] > 0
+    searches = iter(()) if has_codes else _search_cells(coordinates, cells, rows, metric, k)
+    left = rows
+    while len(left):
+        settled = [left[:0]]
         for piece, distances, others in searches:
             _put_first(piece, others)
-            first = np.ones(distances[:, 1:].shape, dtype=np.bool_)
-            nearer, further = distances[:, 1:-1], distances[:, 2:]
-            first[:, 1:] = further - nearer > _TIE * further
+            apart = distances[:, 1:]
+            first = np.diff(apart, prepend=-np.inf) > _TIE * apart
             # The ties with the last end before the k-th, so that none of them can be missing.
             whole = first[:, n_neighbors:].any(axis=1) | (others.shape[1] == len(coordinates))
-            pending[piece[whole]] = False
+            settled.append(piece[whole])
             yield piece[whole], others[whole, 1:], first[whole]
-        left = np.flatnonzero(pending)
-        if codes.shape[1] == 0:
-            searches = _search_tree(coordinates, left, metric, k)
-            k = min(2 * k, len(coordinates))
-        else:
-            k = min(2 * k, len(coordinates))
+        left = np.setdiff1d(left, np.concatenate(settled))
+        if has_codes:
             searches = _search_all(coordinates, codes, left, metric, k)
+        else:
+            searches = _search_tree(coordinates, left, metric, k)
+        k = min(2 * k, len(coordinates))
 
 
 def _search_cells(
@@ -117,17 +110,17 @@ def _search_cells(
         if len(piece) == 0 or not k <= stop - start <= _CELL:
             continue
         distances = cdist(rest[piece], rest[start:stop], _METRICS[metric])
-        others = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        distances = np.take_along_axis(distances, others, axis=1)
+        others = np.argpartition(distances, k - 1)[:, :k]
+        row = np.arange(len(piece))[:, None]
+        distances = distances[row, others]
         others += start
         reach = 1  # the least distance to a cell that is not searched
         beside = np.flatnonzero(np.repeat(np.abs(keys - keys[cell]).sum(axis=1) == 1, sizes))
         if metric == "manhattan" and len(beside) <= _BESIDE:
             distances, others = _add_nearer(rest, piece, distances, others, beside)
             reach = 2
-        ascending = np.argsort(distances, axis=1)[:, :k]
-        distances = np.take_along_axis(distances, ascending, axis=1)
-        others = np.take_along_axis(others, ascending, axis=1)
+        ascending = np.argsort(distances)[:, :k]
+        distances, others = distances[row, ascending], others[row, ascending]
         inside = distances[:, -1] < reach
         yield piece[inside], distances[inside], others[inside]
         if 2 * np.count_nonzero(inside) < len(piece):
@@ -141,14 +134,12 @@ def _add_nearer(
     not further in the cells beside it: rows that differ by 1, and by their other coordinates."""
     furthest = distances.max(axis=1)
     far = np.flatnonzero(furthest >= 1)
-    if len(far) == 0:
-        return distances, others
     apart = cdist(rest[rows[far]], rest[beside], "cityblock")
     near = np.flatnonzero(apart <= furthest[far, None] - 1)  # far faster than `nonzero` of 2 axes
     row, column = np.divmod(near, len(beside))
     place = np.arange(len(row)) - np.searchsorted(row, row)
     shape = (len(rows), int(place.max(initial=-1)) + 1)
-    added, indices = np.full(shape, np.inf), np.zeros(shape, dtype=np.intp)
+    added, indices = np.full(shape, np.inf), np.zeros(shape, np.intp)
     added[far[row], place] = 1 + apart[row, column]
     indices[far[row], place] = beside[column]
     return np.hstack([distances, added]), np.hstack([others, indices])
@@ -170,16 +161,14 @@ def _search_all(
     """As `_search_tree`, with codes."""
     norm = _NORMS[metric]
     for piece in np.array_split(rows, -(-len(rows) * len(codes) // _DISTANCES)):
-        distances = np.zeros((len(piece), len(codes)))
-        if coordinates.shape[1]:
-            distances = cdist(coordinates[piece], coordinates, _METRICS[metric]) ** norm
+        distances = cdist(coordinates[piece], coordinates, _METRICS[metric]) ** norm
         for code in codes.T:
             distances += code[piece, None] != code
-        others = np.argpartition(distances, k - 1, axis=1)[:, :k]
-        distances = np.take_along_axis(distances, others, axis=1)
-        ascending = np.argsort(distances, axis=1)
-        distances = np.take_along_axis(distances, ascending, axis=1) ** (1 / norm)
-        yield piece, distances, np.take_along_axis(others, ascending, axis=1)
+        others = np.argpartition(distances, k - 1)[:, :k]
+        row = np.arange(len(piece))[:, None]
+        distances = distances[row, others]
+        ascending = np.argsort(distances)
+        yield piece, distances[row, ascending] ** (1 / norm), others[row, ascending]
 
 
 def _put_first(rows: Ints, others: Ints) -> None:

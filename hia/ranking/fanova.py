@@ -33,13 +33,13 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
 
 from hia.inputs import (
     Floats,
     as_frame,
     check_count,
     is_text,
+    one_thread,
     position,
     read_columns,
     read_numbers,
@@ -143,13 +143,12 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         target = (target - self._middle) / self._spread
         space = self.space or {}
         self._scales = [
-            _read_scale(label, values, space.get(name, space.get(k)), target)
-            for k, (name, (label, values)) in enumerate(
-                zip(frame, read_columns(frame), strict=True)
-            )
+            _read_scale(label, values, space.get(values.name, space.get(k)), target)
+            for k, (label, values) in enumerate(read_columns(frame))
         ]
-        columns = zip(self._scales, frame.items(), strict=True)
-        codes = np.column_stack([scale.codes(values) for scale, (_, values) in columns])
+        codes = np.column_stack(
+            [scale.codes(frame.iloc[:, k]) for k, scale in enumerate(self._scales)]
+        )
         order = np.lexsort([target, *codes.T])
         forest = RandomForestRegressor(
             self.n_trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state
@@ -157,13 +156,15 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         self._forest = forest.fit(codes[order], target[order])
         self.tree_importances_ = np.full((self.n_trees, self.n_features_in_), np.nan)
         self._curves: list[list[tuple[Floats, Floats]]] = []
-        with threadpool_limits(1, "blas"):  # more threads would add up in another order
-            for shares, tree in zip(self.tree_importances_, self._trees(), strict=True):
-                effects = list(zip(tree.cuts, tree.effects, strict=True))
-                self._curves.append([(cuts, tree.mean + effect) for cuts, effect in effects])
+        with one_thread():
+            for number, tree in enumerate(self._trees()):
+                self._curves.append(
+                    [(cuts, tree.mean + tree.effects[k]) for k, cuts in enumerate(tree.cuts)]
+                )
                 if tree.variance > 0:
-                    parts = np.array([effect**2 @ np.diff(cuts) for cuts, effect in effects])
-                    shares[:] = np.minimum(parts / tree.variance, 1.0)  # above 1 is rounding
+                    parts = [tree.effects[k] ** 2 @ np.diff(c) for k, c in enumerate(tree.cuts)]
+                    shares = np.array(parts) / tree.variance
+                    self.tree_importances_[number] = np.minimum(shares, 1.0)  # above 1 is rounding
         if np.isnan(self.tree_importances_).all():
             raise ValueError(
                 "every tree is constant: the rows are too few for "
@@ -181,7 +182,7 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "importances_")
         pairs = list(combinations(range(self.n_features_in_), 2))
-        with threadpool_limits(1, "blas"):
+        with one_thread():
             shares = [
                 [tree.interaction(a, b) / tree.variance for a, b in pairs]
                 for tree in self._trees()
@@ -338,10 +339,10 @@ class _Tree:
     def effects(self) -> list[Floats]:
         """By column, (cells,): the mean over all other columns, as deviation from the tree's."""
         effects = []
-        columns = zip(self.cuts, self.starts, self.ends, self.sides, strict=True)
-        for cuts, starts, ends, sides in columns:
-            steps = self.parts / sides
-            changes = np.bincount(starts, steps, len(cuts)) - np.bincount(ends, steps, len(cuts))
+        for k, cuts in enumerate(self.cuts):
+            steps = self.parts / self.sides[k]
+            changes = np.bincount(self.starts[k], steps, len(cuts))
+            changes -= np.bincount(self.ends[k], steps, len(cuts))
             effect = np.cumsum(changes[:-1])
             effects.append(effect - effect @ np.diff(cuts))  # what is not 0 on average is rounding
         return effects
@@ -353,7 +354,8 @@ class _Tree:
         Three arrays of the same length: index into the cuts, leaf, 1 for a start or -1 for an end.
         """
         edges = []
-        for starts, ends in zip(self.starts, self.ends, strict=True):
+        for k, starts in enumerate(self.starts):
+            ends = self.ends[k]
             cuts = np.concatenate([starts, ends])
             order = np.argsort(cuts)[: np.count_nonzero(cuts < ends.max())]
             signs = np.where(order < len(starts), 1.0, -1.0)
@@ -420,7 +422,7 @@ def _read_tree(tree: Any, scales: Sequence[_Scale]) -> _Tree:
 
     leaves = np.flatnonzero(left < 0)
     starts, ends = starts[leaves].T.copy(), ends[leaves].T.copy()
-    sides = np.array([c[e] - c[s] for c, s, e in zip(cuts, starts, ends, strict=True)])
+    sides = np.array([c[ends[k]] - c[starts[k]] for k, c in enumerate(cuts)])
     values, volumes = tree.value[leaves, 0, 0], sides.prod(axis=0)
     mean = float(values @ volumes)
     parts = (values - mean) * volumes

@@ -14,6 +14,7 @@ can be read, so the rest is decided here:
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,15 +107,10 @@ def configs(coded: ArrayLike) -> list[space.Config]:
     names = space.HYPERPARAMETERS
     if signs.shape[1] != len(names):
         raise ValueError(f"the design has {signs.shape[1]} columns, not {len(names)}")
-    filters = {name: space.SPACE[name].default for name in space.FILTERS}
+    filters: dict[Any, Any] = {name: space.SPACE[name].default for name in space.FILTERS}
     at = levels()
-    low, high = at["low"].to_dict(), at["high"].to_dict()
-    return [
-        space.validate(
-            filters | {n: high[n] if s > 0 else low[n] for n, s in zip(names, run, strict=True)}
-        )
-        for run in signs
-    ]
+    runs = pd.DataFrame(np.where(signs > 0, at["high"], at["low"]), columns=names)
+    return [space.validate(filters | run) for run in runs.to_dict("records")]
 
 
 def code(table: pd.DataFrame) -> pd.DataFrame:
@@ -156,7 +152,7 @@ def effects(design: ArrayLike, responses: ArrayLike, error: str | None = None) -
     and an `error` that the data cannot give.
     """
     signs = _signs(design)
-    runs, k = signs.shape
+    runs = len(signs)
     _check_orthogonal(signs)
     y = np.asarray(responses, dtype=float)
     y = y[:, None] if y.ndim == 1 else y
@@ -174,7 +170,7 @@ def effects(design: ArrayLike, responses: ArrayLike, error: str | None = None) -
     se, df = _standard_error(means, effect, variances, y.shape[1], error)
     between = float((means**2).sum())
     explained = runs / 4 * effect**2
-    result = _tested(pd.DataFrame({"effect": effect}, index=_names(design, k)), se, df)
+    result = _tested(pd.DataFrame({"effect": effect}, index=_names(design)), se, df)
     result["share"] = _shares(np.abs(effect))
     result["variance"] = explained / between if between > 0 else 0.0
     result["rank"] = _ranks(effect)
@@ -194,16 +190,15 @@ def aliases(design: ArrayLike) -> pd.DataFrame:
     """
     signs = _signs(design)
     _check_orthogonal(signs)
-    names = _names(design, signs.shape[1])
+    names = _names(design)
     first, second = np.triu_indices(signs.shape[1], 1)
     parts = signs.T @ (signs[:, first] * signs[:, second]) / len(signs)
     pairs = pd.MultiIndex.from_arrays([names[first], names[second]], names=["first", "second"])
     return pd.DataFrame(parts, index=names, columns=pairs)
 
 
-def _names(design: ArrayLike, k: int) -> pd.Index:
-    names = design.columns if isinstance(design, pd.DataFrame) else range(k)
-    return pd.Index(list(names), name="hyperparameter")
+def _names(design: Any) -> pd.Index:
+    return pd.DataFrame(design).columns.rename("hyperparameter")
 
 
 def screen(table: pd.DataFrame, error: str | None = None) -> pd.DataFrame:
@@ -256,7 +251,7 @@ def rank_sum(scores: pd.DataFrame) -> pd.DataFrame:
     for name, column in scores.items():
         if column.isna().any():
             raise ValueError(f"{column.index[column.isna()][0]} has no score on {name}")
-    ranks = scores.apply(lambda column: _ranks(column.to_numpy()), axis=0)
+    ranks = scores.apply(lambda column: _ranks(column.to_numpy()))
     result = ranks.assign(rank_sum=ranks.sum(axis=1))
     result["rank"] = result["rank_sum"].rank()
     return result.sort_values("rank_sum", kind="stable")
@@ -266,17 +261,18 @@ def _signs(design: ArrayLike) -> NDArray[np.float64]:
     signs = np.asarray(design, dtype=float)
     if signs.ndim != 2 or not signs.size:
         raise ValueError(f"the design must be of shape (runs, factors), not {signs.shape}")
-    if not np.isin(signs, (-1, 1)).all():
-        row, column = (int(where[0]) for where in np.nonzero(~np.isin(signs, (-1, 1))))
+    wrong = np.argwhere(~np.isin(signs, (-1, 1)))
+    if len(wrong):
+        row, column = wrong[0]
         raise ValueError(f"run {row}, factor {column}: {signs[row, column]:g} is not +1 or -1")
     return signs
 
 
 def _check_orthogonal(signs: NDArray[np.float64]) -> None:
     with_mean = np.column_stack([np.ones(len(signs)), signs])
-    products = np.triu(with_mean.T @ with_mean, 1)
-    if products.any():
-        first, second = (int(where[0]) for where in np.nonzero(products))
+    products = np.argwhere(np.triu(with_mean.T @ with_mean, 1))
+    if len(products):
+        first, second = products[0]
         wrong = f"factors {first - 1} and {second - 1} are not orthogonal"
         if first == 0:
             wrong = f"factor {second - 1} does not have each level in half of the runs"
@@ -320,7 +316,7 @@ def _without_rounding(values: NDArray, scale: float) -> NDArray:
 def _tested(result: pd.DataFrame, se: float | NDArray, df: float) -> pd.DataFrame:
     """Adds `se`, `df`, `t`, `p`, `low` and `high` to `effect`."""
     effect = result["effect"].to_numpy()
-    error = np.broadcast_to(np.asarray(se, dtype=float), effect.shape)
+    error = np.broadcast_to(se, effect.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = effect / error
     t[(effect == 0) & (error == 0)] = 0.0  # no effect, and no doubt about it

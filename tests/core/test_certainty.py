@@ -1,11 +1,13 @@
 """hia.certainty: the bootstrap and the permutation tests of N-RReliefF."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from algorithm1 import continuous, frequency_weights, mixed_rows, on_grid
+from tqdm import tqdm
 
 from hia import certainty
 from hia.equations import Column, eq_10
@@ -31,7 +33,7 @@ def test_influences_are_derivatives_by_the_frequency_of_a_row(n_iterations):
         (frequency_weights(X, y, ones + step * (np.arange(40) == i), 6, rows=rows) - whole) / step
         for i in order
     ]
-    influences = certainty.influences(search, *means)
+    influences = certainty.influences(search, *means, False)
     np.testing.assert_allclose(influences.T / len(y), slopes, rtol=0, atol=2e-7)
     np.testing.assert_allclose(influences.sum(axis=1), 0, atol=1e-10)
 
@@ -71,10 +73,10 @@ def test_bootstrap_spreads_as_much_as_new_rows_do():
 def test_bootstrap_is_centred_on_the_weights():
     X, y = on_grid(33, n=80)
     model = NRReliefF(n_neighbors=8)
-    resamples = model.bootstrap(X, y, 2000, random_state=1)
-    assert resamples.shape == (2000, 3)
+    resamples = model.bootstrap(X, y, random_state=1)
+    assert resamples.shape == (1000, 3)
     assert not hasattr(model, "weights_")
-    error = resamples.std(axis=0) / math.sqrt(2000)
+    error = resamples.std(axis=0) / math.sqrt(1000)
     assert np.all(np.abs(resamples.mean(axis=0) - model.fit(X, y).weights_) < 5 * error)
 
 
@@ -101,7 +103,7 @@ def test_a_target_far_from_0_is_permuted_without_loss():
     y = np.round(y * 2**20) / 2**20  # so that nothing is lost in the data
     model = NRReliefF(n_neighbors=8)
     near, far = (
-        certainty.permute(model.read(X, y + shift), 9, "target", np.random.RandomState(0))
+        certainty.permute(model.read(X, y + shift), 9, "target", np.random.RandomState(0), False)
         for shift in (0, 2**20)
     )
     np.testing.assert_allclose(far, near, rtol=0, atol=certainty.SINGLE)
@@ -145,7 +147,7 @@ def test_permuting_a_column_leaves_the_others_and_the_target(monkeypatch, differ
         for weight, permuted in zip(found[1:, 0], copies.T, strict=True):
             span = column.range if column.categorical else 1.0
             in_its_place = [Column(permuted, span, column.categorical)]
-            expected = eq_10(*search.means(in_its_place))[0]
+            expected = eq_10(*replace(search, columns=in_its_place).means())[0]
             assert weight == pytest.approx(expected, abs=certainty.SINGLE)
 
 
@@ -240,6 +242,28 @@ def test_a_single_column_is_tested_by_permuting_the_target():
     assert by_column["weight"].iloc[0] == pytest.approx(model.fit(X[:, :1], y).weights_[0])
 
 
+def test_how_long_it_takes_is_told_if_asked(monkeypatch, capsys):
+    X, y = continuous(41)
+    at_once = {"delay": 0, "mininterval": 0}
+    monkeypatch.setattr(certainty, "tqdm", lambda *of, **how: tqdm(*of, **how | at_once))
+    model = NRReliefF(n_neighbors=8)
+    model.bootstrap(X, y, 2)
+    model.permutation_test(X, y, 2)
+    assert capsys.readouterr().err == ""
+    model.bootstrap(X, y, 2, progress=True)
+    model.permutation_test(X, y, 2, progress=True)
+    told = capsys.readouterr().err
+    assert "N-RReliefF: resamples: 100%" in told
+    assert "N-RReliefF: permutations: 100%" in told
+    assert told.endswith("\r")  # the line is taken away
+
+
+def test_999_permutations_by_default():
+    X, y = continuous(46, n=12, k=2)
+    found = NRReliefF(n_neighbors=3).permutation_test(X, y, random_state=0)
+    assert found["p_value"].round(3).tolist() == pytest.approx(found["p_value"], rel=1e-12)
+
+
 def test_how_sure_refuses_wrong_options():
     X, y = continuous(40)
     model = NRReliefF(n_neighbors=8)
@@ -271,7 +295,7 @@ def test_a_permutation_that_leaves_eq_10_undefined_is_not_less_and_no_warning(y)
     differ by 1; two may come into the same pair, and none differ."""
     X, y = [[0.0], [0.01], [1.0], [1.01], [2.2], [2.21]], np.array(y, dtype=float)
     model = NRReliefF(n_neighbors=1)
-    copies = certainty.permute(model.read(X, y), 40, "target", np.random.RandomState(0))
+    copies = certainty.permute(model.read(X, y), 40, "target", np.random.RandomState(0), False)
     undefined = ~np.isfinite(copies[:, 0])
     assert 2 < undefined.sum() < 40
     at_least = undefined | (copies[:, 0] >= copies[0, 0] - certainty.SINGLE)

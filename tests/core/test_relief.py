@@ -23,7 +23,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from hia import equations, neighbours
-from hia.relief import NRReliefF, joint_importance
+from hia.relief import NRReliefF, joint_importance, shares
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -130,10 +130,13 @@ def test_raw_distance_lets_the_largest_unit_choose_the_neighbour():
     # Neighbours 01 and 23: |Δp| = 0.5, diff small 1 and 0.8, large 1/1001, every time: Eq. 10 is
     # N_dθ·(0.5/0.5 − 0.5/0.5) = 0.
     np.testing.assert_allclose(raw.weights_, [0.0, 0.0], atol=1e-15)
+    unfitted = NRReliefF(n_neighbors=1)
     with pytest.raises(
         ValueError, match=r"^y is the same for all neighbours, which leaves Eq\. 10 undefined$"
     ):  # neighbours 02 and 13
-        NRReliefF(n_neighbors=1).fit(X[["small"]], y)
+        unfitted.fit(X[["small"]], y)
+    with pytest.raises(NotFittedError):
+        unfitted.joint_importances()
 
 
 # --- Properties ----------------------------------------------------------------------------------
@@ -186,11 +189,17 @@ def test_additive_function_ranks_its_terms_and_leaves_the_noise_near_zero():
 
 
 @pytest.mark.parametrize("pairs", [1, 1000])
-def test_work_in_pieces_changes_nothing(monkeypatch, pairs):
+def test_work_in_pieces_of_limited_size_is_the_same(monkeypatch, pairs):
     X, y = on_grid(7)
     expected = NRReliefF().fit(X, y).weights_
     monkeypatch.setattr(neighbours, "_PAIRS", pairs)
+    monkeypatch.setattr(neighbours, "_DISTANCES", pairs)
     np.testing.assert_allclose(NRReliefF().fit(X, y).weights_, expected, rtol=0, atol=1e-12)
+    of = (np.arange(60), "euclidean", 32)
+    for piece, distances, _ in neighbours._search_tree(X, *of):
+        assert (len(piece) - 1) * distances.shape[1] < pairs
+    for piece, _, _ in neighbours._search_all(X, X[:, :1], *of):
+        assert (len(piece) - 1) * len(X) < pairs
 
 
 @pytest.mark.parametrize("n_iterations", [None, 300])
@@ -232,13 +241,13 @@ def test_categories_of_many_levels_and_as_coordinates_agree(monkeypatch, metric)
         np.testing.assert_allclose(again, tested, rtol=0, atol=1e-12)
 
 
-def nearest(coordinates, n_neighbors, metric):
+def nearest(coordinates, codes, n_neighbors, metric):
     """By row, the numbers of the neighbours that `search` finds, up to the end of the ties."""
     order, cells = neighbours.layout(coordinates)
     every = np.arange(len(order))
     nearest = {}
     for rows, others, first in neighbours.search(
-        coordinates[order], np.empty((len(order), 0)), cells, every, metric, n_neighbors
+        coordinates[order], codes[order], cells, every, metric, n_neighbors
     ):
         for row, its, further in zip(rows, others, first, strict=True):
             end = [*np.flatnonzero(further[n_neighbors:]) + n_neighbors, len(its)][0]
@@ -247,23 +256,29 @@ def nearest(coordinates, n_neighbors, metric):
     return nearest
 
 
-def promised(values, kth, axis):
+def promised(values, kth):
     """What `np.argpartition` promises, and no more: only the kth is in its place."""
-    order = np.argsort(values, axis=axis)
+    order = np.argsort(values)
     return np.hstack([order[:, :kth][:, ::-1], order[:, [kth]], order[:, kth + 1 :][:, ::-1]])
 
 
 @pytest.mark.parametrize("n_neighbors", [1, 2, 3, 5, 8, 13])
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
-def test_all_that_tie_with_the_last_neighbour_are_found(monkeypatch, metric, n_neighbors):
+@pytest.mark.parametrize("n_codes", [0, 2])
+def test_all_that_tie_with_the_last_neighbour_are_found(monkeypatch, n_codes, metric, n_neighbors):
     """On a grid of two cells, in which every row has ties."""
     rng = np.random.default_rng(24)
     grid = np.column_stack([rng.integers(0, 2, 150), rng.integers(0, 7, (150, 2)) / 10])
+    codes = rng.integers(0, 3, (150, n_codes))
     monkeypatch.setattr(np, "argpartition", promised)
     monkeypatch.setattr(neighbours, "_search_tree", spied := Mock(wraps=neighbours._search_tree))
-    found = nearest(grid, n_neighbors, metric)
-    assert len(spied.call_args_list[0].args[1]) < 150  # the others were found in their cell
-    for row, distances in enumerate(cdist(grid, grid, neighbours._METRICS[metric])):
+    found = nearest(grid, codes, n_neighbors, metric)
+    if n_codes == 0:
+        assert len(spied.call_args_list[0].args[1]) < 150  # the others were found in their cell
+    norm = neighbours._NORMS[metric]
+    differ = (codes[:, None] != codes).sum(axis=2)
+    apart = (cdist(grid, grid, neighbours._METRICS[metric]) ** norm + differ) ** (1 / norm)
+    for row, distances in enumerate(apart):
         distances[row] = np.inf
         last = np.sort(distances)[n_neighbors - 1]
         assert found[row] == {*np.flatnonzero(distances <= last * (1 + 1e-9))}
@@ -274,8 +289,50 @@ def test_the_last_neighbour_in_a_cell_may_tie_with_one_in_another(metric):
     """The third row of each cell is far, and the second nearly as far as the other cell is."""
     near = 1 - 1e-12
     rows = np.array([[0, 0], [0, near], [0, 3], [1, 0], [1, near], [1, 3]])
-    found = nearest(rows, 1, metric)
+    found = nearest(rows, np.empty((6, 0)), 1, metric)
     assert found == {0: {1, 3}, 1: {0, 4}, 2: {5}, 3: {0, 4}, 4: {1, 3}, 5: {2}}
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+@pytest.mark.parametrize("n_codes", [0, 1])
+@pytest.mark.parametrize(("further", "tie"), [(0.7e-9, {0, 2}), (1.5e-9, {0})])
+def test_distances_that_differ_by_a_billionth_are_ties(further, tie, n_codes, metric):
+    rows = np.array([[0.0], [5.0], [10 + 5 * further], [100.0], [200.0]])
+    assert nearest(rows, np.zeros((5, n_codes)), 1, metric)[1] == tie
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        # Two are less than the three nearest, six more than a small cell.
+        ([[0, 0.1], [0, 0.1, 0.2], [0, 0.1, 0.2, 0.3, 0.4], [0.1] * 6], range(2, 10)),
+        ([[0, 0.1, 0.2, 5], [0, 0.1, 0.2]], [0, 1, 2, 4, 5, 6]),
+        ([[0, 0.1, 0.2, 5, 7, 9], [0, 0.1, 0.2]], [0, 1, 2, 6, 7, 8]),
+        ([[0, 0.1, 0.2, 5, 7, 9, 11], [0, 0.1, 0.2]], [0, 1, 2]),  # less than half
+    ],
+)
+def test_small_cells_are_searched_while_half_of_the_rows_find_their_neighbours(
+    monkeypatch, cells, found
+):
+    monkeypatch.setattr(neighbours, "_CELL", max(5, *(len(cell) for cell in cells[:1])))
+    corners = itertools.product((0, 1), repeat=2)
+    rows = [(*corner, x) for corner, cell in zip(corners, cells, strict=False) for x in cell]
+    starts = np.cumsum([0, *(len(cell) for cell in cells)])
+    every = np.arange(len(rows))
+    pieces = neighbours._search_cells(np.array(rows), starts, every, "euclidean", 3)
+    assert [*np.concatenate([piece for piece, _, _ in pieces])] == list(found)
+
+
+def test_the_mean_diff_of_a_column_is_over_all_pairs():
+    rng = np.random.default_rng(25)
+    every = np.arange(40)
+    others = np.tile(every, (40, 1))
+    for column in (
+        equations.Column(rng.random(40) * 3, 3.5, False),
+        equations.Column(rng.integers(0, 3, 40).astype(float), 2.0, True),
+    ):
+        expected = column.diff(every, others).mean()
+        assert column.mean_diff() == pytest.approx(expected, rel=1e-12)
 
 
 # --- Sampling ------------------------------------------------------------------------------------
@@ -333,9 +390,10 @@ def test_sigma_goes_from_the_nearest_neighbour_to_equal_influence(sigma, same_as
     np.testing.assert_allclose(fitted.weights_, expected, rtol=0, atol=1e-12)
 
 
-def test_results_need_a_fit():
-    with pytest.raises(NotFittedError):
-        NRReliefF().joint_importances()
+def test_shares_of_each_row():
+    np.testing.assert_array_equal(
+        shares([[1, 3, -1], [0, -1, -2]]), [[0.25, 0.75, 0.0], [0.0, 0.0, 0.0]]
+    )
 
 
 def test_no_shares_where_no_weight_is_above_zero():
@@ -368,6 +426,7 @@ def test_equal_pairs_stay_in_the_order_of_the_shares():
     pairs = joint_importance(raw / raw.sum())
     expected = sorted(itertools.combinations(names, 2), key=lambda pair: -raw[list(pair)].sum())
     assert list(zip(pairs["first"], pairs["second"], strict=True)) == expected
+    assert list(pairs.index) == list(range(120))
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12).filter(lambda w: sum(w) > 0.1))

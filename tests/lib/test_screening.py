@@ -129,6 +129,11 @@ def test_configurations_are_in_the_space_and_at_the_levels_and_are_found_again()
     assert list(found.index) == list(table.index)
 
 
+def test_a_design_of_other_columns_has_no_configurations():
+    with pytest.raises(ValueError, match=r"^the design has 10 columns, not 11$"):
+        configs(design(10))
+
+
 @pytest.mark.parametrize(("column", "value"), [("lr", 0.001), ("optimizer", "adam"), ("epoch", 5)])
 def test_a_value_that_is_no_level_is_named(column, value):
     table = pd.DataFrame(configs(design(11))).astype({column: object})
@@ -168,6 +173,8 @@ def test_contrasts_give_the_standard_errors_of_a_regression():
     np.testing.assert_allclose(found[["low", "high"]], 2 * fit.conf_int()[1:])
     assert (found["df"] == fit.df_resid).all()
     assert found["variance"].sum() == pytest.approx(fit.rsquared)
+    one_left = effects(design(11, fold_over=False)[:, :10], y[:12])
+    assert (one_left["df"] == 1).all()
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-3])
@@ -326,6 +333,7 @@ def test_ranks_are_summed_over_data_sets():
     }
     assert found["rank_sum"].to_dict() == {"lr": 4.5, "stride": 5, "epoch": 8.5}
     assert (found[["mnist", "usps", "svhn"]].sum() == 6).all()
+    pd.testing.assert_frame_equal(rank_sum(scores * 1e-20), found)
 
 
 def test_equal_rank_sums_share_a_rank_and_stay_in_their_order():

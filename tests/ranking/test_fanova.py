@@ -119,22 +119,22 @@ def test_bounds_and_scales_give_the_interval():
 
 
 def test_marginals_of_a_step():
-    X = factorial({"lr": [1e-5, 1e-3], "kernel": [2, 3], "optimizer": ["SGD", "Adam"]})
+    X = factorial({"lr": [1e-5, 1e-3], "kernel": [2, 3, 4], "optimizer": ["SGD", "Adam"]})
     y = 10 + 3 * (X["lr"] > 1e-4) + X["kernel"] + (X["optimizer"] == "SGD")
-    known = levels(kernel=(2, 3)) | bounds(log=True, lr=(1e-6, 1e-2))
+    known = levels(kernel=(2, 3, 4)) | bounds(log=True, lr=(1e-6, 1e-2))
     fitted = FAnova(n_trees=4, space=known, random_state=0).fit(X, y)
     curve = fitted.marginal("lr", [1e-6, 9e-5, 1.1e-4, 1e-2])
     assert list(curve.columns) == ["value", "mean", "std"]
-    np.testing.assert_allclose(curve["mean"], [13, 13, 16, 16], rtol=1e-6)
+    np.testing.assert_allclose(curve["mean"], [13.5, 13.5, 16.5, 16.5], rtol=1e-6)
     np.testing.assert_allclose(curve["std"], 0, atol=1e-6)
     default = fitted.marginal(0)["value"]
     np.testing.assert_allclose(default, np.geomspace(1e-6, 1e-2, 101), rtol=1e-12)
     kernel = fitted.marginal("kernel")
-    assert kernel["value"].tolist() == [2, 3]
-    np.testing.assert_allclose(kernel["mean"], [14, 15], rtol=1e-6)
+    assert kernel["value"].tolist() == [2, 3, 4]
+    np.testing.assert_allclose(kernel["mean"], [14, 15, 16], rtol=1e-6)
     optimizer = fitted.marginal("optimizer")
     assert optimizer["value"].tolist() == ["Adam", "SGD"]  # the worse one first
-    np.testing.assert_allclose(optimizer["mean"], [14, 15], rtol=1e-6)
+    np.testing.assert_allclose(optimizer["mean"], [14.5, 15.5], rtol=1e-6)
     again = fitted.marginal("optimizer", ["SGD"])
     np.testing.assert_array_equal(again["mean"], optimizer["mean"][1:])
 
@@ -441,7 +441,10 @@ def test_a_constant_column_of_declared_range_has_no_importance(known):
 
 
 def test_results_need_a_fit():
-    for question in (FAnova().pair_importances, lambda: FAnova().marginal(0)):
+    model = FAnova(n_trees=2, min_samples_leaf=40)
+    with pytest.raises(ValueError, match=r"^every tree is constant: .* min_samples_leaf=40"):
+        model.fit(*mixed(14))
+    for question in (model.pair_importances, lambda: model.marginal(0)):
         with pytest.raises(NotFittedError):
             question()
 
@@ -454,7 +457,6 @@ def test_results_need_a_fit():
     [
         ({"n_trees": 0}, "n_trees=0 is not a whole number"),
         ({"min_samples_leaf": 0.1}, "min_samples_leaf=0.1"),
-        ({"min_samples_leaf": 40}, "^every tree is constant: .* min_samples_leaf=40"),
         ({"space": bounds(lr=(1, 1))}, "'lr' of X goes from 1 to 1 in the space: leave it out"),
         (
             {"space": bounds(lr=(0, 1e-9))},
