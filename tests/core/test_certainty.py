@@ -9,7 +9,7 @@ import pytest
 from algorithm1 import continuous, frequency_weights, mixed_rows, on_grid
 from tqdm import tqdm
 
-from hia import certainty
+from hia import certainty, neighbours
 from hia.equations import Column, eq_10
 from hia.relief import NRReliefF
 
@@ -17,7 +17,8 @@ both_kinds = pytest.mark.parametrize("make", [continuous, on_grid])
 
 
 @pytest.mark.parametrize("n_iterations", [None, 20])
-def test_influences_are_derivatives_by_the_frequency_of_a_row(n_iterations):
+def test_influences_are_derivatives_by_the_frequency_of_a_row(monkeypatch, n_iterations):
+    monkeypatch.setattr(neighbours, "_PAIRS", 100)  # in pieces
     X, y = continuous(31, n=40, k=3)
     model = NRReliefF(n_neighbors=6, n_iterations=n_iterations, random_state=0)
     trials = model.read(X, y)
@@ -123,6 +124,22 @@ def test_p_values_count_the_permutations_that_weigh_at_least_as_much(monkeypatch
     found = NRReliefF(n_neighbors=8).permutation_test(pd.DataFrame(X, columns=list(columns)), y, 3)
     assert found["p_value"].tolist() == [1 / 4, 2 / 4, 2 / 4, 2 / 4, 1]
     assert found["weight"].tolist() == [0.5, 0.5, 0.5, 0.5, -0.1]
+
+
+def test_adjusted_p_values_are_by_the_largest_of_all_columns_in_units_of_their_spread():
+    rng = np.random.default_rng(47)
+    weights = rng.normal([0.01, 2, -30, 0.5], [0.001, 1, 20, 0], (40, 4))
+    weights[0] += [0.0015, 1, 10, 0]
+    weights[7, 1], weights[9, 2] = np.inf, np.nan  # undefined: not less than any
+    columns = []
+    for column in weights.T:
+        finite = column[np.isfinite(column)]
+        spread = finite.std() or np.inf
+        columns.append([(w - finite.mean()) / spread if np.isfinite(w) else np.inf for w in column])
+    largest = [max(row) for row in zip(*columns, strict=True)][1:]
+    expected = [(1 + sum(one >= own[0] for one in largest)) / 40 for own in columns]
+    assert 2 / 40 < min(expected) < max(expected) == 1
+    assert certainty.adjusted_p_values(weights).tolist() == expected
 
 
 def test_weight_of_a_column_by_the_neighbours_of_the_others():
@@ -236,6 +253,7 @@ def test_permutation_test_names_columns_in_their_order():
 def test_a_single_column_is_tested_by_permuting_the_target():
     X, y = continuous(39, k=2)
     model = NRReliefF(n_neighbors=8)
+    assert (model.permutation_test(X, y, 1, "target")["weight"] == model.fit(X, y).weights_).all()
     by_column = model.permutation_test(X[:, :1], y, 19, random_state=0)
     by_target = model.permutation_test(X[:, :1], y, 19, null="target", random_state=0)
     pd.testing.assert_frame_equal(by_column, by_target)
