@@ -142,13 +142,12 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         self._middle = target.min() + self._spread / 2
         target = (target - self._middle) / self._spread
         space = self.space or {}
+        columns = list(read_columns(frame))
         self._scales = [
             _read_scale(label, values, space.get(values.name, space.get(k)), target)
-            for k, (label, values) in enumerate(read_columns(frame))
+            for k, (label, values) in enumerate(columns)
         ]
-        codes = np.column_stack(
-            [scale.codes(frame.iloc[:, k]) for k, scale in enumerate(self._scales)]
-        )
+        codes = np.column_stack([self._scales[k].codes(c) for k, (_, c) in enumerate(columns)])
         order = np.lexsort([target, *codes.T])
         forest = RandomForestRegressor(
             self.n_trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state
@@ -158,13 +157,12 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
         self._curves: list[list[tuple[Floats, Floats]]] = []
         with one_thread():
             for number, tree in enumerate(self._trees()):
-                self._curves.append(
-                    [(cuts, tree.mean + tree.effects[k]) for k, cuts in enumerate(tree.cuts)]
-                )
+                cuts, effects = tree.cuts, tree.effects
+                self._curves.append([(c, tree.mean + effects[k]) for k, c in enumerate(cuts)])
                 if tree.variance > 0:
-                    parts = [tree.effects[k] ** 2 @ np.diff(c) for k, c in enumerate(tree.cuts)]
-                    shares = np.array(parts) / tree.variance
-                    self.tree_importances_[number] = np.minimum(shares, 1.0)  # above 1 is rounding
+                    parts = np.array([effects[k] ** 2 @ np.diff(c) for k, c in enumerate(cuts)])
+                    shares = np.minimum(parts / tree.variance, 1.0)  # above 1 is rounding
+                    self.tree_importances_[number] = shares
         if np.isnan(self.tree_importances_).all():
             raise ValueError(
                 "every tree is constant: the rows are too few for "
@@ -404,7 +402,7 @@ def _read_tree(tree: Any, scales: Sequence[_Scale]) -> _Tree:
     """A tree of scikit-learn, grown on the codes of the columns, over the whole space."""
     left, right, feature = tree.children_left, tree.children_right, tree.feature
     cuts = []
-    cut = np.zeros(tree.node_count, dtype=np.intp)
+    cut = np.zeros_like(feature)
     for k, scale in enumerate(scales):
         nodes = np.flatnonzero(feature == k)
         shares, which = np.unique(scale.below(tree.threshold[nodes]), return_inverse=True)
@@ -413,14 +411,14 @@ def _read_tree(tree: Any, scales: Sequence[_Scale]) -> _Tree:
     starts = np.zeros((tree.node_count, len(scales)), dtype=np.intp)
     ends = np.empty_like(starts)
     ends[0] = [len(shares) - 1 for shares in cuts]
-    nodes = np.zeros(1, dtype=np.intp)  # of one depth
-    while len(nodes := nodes[left[nodes] >= 0]):
+    nodes = np.array([0])  # of one depth
+    while len(nodes := nodes[left[nodes] != -1]):
         for children, side in ((left[nodes], ends), (right[nodes], starts)):
             starts[children], ends[children] = starts[nodes], ends[nodes]
             side[children, feature[nodes]] = cut[nodes]
         nodes = np.concatenate([left[nodes], right[nodes]])
 
-    leaves = np.flatnonzero(left < 0)
+    leaves = np.flatnonzero(left == -1)
     starts, ends = starts[leaves].T.copy(), ends[leaves].T.copy()
     sides = np.array([c[ends[k]] - c[starts[k]] for k, c in enumerate(cuts)])
     values, volumes = tree.value[leaves, 0, 0], sides.prod(axis=0)

@@ -74,7 +74,7 @@ def levels() -> pd.DataFrame:
         low, high = _quartiles(row)
         rows.append({"label": row.label, "drawn": _drawn(row), "low": low, "high": high})
     index = pd.Index(space.HYPERPARAMETERS, name="hyperparameter")
-    return pd.DataFrame(rows, index=index).astype({"low": object, "high": object})
+    return pd.DataFrame(rows, index=index)
 
 
 def _quartiles(row: space.Hyperparameter) -> tuple[space.Value, space.Value]:
@@ -119,16 +119,15 @@ def code(table: pd.DataFrame) -> pd.DataFrame:
     table: the columns of `hia.space.HYPERPARAMETERS`, as in data/screening.parquet. Raises
     ValueError naming the column, row and value that is neither level.
     """
-    coded = {}
-    for name, (low, high) in levels()[["low", "high"]].iterrows():
-        values = table[str(name)].to_numpy()
-        coded[name] = np.where(values == high, 1, np.where(values == low, -1, 0))
-        if (coded[name] == 0).any():
-            row = int(np.flatnonzero(coded[name] == 0)[0])
-            raise ValueError(
-                f"column {name!r}, row {row}: {values[row]!r} is neither level, {low!r} or {high!r}"
-            )
-    return pd.DataFrame(coded, index=table.index)
+    at = levels()
+    values = table[list(at.index)]
+    coded = values.eq(at["high"]).astype(int) - values.eq(at["low"]).astype(int)
+    for row, k in np.argwhere(coded == 0):
+        raise ValueError(
+            f"column {at.index[k]!r}, row {row}: {values.iloc[row, k]!r} is neither level, "
+            f"{at['low'].iloc[k]!r} or {at['high'].iloc[k]!r}"
+        )
+    return coded
 
 
 def effects(design: ArrayLike, responses: ArrayLike, error: str | None = None) -> pd.DataFrame:
