@@ -270,7 +270,7 @@ class _Scale:
 
     def at(self, codes: Codes) -> Floats:
         """(n,) in [0, 1]: a place after all cuts below the codes (n,), before those above."""
-        places = codes.astype(np.float64)
+        places = codes.astype(float)
         return places if self.levels is None else np.asarray((places + 0.5) / len(self.levels))
 
     def grid(self) -> Floats | pd.Index:

@@ -18,6 +18,7 @@ both_kinds = pytest.mark.parametrize("make", [continuous, on_grid])
 
 @pytest.mark.parametrize("n_iterations", [None, 20])
 def test_influences_are_derivatives_by_the_frequency_of_a_row(monkeypatch, n_iterations):
+    monkeypatch.setattr(neighbours, "_CELL", 0)
     monkeypatch.setattr(neighbours, "_PAIRS", 100)  # in pieces
     X, y = continuous(31, n=40, k=3)
     model = NRReliefF(n_neighbors=6, n_iterations=n_iterations, random_state=0)
@@ -240,6 +241,7 @@ def test_permutation_test_names_columns_in_their_order():
         found = model.permutation_test(frame, p, 9, null, random_state=2)
         assert list(found.index) == list("abcde")
         assert found.index.name == "hyperparameter"
+        assert list(found.columns) == ["weight", "p_value", "p_adjusted"]
         assert found["p_value"].between(0.1, 1).all()
         pd.testing.assert_frame_equal(found, model.permutation_test(frame, p, 9, null, 2))
     pd.testing.assert_frame_equal(frame, before)
