@@ -13,8 +13,6 @@ from hia import certainty, neighbours
 from hia.equations import Column, eq_10
 from hia.relief import NRReliefF
 
-both_kinds = pytest.mark.parametrize("make", [continuous, on_grid])
-
 
 @pytest.mark.parametrize("n_iterations", [None, 20])
 def test_influences_are_derivatives_by_the_frequency_of_a_row(monkeypatch, n_iterations):
@@ -82,7 +80,7 @@ def test_bootstrap_is_centred_on_the_weights():
     assert np.all(np.abs(resamples.mean(axis=0) - model.fit(X, y).weights_) < 5 * error)
 
 
-@both_kinds
+@pytest.mark.parametrize("make", [continuous, on_grid])
 @pytest.mark.parametrize("factor", [1, 2])
 def test_weights_of_permuted_targets_are_those_of_a_fit(make, factor):
     X, y = make(35)

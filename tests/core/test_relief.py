@@ -142,10 +142,7 @@ def test_raw_distance_lets_the_largest_unit_choose_the_neighbour():
 # --- Properties ----------------------------------------------------------------------------------
 
 
-both_kinds = pytest.mark.parametrize("make", [continuous, on_grid])
-
-
-@both_kinds
+@pytest.mark.parametrize("make", [continuous, on_grid])
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
 @given(
     seed=SEEDS,
@@ -304,8 +301,8 @@ def test_distances_that_differ_by_a_billionth_are_ties(further, tie, n_codes, me
 @pytest.mark.parametrize(
     ("cells", "found"),
     [
-        # Two are less than the three nearest, six more than a small cell.
-        ([[0, 0.1], [0, 0.1, 0.2], [0, 0.1, 0.2, 0.3, 0.4], [0.1] * 6], range(2, 10)),
+        # Two are less than the three nearest, eight more than a small cell.
+        ([[0, 0.1], [0, 0.1, 0.2], [0.1] * 7, [0.1] * 8], range(2, 12)),
         ([[0, 0.1, 0.2, 5], [0, 0.1, 0.2]], [0, 1, 2, 4, 5, 6]),
         ([[0, 0.1, 0.2, 5, 7, 9], [0, 0.1, 0.2]], [0, 1, 2, 6, 7, 8]),
         ([[0, 0.1, 0.2, 5, 7, 9, 11], [0, 0.1, 0.2]], [0, 1, 2]),  # less than half
@@ -314,7 +311,7 @@ def test_distances_that_differ_by_a_billionth_are_ties(further, tie, n_codes, me
 def test_small_cells_are_searched_while_half_of_the_rows_find_their_neighbours(
     monkeypatch, cells, found
 ):
-    monkeypatch.setattr(neighbours, "_CELL", max(5, *(len(cell) for cell in cells[:1])))
+    monkeypatch.setattr(neighbours, "_CELL", 7)
     corners = itertools.product((0, 1), repeat=2)
     rows = [(*corner, x) for corner, cell in zip(corners, cells, strict=False) for x in cell]
     starts = np.cumsum([0, *(len(cell) for cell in cells)])
