@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 from threadpoolctl import threadpool_limits
 
@@ -18,6 +19,22 @@ Floats = NDArray[np.float64]
 
 # Of the 53 of a float64, so many are enough to tell numbers of a column apart.
 _SPARE_BITS = 30
+
+
+class Estimator(BaseEstimator):  # type: ignore[misc]
+    """Of scikit-learn, with columns of text and categories."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+    def _names(self) -> Any:
+        """Of the columns; x0, x1, ... where X had none."""
+        unnamed = [f"x{k}" for k in range(self.n_features_in_)]
+        return pd.Index(getattr(self, "feature_names_in_", unnamed))
 
 
 def one_thread() -> threadpool_limits:

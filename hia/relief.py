@@ -23,18 +23,18 @@ stated default. Fixed here, because the paper says nothing of it:
 from collections.abc import Sequence
 from itertools import combinations
 from numbers import Real
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hia import certainty, equations
 from hia.equations import Column, Trials, average_repeats
 from hia.inputs import (
+    Estimator,
     as_frame,
     check_count,
     is_text,
@@ -63,7 +63,7 @@ _CHOICES = {
 }
 
 
-class NRReliefF(BaseEstimator):  # type: ignore[misc]
+class NRReliefF(Estimator):
     """Importance of each hyperparameter by N-RReliefF.
 
     Parameters
@@ -171,9 +171,7 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
 
     def joint_importances(self) -> pd.DataFrame:
         """Eq. 11 on the shares, see `joint_importance`; columns without names are x0, x1, ..."""
-        shares = self.importances_
-        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(len(shares))])
-        return joint_importance(pd.Series(shares, index=names))
+        return joint_importance(pd.Series(self.importances_, index=self._names()))
 
     def bootstrap(
         self,
@@ -318,13 +316,6 @@ class NRReliefF(BaseEstimator):  # type: ignore[misc]
             check_count("n_iterations", self.n_iterations)
         if not isinstance(self.sigma, Real) or not 0 < self.sigma < np.inf:
             raise ValueError(f"sigma={self.sigma!r} is not a number above 0")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
-        return tags
 
 
 def shares(weights: ArrayLike) -> Floats:

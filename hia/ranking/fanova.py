@@ -29,12 +29,12 @@ from typing import Any, Self, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hia.inputs import (
+    Estimator,
     Floats,
     as_frame,
     check_count,
@@ -62,7 +62,7 @@ _WIDE = 1000
 _POINTS = 101
 
 
-class FAnova(BaseEstimator):  # type: ignore[misc]
+class FAnova(Estimator):
     """Importance of each hyperparameter by functional ANOVA of a random forest.
 
     Parameters
@@ -186,8 +186,7 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
                 for tree in self._trees()
                 if tree.variance > 0
             ]
-        names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(self.n_features_in_)])
-        table = pd.DataFrame([(names[a], names[b]) for a, b in pairs], columns=["first", "second"])
+        table = pd.DataFrame(combinations(self._names(), 2), columns=["first", "second"])
         table["weight"] = np.minimum(np.mean(shares, axis=0), 1.0)  # above 1 is rounding
         return table.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
 
@@ -217,13 +216,6 @@ class FAnova(BaseEstimator):  # type: ignore[misc]
     def _trees(self) -> Iterator["_Tree"]:
         for estimator in self._forest.estimators_:
             yield _read_tree(estimator.tree_, self._scales)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
-        return tags
 
 
 @dataclass(frozen=True)

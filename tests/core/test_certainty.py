@@ -262,6 +262,7 @@ def test_a_single_column_is_tested_by_permuting_the_target():
 
 def test_how_long_it_takes_is_told_if_asked(monkeypatch, capsys):
     X, y = continuous(41)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)  # no thread, which a fork would lose
     at_once = {"delay": 0, "mininterval": 0}
     monkeypatch.setattr(certainty, "tqdm", lambda *of, **how: tqdm(*of, **how | at_once))
     model = NRReliefF(n_neighbors=8)
