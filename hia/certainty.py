@@ -186,5 +186,5 @@ def _sum_differences(
         np.abs(differences, out=differences)
         if categorical:
             np.minimum(differences, 1.0, out=differences)
-        total += np.tensordot(factors[:, piece], differences, 2)
+        total += np.tensordot(factors[:, piece], differences)
     return total
