@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -241,7 +241,7 @@ class _Scale:
                 )
             low, high, numbers = (self._scaled(x) for x in (self.low, self.high, numbers))
             shares = np.clip((numbers - low) / (high - low), 0.0, 1.0)
-            return np.asarray(shares, dtype=np.float32)
+            return np.asarray(shares.astype(np.float32))
         if self.levels.dtype == object:
             wanted = pd.Index(values, dtype=object)
         else:
@@ -254,7 +254,7 @@ class _Scale:
             raise ValueError(
                 f"{self.label} has {wanted[codes < 0][0]}, which is none of {', '.join(allowed)}"
             )
-        return np.asarray(codes, dtype=np.float32)
+        return codes.astype(np.float32)
 
     def below(self, thresholds: Floats) -> Floats:
         """(m,): share of the measure that has codes up to the thresholds (m,)."""
@@ -304,7 +304,7 @@ def _order_categories(label: str, values: pd.Series, target: Floats) -> pd.Index
     order = np.argsort(target)  # makes the sums independent of the order of the rows
     means = np.bincount(codes[order], target[order]) / np.bincount(codes)
     ascending = sorted(range(len(categories)), key=lambda c: (means[c], str(categories[c])))
-    return cast(pd.Index, pd.Index(categories[ascending], dtype=object))
+    return categories[ascending]
 
 
 @dataclass(frozen=True)
@@ -378,8 +378,8 @@ class _Tree:
             piece = slice(*np.searchsorted(cuts, (start, stop)))
             cells = np.concatenate([firsts[piece], lasts[piece]]) - start * width
             weights = np.concatenate([steps[piece], -steps[piece]])
-            sums = np.bincount(cells, weights, (stop - start) * width)
-            strip = np.asarray(sums, dtype=np.float64).reshape(-1, width)
+            sums = np.bincount(cells, weights, (stop - start) * width).astype(float)
+            strip = sums.reshape(-1, width)
             strip[0] += row
             strip[:, 0] -= row_steps[start:stop]
             for above, below in pairwise(strip):  # long rows: a tenth of the time of np.cumsum

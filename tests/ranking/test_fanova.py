@@ -392,6 +392,8 @@ def test_the_papers_space():
     for unlike in ({"log": True}, {"high": 1009}):
         known = {"num_fc_units": replace(SPACE["num_fc_units"], **unlike)}
         assert len(FAnova(1, space=known).fit(X, y).marginal("num_fc_units")) == 101
+    known = {"num_fc_units": replace(SPACE["num_fc_units"], high=1008)}
+    assert len(FAnova(1, space=known).fit(X, y).marginal("num_fc_units")) == 1001
     assert fitted.marginal("batch_size")["value"].tolist() == [32, 64, 128, 256]
     assert fitted.marginal("optimizer")["value"].tolist() == ["SGD", "Adam"]
     np.testing.assert_allclose(
@@ -407,6 +409,9 @@ def test_constant_trees_are_left_out_of_the_average():
     np.testing.assert_allclose(fitted.tree_importances_[~constant], 1, rtol=1e-13)
     assert fitted.importances_[0] == pytest.approx(1, rel=1e-13)
     assert (fitted.marginal(0)["std"] > 0).any()
+    assert FAnova().fit(X[1:], y[1:]).tree_importances_.shape == (16, 1)
+    two = FAnova(n_trees=40, random_state=0).fit(np.hstack([X, X[::-1]]), y)
+    assert two.pair_importances()["weight"].between(0, 1).all()
 
 
 def test_no_column_explains_more_than_everything():
