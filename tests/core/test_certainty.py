@@ -157,6 +157,7 @@ def test_permuting_a_column_leaves_the_others_and_the_target(monkeypatch, differ
     trials = NRReliefF(n_neighbors=5).read(pd.DataFrame(rows), p)
     for k in (0, 3):  # numbers, and three categories
         column, random = trials.columns[k], np.random.default_rng(5)
+        assert column.scaled().max() == (2 if column.categorical else 1)
         search = trials.search(k)
         copies = np.column_stack([random.permutation(column.scaled()) for _ in range(3)])
         found = certainty.of_columns(search, copies.astype(np.float32))

@@ -106,6 +106,7 @@ def test_three_rows_one_neighbour():
     # W_z = (2/15)/(4/15) − (1/3 − 2/15)/(11/15) = 1/2 − 3/11 = 5/22
     fitted = NRReliefF(n_neighbors=1).fit(THREE, THREE_P)
     np.testing.assert_allclose(fitted.weights_, [-5 / 33, 5 / 22], rtol=1e-13)
+    np.testing.assert_allclose(fitted.mean_diffs_, [7 / 9, 1 / 3], rtol=1e-13)
     np.testing.assert_array_equal(fitted.importances_, [0.0, 1.0])
 
 
