@@ -264,15 +264,15 @@ def promised(values, kth):
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
 @pytest.mark.parametrize("n_codes", [0, 2])
 def test_all_that_tie_with_the_last_neighbour_are_found(monkeypatch, n_codes, metric, n_neighbors):
-    """On a grid of two cells, in which every row has ties."""
+    """On a grid of eight cells, in which every row has ties, in the cells beside it as well."""
     rng = np.random.default_rng(24)
-    grid = np.column_stack([rng.integers(0, 2, 150), rng.integers(0, 7, (150, 2)) / 10])
-    codes = rng.integers(0, 3, (150, n_codes))
+    grid = np.hstack([rng.integers(0, 2, (400, 3)), rng.integers(0, 7, (400, 2)) / 2])
+    codes = rng.integers(0, 3, (400, n_codes))
     monkeypatch.setattr(np, "argpartition", promised)
     monkeypatch.setattr(neighbours, "_search_tree", spied := Mock(wraps=neighbours._search_tree))
     found = nearest(grid, codes, n_neighbors, metric)
-    if n_codes == 0:
-        assert len(spied.call_args_list[0].args[1]) < 150  # the others were found in their cell
+    if n_codes == 0 and n_neighbors < 8:
+        assert len(spied.call_args_list[0].args[1]) < 400  # the others were found in their cell
     norm = neighbours._NORMS[metric]
     differ = (codes[:, None] != codes).sum(axis=2)
     apart = (cdist(grid, grid, neighbours._METRICS[metric]) ** norm + differ) ** (1 / norm)
@@ -289,6 +289,11 @@ def test_the_last_neighbour_in_a_cell_may_tie_with_one_in_another(metric):
     rows = np.array([[0, 0], [0, near], [0, 3], [1, 0], [1, near], [1, 3]])
     found = nearest(rows, np.empty((6, 0)), 1, metric)
     assert found == {0: {1, 3}, 1: {0, 4}, 2: {5}, 3: {0, 4}, 4: {1, 3}, 5: {2}}
+
+
+def test_the_nearest_may_be_in_a_cell_that_is_not_beside():
+    rows = np.array([[0, 0, 0.1], [0, 0, 2.5], [0, 0, 2.9], [1, 1, 0.1]])
+    assert nearest(rows, np.empty((4, 0)), 1, "manhattan")[0] == {3}
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
