@@ -388,6 +388,8 @@ def test_the_papers_space():
     fitted = FAnova(8, space=SPACE, random_state=0).fit(X, y)
     assert fitted.feature_names_in_[np.argmax(fitted.importances_)] == "lr"
     assert fitted.marginal("num_fc_units")["value"].tolist() == list(range(8, 257))
+    with pytest.raises(ValueError, match=r"'num_fc_units' of X has 7\.0, which is none of 8\.0"):
+        fitted.marginal("num_fc_units", [7])
     # On a logarithm, and in wide ranges, integers are as good as fractions.
     for unlike in ({"log": True}, {"high": 1009}):
         known = {"num_fc_units": replace(SPACE["num_fc_units"], **unlike)}
@@ -409,6 +411,8 @@ def test_constant_trees_are_left_out_of_the_average():
     np.testing.assert_allclose(fitted.tree_importances_[~constant], 1, rtol=1e-13)
     assert fitted.importances_[0] == pytest.approx(1, rel=1e-13)
     assert (fitted.marginal(0)["std"] > 0).any()
+    with pytest.raises(ValueError, match="column 0 of X has 3, which is outside its bounds 0 and"):
+        fitted.marginal(0, [3])
     assert FAnova().fit(X[1:], y[1:]).tree_importances_.shape == (16, 1)
     two = FAnova(n_trees=40, random_state=0).fit(np.hstack([X, X[::-1]]), y)
     assert two.pair_importances()["weight"].between(0, 1).all()
@@ -496,6 +500,7 @@ def test_wrong_values_of_a_declared_column():
         ("lr", [1e-3, 1.0], "'lr' of X has 1, which is outside its bounds 1e-06 and"),
         ("lr", [np.nan], "has nan, which is outside its bounds"),
         ("batch_size", [48], r"'batch_size' of X has 48\.0, which is none of 16\.0"),
+        ("batch_size", ["a"], r"'batch_size' of X \(str\) is neither all numbers nor all text"),
         ("activation", ["elu"], "'activation' of X has elu, which is none of"),
         ("lr", ["a"], r"'lr' of X \(str\) is neither all numbers nor all text"),
     ],
