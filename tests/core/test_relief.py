@@ -505,7 +505,10 @@ def test_wrong_options(options, message):
     ("y", "message"),
     [
         ([0.0, 90.0, 20.0, 60.0], "needs less than 1: scale y, as target_scale='range' does"),
-        ([0.0, 1e31, 0.0, 0.0], r"^y has a range of 1e\+31, too large for Eq\. 10: scale y"),
+        (
+            [0.0, 1e31, 0.0, 0.0],
+            r"^y has a range of 1e\+31, too large for Eq\. 10: scale y, or target_scale='range'$",
+        ),
     ],
 )
 def test_a_target_that_eq_10_cannot_take(y, message):
