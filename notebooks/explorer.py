@@ -21,7 +21,7 @@
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
-sources = ["random", "bohb"]  # how configurations were found; choices: hia.trials.SOURCES
+sources: list[str] = []  # how configurations were found, all if empty; choices: hia.trials.SOURCES
 n_trees = 16  # trees of the forest behind the orange curve; at least 1
 min_samples_leaf = 5  # the fewest CNNs in a leaf of it; at least 1
 random_state = 0  # seed of the forest; at least 0

@@ -24,7 +24,7 @@
 # %% tags=["parameters"]
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
-sources = ["random", "bohb"]  # how configurations were found; choices: hia.trials.SOURCES
+sources: list[str] = []  # how configurations were found, all if empty; choices: hia.trials.SOURCES
 n_neighbors = 30  # J, neighbours of each CNN, the paper's value; at least 1
 sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 metric = "euclidean"  # distance, but of *Raw*; choices: euclidean, manhattan

@@ -30,7 +30,7 @@
 screening = "data/screening.parquet"  # the trainings of the design, one row each
 trials = "data/trials.parquet"  # the trained CNNs of the study, one row each
 datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
-sources = ["random", "bohb"]  # how configurations were found; choices: hia.trials.SOURCES
+sources: list[str] = []  # how configurations were found, all if empty; choices: hia.trials.SOURCES
 n_trees = 32  # trees of the forests that are fitted to the study; at least 1
 level = 0.05  # an effect stands out if its p-value is below; 0 to 1
 random_state = 0  # seed of the forests, and of what N-RReliefF draws; at least 0

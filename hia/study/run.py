@@ -32,7 +32,8 @@ from hia.study.storage import ERRORS, Storage, opened, patiently, without_passwo
 
 # The coordinator pauses twenty times as long as reading the storage takes it, within these bounds.
 POLL_SECONDS = (0.2, 5.0)
-# Of the accuracy of a CNN that another kind of processor trained, beyond what rounding alone does.
+# Of the accuracy of a CNN that another kind of processor trained; where it differs by more,
+# rounding alone has to do as much here.
 TOLERANCE = 0.1
 DEATHS = 5  # workers killed with no trial finished in between, until the study is given up
 
@@ -324,7 +325,7 @@ def verify(
     accuracies, `difference`, `same_processor`, and `exact`: every epoch's accuracy is the same to
     the last bit, which is expected where the processor is the same. Other processors round
     otherwise, which an unstable training makes large: a row of theirs that is more than `TOLERANCE`
-    apart is trained four times more, from images changed by rounding alone. `lowest` and `highest`
+    apart is trained ten times more, from images changed by rounding alone. `lowest` and `highest`
     are the final accuracies that this processor gave it.
     """
     if sample < 1:

@@ -408,7 +408,7 @@ def test_verify_gives_what_rounding_does_to_a_row_that_another_processor_trained
     again = again.set_index("trial").loc[best["trial"]]
     assert list(again["again"]) == list(best["accuracy"])
     data = datasets.load("digits", max_images=IMAGES, channels=1)
-    near_one = np.float32(1) + np.float32([-2, -1, 1, 2]) * np.finfo(np.float32).eps
+    near_one = np.float32(1) + np.float32([*range(-5, 0), *range(1, 6)]) * np.finfo(np.float32).eps
     first = rows[0]
     rounded = [
         trainer.train(
