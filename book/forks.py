@@ -41,7 +41,7 @@ def run_each(
     status = begun = 0
     try:
         while True:
-            free = len(running) < jobs and (begun < len(sources) or not running)
+            free = len(running) < max(jobs, 1) and (begun < len(sources) or not running)
             if free and begun < len(pages) and not status:
                 print(f"Running {pages[begun]} ({begun + 1} of {len(pages)})", flush=True)
                 process = ForkProcess(target=_run_page, args=(page, pages[begun]))

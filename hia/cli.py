@@ -108,6 +108,8 @@ def _add_machine(command: argparse.ArgumentParser, number: Any) -> None:
 def _of_study(options: argparse.Namespace) -> int:
     """Run a command that trains or exports, which takes seconds to import."""
     if "plan" in options:
+        if not options.plan.is_file():
+            raise ValueError(f"{options.plan}: there is no such plan")
         from hia.study import plans
 
         options.plan = plans.load_plan(options.plan)

@@ -393,9 +393,11 @@ def _download(name: str, scratch: str) -> tuple[np.ndarray, np.ndarray, str]:
     for part in _PARTS.get(name, [{"train": True}, {"train": False}]):
         # Through __getitem__, not .data: it gives (image, class) in the same form for all ten.
         dataset = getattr(torchvision.datasets, class_name)(scratch, download=True, **part)
-        pairs += [dataset[index] for index in range(len(dataset))]
-    images = np.stack([np.asarray(image) for image, _ in pairs])
-    labels = np.array([int(label) for _, label in pairs], dtype=np.int64)
+        for index in range(len(dataset)):
+            image, label = dataset[index]
+            pairs.append((np.asarray(image), int(label)))
+    images = np.stack([image for image, _ in pairs])
+    labels = np.array([label for _, label in pairs], dtype=np.int64)
     if name == "emnist":  # stored with rows and columns exchanged
         images = images.transpose(0, 2, 1)
     order = np.random.default_rng(SEED).permutation(len(labels))

@@ -320,7 +320,7 @@ class NRReliefF(Estimator):
 
 def shares(weights: ArrayLike) -> Floats:
     """max(W, 0) / Σ max(W, 0) of weights (..., K), over the last axis; 0 where none is above 0."""
-    positive = np.maximum(np.asarray(weights), 0.0)
+    positive = np.maximum(np.asarray(weights, dtype=np.float64), 0.0)
     total = positive.sum(axis=-1, keepdims=True)
     return np.asarray(np.divide(positive, total, out=np.zeros_like(positive), where=total > 0))
 

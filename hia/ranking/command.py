@@ -91,10 +91,10 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--minimize and --maximize: which of them?")
     if options.out and Path(f"{options.out}.csv").resolve() == Path(options.source).resolve():
         raise ValueError(f"--out {options.out}: would replace {options.source}")
-    source = sources.load(options.source, options.target, options.study, options.any_size)
-
-    if not sys.stderr.isatty():  # a line of progress now and then, for who reads a log
+    # A line of progress now and then, for who reads a log; tqdm looks when it is imported.
+    if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "30")
+    source = sources.load(options.source, options.target, options.study, options.any_size)
     from hia.ranking import report
 
     rankings: list[report.Entry] = []

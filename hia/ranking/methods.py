@@ -191,11 +191,12 @@ def pairs(
     `hia.ranking.shapley` the Shapley interaction. Raises ValueError as `rank`, for a method that
     knows no pairs, and for fewer than 2 or more than 30 such hyperparameters.
     """
-    given = (table, target, columns, missing, random_state, maximize, options)
-    chosen, _, varying = _prepare(method, *given, [])
-    if chosen.pairs is None:
+    if method in METHODS and METHODS[method].pairs is None:
         able = ", ".join(name for name, one in METHODS.items() if one.pairs is not None)
         raise ValueError(f"{method} knows no pairs; {able} do")
+    given = (table, target, columns, missing, random_state, maximize, options)
+    chosen, _, varying = _prepare(method, *given, [])
+    assert chosen.pairs is not None
     if not 2 <= len(varying.columns) <= _PAIRED:
         several = "hyperparameters with several values"
         raise ValueError(f"pairs are of 2 to {_PAIRED} {several}, not of {len(varying.columns):,}")

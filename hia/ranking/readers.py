@@ -45,7 +45,7 @@ def read_file(path: Path, kinds: set[str], targets: Sequence[str], any_size: boo
                 table = tables.from_json(content)
         else:
             table = tables.read_csv(path, any_size)
-    except (OSError, ValueError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, StopIteration, RecursionError) as error:
         if type(error) is ValueError:
             raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
         raise ValueError(f"{path}: cannot be read ({type(error).__name__}: {error})") from None

@@ -50,9 +50,8 @@ def terms(row: Mapping[Any, Any]) -> dict[str, float]:
         maps += block.channels_out * (2 * block.size_conv**2 + block.size_out**2)
     flops = cnn.flops(row, channels, facts.size, facts.classes)
     epochs, steps = row["epoch"], row["epoch"] * math.ceil(images / row["batch_size"])
-    passes = epochs * (
-        3 * images + row["val_images"]
-    )  # training: forward, to the weights, to the maps
+    # Training images pass three times: forward, to the weights, to the maps.
+    passes = epochs * (3 * images + row["val_images"])
     counts = (steps, steps * parameters, passes * maps, passes * flops, epochs, parameters)
     return dict(zip(COUNTS, counts, strict=True))
 

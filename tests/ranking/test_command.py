@@ -277,6 +277,15 @@ def test_wide_tables_are_shown_in_part(capsys) -> None:
     assert capsys.readouterr().out.count("... and 15 more") == 2
 
 
+def test_a_log_gets_a_line_of_progress_now_and_then(folder) -> None:
+    """What tqdm reads when it is imported, which Optuna does."""
+    search = "import os, sys; from hia.ranking import command, sources\n"
+    search += "sources.load = lambda *_: sys.exit(os.environ['TQDM_MININTERVAL'])\n"
+    search += "import hia.cli; hia.cli.main(['rank', 'trials.csv', '--target', 'accuracy'])"
+    done = subprocess.run([sys.executable, "-c", search], capture_output=True, text=True)
+    assert done.stderr.strip() == "30"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_ctrl_c_ends_it_at_once(folder) -> None:
     with started("trials.csv", "--target", "accuracy", "--bootstrap", "100000") as process:

@@ -351,6 +351,7 @@ def test_what_is_no_number_in_mlflow_is_missing(tmp_path) -> None:
     [
         ("a.json", "{", "a.json: cannot be read"),
         ("a.json", "[" * 100_000, "a.json: cannot be read"),
+        ("a.json", '{"data": [1], "configs": {}}', "a.json: cannot be read"),
         ("a.json", "[1, 2]", "a.json: is neither a list of records nor lists by name"),
         ("a.json", '{"a": [1], "b": [1, 2]}', r"a.json: has lists of different lengths \(a: 1, b"),
         ("a.journal", "{}\n", "a.journal: is no journal of Optuna"),
