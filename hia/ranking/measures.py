@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,6 @@ _PERMUTATIONS = 99
 # Neighbours that differ in a column this much less than any two do are too few to weigh it; and
 # the share of neighbours with another category from which on N-RReliefF hardly sees it.
 _HARDLY, _ALWAYS = 0.1, 0.99
-# Trees of the forest whose out-of-bag R² is told, and trials it sees at most.
-_TREES, _SEEN = 50, 2_000
 # Numbers with at most so many possible values are given as categories to a method without levels.
 _FEW = 10
 # What games take of a configuration.
@@ -124,23 +123,11 @@ def _note(text: str) -> None:
     warnings.warn(text, stacklevel=2)
 
 
-def _for_forest(trials: Trials) -> tuple[Floats, Floats]:
+def for_forest(trials: Trials) -> tuple[Floats, Floats]:
     """X (n, K) and y (n,), each column divided by a power of 2: no tree changes by it, and what
     scikit-learn takes in single precision, and squares, are numbers."""
     columns = [in_unit(trials.X[name].to_numpy(dtype=np.float64))[0] for name in trials.columns]
     return np.column_stack(columns), in_unit(trials.y)[0]
-
-
-def explained(trials: Trials, seed: int) -> float:
-    """Out-of-bag R² of a forest, by configurations: of each, the first trial has their mean."""
-    trials = trials.take(np.random.default_rng(seed).permutation(len(trials.y))[:_SEEN])
-    _, first, of = np.unique(trials.configuration, return_index=True, return_inverse=True)
-    means = np.bincount(of, trials.y) / np.bincount(of)
-    X, y = _for_forest(replace(trials, y=means[of]).take(np.sort(first)))
-    if np.ptp(y) == 0:  # by chance: of all trials it is not
-        return 0.0
-    forest = RandomForestRegressor(_TREES, random_state=seed % 2**32, oob_score=True)
-    return float(forest.fit(X, y).oob_score_)
 
 
 def _relief(trials: Trials, options: Options) -> tuple[NRReliefF, pd.DataFrame, Floats]:
@@ -231,18 +218,10 @@ def _join_shares(trials: Trials, seed: int, **options: Any) -> pd.DataFrame:
     return _fit_relief(trials, options).joint_importances()
 
 
-def _fit_fanova(trials: Trials, seed: int, **options: Any) -> FAnova:
-    defaults: Options = {"random_state": seed, "space": trials.columns}
-    return FAnova(**defaults | options).fit(trials.X, trials.y)
-
-
-def _fanova(trials: Trials, seed: int, **options: Any) -> Floats:
+def _fanova(take: Callable[[FAnova], Any], trials: Trials, seed: int, **options: Any) -> Any:
     """options: of `FAnova`."""
-    return _fit_fanova(trials, seed, **options).importances_
-
-
-def _fanova_pairs(trials: Trials, seed: int, **options: Any) -> pd.DataFrame:
-    return _fit_fanova(trials, seed, **options).pair_importances()
+    defaults: Options = {"random_state": seed, "space": trials.columns}
+    return take(FAnova(**defaults | options).fit(trials.X, trials.y))
 
 
 def _package(trials: Trials, seed: int, **options: Any) -> Floats:
@@ -272,7 +251,7 @@ def _forward_selection(
     forests. The authors take the error on validation data. Categories are in an arbitrary order,
     which trees cut as often as it takes.
     """
-    X, y = _for_forest(trials)
+    X, y = for_forest(trials)
     forest = RandomForestRegressor(
         n_trees, min_samples_leaf=min_samples_leaf, random_state=seed % 2**32
     )
@@ -447,9 +426,9 @@ METHODS: dict[str, Method] = {
         "fANOVA",
         "share of the variance of a forest that the hyperparameter explains alone",
         "Hutter, Hoos and Leyton-Brown 2014",
-        _fanova,
+        partial(_fanova, attrgetter("importances_")),
         has_forest=True,
-        pairs=_fanova_pairs,
+        pairs=partial(_fanova, FAnova.pair_importances),
     ),
     "ped_anova": Method(
         "PED-ANOVA (Optuna)",

@@ -27,11 +27,12 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
 
 from hia.certainty import bar
 from hia.inputs import Floats, number_configurations
@@ -52,6 +53,8 @@ _PAIRED = 30
 # Chance is what happens to so many tables in which nothing matters, and so many permutations tell.
 _CHANCE, _PERMUTATIONS = 0.05, 19
 CHANCE = "nothing is distinguishable from chance"
+# Trees of the forest whose out-of-bag R² is told, and trials it sees at most.
+_TREES, _SEEN = 50, 2_000
 # Resamples that are measured one by one: as many as have so many rows in all, and not fewer.
 _ROWS, _RESAMPLES = 100_000, 20
 
@@ -143,7 +146,7 @@ def rank(
         with _noted([]):
             p_values = chosen.p_values(varying, random_state, n_permutations, progress, **options)
         weighed[["p_value", "p_adjusted"]] = p_values[["p_value", "p_adjusted"]].to_numpy()
-    r2 = measures.explained(varying, random_state) if chosen.has_forest else np.nan
+    r2 = _explain(varying, random_state) if chosen.has_forest else np.nan
     if n_permutations >= _PERMUTATIONS and (weighed["p_adjusted"] > _CHANCE).all():
         least = weighed["p_adjusted"].min()
         notes.insert(0, f"{CHANCE}: the smallest p, adjusted for their number, is {least:.2g}")
@@ -170,6 +173,18 @@ def rank(
         notes=tuple(notes),
         r2=r2,
     )
+
+
+def _explain(trials: Trials, seed: int) -> float:
+    """Out-of-bag R² of a forest, by configurations: of each, the first trial has their mean."""
+    trials = trials.take(np.random.default_rng(seed).permutation(len(trials.y))[:_SEEN])
+    _, first, of = np.unique(trials.configuration, return_index=True, return_inverse=True)
+    means = np.bincount(of, trials.y) / np.bincount(of)
+    X, y = measures.for_forest(replace(trials, y=means[of]).take(np.sort(first)))
+    if np.ptp(y) == 0:  # by chance: of all trials it is not
+        return 0.0
+    forest = RandomForestRegressor(_TREES, random_state=seed % 2**32, oob_score=True)
+    return float(forest.fit(X, y).oob_score_)
 
 
 def pairs(
