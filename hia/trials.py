@@ -1,4 +1,4 @@
-"""Tables of trained CNNs: their columns, their checks, and what the analyses take from them.
+"""Tables of trained CNNs: their columns and their checks.
 
 One row per trained CNN, in Parquet files: the trials (`data/trials.parquet`), and trainings with
 given configurations: `studies/NAME.csv` says what is trained, `data/NAME.parquet` what came out,
@@ -10,7 +10,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,6 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "processor": ("str", "what trained it"),
     "lr_scale": ("str", "how the learning rate was drawn: linear, or log, on its logarithm"),
 }
-FRACTIONS = (0.25, 0.5, 1.0, 2.0)
 # The same of the columns that tell the rows of a table with given configurations apart.
 KEYS = {
     "trial": ("int64", "number of the configuration's trial in data/trials.parquet"),
@@ -183,43 +181,6 @@ def _check(table: pd.DataFrame, names: list[str], key: Sequence[str]) -> pd.Data
     rows = ["dataset", *key]
     _refuse(table, key[-1], table.duplicated(rows), "must occur once in its data set")
     return table.sort_values(rows, ignore_index=True)
-
-
-def select(
-    table: pd.DataFrame, datasets: Sequence[str] = (), sources: Sequence[str] = ()
-) -> pd.DataFrame:
-    """The rows of these data sets and sources; none named means all. Raises TrialsError naming a
-    data set or source that the table does not have."""
-    for column, chosen in (("dataset", datasets), ("source", sources)):
-        if unknown := sorted(set(chosen) - set(table[column])):
-            known = ", ".join(sorted(set(table[column])))
-            raise TrialsError(f"no rows of {column} {unknown[0]!r}; there are: {known}")
-        if chosen:
-            table = table[table[column].isin(chosen)]
-    return table
-
-
-def drawn_space(table: pd.DataFrame) -> dict[str, space.Hyperparameter]:
-    """Table 1's space, with `lr` on the scale on which these trials drew it (`lr_scale`). Where
-    there are both scales, or no such column, it is the logarithm."""
-    log = "lr_scale" not in table or "log" in set(table["lr_scale"])
-    return space.SPACE | {"lr": replace(space.SPACE["lr"], log=log)}
-
-
-def design(
-    table: pd.DataFrame,
-    columns: Sequence[str] = space.HYPERPARAMETERS,
-    *,
-    log: bool | None = None,
-) -> pd.DataFrame:
-    """The hyperparameters as an importance method takes them: (n, len(columns)).
-
-    log: take the base-10 logarithm of the learning rate; None: where it was drawn on it.
-    """
-    result = table[list(columns)].copy()
-    if "lr" in result and (drawn_space(table)["lr"].log if log is None else log):
-        result["lr"] = np.log10(result["lr"])
-    return result.astype(dict.fromkeys(result.select_dtypes("Int64"), "int64"))
 
 
 def _check_values(name: str, dtype: str, values: pd.Series) -> tuple[str, pd.Series]:

@@ -44,7 +44,7 @@ import pandas as pd
 
 from hia.datasets import FACTS
 from hia.relief import NRReliefF
-from hia.trials import design, load, select
+from hia.trials import load
 from hia_book import rankings
 from hia_book import screening as design_of_screen
 from hia_book.agreement import student
@@ -52,7 +52,7 @@ from hia_book.claims import claim, glue, need
 from hia_book.figures import list_down, look, panels, show_figure
 
 screened = load(screening, "screening")
-rows = select(load(trials), sources=sources)
+rows = rankings.select(load(trials), sources=sources)
 present = [name for name in FACTS if name in set(rows["dataset"])]
 screened = screened[screened["dataset"].isin(present)]
 seeds, contrasts = (
@@ -125,7 +125,7 @@ glue(effect=seeds["effect"].reindex(["cifar100", "eurosat"]), colour=student(col
 # %%
 drawn = rows.sample(min(n_divided, len(rows)), random_state=random_state)
 columns = rankings.varied(rows)
-X, accuracies = design(drawn, columns), rows.groupby("dataset")["accuracy"].mean()
+X, accuracies = rankings.design(drawn, columns), rows.groupby("dataset")["accuracy"].mean()
 colourful = frozenset(name for name in present if FACTS[name].channels == 3)
 
 

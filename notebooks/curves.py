@@ -38,12 +38,13 @@ import numpy as np
 import pandas as pd
 
 from hia.datasets import FACTS
-from hia.trials import load, select
+from hia.trials import load
+from hia_book import rankings
 from hia_book.agreement import mean_agreement, rank_agreement
 from hia_book.claims import claim, glue, need
 from hia_book.figures import dataset_panels, draw_quartiles, panels, show_figure, show_table
 
-everything = select(load(trials), datasets)
+everything = rankings.select(load(trials), datasets)
 present = [name for name in FACTS if name in set(everything["dataset"])]
 rows = everything[(everything["source"] == "random") & (everything["epoch"] >= epochs)]
 longest = everything["epoch"].max()

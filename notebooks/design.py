@@ -48,7 +48,7 @@ from matplotlib.ticker import PercentFormatter
 
 from hia.datasets import FACTS, NAMES
 from hia.relief import NRReliefF, shares
-from hia.trials import design, load
+from hia.trials import load
 from hia_book import conditions, published, rankings
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, rank_agreement
 from hia_book.claims import claim, glue, need
@@ -103,7 +103,7 @@ def draw(ax, printed, tables, xlabel=""):
 relief = NRReliefF(n_neighbors, sigma)
 pooled, resampled, in_pool = {}, {}, {}
 for name, rows in samples.items():
-    X, accuracy = design(rows, list(table3.index)), rows["accuracy"]
+    X, accuracy = rankings.design(rows, list(table3.index)), rows["accuracy"]
     pooled[name] = relief.fit(X, accuracy).weights_
     resampled[name] = relief.bootstrap(X, accuracy, n_resamples, random_state)
     low, high = np.percentile(shares(resampled[name]), [2.5, 97.5], axis=0)
@@ -257,7 +257,7 @@ for short, name in (("log", LOG), ("uniform", UNIFORM)):
 # %%
 def icc_of_lists(rows):
     """The ICC of N-RReliefF's shares on balanced subsets of all data sets (Section 5.2)."""
-    X, accuracy, cap = design(rows), rows["accuracy"], published.cap(len(rows))
+    X, accuracy, cap = rankings.design(rows), rows["accuracy"], published.cap(len(rows))
     subsets = balanced_subsamples(accuracy, n_subsets, cap, random_state=random_state)
     lists = [shares(relief.fit(X.iloc[own], accuracy.iloc[own]).weights_) for own in subsets]
     return icc(pd.DataFrame(lists)).loc[REPORTED, "icc"]

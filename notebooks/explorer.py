@@ -31,12 +31,12 @@ import pandas as pd
 from IPython.display import display
 from matplotlib.lines import Line2D
 
-from hia.trials import load, select
-from hia_book import explorer
+from hia.trials import load
+from hia_book import explorer, rankings
 from hia_book.claims import claim, glue
 from hia_book.figures import dataset_panels, look, show_figure, show_table
 
-rows = select(load(trials), datasets, sources)
+rows = rankings.select(load(trials), datasets, sources)
 names = sorted(rows["dataset"].unique())
 curves = explorer.marginals(rows, n_trees, min_samples_leaf, random_state)
 words = f"functional ANOVA of all {len(rows):,} CNNs: mean and standard deviation of its trees"

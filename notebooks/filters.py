@@ -45,12 +45,12 @@ from scipy.stats import kendalltau, t
 
 from hia.relief import NRReliefF, shares
 from hia.space import FILTERS
-from hia.trials import design, load, select
+from hia.trials import load
 from hia_book import published, rankings
 from hia_book.claims import claim, glue, need
 from hia_book.figures import look, panels, show_figure, show_table
 
-rows = select(load(trials), datasets, sources)
+rows = rankings.select(load(trials), datasets, sources)
 CASES = ("filters only", "all in the distance")
 of_depth = {layers: rows[rows["num_conv_layers"] == layers] for layers in (2, 3)}
 fewest = min(map(len, of_depth.values())) // 2
@@ -63,7 +63,7 @@ def weights(some, layers, case, part=1.0):
     names = filters if case == "filters only" else rankings.varying(some) + filters
     near = max(1, round(part * n_neighbors))  # of fewer CNNs fewer are as near
     relief = NRReliefF(n_neighbors=near, sigma=part * sigma, metric=metric)
-    relief.fit(design(some, names, log=log_lr), some["accuracy"])
+    relief.fit(rankings.design(some, names, log=log_lr), some["accuracy"])
     return pd.Series(relief.weights_, names)[filters]
 
 

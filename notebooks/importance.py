@@ -45,13 +45,13 @@ from scipy.stats import kendalltau
 from hia.ranking import fanova_package
 from hia.ranking.fanova import FAnova
 from hia.relief import shares as relief_shares
-from hia.trials import design, drawn_space, load, select
+from hia.trials import load
 from hia_book import published, rankings
 from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
 from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 
-rows = select(load(trials), datasets, sources)
+rows = rankings.select(load(trials), datasets, sources)
 need(len(rows) > n_neighbors, f"{n_neighbors} neighbours need more than {len(rows)} CNNs")
 options = {"metric": metric, "scale": scale, "weighting": weighting, "rank_base": rank_base}
 ways = rankings.ways(rows, n_neighbors, sigma, log_lr, **options)
@@ -153,15 +153,15 @@ glue(**with_paper)
 # %%
 FEW_VALUES = ("num_conv_layers", "optimizer", "stride", "in_channel_num", "padding", "kernel")
 sampled = rows.sample(min(fanova_rows, len(rows)), random_state=random_state)
-X_sampled = design(sampled, columns, log=False)
+X_sampled = rankings.design(sampled, columns, log=False)
 if fanova_package.available():
     maker = "the authors' package"
     of_package = {"n_trees": n_trees, "categorical": FEW_VALUES, "random_state": random_state}
-    of_package["log"] = ("lr",) if drawn_space(rows)["lr"].log else ()
+    of_package["log"] = ("lr",) if rankings.drawn_space(rows)["lr"].log else ()
     anova = fanova_package.importances(X_sampled, sampled["accuracy"], **of_package)
 else:  # it needs a compiler
     maker = "`hia.ranking.fanova`"
-    own = FAnova(n_trees, random_state=random_state, space=drawn_space(rows))
+    own = FAnova(n_trees, random_state=random_state, space=rankings.drawn_space(rows))
     own.fit(X_sampled, sampled["accuracy"])
     trees = {"weight": own.importances_, "std": own.tree_importances_.std(axis=0)}
     anova = pd.DataFrame(trees, columns)

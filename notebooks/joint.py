@@ -52,11 +52,11 @@ from scipy.stats import kendalltau
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF, joint_importance
 from hia.relief import shares as relief_shares
-from hia.trials import design, drawn_space, load, select
+from hia.trials import load
 from hia_book import published
 from hia_book.claims import claim, glue, need
 from hia_book.figures import draw_cells, look, panels, show_figure, show_table
-from hia_book.rankings import by_pair, square, varying
+from hia_book.rankings import by_pair, design, drawn_space, select, square, varying
 
 rows = select(load(trials), datasets, sources)
 columns = varying(rows)

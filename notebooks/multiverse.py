@@ -43,8 +43,8 @@ from matplotlib.patches import Rectangle
 
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
-from hia.trials import design, load
-from hia_book import multiverse, published
+from hia.trials import load
+from hia_book import multiverse, published, rankings
 from hia_book.claims import claim, glue, need
 from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 
@@ -81,7 +81,7 @@ show_figure(figure, "fig-multiverse", data=drawn.reset_index(names="hyperparamet
 
 
 # A bootstrap takes rows for independent draws, which those of BOHB are not.
-one = NRReliefF().bootstrap(design(random), random["accuracy"], n_resamples, random_state)
+one = NRReliefF().bootstrap(rankings.design(random), random["accuracy"], n_resamples, random_state)
 by_chance = multiverse.ranks(pd.DataFrame(one, columns=list(HYPERPARAMETERS)))
 between, chance = (multiverse.places_apart(one[names]) for one in (ranks, by_chance))
 claim("over universes every hyperparameter has several ranks", (ranks.max() > ranks.min()).all())

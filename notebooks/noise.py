@@ -42,8 +42,8 @@ import pandas as pd
 
 from hia.datasets import FACTS
 from hia.space import HYPERPARAMETERS
-from hia.trials import FRACTIONS, load, select
-from hia_book import noise
+from hia.trials import load
+from hia_book import noise, rankings
 from hia_book.agreement import Estimate, mean_agreement, typical_agreement
 from hia_book.claims import claim, glue, need
 from hia_book.figures import dataset_panels, look, panels, show_figure, show_table
@@ -58,7 +58,7 @@ seeds, sizes, halves = (one[one["dataset"].isin(datasets or FACTS)] for one in t
 seeds = noise.complete(seeds, rows_of_each=2)
 most_sizes = sizes["fraction"].nunique()
 sizes = noise.complete(sizes, rows_of_each=most_sizes - 1)  # some have no more images
-study = select(load(trials), datasets, ["random"])
+study = rankings.select(load(trials), datasets, ["random"])
 need(len(seeds), f"{replicates} has no data set with three configurations of two seeds")
 need(len(sizes), f"{scaling} has no data set with three configurations of all sizes")
 
@@ -159,7 +159,7 @@ glue(forest=forest, of_unexplained=share.mean / (1 - forest))
 # :::
 
 # %%
-fractions = [one for one in FRACTIONS if one in set(sizes["fraction"])]
+fractions = [one for one in noise.FRACTIONS if one in set(sizes["fraction"])]
 others = [one for one in fractions if one != 1]
 images = pd.pivot_table(sizes, "images", "dataset", "fraction", "max").loc[in_order(sizes)]
 figure, axes = dataset_panels(in_order(sizes), "training images")

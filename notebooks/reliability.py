@@ -46,14 +46,14 @@ import pandas as pd
 
 from hia.relief import NRReliefF, shares
 from hia.space import HYPERPARAMETERS
-from hia.trials import design, load
-from hia_book import published
+from hia.trials import load
+from hia_book import published, rankings
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, intervals
 from hia_book.claims import claim, glue, need
 from hia_book.figures import list_down, look, panels, show_figure, show_table
 
 rows = load(trials)
-X, accuracy, n = design(rows), rows["accuracy"], len(rows)
+X, accuracy, n = rankings.design(rows), rows["accuracy"], len(rows)
 cap = max_per_interval or published.cap(n)
 n_parts = min(n_subsets, n // (n_neighbors + 1))
 need(n_parts > 1, f"two parts with {n_neighbors} neighbours need {2 * n_neighbors + 2} CNNs")

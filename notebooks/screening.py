@@ -44,8 +44,8 @@ import pandas as pd
 from hia.datasets import FACTS
 from hia.ranking.fanova import FAnova
 from hia.space import HYPERPARAMETERS, SAMPLED, SPACE, TABLE1
-from hia.trials import load, select
-from hia_book import cost, truth
+from hia.trials import load
+from hia_book import cost, rankings, truth
 from hia_book import screening as qim
 from hia_book.agreement import rank_agreement, typical_agreement
 from hia_book.claims import claim, glue, need
@@ -57,7 +57,7 @@ TEN = [name for name in ELEVEN if name in SAMPLED]  # what a study of one data s
 FIRST = ["lr", "optimizer", "num_conv_layers"]
 folded = pd.DataFrame(qim.design(len(ELEVEN)), columns=ELEVEN)
 half = len(folded) // 2
-study = select(load(trials), datasets, sources)
+study = rankings.select(load(trials), datasets, sources)
 table = table[table["dataset"].isin(study["dataset"])]
 replicates = sorted(table["replicate"].unique())
 runs = table.groupby("dataset")["run"].transform("size")

@@ -45,7 +45,7 @@ import pandas as pd
 from hia import space
 from hia.ranking.shapley import explain
 from hia.space import HYPERPARAMETERS
-from hia.trials import drawn_space, load, select
+from hia.trials import load
 from hia_book import rankings, regret, tuning
 from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
@@ -139,10 +139,10 @@ show_table(table, "table-pays-space", formats)
 # :::
 
 # %%
-drawn = select(load(trials), sources=["random"])
+drawn = rankings.select(load(trials), sources=["random"])
 tuned, names = list(tuning.RANKED), list(HYPERPARAMETERS)
 within = drawn["accuracy"] - drawn.groupby("dataset")["accuracy"].transform("mean")
-spaces = [drawn_space(drawn)[name] for name in tuned]
+spaces = [rankings.drawn_space(drawn)[name] for name in tuned]
 options = {"n_trees": n_trees, "random_state": random_state}
 game = explain("tunability", drawn[tuned], within, spaces, **options)
 many = max(30, len(drawn) // 20)

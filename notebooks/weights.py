@@ -45,7 +45,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from hia.relief import NRReliefF
 from hia.space import SPACE
-from hia.trials import design, load
+from hia.trials import load
 from hia_book import rankings, truth
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table
@@ -167,7 +167,7 @@ same_run = np.mean(run_of[nearest(X, chosen, n_neighbors)] == run_of[chosen, Non
 fallen = set((W["Ours"] - W["Random search"]).nlargest(3).index)
 LOSE = {"epoch", "num_fc_units", "dropout_rate"}
 claim("without BOHB `epoch`, `num_fc_units` and `dropout_rate` lose most", fallen == LOSE)
-raw = design(rows, columns, log=False)
+raw = rankings.design(rows, columns, log=False)
 # Mean of (a - b)² over two random rows: twice the variance; of [a ≠ b]: how often it is 1.
 squared = 2 * raw.var(ddof=0, numeric_only=True)
 for name in raw.columns.difference(squared.index):
@@ -180,7 +180,7 @@ claim("`num_fc_units` and `batch_size` weigh nothing if raw", (W.loc[large, "Raw
 
 def explained(table):
     """R² of a forest on CNNs that it has not seen, in 5-fold cross-validation."""
-    values = pd.get_dummies(design(table, columns), dtype=float)
+    values = pd.get_dummies(rankings.design(table, columns), dtype=float)
     folds = KFold(5, shuffle=True, random_state=random_state)
     forest = RandomForestRegressor(n_trees, random_state=random_state)
     return float(cross_val_score(forest, values, table["accuracy"], cv=folds, scoring="r2").mean())
@@ -251,7 +251,7 @@ glue(before=before, after=after, n_drawn=len(drawn))
 varying = rankings.varying(rows)
 numbers = [name for name in varying if SPACE[name].kind != "categorical"]
 need(set(planted) <= set(numbers), f"planted can be {', '.join(numbers)}, which are numbers")
-X = {"raw": design(rows, varying, log=False), "normalised": design(rows, varying)}
+X = {"raw": rankings.design(rows, varying, log=False), "normalised": rankings.design(rows, varying)}
 scales = {"raw": "none", "normalised": "range"}
 accuracy = rows["accuracy"]
 

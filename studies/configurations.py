@@ -24,7 +24,7 @@ import pandas as pd
 from hia import datasets, space, trials
 from hia.study import plans
 from hia.study.plans import Row
-from hia_book import screening
+from hia_book import noise, screening
 
 CONFIGURATIONS = 12  # of each data set, in replicates and scaling
 FIRST = 100  # trials of a data set, among which these are chosen
@@ -61,7 +61,7 @@ def scaling(table: pd.DataFrame) -> Iterator[Row]:
         available = total - -(-total // datasets.VALIDATION_EVERY)
         for row in plans.plain(rows):
             before = 0
-            for fraction in trials.FRACTIONS:
+            for fraction in noise.FRACTIONS:
                 images = min(round(fraction * row["images"]), available)
                 if images > before:
                     yield row | {"fraction": fraction, "images": images}

@@ -12,9 +12,8 @@ import pandas as pd
 
 from hia.ranking.fanova import FAnova
 from hia.space import FILTERS, HYPERPARAMETERS, SPACE
-from hia.trials import design, drawn_space
 from hia_book.figures import look, shades
-from hia_book.rankings import varying
+from hia_book.rankings import design, drawn_space, varying
 
 # In the order of the page's table. The first names a row, together with the second.
 COLUMNS = (

@@ -29,10 +29,9 @@ from numpy.typing import ArrayLike, NDArray
 from hia import space
 from hia.equations import rank_influence, share_ties, weights
 from hia.relief import NRReliefF
-from hia.trials import design
 from hia_book import published, recording
 from hia_book.agreement import balanced_subsamples
-from hia_book.rankings import varying
+from hia_book.rankings import design, varying
 
 Floats = NDArray[np.float64]
 

@@ -18,10 +18,11 @@ from scipy.special import expit, logit
 from sklearn.ensemble import RandomForestRegressor
 
 from hia.space import FILTERS
-from hia.trials import design
 from hia_book.agreement import Estimate, RankAgreement, rank_agreement, student, typical_agreement
 from hia_book.claims import need
-from hia_book.rankings import weigh
+from hia_book.rankings import design, weigh
+
+FRACTIONS = (0.25, 0.5, 1.0, 2.0)  # of a trial's training images, in the table `scaling`
 
 
 @dataclass(frozen=True)

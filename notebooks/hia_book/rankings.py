@@ -1,6 +1,7 @@
 """Weights of the hyperparameters: of all CNNs at once in several ways, and data set by data set."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +11,8 @@ from scipy import stats
 
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
-from hia.space import HYPERPARAMETERS
-from hia.trials import design, drawn_space, select
+from hia.space import HYPERPARAMETERS, SPACE, Hyperparameter
+from hia.trials import TrialsError
 from hia_book.claims import need
 
 METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
@@ -21,6 +22,43 @@ SEARCHES = {"random": "random search", "bohb": "BOHB"}
 def searched(sources: Sequence[str]) -> str:
     """Sources of trials in words; none named means all."""
     return " and ".join(word for name, word in SEARCHES.items() if name in (sources or SEARCHES))
+
+
+def select(
+    table: pd.DataFrame, datasets: Sequence[str] = (), sources: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The rows of these data sets and sources; none named means all. Raises TrialsError naming a
+    data set or source that the table does not have."""
+    for column, chosen in (("dataset", datasets), ("source", sources)):
+        if unknown := sorted(set(chosen) - set(table[column])):
+            known = ", ".join(sorted(set(table[column])))
+            raise TrialsError(f"no rows of {column} {unknown[0]!r}; there are: {known}")
+        if chosen:
+            table = table[table[column].isin(chosen)]
+    return table
+
+
+def drawn_space(table: pd.DataFrame) -> dict[str, Hyperparameter]:
+    """Table 1's space, with `lr` on the scale on which these trials drew it (`lr_scale`). Where
+    there are both scales, or no such column, it is the logarithm."""
+    log = "lr_scale" not in table or "log" in set(table["lr_scale"])
+    return SPACE | {"lr": replace(SPACE["lr"], log=log)}
+
+
+def design(
+    table: pd.DataFrame,
+    columns: Sequence[str] = HYPERPARAMETERS,
+    *,
+    log: bool | None = None,
+) -> pd.DataFrame:
+    """The hyperparameters as an importance method takes them: (n, len(columns)).
+
+    log: take the base-10 logarithm of the learning rate; None: where it was drawn on it.
+    """
+    result = table[list(columns)].copy()
+    if "lr" in result and (drawn_space(table)["lr"].log if log is None else log):
+        result["lr"] = np.log10(result["lr"])
+    return result.astype(dict.fromkeys(result.select_dtypes("Int64"), "int64"))
 
 
 def varying(table: pd.DataFrame, names: Sequence[str] = HYPERPARAMETERS) -> list[str]:
@@ -151,7 +189,7 @@ def ways(
 
     "Ours": all CNNs. "Random search": its own, or all where these are too few. "J = n/20": of these
     a twentieth as neighbours, at least `n_neighbors`, sigma in proportion. "Raw": all, on raw
-    values. log_lr (see `hia.trials.design`) and options (of `NRReliefF`) are of all but "Raw".
+    values. log_lr (see `design`) and options (of `NRReliefF`) are of all but "Raw".
     """
     drawn = trials[trials["source"] == "random"]
     if len(drawn) <= n_neighbors:

@@ -4,13 +4,12 @@ import math
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import rows
 
 from hia import space, trials
-from hia.trials import COLUMNS, KEYS, TABLES, TrialsError, check, design, load, read_given
+from hia.trials import COLUMNS, KEYS, TABLES, TrialsError, check, load, read_given
 
 ROOT = Path(__file__).parents[2]
 ROW = 3  # the row that the tests spoil
@@ -209,32 +208,3 @@ def test_wrong_configurations_are_named(tmp_path, change, message):
         read_given(tmp_path / "mine.csv")
     with pytest.raises(TrialsError, match=r"none\.csv: cannot be read as CSV"):
         read_given(tmp_path / "none.csv")
-
-
-def test_design_is_the_eleven_with_lr_on_its_scale():
-    table = TRIALS
-    result = design(table)
-    assert list(result.columns) == list(space.HYPERPARAMETERS)
-    np.testing.assert_array_equal(result["lr"], np.log10(table["lr"]))
-    others = [name for name in space.HYPERPARAMETERS if name != "lr"]
-    pd.testing.assert_frame_equal(result[others], table[others])
-    pd.testing.assert_frame_equal(design(table, log=False), table[list(space.HYPERPARAMETERS)])
-    uniform = table.assign(lr_scale="linear")
-    pd.testing.assert_frame_equal(design(uniform), design(table, log=False))
-    pd.testing.assert_frame_equal(design(uniform, log=True), result)
-    assert trials.drawn_space(table) == space.SPACE == trials.drawn_space(table[["lr"]])
-    assert not trials.drawn_space(uniform)["lr"].log
-    three = table[table["num_conv_layers"] == 3]
-    filters = design(three, space.FILTERS)
-    assert (filters.dtypes == "int64").all()
-    assert filters.to_numpy().tolist() == three[list(space.FILTERS)].to_numpy().tolist() != []
-
-
-def test_select_takes_data_sets_and_sources():
-    table = TRIALS
-    chosen = trials.select(table, ["usps"], ["bohb"])
-    expected = table[(table["dataset"] == "usps") & (table["source"] == "bohb")]
-    pd.testing.assert_frame_equal(chosen, expected)
-    pd.testing.assert_frame_equal(trials.select(table), table)
-    with pytest.raises(ValueError, match=r"no rows of dataset 'imagenet'; there are: "):
-        trials.select(table, ["imagenet"])

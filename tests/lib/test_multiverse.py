@@ -13,9 +13,9 @@ from scipy import stats
 
 from hia import space
 from hia.relief import NRReliefF
-from hia.trials import design
 from hia_book import multiverse, published
 from hia_book.multiverse import CHOICES, Profile
+from hia_book.rankings import design
 
 NAMES = list(space.HYPERPARAMETERS)
 WITHIN = [name for name in NAMES if name != "in_channel_num"]

@@ -7,24 +7,55 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau
 
-from hia import trials
 from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
-from hia.space import SPACE
+from hia.space import FILTERS, HYPERPARAMETERS, SPACE
+from hia.trials import load
 from hia_book import rankings
 
 COLUMNS = ["lr", "epoch", "optimizer"]
 
 
 @pytest.fixture(scope="module")
-def rows() -> pd.DataFrame:
-    study = pd.read_parquet(Path(__file__).parents[2] / "data" / "trials.parquet")
-    return trials.select(study, ["mnist", "svhn"]).groupby("dataset").head(80)
+def study() -> pd.DataFrame:
+    return load(Path(__file__).parents[2] / "data" / "trials.parquet")
+
+
+@pytest.fixture(scope="module")
+def rows(study: pd.DataFrame) -> pd.DataFrame:
+    return rankings.select(study, ["mnist", "svhn"]).groupby("dataset").head(80)
+
+
+def test_design_is_the_eleven_with_lr_on_its_scale(study: pd.DataFrame) -> None:
+    result = rankings.design(study)
+    assert list(result.columns) == list(HYPERPARAMETERS)
+    np.testing.assert_array_equal(result["lr"], np.log10(study["lr"]))
+    others = [name for name in HYPERPARAMETERS if name != "lr"]
+    pd.testing.assert_frame_equal(result[others], study[others])
+    pd.testing.assert_frame_equal(rankings.design(study, log=False), study[list(HYPERPARAMETERS)])
+    uniform = study.assign(lr_scale="linear")
+    pd.testing.assert_frame_equal(rankings.design(uniform), rankings.design(study, log=False))
+    pd.testing.assert_frame_equal(rankings.design(uniform, log=True), result)
+    assert rankings.drawn_space(study) == SPACE == rankings.drawn_space(study[["lr"]])
+    assert not rankings.drawn_space(uniform)["lr"].log
+    three = study[study["num_conv_layers"] == 3]
+    filters = rankings.design(three, FILTERS)
+    assert (filters.dtypes == "int64").all()
+    assert filters.to_numpy().tolist() == three[list(FILTERS)].to_numpy().tolist() != []
+
+
+def test_select_takes_data_sets_and_sources(study: pd.DataFrame) -> None:
+    chosen = rankings.select(study, ["usps"], ["bohb"])
+    expected = study[(study["dataset"] == "usps") & (study["source"] == "bohb")]
+    pd.testing.assert_frame_equal(chosen, expected)
+    pd.testing.assert_frame_equal(rankings.select(study), study)
+    with pytest.raises(ValueError, match=r"no rows of dataset 'imagenet'; there are: "):
+        rankings.select(study, ["imagenet"])
 
 
 def test_weights_are_those_of_the_estimators(rows: pd.DataFrame) -> None:
     own = rows[rows["dataset"] == "svhn"]
-    relief = NRReliefF(10, sigma=5.0).fit(trials.design(own, COLUMNS), own["accuracy"])
+    relief = NRReliefF(10, sigma=5.0).fit(rankings.design(own, COLUMNS), own["accuracy"])
     forest = FAnova(4, 3, space=SPACE, random_state=1)
     forest.fit(own[COLUMNS], own["accuracy"])
     tables = [
@@ -70,10 +101,10 @@ def test_the_ways_are_those_that_they_say(rows: pd.DataFrame) -> None:
     many = ways["J = n/20"].relief
     assert (many.n_neighbors, many.sigma) == (len(drawn) // 20, 2.0 * (len(drawn) // 20) / 4)
     raw = NRReliefF(4, sigma=2.0, scale="none")
-    raw.fit(trials.design(rows, columns, log=False), rows["accuracy"])
+    raw.fit(rankings.design(rows, columns, log=False), rows["accuracy"])
     np.testing.assert_array_equal(ways["Raw"].weights(), raw.weights_)
     ours = NRReliefF(4, sigma=2.0, rank_base=0)
-    ours.fit(trials.design(drawn, columns), drawn["accuracy"])
+    ours.fit(rankings.design(drawn, columns), drawn["accuracy"])
     np.testing.assert_array_equal(ways["Random search"].weights(), ours.weights_)
 
 
