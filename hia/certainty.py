@@ -17,14 +17,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hia.equations import Search, Trials, eq_10, weights
-from hia.inputs import one_thread
-from hia.neighbours import Floats, Ints
-
-Singles = NDArray[np.float32]
+from hia.inputs import Floats, Ints, Singles, one_thread
 
 # Weights of permuted values are this near: the differences are of single precision, for speed.
 SINGLE = 1e-6

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hia import neighbours
-from hia.inputs import number_configurations
-from hia.neighbours import Bools, Floats, Ints
+from hia.inputs import Bools, Floats, Ints, number_configurations
 
 Visit = Callable[[Ints, Ints, Floats], None]
 # Eqs. 12 (a number), 13 and 14 (K,).

@@ -16,6 +16,9 @@ from sklearn.utils import check_array, column_or_1d
 from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 
 # Of the 53 of a float64, so many are enough to tell numbers of a column apart.
 _SPARE_BITS = 30
@@ -76,7 +79,7 @@ def check_unmasked(name: str, values: object) -> None:
         raise ValueError(f"{name} has masked values: fill them, or leave their rows out")
 
 
-def number_configurations(columns: Sequence[Floats]) -> NDArray[np.intp]:
+def number_configurations(columns: Sequence[Floats]) -> Ints:
     """Of rows of K columns (n,), which of the different ones each is, in the order they first come,
     (n,). What is missing is like what is missing, and numbers like those that rounding makes."""
     parts = [np.frexp(values) for values in columns]

@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
-Bools = NDArray[np.bool_]
+from hia.inputs import Bools, Floats, Ints
+
 # Rows (m,), their nearest others (m, k), ascending, and which of these are further than the one
 # before (m, k).
 Piece = tuple[Ints, Ints, Bools]

@@ -35,6 +35,7 @@ from hia import certainty, equations
 from hia.equations import Column, Trials, average_repeats
 from hia.inputs import (
     Estimator,
+    Floats,
     as_frame,
     check_count,
     is_text,
@@ -44,7 +45,6 @@ from hia.inputs import (
     read_target,
     span_of,
 )
-from hia.neighbours import Floats
 
 # Published shares are rounded: eleven of them to six digits add up to 1 within 5.5e-6.
 _SHARE_SUM = 1e-5

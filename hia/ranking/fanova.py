@@ -36,6 +36,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hia.inputs import (
     Estimator,
     Floats,
+    Ints,
+    Singles,
     as_frame,
     check_count,
     is_text,
@@ -48,8 +50,6 @@ from hia.inputs import (
 )
 from hia.space import Hyperparameter
 
-Ints = NDArray[np.intp]
-Codes = NDArray[np.float32]
 Name = str | int
 
 # Cells of a pair's grid worked on at once, so that they stay in cache.
@@ -229,7 +229,7 @@ class _Scale:
     high: float = 1.0
     log: bool = False
 
-    def codes(self, values: pd.Series) -> Codes:
+    def codes(self, values: pd.Series) -> Singles:
         """(n,): what the forest gets for values (n,), in the digits that it keeps."""
         if self.levels is None:
             numbers = read_numbers(values, self.label)
@@ -260,7 +260,7 @@ class _Scale:
         """(m,): share of the measure that has codes up to the thresholds (m,)."""
         return thresholds if self.levels is None else (np.floor(thresholds) + 1) / len(self.levels)
 
-    def at(self, codes: Codes) -> Floats:
+    def at(self, codes: Singles) -> Floats:
         """(n,) in [0, 1]: a place after all cuts below the codes (n,), before those above."""
         places = codes.astype(float)
         return places if self.levels is None else np.asarray((places + 0.5) / len(self.levels))

@@ -21,8 +21,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 from hia.certainty import adjusted_p_values, bar, p_values
-from hia.inputs import Floats, in_unit
-from hia.neighbours import Ints
+from hia.inputs import Floats, Ints, in_unit
 from hia.ranking import fanova_package
 from hia.ranking.fanova import FAnova
 from hia.ranking.shapley import MAX_HYPERPARAMETERS, Explanation, explain

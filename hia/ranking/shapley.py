@@ -23,17 +23,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import comb
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.utils import check_consistent_length
 
-from hia.inputs import Floats, check_count, read_target, span_of
+from hia.inputs import Floats, Ints, Singles, check_count, read_target, span_of
 from hia.ranking.columns import read
 from hia.space import Hyperparameter
-
-Ints = NDArray[np.int64]
-Singles = NDArray[np.float32]
 
 GAMES = ("ablation", "tunability", "sensitivity")
 MAX_HYPERPARAMETERS = 16
