@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+    from optuna import Trial
     from optuna.distributions import BaseDistribution
 
 Value = int | float | str
@@ -136,6 +137,16 @@ def to_distribution(hyperparameter: Hyperparameter) -> "BaseDistribution":
     if hyperparameter.kind == "integer":
         return IntDistribution(int(low), int(high), log=hyperparameter.log)
     return FloatDistribution(low, high, log=hyperparameter.log)
+
+
+def suggest(trial: "Trial", hyperparameter: Hyperparameter) -> Any:
+    """What a trial of Optuna proposes for it, drawn as `to_distribution` says."""
+    if hyperparameter.choices is not None:
+        return trial.suggest_categorical(hyperparameter.name, hyperparameter.choices)
+    low, high = hyperparameter.bounds
+    if hyperparameter.kind == "integer":
+        return trial.suggest_int(hyperparameter.name, int(low), int(high), log=hyperparameter.log)
+    return trial.suggest_float(hyperparameter.name, low, high, log=hyperparameter.log)
 
 
 def from_distribution(name: str, distribution: "BaseDistribution") -> Hyperparameter:

@@ -193,15 +193,8 @@ def _propose(table1: plans.Space, trial: optuna.Trial) -> space.Config:
     """BOHB's configuration."""
     config: space.Config = {"epoch": plans.MAX_EPOCHS}
     for name in plans.PROPOSED:
-        row = table1[name]
-        if name in space.FILTERS[config.get("num_conv_layers", 0) :]:
-            continue
-        if row.choices is not None:
-            config[name] = trial.suggest_categorical(name, row.choices)
-        elif row.kind == "integer":
-            config[name] = trial.suggest_int(name, *map(int, row.bounds))
-        else:
-            config[name] = trial.suggest_float(name, *row.bounds, log=row.log)
+        if name not in space.FILTERS[config.get("num_conv_layers", 0) :]:
+            config[name] = space.suggest(trial, table1[name])
     return config
 
 

@@ -275,14 +275,10 @@ def _suggest(trial: optuna.Trial, tuned: Bools, default: Floats) -> Floats:
         layer = space.FILTERS.index(name) + 1 if name in space.FILTERS else 0
         if not tuned[place] or layer > x[PLACE["num_conv_layers"]]:
             continue
-        if row.choices is not None:
-            value = trial.suggest_categorical(name, row.choices)
-            x[place] = row.choices.index(value) if row.kind == "categorical" else float(value)
-        elif row.kind == "integer":
-            x[place] = trial.suggest_int(name, int(row.bounds[0]), int(row.bounds[1]))
-        else:
-            value = trial.suggest_float(name, *row.bounds, log=row.log)
-            x[place] = np.log10(value) if row.log else value
+        value = space.suggest(trial, row)
+        if row.kind == "categorical":
+            value = (row.choices or ()).index(value)
+        x[place] = np.log10(value) if row.log else value
     return x
 
 

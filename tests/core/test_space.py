@@ -183,8 +183,9 @@ def test_wrong_descriptions(arguments, message):
 def test_to_optuna_and_back(one):
     written = space.to_distribution(one)
     assert space.from_distribution("x", written) == replace(one, origin="study")
-    study = optuna.create_study()
-    value = study.ask({"x": written}).params["x"]
+    trial = optuna.create_study().ask()
+    value = space.suggest(trial, one)
+    assert trial.distributions == {"x": written}
     assert value in one.choices if one.choices else one.check(value) == value
 
 
