@@ -1,15 +1,10 @@
-"""How sure the weights of N-RReliefF are: resampled rows, and permuted columns and performances.
+"""How sure the weights of N-RReliefF are: `NRReliefF.bootstrap` and `NRReliefF.permutation_test`.
 
-The paper does not ask. `NRReliefF.bootstrap` and `NRReliefF.permutation_test` are made of this:
-
-- A resample does not search for neighbours: copies of a row would be its neighbours at distance 0,
-  which lifts all weights by about as much as an important column weighs. The neighbours stay, and
-  what a row adds to W counts as often as the row is drawn.
-- To permute a column changes all distances, unless it has no part in them. So neighbours are found
-  in the other columns, and one search serves all permutations of a column.
-- To permute the performance is the null that nothing matters at all, and wrong for the rest where
-  something does: among near rows, those that differ in a column that matters differ less in the
-  others, so that columns without influence weigh less than if no column had any.
+The paper does not ask. A resample keeps the neighbours, and counts rows as often as they are drawn:
+copies of a row would be neighbours at distance 0, which lifts all weights. A permuted column finds
+neighbours in the other columns, so that one search serves all its permutations. To permute the
+performance is the null that nothing matters at all, and wrong for the rest where something does:
+near rows that differ in what matters differ less in the others, whose weights fall below the null.
 """
 
 from collections.abc import Callable, Iterable

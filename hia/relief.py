@@ -1,23 +1,12 @@
-"""Hyperparameter importance by N-RReliefF (Wang et al. 2024, Algorithm 1, Eqs. 10–14).
+"""Hyperparameter importance by N-RReliefF (Wang et al. 2024, Algorithm 1, Eqs. 10 to 14).
 
-A hyperparameter weighs much where it tells apart neighbouring configurations that perform
-differently, and little where it also differs between neighbours that perform alike. The method is
-RReliefF (Robnik-Šikonja and Kononenko 2003) put to use on hyperparameters (Sun et al. 2019).
-`hia.equations` computes it, `hia.certainty` resamples and permutes.
+It is RReliefF (Robnik-Šikonja and Kononenko 2003) on hyperparameters (Sun et al. 2019). Eq. 10 is
+`hia.equations.eq_10`, of the sums of Eqs. 12 to 14 there; `hia.certainty` resamples and permutes.
 
-What the paper leaves open, or writes differently from RReliefF, is an option of `NRReliefF` with a
-stated default. Fixed here, because the paper says nothing of it:
-
-- Neighbours at the same distance share the weights of the ranks they occupy, those outside the
-  first J included. This is the mean over all orders in which ties could be broken, so the result
-  does not depend on the order of the rows.
-- Rows of the same configuration are one, at their mean performance: what seeds change is not what
-  hyperparameters change, and its own copies are no neighbours of a configuration.
-- Configurations are sampled without replacement, so that sampling all of them is using all of them.
-- A share is max(W, 0) / Σ max(W, 0). A weight below zero says that nothing was found, and Eq. 11
-  needs shares that add up to 1. The paper's own shares (Table 3) add up to 1 and the smallest is
-  above 0, which excludes shifting by the smallest weight; the largest is 25 times the smallest,
-  which excludes a softmax: Eq. 10 lies in [-1, 1], so its shares differ at most by e² = 7.4.
+What the paper leaves open is an option of `NRReliefF`, but for this: rows of the same configuration
+are one, at their mean performance, since what seeds change no hyperparameter does; configurations
+are sampled without replacement; neighbours at the same distance share the weights of their ranks,
+the mean over all ways to break ties; and a weight below 0 has no share.
 """
 
 from collections.abc import Sequence

@@ -1,23 +1,12 @@
 """Hyperparameter importance by functional ANOVA (Hutter, Hoos and Leyton-Brown 2014).
 
-Each tree of a random forest of the performances is a function on the whole space, constant on
-boxes, and its variance splits exactly into the parts of single hyperparameters, of pairs, and so
-on. Importance is a part's fraction of the whole, averaged over the trees (Algorithm 2).
-
-The parts need marginals: the mean of the tree over all hyperparameters but one or two. One prefix
-sum makes a whole marginal, exactly: a leaf adds its value times its volume in the other dimensions
-where its box starts, and subtracts it where the box ends. (Algorithm 1 predicts at mid-points.)
-
-What the paper leaves open, and what differs from its authors' package:
-
-- Numbers are uniform over an interval, observed unless the space says it, on the logarithm where it
-  says so; categories, and the choices and whole numbers of a space, are uniform over their values.
-  Other whole numbers fill an interval, whose first and last have half the weight of the others.
-- scikit-learn's trees cut numbers. Categories are put in the order of their mean performance, in
-  which the best division of all rows is a cut (Fisher 1958; Breiman et al. 1984); the authors'
-  trees choose subsets.
-- A missing value is an error: configurations without it fill no product space. Constant trees have
-  no variance to share out, and are left out of the average.
+A tree of a random forest of the performances is constant on boxes, so its variance splits exactly
+into parts of single hyperparameters, pairs and so on. Importance is a part's share, averaged over
+the trees that are not constant (Algorithm 2). Prefix sums give marginals whole, not at mid-points.
+Numbers are uniform over an interval, on the logarithm where the space says so, categories over
+their values; a missing value is an error. Trees cut categories in the order of their mean
+performance, where the best division of all rows is a cut (Fisher 1958; Breiman et al. 1984): the
+authors' trees choose subsets.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -330,6 +319,7 @@ class _Tree:
         """By column, (cells,): the mean over all other columns, as deviation from the tree's."""
         effects = []
         for k, cuts in enumerate(self.cuts):
+            # A leaf counts for its volume elsewhere, from where its box starts to where it ends.
             steps = self.parts / self.sides[k]
             changes = np.bincount(self.starts[k], steps, len(cuts))
             changes -= np.bincount(self.ends[k], steps, len(cuts))

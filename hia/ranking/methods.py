@@ -1,26 +1,12 @@
 """Importance methods behind one interface: a table of trials in, a `Ranking` out.
 
-`rank` does the same for all of `METHODS`:
-
-- Rows without a value of the target are left out. No result depends on the order of rows and
-  columns. A column with one value only has importance 0; no method is asked.
-- A hyperparameter that a trial does not have (a missing value) is taken to have no effect there. It
-  gets a value of other trials, drawn at random, so that the trials fill the product space that all
-  the methods suppose: a default would tell them which trials do not have it. N-RReliefF's
-  distances and differences are those of the drawn values.
-- Of many rows a random part is used, of a stated size.
-- Trials of one configuration, with several seeds, are drawn, permuted and put into folds together.
-- Intervals are for what the method gives on average for other tables of so many trials, not for a
-  truth from which it errs: of a surface's own shares, fANOVA's hold 36 to 89 in 100, as forests of
-  few trials find too little. They span the percentiles of the method on configurations drawn with
-  replacement, as these are (what is largest by luck is less so there) and moved so that their
-  median is what all give (a forest finds less in fewer different rows). Shares and ranks are those
-  of the same resamples: a share reaches 0 where its score does. Of N-RReliefF see
-  `NRReliefF.bootstrap`. On surfaces of known truth, 95 % intervals of N-RReliefF hold 93 to 99 in
-  100, those of fANOVA from 20 resamples 95 to 98.
-- Nothing is distinguishable from chance where no p-value, adjusted for their number, is at most
-  .05 (N-RReliefF and PED-ANOVA, with permutations), or where a method's forest has an out-of-bag
-  R² of 0 or less; the first note says so.
+`rank` does the same for all of `METHODS`. The order of rows and columns changes no result. A
+missing value is one of other trials, drawn at random: a default would tell which trials lack it.
+Trials of one configuration, with several seeds, are drawn, permuted and put into folds together.
+Intervals are for what the method gives on other tables of so many trials, not for a truth: the
+percentiles over configurations drawn with replacement, moved so that their median is what all give.
+On known surfaces 95 % intervals of N-RReliefF (see `NRReliefF.bootstrap`) hold 93 to 99 in 100,
+those of fANOVA from 20 resamples 95 to 98; but of the surface's own shares only 36 to 89.
 """
 
 import time
@@ -71,7 +57,8 @@ class Ranking:
     `NRReliefF.permutation_test`; NaN if there is none) and `note`. level: of the intervals.
     n_bootstrap: resamples they are from. n_rows: trials used. seconds: for the scores,
     bootstrap_seconds: for the intervals. notes: what was done to the table, first where nothing is
-    distinguishable from chance. r2: out-of-bag R² of a forest, for methods that need one, else NaN.
+    distinguishable from chance: no adjusted p-value is at most .05, or r2 is not above 0. r2:
+    out-of-bag R² of a forest, for methods that need one, else NaN.
     """
 
     method: str
@@ -104,16 +91,16 @@ def rank(
 ) -> Ranking:
     """How much each hyperparameter matters for the target, by one method.
 
-    table: one row per trial. target: the column to explain, numbers. columns: the hyperparameters,
-    as `Hyperparameter` or as names, which are then inferred from the table; None infers which they
-    are (`hia.ranking.columns.infer`). method: a key of `METHODS`. n_bootstrap: resamples of the
-    intervals; slow methods take fewer. n_permutations: for p-values, where the method has them.
-    level: of the intervals, between 0 and 1. maximize: whether large values of the target are good,
-    which PED-ANOVA, tunability and ablation ask. missing: "draw" a value for hyperparameters that a
-    trial does not have, "drop" the trial, or take the blank for a choice, a "level"
-    (`hia.ranking.columns.with_blanks`). max_rows: instead of the method's own. progress: tell on
-    standard error how long resamples and permutations still take. options: of the method; without
-    n_neighbors, N-RReliefF takes as many as suit the number of trials.
+    table: one row per trial. target: the column to explain, numbers; rows without one are left out.
+    columns: the hyperparameters, as `Hyperparameter` or as names, which are then inferred from the
+    table; None infers which they are (`hia.ranking.columns.infer`). method: a key of `METHODS`.
+    n_bootstrap: resamples of the intervals; slow methods take fewer. n_permutations: for p-values,
+    where the method has them. level: of the intervals, between 0 and 1. maximize: whether large
+    values of the target are good, which PED-ANOVA, tunability and ablation ask. missing: "draw" a
+    value for hyperparameters that a trial does not have, "drop" the trial, or take the blank for a
+    choice, a "level" (`hia.ranking.columns.with_blanks`). max_rows: instead of the method's own.
+    progress: tell on standard error how long resamples and permutations still take. options: of the
+    method; without n_neighbors, N-RReliefF takes as many as suit the number of trials.
 
     Raises ValueError for a table or columns that do not fit each other, a wrong option, too few
     trials, a target that is the same in all of them, and what the method cannot do.

@@ -1,19 +1,11 @@
 """Shapley importance: HyperSHAP's games (Wever et al. 2026) on a random forest, exactly.
 
-A coalition S of hyperparameters takes its values from a configuration, the others keep the default.
-With f the forest, and the definitions of the authors' package (`hypershap` 0.0.6):
-
-- ablation: v(S) = f(configuration on S, default elsewhere) - f(default).
-- tunability: v(S) = the maximum of f(sample on S, default elsewhere) over samples - f(default).
-- sensitivity: v(S) = the variance of f(sample on S, default elsewhere) over samples.
-
-A hyperparameter's importance is its Shapley value. A pair's is its Shapley interaction index
-(Grabisch and Roubens 1999): the pairs of both "SII" and "k-SII" of order 2 in the package, whose
-default is another index.
-
-One by one, all S take 2^K predictions. Here a single walk down a tree serves them all: where sample
-and default part, both ways are followed, and a leaf counts for the S that contain all that has to
-come from the sample and nothing that has to come from the default.
+A coalition takes its values from a configuration, other hyperparameters keep the default. It is
+worth, by ablation, what the forest predicts for it above the default; by tunability, the maximum of
+this over samples; by sensitivity, its variance over samples: as in `hypershap` 0.0.6, the authors'
+package. Importances are Shapley values, of pairs Shapley interaction indices (Grabisch and Roubens
+1999; "SII" and "k-SII" of order 2 in the package, whose default is another index). One walk down a
+tree serves all 2^K coalitions.
 """
 
 from collections.abc import Mapping, Sequence
