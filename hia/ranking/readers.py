@@ -30,6 +30,7 @@ _SMAC = ("running", "success", "crashed", "timeout", "memoryout")
 
 
 def read_file(path: Path, kinds: set[str], targets: Sequence[str], any_size: bool) -> Source:
+    """Of a file, or Ray Tune's folder. Raises ValueError, naming it and what is wrong with it."""
     try:
         if path.is_dir():
             table = _read_ray(path)
@@ -71,6 +72,8 @@ def read_journal(source: str, targets: Sequence[str], study: str | None) -> Sour
 
 
 def read_database(url: str, targets: Sequence[str], study: str | None) -> Source:
+    """Of a study in a database of Optuna's or MLflow's. Raises ValueError naming it,
+    FileNotFoundError where there is none, and RuntimeError where its driver is not installed."""
     try:
         parsed = sqlalchemy.make_url(url)
     except sqlalchemy.exc.ArgumentError:

@@ -198,8 +198,8 @@ class Ledger:
         return optuna.trial.Trial(self.study, self._id(number))
 
     def look(self) -> None:
-        """A coordinator sees what there is; it fails the trials of workers that have died, and, at
-        the end, what is left over."""
+        """A coordinator sees what there is; it fails the trials of workers that have died, which
+        are then retried, and, at the end, what is left over."""
         self.read()
         now = time.monotonic()
         for trial in self.open:

@@ -49,9 +49,11 @@ class Series:
 
     @property
     def bohb(self) -> bool:
+        """Whether its CNNs are those of BOHB, which draws them as it goes."""
         return self.name.endswith("/bohb")
 
     def key_of(self, row: Row) -> str:
+        """The key in `jobs` of a row or job."""
         return "/".join(str(row[name]) for name in self.key)
 
 
@@ -67,14 +69,17 @@ class Plan:
 
     @property
     def jobs(self) -> list[Row]:
+        """Of all series, in their order."""
         return [job for one in self.series for job in one.jobs.values()]
 
     @property
     def models(self) -> int:
+        """How many CNNs it trains."""
         return len(self.jobs)
 
     @property
     def datasets(self) -> list[str]:
+        """The names of the data sets, each once."""
         return list(dict.fromkeys(one.dataset for one in self.series))
 
     def on(self, here: Here) -> "Plan":

@@ -64,6 +64,7 @@ def start(*arguments: Any) -> SpawnProcess:
 
 
 def end(crew: Sequence[SpawnProcess]) -> None:
+    """End these workers, by force where they do not within `END_SECONDS`."""
     for process in crew:
         process.terminate()
     for process in crew:

@@ -1,7 +1,7 @@
 """Runs a study: many CNNs on several data sets, on an Optuna storage (Section 4.1).
 
 Each data set and search is one Optuna study. Workers ask it for trials, train, and tell
-(`hia.study.processes`); a coordinator has the trials of the dead done again (`hia.study.ledger`).
+(`hia.study.processes`); a coordinator has the trials of the dead retried (`hia.study.ledger`).
 So a study can be killed at any moment, and the same command goes on; and any number of machines
 that reach the storage may run it together.
 """
