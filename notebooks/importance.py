@@ -59,8 +59,7 @@ columns = list(ways["Ours"].X)
 drawn = rows.loc[ways["Random search"].X.index]
 many = ways["J = n/20"].relief.n_neighbors
 W = pd.DataFrame({name: way.weights() for name, way in ways.items()})
-positive = W.clip(lower=0)
-share = positive / positive.sum().replace(0, np.nan)  # missing where no weight is above 0
+share = W.apply(relief_shares).where(W.max() > 0, axis=1)  # missing where no weight is above 0
 rank = W.rank(ascending=False, method="min").astype(int)
 paper = published.table(3).set_index("hyperparameter").loc[columns]
 paper4 = published.table(4).set_index("hyperparameter").loc[columns]
