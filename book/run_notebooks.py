@@ -178,7 +178,7 @@ def _take_claims(notebook: NotebookNode) -> list[dict[str, Any]]:
 def _begin(notebook: NotebookNode, known: Sequence[Parameter], given: Mapping[str, Any]) -> None:
     """Below the title: what is not as in the book, and the claims that no longer hold."""
     changed = [
-        f"`{one.name}={written(given[one.name])}` (the book: `{written(one.value)}`)"
+        f"`{one.name}={written(given[one.name])}` (the book: {_told(one)})"
         for one in known
         if one.name in given and given[one.name] != one.value
     ]
@@ -197,6 +197,12 @@ def _begin(notebook: NotebookNode, known: Sequence[Parameter], given: Mapping[st
     title, _, rest = notebook.cells[0].source.partition("\n")
     texts = {"title": title, "changed": f"{box}\n~~~~", "rest": rest}
     notebook.cells[:1] = [_markdown(text, name) for name, text in texts.items()]
+
+
+def _told(one: Parameter) -> str:
+    """The book's value of a parameter; of an empty list what its comment says that it means."""
+    every = one.value == [] and "all if empty" in one.comment
+    return "all" if every else f"`{written(one.value)}`"
 
 
 def _markdown(text: str, identifier: str) -> NotebookNode:

@@ -48,6 +48,7 @@ HEADER = """\
 # %% tags=["parameters"]
 upper: int = 3  # how far to count; 1 to 9
 names = ["a"]
+chosen: list[str] = []  # some of these, all if empty
 
 """
 BODY = """\
@@ -212,7 +213,7 @@ def test_rerun_leaves_the_books_copy_alone(
     chapter: Path, capfd: pytest.CaptureFixture, tmp_path: Path
 ) -> None:
     Path("book/chapter.ipynb").write_text("the book's")
-    assert main(["rerun", "chapter", "upper=5 names=[../x, y]"]) == 0
+    assert main(["rerun", "chapter", "upper=5 names=[../x, y] chosen=[b]"]) == 0
     assert Path("book/chapter.ipynb").read_text() == "the book's"
     told = capfd.readouterr()
     assert "chapter: cell 3 of 4, " in told.err
@@ -228,7 +229,8 @@ def test_rerun_leaves_the_books_copy_alone(
         "See Fig. S2 and Table S1, and Fig. S1 in Another page, a share.",
         "By (2) the sum is 10 and the mean 2.00 [Hutter",
         "An efficient approach for assessing hyperparameter importance",
-        "Changed: upper=5 (the book: 3), names=[../x, y] (the book: [a]).",
+        "Changed: upper=5 (the book: 3), names=[../x, y] (the book: [a]), chosen=[b] ",
+        "chosen=[b] (the book: all). Numbers",
         "These claims do not hold here: the sum is three (Counting)",
         "Thirds of n, up to 4.0.",
     ):
@@ -238,7 +240,7 @@ def test_rerun_leaves_the_books_copy_alone(
         "5 ['../x', 'y']",  # printed by the first cell
         "0.33",  # in the table, as formatted
         *('download="table-squares.csv"', 'download="fig-line.csv"', "data:image/svg+xml;base64,"),
-        'make notebook NB=chapter P="upper=5 names=[../x, y]"',
+        'make notebook NB=chapter P="upper=5 names=[../x, y] chosen=[b]"',
         "how far to count",  # of the parameter, in the fold at the end
     ):
         assert written in page
