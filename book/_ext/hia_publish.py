@@ -6,6 +6,7 @@ elsewhere, and as little to fetch as will do.
 """
 
 import html
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,24 @@ def publish(
         context["script_files"] = [one for one in files if "mathjax" not in str(one)]
 
 
+def shorten(text: str, width: int = 200) -> str:
+    """The first sentences of a text that fit, without references such as [Hutter et al., 2014]; of
+    a first one that is too long, its first words."""
+    first, *more = re.split(
+        r"(?<=[.?!]) ", re.sub(r" \[[^]]*\d{4}\w?\]", "", " ".join(text.split()))
+    )
+    for sentence in more:
+        if len(first) + 1 + len(sentence) > width:
+            break
+        first += f" {sentence}"
+    return textwrap.shorten(first, width, placeholder=" …")
+
+
 def describe(app: Sphinx, page: str, context: dict[str, Any], doctree: nodes.document) -> None:
-    """A page's description is its bold first sentence, else its first paragraph."""
+    """A page's description is from its bold first sentences, else from its first paragraph."""
     paragraph = next(doctree.findall(nodes.paragraph), nodes.paragraph())
     told = next(iter(paragraph.findall(nodes.strong)), paragraph).astext()
-    description = textwrap.shorten(told, 200, placeholder=" …")
+    description = shorten(told)
     title = context["title"]
     tags = {"description": description}
     cards = {"og:title": title, "og:description": description, "og:type": "article"}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from hia_markup import FORMULA, MINUS, list_parameters, plain_formula, shorten_types
+from hia_publish import shorten
 from nbformat.v4 import new_markdown_cell, new_notebook
 from numpy.typing import ArrayLike, NDArray
 from sphinx.util.inspect import signature, stringify_signature
@@ -41,6 +42,20 @@ def test_the_sign_of_a_number_is_a_minus() -> None:
     assert MINUS.sub("−", "-0.5 (-1 to -2), 1e-3, CIFAR-10, 2026-01-02, 3-4, - 1") == (
         "−0.5 (−1 to −2), 1e-3, CIFAR-10, 2026-01-02, 3-4, - 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "description"),
+    [
+        ("One of A [Hutter et al., 2014]\n is 0.5. Two.", "One of A is 0.5. Two."),
+        (f"One. {'two ' * 48}end. Three.", "One."),
+        (f"One is long{' and longer' * 20}.", f"One is long{' and longer' * 17} …"),
+    ],
+)
+def test_a_description_is_of_whole_sentences_without_references(
+    text: str, description: str
+) -> None:
+    assert shorten(text) == description
 
 
 def test_a_docstring_s_parameters_are_a_list_and_its_indented_text_is_code() -> None:
