@@ -115,8 +115,8 @@ show_figure(figure, "fig-filters", data=drawn.reset_index())
 # *All in the distance* asks neighbours to be alike in the other hyperparameters too, but reports
 # only the filters' weights. These are above 0, and nearly the same for every layer.
 #
-# Half as many neighbours lie about as near in a half as all do in the whole. So the scatter of the
-# halves around the whole approximates its standard error: *± W* in {numref}`table-6` and
+# Halves use half as many neighbours, so these are about as near as in the whole. So the scatter of
+# the halves around the whole approximates its standard error: *± W* in {numref}`table-6` and
 # {numref}`table-7`.
 #
 # :::{caption} table-6
@@ -183,9 +183,9 @@ glue(tau=tau, like=like, n_halves=n_repeats)
 # %% [markdown]
 # ## Is the order more than noise?
 #
-# It is not ({numref}`table-filters-differences`). Of {glue:text}`n_differences` differences between
-# neighbouring layers, one is clear only above {glue:text}`needed:.1f` standard errors; chance alone
-# would bring one there in 5 of 100 cases. The largest is {glue:text}`largest:.1f`.
+# It is not ({numref}`table-filters-differences`). With {glue:text}`n_differences` comparisons, a
+# difference must exceed {glue:text}`needed:.1f` standard errors to be clear (5% level). The
+# largest is {glue:text}`largest:.1f`.
 #
 # :::{caption} table-filters-differences
 # Difference of W between neighbouring layers, and its standard error.

@@ -9,8 +9,8 @@
 # %% [markdown]
 # # Importance weights
 #
-# **On all data sets pooled, `lr` weighs most by every computation but the paper's raw distances,
-# and the number of layers leads in none. With {glue:text}`n_neighbors` neighbours the order is
+# **On all data sets pooled, `lr` weighs most by every computation but the paper's raw distances; no
+# computation puts the number of layers first. With {glue:text}`n_neighbors` neighbours the order is
 # unlike the paper's; with a twentieth of the CNNs as neighbours it is closer.**
 #
 # :::{caption} fig-importance
@@ -55,8 +55,7 @@ rows = rankings.select(load(trials), datasets, sources)
 need(len(rows) > n_neighbors, f"{n_neighbors} neighbours need more than {len(rows)} CNNs")
 options = {"metric": metric, "scale": scale, "weighting": weighting, "rank_base": rank_base}
 ways = rankings.ways(rows, n_neighbors, sigma, log_lr, **options)
-columns = list(ways["Ours"].X)
-drawn = rows.loc[ways["Random search"].X.index]
+columns, drawn = list(ways["Ours"].X), rows.loc[ways["Random search"].X.index]
 many = ways["J = n/20"].relief.n_neighbors
 W = pd.DataFrame({name: way.weights() for name, way in ways.items()})
 share = W.apply(relief_shares).where(W.max() > 0, axis=1)  # missing where no weight is above 0
@@ -118,11 +117,11 @@ glue(**with_paper)
 # %% [markdown] tags=["agreement-table-3"]
 # **Agreement with the paper.** The paper's ranking of {glue:text}`n_columns` hyperparameters and
 # ours from {glue:text}`models:,` pooled CNNs of both searches have a Kendall's $\tau$ of
-# {glue:text}`Ours_tau:.2f` (95 % interval {glue:text}`Ours_low:.2f` to {glue:text}`Ours_high:.2f`).
+# {glue:text}`Ours_tau:.2f` (95% interval {glue:text}`Ours_low:.2f` to {glue:text}`Ours_high:.2f`).
 # From the {glue:text}`n_drawn:,` of random search it is {glue:text}`Random_search_tau:.2f`
 # ({glue:text}`Random_search_low:.2f` to {glue:text}`Random_search_high:.2f`), with
 # {glue:text}`many` instead of {glue:text}`n_neighbors` neighbours {glue:text}`J_n_20_tau:.2f`
-# ({glue:text}`J_n_20_low:z.2f` to {glue:text}`J_n_20_high:.2f`), and with raw distances
+# ({glue:text}`J_n_20_low:.3f` to {glue:text}`J_n_20_high:.2f`), and with raw distances
 # {glue:text}`Raw_tau:.2f`. None of these can be told from chance.
 
 # %% [markdown]
@@ -175,7 +174,7 @@ glue(anova=tau4, sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["w
 
 # %% [markdown] tags=["agreement-table-4"]
 # **Agreement with the paper.** The paper's ranking by functional ANOVA and ours, from
-# {glue:text}`n_sampled:,` pooled CNNs, have a Kendall's $\tau$ of {glue:text}`anova_tau:.2f` (95 %
+# {glue:text}`n_sampled:,` pooled CNNs, have a Kendall's $\tau$ of {glue:text}`anova_tau:.2f` (95%
 # interval {glue:text}`anova_low:.2f` to {glue:text}`anova_high:.2f`) over {glue:text}`n_columns`
 # hyperparameters.
 
@@ -199,7 +198,7 @@ glue(anova=tau4, sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["w
 # :::
 #
 # :::{caption} table-importance-intervals
-# Shares that other CNNs of random search would have given, 95 % intervals by the bootstrap; those
+# Shares that other CNNs of random search would have given, 95% intervals by the bootstrap; those
 # of all others end below 0.001.
 # :::
 
@@ -227,7 +226,7 @@ for name in ("Random search", "J = n/20"):
     limits |= {f"{name}, from": low, f"{name}, to": high}
     taus = [kendalltau(paper["weight"], weights).statistic for weights in resampled]
     other_cnns[PAPER, f"ours, {name}"] = np.quantile(taus, [0.025, 0.975])
-headings = ["One", "Other", "τ", "95 % from", "to", "Other CNNs, from", "to "]
+headings = ["One", "Other", "τ", "95% from", "to", "Other CNNs, from", "to "]
 unknown = (np.nan, np.nan)
 table = [(*pair, *one[:3], *other_cnns.get(pair, unknown)) for pair, one in agreement.items()]
 table = pd.DataFrame(table, columns=headings).replace("ours, Ours", "ours")

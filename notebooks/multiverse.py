@@ -11,7 +11,7 @@
 #
 # **The choices made in computing N-RReliefF move its ranking more than chance does, and the
 # distance moves it most. No computation that the paper's text allows puts `num_conv_layers` first
-# on our CNNs.**
+# on our CNNs with `lr` drawn on a log scale.**
 #
 # The paper leaves some steps of its method open. This page computes the ranking with every
 # combination of the options in {numref}`table-multiverse-choices`: a *multiverse* of
@@ -48,8 +48,7 @@ from hia_book import multiverse, published, rankings
 from hia_book.claims import claim, glue, need
 from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 
-weights = multiverse.load(universes)
-rows = load(trials)
+weights, rows = multiverse.load(universes), load(trials)
 random = rows[rows["source"] == "random"]
 need(len(random) > NRReliefF().n_neighbors, f"{trials} has too few CNNs of random search")
 paper = published.table(3).set_index("hyperparameter")["rank"].sort_values()
@@ -98,9 +97,9 @@ glue(unrelated=(len(names) ** 2 - 1) / (3 * len(names)), chance=chance)
 # %% [markdown]
 # ## How far the ranks move
 #
-# In 90 % of the universes `num_conv_layers`, whose rank is the most stable, ranks from
-# {glue:text}`steady_low:.0f` to {glue:text}`steady_high:.0f`, and `in_channel_num`, the least
-# stable, from {glue:text}`loose_low:.0f` to {glue:text}`loose_high:.0f`. Between two random
+# The most stable rank is that of `num_conv_layers`: {glue:text}`steady_low:.0f` to
+# {glue:text}`steady_high:.0f` in 90% of the universes. The least stable is that of
+# `in_channel_num`: {glue:text}`loose_low:.0f` to {glue:text}`loose_high:.0f`. Between two random
 # universes a rank moves by {glue:text}`between:.1f` places on average, between unrelated rankings
 # by {glue:text}`unrelated:.1f`. Chance does less: resampling the {glue:text}`n_random:,d` CNNs of
 # random search moves it by {glue:text}`chance:.1f`.
@@ -160,10 +159,10 @@ glue(together=shares["together"].mean(), negative=(weights[names] < 0).any(axis=
 # ## Which findings survive
 #
 # No finding from the paper's Table 3 survives every choice. Of {glue:text}`n_findings` findings,
-# {glue:text}`n_made` depend on the distance alone (*made by one choice*). Among the universes that
-# the text allows, they hold in at most a twentieth with one distance, and in more than half with
-# another. {glue:text}`n_never` never hold. One of these, that `num_conv_layers` is first, holds in
-# {glue:text}`leads:.1%` of all universes.
+# {glue:text}`n_made` are decided by the distance: among the universes that the text allows, they
+# hold in at most a twentieth with one distance, and in more than half with another.
+# {glue:text}`n_never` never hold there. Yet the first of these {glue:text}`n_never`, that
+# `num_conv_layers` is first, holds in {glue:text}`leads:.1%` of all universes.
 #
 # :::{caption} table-multiverse-findings
 # Share of the universes in which the paper's findings hold: of the {glue:text}`n_allowed:,` that
@@ -220,7 +219,7 @@ glue(n_of_random=of_random.sum(), tau_random=tau[of_random].median())
 # literally, {glue:text}`tau_letter_min:.2f` to {glue:text}`tau_letter_max:.2f`, depending on
 # $\sigma$.
 #
-# The hundredth of universes nearest to the paper all use random search alone;
+# The 1% of universes nearest to the paper all use random search alone;
 # {glue:text}`near_each:.0%` rank each data set separately, and {glue:text}`near_sigma:.0%` have
 # $\sigma = 5$. This does not show that the paper did so, because among so many universes some come
 # close by chance. Over all {glue:text}`n_of_random:,d` of random search, the median $\tau$ is

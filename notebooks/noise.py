@@ -98,8 +98,8 @@ glue(n_good=good.groupby(KEY).ngroups, good=of_good)
 # ## The seed
 #
 # **Within a data set, {glue:text}`share_mean:.1%` of the variance of accuracy comes from the seed**
-# (95 % interval {glue:text}`share_low:.1%` to {glue:text}`share_high:.1%`), which sets initial
-# weights, the order of images and dropout. Over all data sets together,
+# (95% interval {glue:text}`share_low:.1%` to {glue:text}`share_high:.1%`), which sets initial
+# weights, the order of images and dropout. Over these {glue:text}`n_seeds:,` trainings together,
 # {glue:text}`between_dataset:.0%` lies between data sets, {glue:text}`between_configuration:.0%`
 # between the configurations of one, and {glue:text}`between_seed:.1%` between seeds.
 #
@@ -119,7 +119,7 @@ glue(n_good=good.groupby(KEY).ngroups, good=of_good)
 #
 # :::{caption} table-seeds
 # Standard deviation (SD) of accuracy between the seeds of one configuration, and between
-# configurations; the seed's share of the variance within the data set, with a 95 % interval. The
+# configurations; the seed's share of the variance within the data set, with a 95% interval. The
 # trials that configurations were chosen by are left out. *Forest*: what a random forest explains of
 # the study's CNNs that it has not seen.
 # :::
@@ -199,14 +199,14 @@ glue(n_again=len(again), n_sized=sizes.groupby(KEY).ngroups)
 #
 # How the number of training images changes the order of configurations, beyond the seed. Each dot:
 # $\tau$ with other seeds' orders at this number of images, minus the same $\tau$ at the study's
-# number. Grey: data sets; with mean and Student's 95 % interval. Below 0, the number of images
+# number. Grey: data sets; with mean and Student's 95% interval. Below 0, the number of images
 # moves the order.
 # :::
 #
 # :::{caption} table-sizes-tau
 # Kendall's $\tau$ with the order on the study's number of images, mean over data sets: with the
 # same seed, with other seeds, and of the study's own number with these seeds. *Difference*: of the
-# latter two, with Student's 95 % interval.
+# latter two, with Student's 95% interval.
 # :::
 #
 # :::{caption} table-sizes-winner
@@ -266,22 +266,22 @@ glue(seeds=seed_tau)
 
 # %% [markdown]
 # **Why not compare two sizes directly?** They share the seed, which alone makes their orders alike;
-# between seeds $\tau$ is only {glue:text}`seeds_tau:.2f` on average (95 % interval
+# between seeds $\tau$ is only {glue:text}`seeds_tau:.2f` on average (95% interval
 # {glue:text}`seeds_low:.2f` to {glue:text}`seeds_high:.2f`). So both orders are compared with the
 # same third ones, those of other seeds on the study's number; what remains is the effect of the
 # size.
 #
 # ### Does importance move?
 #
-# So few CNNs cannot tell. Two samples of {glue:text}`n_sample` CNNs of the study that share none
-# agree by a $\tau$ of {glue:text}`samples_tau:.2f` ({glue:text}`samples_low:.2f` to
+# {glue:text}`n_sample` CNNs are too few to tell. Two samples of as many CNNs of the study, which
+# share none, agree by a $\tau$ of {glue:text}`samples_tau:.2f` ({glue:text}`samples_low:.2f` to
 # {glue:text}`samples_high:.2f`), which unrelated rankings may reach as well. Rankings from the
 # *same* configurations agree by at least {glue:text}`tau_same:.2f`
 # ({numref}`table-sizes-importance`).
 #
 # :::{caption} table-sizes-importance
 # Kendall's $\tau$ between two rankings of {glue:text}`n_columns` hyperparameters, each from at most
-# {glue:text}`n_sample` CNNs, with the 95 % interval of one pair: by N-RReliefF with fewer
+# {glue:text}`n_sample` CNNs, with the 95% interval of one pair: by N-RReliefF with fewer
 # neighbours than elsewhere, of all data sets together, each accuracy replaced by its rank within
 # its data set and size. Last: other configurations of the study's random search, mean over
 # {glue:text}`n_samples` draws.
@@ -318,9 +318,9 @@ glue(samples=other, tau_same=same.tau)
 #
 # bfloat16 keeps a third of float32's digits. Trained again in it, with their trial's seed and
 # images, the same configurations change in accuracy by {glue:text}`shift:+.4f` on average. That
-# their order moves beyond the seed is not clear. It agrees with those of other seeds by a $\tau$ of
-# {glue:text}`tau_bf16:.2f`, the order in float32 by {glue:text}`tau_float:.2f` (difference
-# {glue:text}`beyond_mean:+.3f`, 95 % interval {glue:text}`beyond_low:+.3f` to
+# their order moves beyond the seed is not clear. By $\tau$, the bfloat16 order agrees with other
+# seeds' orders by {glue:text}`tau_bf16:.2f`, the float32 order by {glue:text}`tau_float:.2f`
+# (difference {glue:text}`beyond_mean:+.3f`, 95% interval {glue:text}`beyond_low:+.3f` to
 # {glue:text}`beyond_high:+.3f`). The rankings of hyperparameters agree by
 # {glue:text}`ranks_tau:.2f` ({glue:text}`ranks_low:.2f` to {glue:text}`ranks_high:.2f`).
 #
@@ -329,8 +329,8 @@ glue(samples=other, tau_same=same.tau)
 #
 # :::{caption} table-precision
 # What bfloat16 and what another seed does to {glue:text}`n_both` CNNs: difference of accuracy from
-# a float32 training of the same configuration, and Kendall's $\tau$ of their orders with a 95 %
-# interval. Two sizes to know, not to compare.
+# a float32 training of the same configuration, and Kendall's $\tau$ of their orders with a 95%
+# interval. The rows measure different things.
 # :::
 
 # %%
@@ -343,7 +343,7 @@ rows = [
     ("bfloat16, same seed", *shift.abs().quantile([0.5, 0.95]), *of_halves[:3]),
     ("float32, another seed", *np.quantile(apart, [0.5, 0.95]), *seed_tau[:3]),
 ]
-headings = "Against | Median difference {:.3f} | 95 % below {:.3f} | Kendall's tau {:.2f} | "
+headings = "Against | Median difference {:.3f} | 95% below {:.3f} | Kendall's tau {:.2f} | "
 show_table(rows, "table-precision", f"{headings}from {{:.2f}} | to {{:.2f}}")
 taus = noise.with_other_seeds(both, seeds)
 need(len(taus) > 1, "two data sets at least need trainings in bfloat16 and with other seeds")

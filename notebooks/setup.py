@@ -10,8 +10,8 @@
 # # Experimental set-up
 #
 # **{glue:text}`n_cnns:,d` small CNNs were trained once each, with hyperparameters drawn from the
-# paper's space, on ten data sets. Everything else in this book is computed from the table of their
-# accuracies.**
+# paper's space, on ten data sets. Most of this book is computed from their accuracies; three pages
+# add trainings of their own ({doc}`design`, {doc}`noise`, {doc}`screening`).**
 #
 # Training is slow, so its results come with the code; all later steps run while the book is built
 # ({numref}`fig-1`).
@@ -49,8 +49,7 @@ from hia_book import diagrams, published
 from hia_book.claims import claim, glue
 from hia_book.figures import show_figure, show_table
 
-rows = load(trials)
-share = published.value("random_share")
+rows, share = load(trials), published.value("random_share")
 show_figure(diagrams.workflow(len(NAMES), len(rows), share), "fig-1")
 
 # %% [markdown]
