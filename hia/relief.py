@@ -213,7 +213,7 @@ class NRReliefF(Estimator):
         compared; `p_value`, the share that 1 + the permutations of at least this weight have in
         1 + n_permutations, one-sided, of each column by itself; and `p_adjusted`, by the largest of
         all columns in each permutation (Westfall and Young 1993), the weights in units of their
-        spread: that any is at most .05 happens in 5 % of the tables in which no column matters.
+        spread: that any is at most .05 happens in 5% of the tables in which no column matters.
         Raises ValueError as `fit`, and for a wrong option.
         """
         check_count("n_permutations", n_permutations)

@@ -21,7 +21,7 @@
 # :::{caption} fig-channels
 # :alt: Effects near 0 on colour images, and down to a large loss on grey ones
 #
-# Effect of the number of channels on the same images, converted, on each data set, with two 95 %
+# Effect of the number of channels on the same images, converted, on each data set, with two 95%
 # intervals. Thick: for other seeds. Thin: from the interactions of hyperparameters in the same
 # design.
 # :::
@@ -96,7 +96,7 @@ glue(effect=seeds["effect"].reindex(["cifar100", "eurosat"]), colour=student(col
 # ## On the same images
 #
 # Three channels instead of one change the accuracy by {glue:text}`colour_mean:+.3f` on colour
-# images (95 % interval {glue:text}`colour_low:+.3f` to {glue:text}`colour_high:+.3f`), and by
+# images (95% interval {glue:text}`colour_low:+.3f` to {glue:text}`colour_high:+.3f`), and by
 # {glue:text}`grey_mean:+.3f` on grey ones ({glue:text}`grey_low:+.3f` to
 # {glue:text}`grey_high:+.3f`), to which they add nothing. Between data sets, by contrast, the
 # study's CNNs with three channels differ from those with one by {glue:text}`between:+.3f`. Among

@@ -128,7 +128,7 @@ glue(gain_last=end.mean(), better=(end > 0).mean(), worse=(end < 0).mean())
 # the same order, 0 for an unrelated one.
 #
 # After epoch {glue:text}`early_first`, $\tau$ is {glue:text}`after_first_tau:.2f` on average over
-# the data sets (95 % interval {glue:text}`after_first_low:.2f` to
+# the data sets (95% interval {glue:text}`after_first_low:.2f` to
 # {glue:text}`after_first_high:.2f`); after epoch {glue:text}`early_last` it is
 # {glue:text}`after_last_tau:.2f` ({glue:text}`after_last_low:.2f` to
 # {glue:text}`after_last_high:.2f`). Hyperband continues about a third of the CNNs at each stop:
@@ -136,7 +136,7 @@ glue(gain_last=end.mean(), better=(end > 0).mean(), worse=(end < 0).mean())
 #
 # :::{caption} table-early
 # Kendall's $\tau$ between the validation accuracies after an early epoch and after epoch
-# {glue:text}`last_epoch`, with 95 % intervals, over CNNs of random search.
+# {glue:text}`last_epoch`, with 95% intervals, over CNNs of random search.
 # :::
 
 

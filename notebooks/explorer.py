@@ -47,7 +47,7 @@ display({"text/html": explorer.markup(rows, curves, words)}, raw=True)
 #
 # - A hyperparameter with few values has a lane for each value, in which dots are scattered so that
 #   they do not hide each other. Grey dots pass the ticks but not the limits.
-# - *Mean accuracy by* shows two kinds of mean. Dots are plain means of the CNNs shown, with a 95 %
+# - *Mean accuracy by* shows two kinds of mean. Dots are plain means of the CNNs shown, with a 95%
 #   interval (1.96 standard errors, assuming independent CNNs). The line is the marginal of
 #   functional ANOVA {cite:p}`hutter2014efficient`: the prediction of a forest fitted to *all* CNNs
 #   of this page, averaged over all other hyperparameters. It ignores ticks and limits.

@@ -67,13 +67,13 @@ for method, label in rankings.METHODS.items():
         row = (label, sample, itself.mean(), others.mean(), *student(itself - others))
         compared.append(row)
 formats = {"Method": "", "CNNs of": "", "Own data set": ".2f", "Other data sets": ".2f"}
-formats |= dict.fromkeys(("Difference", "95 % from", "to"), "+.2f")
+formats |= dict.fromkeys(("Difference", "95% from", "to"), "+.2f")
 compared = pd.DataFrame(compared, columns=list(formats))
 show_table(compared, "table-perdataset-halves", formats)
 
 # %%
 main = compared[compared["CNNs of"] == MAIN].set_index("Method")
-claim("by both methods the data sets have rankings of their own", (main["95 % from"] > 0).all())
+claim("by both methods the data sets have rankings of their own", (main["95% from"] > 0).all())
 claim("halves of other data sets agree but little less", (main["Difference"] < 0.1).all())
 beside = compared.loc[compared["CNNs of"] == BESIDE, "Difference"]
 claim("with BOHB's CNNs halves of data sets differ more", beside.min() > main["Difference"].max())

@@ -176,7 +176,7 @@ glue(n_drawn=drawn.sum(), tau_drawn=tau_drawn, low=low, high=high)
 # **Agreement with the paper.** As labelled, {glue:text}`common` of the paper's
 # {glue:text}`n_printed` pairs is among our first ten. Over all pairs, computed for the paper from
 # its Table 3, Kendall's $\tau$ is {glue:text}`tau:.2f`. From the {glue:text}`n_drawn:,d` CNNs of
-# random search alone it is {glue:text}`tau_drawn:.2f` (95 % bootstrap interval {glue:text}`low:.2f`
+# random search alone it is {glue:text}`tau_drawn:.2f` (95% bootstrap interval {glue:text}`low:.2f`
 # to {glue:text}`high:.2f`).
 
 # %% [markdown]

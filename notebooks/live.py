@@ -11,7 +11,7 @@
 #
 # **Most random configurations learn next to nothing: of {glue:text}`n_models` CNNs trained while
 # this page was built, {glue:text}`learned` got a fifth of the images right, the best one
-# {glue:text}`best:.0f` %.** Guessing gives 10 %.
+# {glue:text}`best:.0f`%.** Guessing gives 10%.
 #
 # {numref}`fig-live` shows them learn. Together they took {glue:text}`seconds:.1f` s on one core,
 # {glue:text}`per_image:.3f` ms per training image. The images are the 1,797 handwritten digits of

@@ -148,7 +148,7 @@ glue(lr_total=study["total"].iloc[0], lr_main=study["main"].iloc[0], all_main=st
 #
 # :::{caption} table-when
 # The method of the highest mean agreement, and by how much the others are behind it on the same
-# draws, with the standard error over the surfaces. *Clearly*: with 95 % confidence.
+# draws, with the standard error over the surfaces. *Clearly*: with 95% confidence.
 # :::
 
 # %%

@@ -82,7 +82,7 @@ show_figure(figure, "fig-perdataset", data=drawn.reset_index(names="dataset"))
 # ## Do they agree?
 #
 # Kendall's W is 1 if all data sets have the same ranking, and near 0 if the rankings are unrelated.
-# It is {glue:text}`nrrelieff_w:.2f` by N-RReliefF (95 % interval {glue:text}`nrrelieff_low:.2f` to
+# It is {glue:text}`nrrelieff_w:.2f` by N-RReliefF (95% interval {glue:text}`nrrelieff_low:.2f` to
 # {glue:text}`nrrelieff_high:.2f`) and {glue:text}`fanova_w:.2f` by functional ANOVA
 # ({glue:text}`fanova_low:.2f` to {glue:text}`fanova_high:.2f`). On a single data set, the two
 # methods agree by a $\tau$ of {glue:text}`tau_methods:.2f` on average.
@@ -105,7 +105,7 @@ for (method, sample), test in tested.items():
     apart = [b - a >= test.critical_difference for a, b in combinations(test.mean_ranks, 2)]
     row = (METHODS[method], sample, *concordance[method, sample][:4])
     table.append((*row, test.p, sum(apart), len(apart)))
-headings = "Method | CNNs of | Kendall's W {:.2f} | 95 % from {:.2f} | to {:.2f} | "
+headings = "Method | CNNs of | Kendall's W {:.2f} | 95% from {:.2f} | to {:.2f} | "
 headings += "Mean correlation {:.2f} | Friedman's p {:.2g} | Told apart | Pairs"
 show_table(table, "table-perdataset-agreement", headings)
 

@@ -23,7 +23,7 @@
 # :::
 #
 # :::{caption} table-pays-tpe
-# As {numref}`table-pays-answer`, by TPE, with the 95 % interval at {glue:text}`last` trials.
+# As {numref}`table-pays-answer`, by TPE, with the 95% interval at {glue:text}`last` trials.
 # :::
 
 # %% tags=["parameters"]
@@ -135,7 +135,7 @@ show_table(table, "table-pays-space", formats)
 #
 # :::{caption} table-tunability
 # What tuning each hyperparameter from Table 1's default is worth, in percentage points of accuracy
-# within a data set, with a 95 % interval over the trees of the forest, and $W$ of {eq}`eq-10`.
+# within a data set, with a 95% interval over the trees of the forest, and $W$ of {eq}`eq-10`.
 # :::
 
 # %%
@@ -209,7 +209,7 @@ glue(repetitions=notes["repetitions"], n_ranked=RANKED[1], compared=compared)
 #
 # :::{caption} table-pays-wrong
 # What cannot be reached with the rest fixed, percentage points of accuracy, means over the data
-# sets, with 95 % intervals. With all {glue:text}`n_ranked` tuned it is {glue:text}`left_table1:.1f`
+# sets, with 95% intervals. With all {glue:text}`n_ranked` tuned it is {glue:text}`left_table1:.1f`
 # with Table 1's default and {glue:text}`left_learned:.1f` with the learned default.
 # :::
 
@@ -221,7 +221,7 @@ for default, (ranking, label) in product(tuning.DEFAULTS, tuning.RANKINGS.items(
         mean, low, high = regret.unreachable(results, default, ranking, k).points
         row[f"{k} tuned"] = mean
         if k == compared:
-            row["95 %"] = f"{low:z.1f} to {high:z.1f}"
+            row["95%"] = f"{low:z.1f} to {high:z.1f}"
     rows.append(row)
 floors = pd.DataFrame(rows)
 left = {default: regret.unreachable(results, default, *RANKED)[0] for default in tuning.DEFAULTS}
@@ -270,8 +270,8 @@ for default, (ranking, label) in product(tuning.DEFAULTS, tuning.RANKINGS.items(
     row = {"Default": tuning.SHORT[default], "Ranking": label, "With epoch": shares[ranking]}
     arm = (default, "random", ranking, compared)
     fixed, free = (regret.losses(results, *arm, x).at(at) for x in (tuning.LONGEST, tuning.TUNED))
-    row |= {f"{longest} for all": 100 * fixed.mean, "95 %": regret.span(*fixed[1:])}
-    rows.append(row | {"tuned": 100 * free.mean, "95 % ": regret.span(*free[1:])})
+    row |= {f"{longest} for all": 100 * fixed.mean, "95%": regret.span(*fixed[1:])}
+    rows.append(row | {"tuned": 100 * free.mean, "95% ": regret.span(*free[1:])})
 table = pd.DataFrame(rows)
 formats = {"With epoch": ".0%", f"{longest} for all": "+.1f", "tuned": "+.1f"}
 show_table(table, "table-pays-epoch", formats)

@@ -21,7 +21,7 @@ document.addEventListener("DOMContentLoaded", () => {
       cells.every((cell) => cell.colSpan === 1 && cell.rowSpan === 1);
   }
 
-  // A number as the book writes them: 1,234 · 5 % · −0.3 · 1e-05 · 0.31 ± 0.02, else NaN.
+  // A number as the book writes them: 1,234 · 5% · −0.3 · 1e-05 · 0.31 ± 0.02, else NaN.
   function number(text) {
     const plain = text.replace(/[\s,%]|±.*$/g, "").replace(/^[−–]/, "-");
     return plain === "" ? NaN : Number(plain);

@@ -225,7 +225,7 @@ def _fanova(take: Callable[[FAnova], Any], trials: Trials, seed: int, **options:
 
 def _package(trials: Trials, seed: int, **options: Any) -> Floats:
     """options: of `fanova_package.importances`."""
-    if len(trials.columns) == 1:  # its forest cuts by 70 % of the columns, rounded down
+    if len(trials.columns) == 1:  # its forest cuts by 70% of the columns, rounded down
         return np.ones(1)
     few, columns = [], trials.columns.items()
     for name, column in columns:

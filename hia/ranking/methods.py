@@ -5,7 +5,7 @@ missing value is one of other trials, drawn at random: a default would tell whic
 Trials of one configuration, with several seeds, are drawn, permuted and put into folds together.
 Intervals are for what the method gives on other tables of so many trials, not for a truth: the
 percentiles over configurations drawn with replacement, moved so that their median is what all give.
-On known surfaces 95 % intervals of N-RReliefF (see `NRReliefF.bootstrap`) hold 93 to 99 in 100,
+On known surfaces 95% intervals of N-RReliefF (see `NRReliefF.bootstrap`) hold 93 to 99 in 100,
 those of fANOVA from 20 resamples 95 to 98; but of the surface's own shares only 36 to 89.
 """
 

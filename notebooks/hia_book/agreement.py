@@ -22,7 +22,7 @@ _ROUNDING = 1e-12  # correlations that differ by less are equal
 
 
 class Estimate(NamedTuple):
-    """A mean or a share with its 95 % interval."""
+    """A mean or a share with its 95% interval."""
 
     mean: float
     low: float
@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
 
 
 def student(values: ArrayLike) -> Estimate:
-    """The mean of a sample (n,) with Student's 95 % interval."""
+    """The mean of a sample (n,) with Student's 95% interval."""
     sample = np.asarray(values, dtype=float)
     half = stats.sem(sample) * stats.t.ppf(0.975, len(sample) - 1)
     return Estimate(*(float(sample.mean() + step) for step in (0, -half, half)))
@@ -48,7 +48,7 @@ def write_mean(values: pd.Series) -> str:
 
 
 class RankAgreement(NamedTuple):
-    """Kendall's tau-b of two rankings with its 95 % interval, and how many items."""
+    """Kendall's tau-b of two rankings with its 95% interval, and how many items."""
 
     tau: float
     low: float
@@ -101,7 +101,7 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
     """Intraclass correlations of lists of weights, by pingouin.
 
     weights: (lists, hyperparameters); the lists are the raters. Returns six rows, `form` (ICC(1,1),
-    ICC(A,1), ICC(C,1), and of k lists), columns `icc`, `low`, `high` (95 %); all 1 of equal lists.
+    ICC(A,1), ICC(C,1), and of k lists), columns `icc`, `low`, `high` (95%); all 1 of equal lists.
     Raises ValueError for fewer than two lists, two hyperparameters or five weights, a missing
     weight, and where it is not defined.
     """
@@ -134,10 +134,10 @@ def icc(weights: pd.DataFrame) -> pd.DataFrame:
 
 
 def rank_agreement(a: pd.Series, b: pd.Series) -> RankAgreement:
-    """Kendall's tau-b of two lists of weights, indexed by item, with a 95 % interval.
+    """Kendall's tau-b of two lists of weights, indexed by item, with a 95% interval.
 
     The interval takes the items for a random sample and inverts the test of tau, with variance v (1
-    - tau²), v = 2 (2n + 5) / 9n (n - 1) that of unrelated rankings. It covers at least 95 %
+    - tau²), v = 2 (2n + 5) / 9n (n - 1) that of unrelated rankings. It covers at least 95%
     (simulated), where that on Fisher's scale misses above 0.8. Raises ValueError for an item that
     is there twice or in one list only, and for a list whose weights are all equal.
     """
@@ -156,7 +156,7 @@ def rank_agreement(a: pd.Series, b: pd.Series) -> RankAgreement:
 
 
 def mean_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
-    """The mean of taus of unrelated samples of items, one per data set say, with a 95 % interval.
+    """The mean of taus of unrelated samples of items, one per data set say, with a 95% interval.
 
     As for one tau, with sum(v) / m² of the m taus for v. `items`: all. Raises ValueError for none.
     """
@@ -184,7 +184,7 @@ def typical_agreement(agreements: Sequence[RankAgreement]) -> RankAgreement:
 
 
 class Concordance(NamedTuple):
-    """Kendall's W of several lists with its 95 % interval, the mean Spearman correlation of two of
+    """Kendall's W of several lists with its 95% interval, the mean Spearman correlation of two of
     the lists, and how many lists of how many items."""
 
     w: float
@@ -202,7 +202,7 @@ def kendalls_w(
 
     weights: (lists, items). Corrected for ties. The interval is a bootstrap over the lists:
     percentiles of (1 + (m - 1) r) / m, r the mean correlation of the ranks of two *different* lists
-    among those drawn. Of five or ten lists that agree well it covers about 88 % (simulated). Raises
+    among those drawn. Of five or ten lists that agree well it covers about 88% (simulated). Raises
     ValueError for fewer than three lists or two items, a missing weight, and a list of equal ones.
     """
     check_count("n_resamples", n_resamples)

@@ -48,7 +48,7 @@ def thirds(values: ArrayLike) -> NDArray[np.float64]:
 
 def end_over_middle(values: ArrayLike) -> tuple[float, float, float]:
     """By how much more accuracies (n,) are in the emptier of the outer thirds than in the middle
-    one: the difference of the two shares and its 95 % limits, as of a multinomial."""
+    one: the difference of the two shares and its 95% limits, as of a multinomial."""
     low, middle, high = thirds(values)
     end = min(low, high)
     gap = float(end - middle)

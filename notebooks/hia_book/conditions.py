@@ -22,7 +22,7 @@ def equal_counts(*tables: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def average(values: pd.DataFrame, random_state: int = 0) -> pd.DataFrame:
-    """Mean of each column of values (data sets, columns) with the bootstrap's 95 % percentiles:
+    """Mean of each column of values (data sets, columns) with the bootstrap's 95% percentiles:
     `mean`, `low`, `high` by column, the lowest mean first."""
     interval = stats.bootstrap(
         (values.to_numpy(),), np.mean, axis=0, method="percentile", rng=random_state

@@ -378,14 +378,14 @@
       axis("x"), axis("y"), chooser("colour", given.colored, "color")),
     element("div", { class: "axes" },
       button("show all", reset), button("download shown", download)));
-  const heads = ["", "CNNs", "mean accuracy", "± 95 %"].map((words) => element("th", {}, words));
+  const heads = ["", "CNNs", "mean accuracy", "± 95%"].map((words) => element("th", {}, words));
   const scroll = (label, content) =>
     element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, content);
   root.append(controls, status, plotCanvas, legend,
     chooser("mean accuracy by", given.curved, "curve"),
     curveCanvas,
     element("p", { class: "legend" },
-      element("span", {}, element("i", { class: "hia-drawing dot" }), "CNNs shown, 95 % interval"),
+      element("span", {}, element("i", { class: "hia-drawing dot" }), "CNNs shown, 95% interval"),
       element("span", {}, element("i", { class: "hia-drawing bar" }), given.model)),
     element("details", {}, element("summary", {}, "These means as a table"),
       scroll("Means", element("table", {},

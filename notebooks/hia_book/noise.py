@@ -52,10 +52,10 @@ def components(replicates: pd.DataFrame) -> Components:
 
 
 def seed_share(replicates: pd.DataFrame) -> Estimate:
-    """The seed's share in the variance within data sets, with a 95 % interval.
+    """The seed's share in the variance within data sets, with a 95% interval.
 
     A jackknife over configurations, stratified by data set, on the scale of log-odds: simulated, it
-    covers 92 to 94 %, where the F interval covers 86 to 90 %. No width where the share is 0 or 1,
+    covers 92 to 94%, where the F interval covers 86 to 90%. No width where the share is 0 or 1,
     and 0 to 1 where one configuration decides that. Raises ValueError as `components` does.
     """
     groups = _by_dataset(replicates)

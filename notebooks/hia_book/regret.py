@@ -49,7 +49,7 @@ def read(
 
 
 class Curve(NamedTuple):
-    """A mean over data sets at numbers of trials (N,) with its 95 % interval."""
+    """A mean over data sets at numbers of trials (N,) with its 95% interval."""
 
     trials: NDArray[np.int64]
     mean: Floats
@@ -209,7 +209,7 @@ def answers(
                 mean, low, high = curve.at(n)
                 row[f"{n} trials"] = 100 * mean
                 if n == sure:
-                    row["95 %"] = span(low, high)
+                    row["95%"] = span(low, high)
             for name, surely in (("Ahead from", False), ("Clearly", True)):
                 row[name] = str(wins_from(curve, surely=surely) or "never")
             rows.append(row)

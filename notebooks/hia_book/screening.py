@@ -143,7 +143,7 @@ def effects(design: ArrayLike, responses: ArrayLike, error: str | None = None) -
       interactions and the difference between its halves. It tells an effect from the interactions.
 
     Returns by factor (`hyperparameter`: a DataFrame's columns, else 0 to k - 1) `effect`, its `se`,
-    `df`, `t`, two-sided `p` and 95 % limits `low` and `high`; `share`, |effect| over their sum;
+    `df`, `t`, two-sided `p` and 95% limits `low` and `high`; `share`, |effect| over their sum;
     `variance`, the share of the variance between runs (they sum to at most 1); `rank`, 1 for the
     largest |effect|, ties sharing the mean.
 

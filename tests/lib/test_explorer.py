@@ -143,7 +143,7 @@ def test_the_curve_is_the_mean_with_its_interval(page: Page) -> None:
     by_layers = ROWS.groupby("num_conv_layers")["accuracy"]
     assert found["CNNs"].to_dict() == by_layers.size().rename(index=str).to_dict()
     np.testing.assert_allclose(found["mean accuracy"], by_layers.mean(), atol=6e-5)
-    np.testing.assert_allclose(found["± 95 %"], 1.96 * by_layers.sem(), atol=6e-5)
+    np.testing.assert_allclose(found["± 95%"], 1.96 * by_layers.sem(), atol=6e-5)
 
 
 def test_missing_filters_are_left_out_and_sorted_last(page: Page) -> None:

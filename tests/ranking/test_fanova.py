@@ -301,7 +301,7 @@ def test_agrees_with_the_authors_package():
     known |= bounds(log=True, lr=(X["lr"].min(), X["lr"].max()))
     ours = FAnova(min_samples_leaf=3, space=known, random_state=0).fit(X, y)
     # Given the rows, trees are drawn independently, so a mean over 16 of them has a standard error
-    # of a quarter of their standard deviation. What else differs: their nodes choose from 70 % of
+    # of a quarter of their standard deviation. What else differs: their nodes choose from 70% of
     # the columns, ours from all.
     error = np.hypot(theirs["std"], ours.tree_importances_.std(axis=0)) / 4
     assert (np.abs(theirs["weight"] - ours.importances_) < 4 * error + 0.02).all()

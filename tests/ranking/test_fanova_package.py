@@ -15,7 +15,7 @@ compiled = pytest.mark.skipif(
 )
 RNG = np.random.default_rng(0)
 N = 800
-# A node tries 70 % of the columns: with too few of them it may find none to cut and stay too large.
+# A node tries 70% of the columns: with too few of them it may find none to cut and stay too large.
 IDLE = pd.DataFrame(RNG.random((N, 6)), columns=list("tuvwxy"))
 
 

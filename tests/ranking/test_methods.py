@@ -469,7 +469,7 @@ def test_pairs_of_hyperparameters() -> None:
     ],
 )
 def test_intervals_hold_what_other_trials_give(method, surface, trials, options, held) -> None:
-    """Of W and of the shares, over hyperparameters and ten tables, for 95 % intervals."""
+    """Of W and of the shares, over hyperparameters and ten tables, for 95% intervals."""
     drawn = surfaces.synthetic()[surface]
     found = []
     for seed in range(10):
