@@ -35,7 +35,6 @@ folder = "data/published"  # what the paper prints
 deepest = 6  # ranks that agree in the last figure, at most; 1 to 11
 
 # %%
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,7 +45,7 @@ from hia_book.audit import DIFFERS, NOT_SAID, NOT_SHOWN
 from hia_book.claims import claim, glue
 from hia_book.figures import list_down, look, panels, show_figure, show_table
 
-paper = audit.load(Path(folder))
+paper = audit.load(folder)
 weights = paper.weights(3).sort_values(ascending=False)
 reported, lists = paper.numbers["icc"], int(paper.numbers["subsets"])
 sd = audit.implied_sd(weights, reported)

@@ -109,18 +109,18 @@ models = 1_000_000  # CNNs of the study on paper; at least 1
 cores = 8  # of the PostgreSQL server on paper; at least 1
 
 # %%
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from hia.trials import load
+from hia_book import recording
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table
 
 NAMES = {"journal": "Journal file", "postgresql": "PostgreSQL"}
 need(Path(storage).is_file(), f"{storage} is missing; benchmarks/bench_storage.py writes it")
-measured = json.loads(Path(storage).read_text(encoding="utf-8"))
+measured = recording.read_note(storage)
 cost = pd.DataFrame(measured["trial"]).replace({"storage": NAMES}).astype({"server_ms": float})
 seconds = load(trials)["seconds"].mean()
 glue(cores=measured["cores"], models=models, n_cores_asked=cores)

@@ -17,11 +17,11 @@
 # :alt: Dot plot of ranks: lr is first by both methods; the five that the paper puts first are first
 #   here too
 #
-# Mean ranks over {glue:text}`n_sets` data sets, with 95 % intervals; depth is `num_conv_layers`.
+# Mean ranks over {glue:text}`n_sets` data sets, with 95% intervals; depth is `num_conv_layers`.
 # :::
 #
 # :::{caption} table-first
-# Good values: the middle 80 % of each data set's best {glue:text}`n_best:.0%` of CNNs.
+# Good values: the middle 80% of each data set's best {glue:text}`n_best:.0%` of CNNs.
 # :::
 
 # %% tags=["parameters", "remove-input"]
@@ -32,7 +32,6 @@ best = 0.1  # the CNNs whose values are called good, by data set and optimizer; 
 
 # %%
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -44,7 +43,7 @@ from hia_book import audit, published, rankings, regret, tuning
 from hia_book.claims import claim, glue, need
 from hia_book.figures import list_down, look, panels, show_figure, show_table
 
-done = tuning.complete(tuning.load(Path(searches)))
+done = tuning.complete(tuning.load(searches))
 rows = load(trials)
 drawn = rows[rows["source"] == "random"]
 sets = sorted(drawn["dataset"].unique())
@@ -90,7 +89,7 @@ LISTED = {"lr": ".0e", "dropout_rate": ".1f", "num_conv_layers": ".0f"}
 
 
 def span(values, form):
-    """The middle 80 % of the values, in words."""
+    """The middle 80% of the values, in words."""
     low, high = values.quantile([0.1, 0.9])
     return f"{low:{form}} to {high:{form}}".replace("e-0", "e-")
 
@@ -141,9 +140,9 @@ glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 # first three, in another order, and its last two.** The paper pools; it does not say how it draws.
 # We draw on a log scale, and our CNNs see at most {glue:text}`seen:,d` images,
 # {glue:text}`images:,d` of them for training. On single data sets, a uniform draw puts the
-# optimizer narrowly first; the first five stay the paper's. On all images the single data sets
-# agree; the pool, which has fewer CNNs, does not ({doc}`design`). So search `lr` on a log scale and
-# tune it first. With a uniform draw, tune the optimizer first.
+# optimizer level with `lr` or just ahead; the first five stay the paper's. On all images the single
+# data sets agree; the pool, which has fewer CNNs, does not ({doc}`design`). So search `lr` on a log
+# scale and tune it first. With a uniform draw, tune the optimizer with it.
 
 # %% [markdown]
 # ## Should you tune only the first few?

@@ -33,9 +33,7 @@ enough = 0.8  # agreement from which on a ranking has settled; 0 to 1
 hidden: list[str] = []  # methods left out of the figures; choices: hia.ranking.methods.METHODS
 
 # %%
-import json
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -56,7 +54,7 @@ LOOKS["nrrelieff_growing"] |= {"linestyle": "--", "mfc": "white"}
 LOOKS[cost.SCREEN] = look("screening") | {"markersize": 9}
 DRAWN = {x: own | {"label": LABELS[x]} for x, own in LOOKS.items() if x not in hidden}
 KINDS = {"main": "alone", "total": "in all"}
-fits, true = truth.load(Path(folder))
+fits, true = truth.load(folder)
 measured = fits[fits["state"] == truth.MEASURED]
 draws = measured.groupby(["surface", "method", "trials"]).size()
 sizes = sorted(measured["trials"].unique())
@@ -260,7 +258,7 @@ glue(falls=write_mean(falls), gains=write_mean(gains))
 # :::
 
 # %%
-chosen = mixed.load(Path(folder))
+chosen = mixed.load(folder)
 by = ["trials", "method", "surface"]
 taus = chosen.pivot_table("tau_main", by, "table")[["random", "part", "mixed"]]
 lost = dict(iter((taus["part"] - taus["mixed"]).dropna().groupby(by[:2])))
@@ -337,7 +335,7 @@ glue(together_growing=together[growing], together_fanova=together["fanova"])
 # :::
 
 # %%
-note = json.loads(Path(folder, "truth.json").read_text("utf-8"))
+note = recording.read_note(f"{folder}/truth.json")
 seconds = each["seconds"].groupby("trials").median()
 figure, ax = panels(4)
 draw_lines(ax, seconds, DRAWN)
@@ -383,7 +381,7 @@ glue(processor=note["processor"], limit=note["limit"])
 
 # %%
 recorded = ["scope", "method", "trainings", "repeat", "whole", "tau_own", "tau_reference"]
-spent = recording.read(Path(folder, "cost.parquet"), recorded, "record_truth.py cost")
+spent = recording.read(f"{folder}/cost.parquet", recorded, "record_truth.py cost")
 # Data sets differ in how many trainings there are in all: only the screen has as many of each.
 pooled = spent["scope"] == cost.POOLED
 single = spent[~pooled & (~spent["whole"] | (spent["method"] == cost.SCREEN))]

@@ -34,8 +34,6 @@ n_resamples = 500  # resamples of the CNNs, for comparison; at least 1
 random_state = 0  # seed of these; at least 0
 
 # %%
-import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -44,7 +42,7 @@ from matplotlib.patches import Rectangle
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS
 from hia.trials import load
-from hia_book import multiverse, published, rankings
+from hia_book import multiverse, published, rankings, recording
 from hia_book.claims import claim, glue, need
 from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 
@@ -87,7 +85,7 @@ claim("over universes every hyperparameter has several ranks", (ranks.max() > ra
 claim("`num_conv_layers` has the most stable rank", ranks.std().idxmin() == "num_conv_layers")
 claim("`in_channel_num` has the least stable rank", ranks.std().idxmax() == "in_channel_num")
 claim("choices move the ranking more than chance does", between > 1.25 * chance)
-note = json.loads(Path(universes).with_suffix(".json").read_text(encoding="utf-8"))
+note = recording.read_note(universes)
 claim("the universes are of these CNNs", note["fingerprint"] == multiverse.fingerprint(rows))
 ends = ranks.quantile([0.05, 0.95]).set_axis(["low", "high"])
 glue(n_universes=len(choices), n_allowed=allowed.sum(), n_random=len(random))

@@ -22,7 +22,7 @@
 #   others, with the learned default all are close together
 #
 # Regret of random search that tunes the first {glue:text}`compared` of each ranking, mean over
-# {glue:text}`n_sets` data sets; band: 95 % interval of tuning everything. N-RReliefF with J = n/20
+# {glue:text}`n_sets` data sets; band: 95% interval of tuning everything. N-RReliefF with J = n/20
 # has the same first three as functional ANOVA, and so the same line. The CSV has random and
 # reversed orders too.
 # :::
@@ -83,8 +83,8 @@ show_figure(figure, "fig-pays-rankings", data=drawn)
 #
 # :::{caption} table-pays-answer
 # Loss of random search that tunes the first of N-RReliefF's ranking instead of everything, in
-# percentage points of accuracy, with the 95 % interval at {glue:text}`at` trials. *Ahead from* is
-# the number of trials from which tuning everything stays ahead; *clearly*, with its whole 95 %
+# percentage points of accuracy, with the 95% interval at {glue:text}`at` trials. *Ahead from* is
+# the number of trials from which tuning everything stays ahead; *clearly*, with its whole 95%
 # interval.
 # :::
 
@@ -117,7 +117,7 @@ glue(start_learned=100 * start["learned"], loss_table1=by_paper[compared].at(at)
 # %% [markdown]
 # **With Table 1's default**, tuning everything is clearly ahead of the first {glue:text}`compared`
 # from {glue:text}`clearly` trials on. After {glue:text}`at` trials these lose
-# {glue:text}`loss_table1_mean:.1f` points of accuracy (95 % interval
+# {glue:text}`loss_table1_mean:.1f` points of accuracy (95% interval
 # {glue:text}`loss_table1_low:.1f` to {glue:text}`loss_table1_high:.1f`). No smaller search by this
 # ranking is ever ahead by a point.
 #
@@ -137,7 +137,7 @@ glue(start_learned=100 * start["learned"], loss_table1=by_paper[compared].at(at)
 # *Tunability* {cite:p}`probst2019tunability` is what tuning a hyperparameter gains over a default,
 # here Table 1's ({numref}`table-tunability`). With this default its ranking loses least:
 # {glue:text}`loss_tunability:+.1f` points, {glue:text}`saved_mean:.1f` less than functional ANOVA's
-# (95 % interval {glue:text}`saved_low:.1f` to {glue:text}`saved_high:.1f`). Its first
+# (95% interval {glue:text}`saved_low:.1f` to {glue:text}`saved_high:.1f`). Its first
 # {glue:text}`most` are clearly ahead of everything ({glue:text}`ahead_mean:+.1f`;
 # {glue:text}`ahead_low:+.1f` to {glue:text}`ahead_high:+.1f`). The paper's first
 # {glue:text}`compared` lose {glue:text}`loss_paper:.1f` points, which may be chance. Functional
@@ -161,7 +161,7 @@ for default, label in tuning.DEFAULTS.items():
     at_n = [curve.at(at) for curve in own]
     lost |= {(default, x): one for x, one in zip(tuning.RANKINGS, at_n, strict=True)}
     columns[heading], signed[heading] = [100 * one.mean for one in at_n], "+.1f"
-    columns[f"95 %{again}"] = [regret.span(*one[1:]) for one in at_n]
+    columns[f"95%{again}"] = [regret.span(*one[1:]) for one in at_n]
     columns[f"Clearly{again}"] = [str(regret.wins_from(x, surely=True) or "never") for x in own]
 show_table(pd.DataFrame(columns), "table-pays-rankings", signed)
 

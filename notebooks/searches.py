@@ -35,9 +35,7 @@ n_trees = 16  # trees of the forest behind the tunability; at least 1
 random_state = 0  # seed of that forest; at least 0
 
 # %%
-import json
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,13 +44,13 @@ from hia import space
 from hia.ranking.shapley import explain
 from hia.space import HYPERPARAMETERS
 from hia.trials import load
-from hia_book import rankings, regret, tuning
+from hia_book import rankings, recording, regret, tuning
 from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_figure, show_table
 
 results, datasets, _, at = regret.read(folder, shown)
-notes = json.loads((Path(folder) / "tuning.json").read_text(encoding="utf-8"))
+notes = recording.read_note(f"{folder}/tuning.json")
 by_tpe = results[results["search"] == "tpe"]
 need(len(by_tpe), f"{folder}: on no data set are all searches by TPE recorded")
 ALL, RANKED = tuning.everything(), tuning.everything(filters=False)

@@ -35,8 +35,6 @@ stretch = 100.0  # factor of a unit of measurement, as a test; above 0
 random_state = 0  # seed of these draws and of the forests; at least 0
 
 # %%
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
@@ -50,7 +48,7 @@ from hia_book import rankings, truth
 from hia_book.claims import claim, glue, need
 from hia_book.figures import show_table
 
-fits, _ = truth.load(Path("data"))
+fits, _ = truth.load("data")
 rows = load(trials)
 ways = rankings.ways(rows, n_neighbors, sigma)
 X, X_drawn = ways["Ours"].X, ways["Random search"].X

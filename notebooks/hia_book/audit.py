@@ -75,8 +75,9 @@ class Check:
     bears: tuple[str, ...] = ()
 
 
-def load(folder: Path = published.FOLDER) -> Paper:
+def load(folder: str | Path = published.FOLDER) -> Paper:
     """All that the paper prints. Raises FileNotFoundError where a file is missing."""
+    folder = Path(folder)
     tables = {number: published.table(number, folder) for number in range(1, 8)}
     names = pd.read_csv(folder / "values.csv")["name"]
     numbers = {name: published.value(name, folder) for name in names}

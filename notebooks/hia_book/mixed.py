@@ -68,7 +68,7 @@ def search(surface: Surface, trials: int, repeat: int) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def load(folder: Path) -> pd.DataFrame:
+def load(folder: str | Path) -> pd.DataFrame:
     """The recorded rows, mixed.parquet. Raises as `hia_book.recording.read` does."""
     columns = ["surface", "trials", "repeat", "table", "method", "tau_main", "tau_total"]
-    return recording.read(folder / "mixed.parquet", columns, "record_truth.py mixed")
+    return recording.read(Path(folder, "mixed.parquet"), columns, "record_truth.py mixed")

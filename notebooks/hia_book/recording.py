@@ -79,17 +79,23 @@ def compute(
     return iter(tqdm(results, desc=function.__name__, total=total))
 
 
-def read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
+def read(path: str | Path, columns: Sequence[str], command: str) -> pd.DataFrame:
     """A recorded table that has at least these columns.
 
     Raises FileNotFoundError with the command that makes it, ValueError naming file and column.
     """
-    if not path.is_file():
+    if not Path(path).is_file():
         raise FileNotFoundError(f"{path} is missing; `python studies/{command}` makes it")
-    table = read_parquet(path)
+    table = read_parquet(Path(path))
     if missing := [name for name in columns if name not in table]:
         raise ValueError(f"{path}: column {missing[0]!r} is missing")
     return table
+
+
+def read_note(path: str | Path) -> dict[str, Any]:
+    """What `save` wrote beside a table."""
+    note: dict[str, Any] = json.loads(Path(path).with_suffix(".json").read_text("utf-8"))
+    return note
 
 
 def size(path: Path) -> str:

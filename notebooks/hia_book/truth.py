@@ -204,17 +204,17 @@ def assess(row: Row, truth: pd.DataFrame) -> Row:
     return found
 
 
-def load(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def load(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The recorded fits and the truths they are compared with, truth.parquet and surfaces.parquet.
 
     Raises as `hia_book.recording.read`, and ValueError where a surface of the fits has no truth.
     """
     of_fits = ["surface", "method", "trials", "seconds", "state"]
-    fits = recording.read(folder / "truth.parquet", of_fits, "record_truth.py")
+    fits = recording.read(Path(folder, "truth.parquet"), of_fits, "record_truth.py")
     of_truths = ["surface", "hyperparameter", "main", "total"]
-    true = recording.read(folder / "surfaces.parquet", of_truths, "record_truth.py")
+    true = recording.read(Path(folder, "surfaces.parquet"), of_truths, "record_truth.py")
     if unknown := sorted(set(fits["surface"]) - set(true["surface"])):
-        raise ValueError(f"{folder / 'surfaces.parquet'}: has no surface {unknown[0]!r}")
+        raise ValueError(f"{Path(folder, 'surfaces.parquet')}: has no surface {unknown[0]!r}")
     return fits, true
 
 

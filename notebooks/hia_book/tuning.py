@@ -448,7 +448,7 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     return jobs.sort_values(order, ignore_index=True)
 
 
-def load(path: Path) -> pd.DataFrame:
+def load(path: str | Path) -> pd.DataFrame:
     """The recorded searches. Raises as `hia_book.recording.read`, and ValueError naming the first
     row at fault."""
     expected = ["dataset", "epochs", "default", "search", "ranking", "k", "tuned", "trials"]
