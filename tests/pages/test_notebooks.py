@@ -199,7 +199,7 @@ def test_run_in_the_root_with_the_code_folded(chapter: Path, tmp_path: Path) -> 
     assert notebook.metadata.hia.claims == [{"text": text} | place for text in texts]
     assert "claim" not in str([cell.outputs for cell in code])
     assert 'make notebook NB=chapter P="upper=3"\n' in notebook.cells[-1].source
-    assert notebook.metadata.hia.parameters == {"upper": 3, "names": ["a"]}
+    assert notebook.metadata.hia.parameters == {"upper": 3, "names": ["a"], "chosen": []}
     picture = ["picture", "book/chapter.ipynb", "-o", "picture.svg"]
     assert main([*picture, "fig-none"]) == 1
     assert not Path("picture.svg").exists()
