@@ -515,7 +515,10 @@ show_table(table.reset_index(), "table-conditions-datasets", dict.fromkeys(table
 #
 # All CNNs here come from random search, but for the columns with BOHB. Where both draws have trial
 # *n* of a data set, it has the same seed and, except for `lr`, the same configuration.
-# {numref}`table-conditions` counts CNNs, {numref}`table-conditions-images` images.
+# {numref}`table-conditions` counts CNNs, {numref}`table-conditions-images` images. Of the three
+# recordings beside the study's, {glue:text}`n_again` random CNNs were trained again
+# ({doc}`rerun`), some on another kind of processor: {glue:text}`exact` came out the same to the
+# last bit.
 #
 # :::{caption} table-conditions
 # The CNNs of each condition, and the processor time of their training; {glue:text}`n_untimed` of
@@ -536,7 +539,9 @@ headings = "Condition | CNNs {:,} | per data set, at most {:,} | Core-hours {:.1
 show_table(trained, "table-conditions", headings)
 untimed = samples[LOG_ALL].query("cpu_seconds.isna()")
 claim("only CNNs of Semeion have no time", {*untimed["dataset"]} == {"semeion"})
-glue(n_untimed=len(untimed))
+FOLDERS = ("linear_reduced", "log_all", "linear_all")
+again = pd.concat([pd.read_csv(f"data/{folder}/verified.csv") for folder in FOLDERS])
+glue(n_untimed=len(untimed), n_again=len(again), exact=again["exact"].sum())
 images = pd.DataFrame({"Collection": {name: FACTS[name].images for name in NAMES}})
 for name in (UNIFORM, UNIFORM_ALL):
     rows = samples[name]
