@@ -17,7 +17,7 @@
 # :alt: Dot plot of ranks: lr is first by both methods; the five that the paper puts first are first
 #   here too
 #
-# Mean ranks over {glue:text}`n_sets` data sets, with 95% intervals; depth is `num_conv_layers`.
+# Mean ranks over {glue:text}`n_sets` data sets, 95% intervals, and the paper's ranks.
 # :::
 #
 # :::{caption} table-first
@@ -131,9 +131,9 @@ glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 # %% [markdown]
 # Start with Adam: {glue:text}`adam:.0%` of the best {glue:text}`n_best:.0%` use it. SGD's good
 # learning rates are about ten times as high (medians of the best {glue:text}`n_best:.0%`, over all
-# data sets). More epochs nearly always help ({doc}`curves`). Dropout, depth and optimizer are too
-# close to order. All of this comes from {glue:text}`n_drawn:,d` CNNs of random search, each data
-# set ranked by itself.
+# data sets). More epochs nearly always help ({doc}`curves`). Dropout, depth (`num_conv_layers`) and
+# optimizer are too close to order. All of this comes from {glue:text}`n_drawn:,d` CNNs of random
+# search, each data set ranked by itself.
 
 # %% [markdown] tags=["design"]
 # **With the learning rate drawn uniformly and all data sets pooled, N-RReliefF has the paper's
