@@ -83,7 +83,8 @@ def number_configurations(columns: Sequence[Floats]) -> Ints:
     """Of rows of K columns (n,), which of the different ones each is, in the order they first come,
     (n,). What is missing is like what is missing, and numbers like those that rounding makes."""
     parts = [np.frexp(values) for values in columns]
-    frame = pd.DataFrame({k: np.ldexp(np.round(m, 14), e) for k, (m, e) in enumerate(parts)})
+    with np.errstate(over="ignore"):  # the largest numbers are alike at infinity
+        frame = pd.DataFrame({k: np.ldexp(np.round(m, 14), e) for k, (m, e) in enumerate(parts)})
     if not frame.duplicated().any():
         return np.arange(len(frame))
     rows = frame.groupby(list(frame.columns), sort=False, dropna=False)

@@ -25,7 +25,7 @@
 # :::
 
 # %% tags=["parameters"]
-trials = "data/trials.parquet"  # the trained CNNs, one row each
+originals = "data/trials.parquet"  # the CNNs that the others below are trainings of
 replicates = "data/replicates.parquet"  # configurations trained again with other seeds
 scaling = "data/scaling.parquet"  # configurations trained on fewer and on more images
 precision = "data/precision.parquet"  # configurations trained again in bfloat16
@@ -58,7 +58,7 @@ seeds, sizes, halves = (one[one["dataset"].isin(datasets or FACTS)] for one in t
 seeds = noise.complete(seeds, rows_of_each=2)
 most_sizes = sizes["fraction"].nunique()
 sizes = noise.complete(sizes, rows_of_each=most_sizes - 1)  # some have no more images
-study = rankings.select(load(trials), datasets, ["random"])
+study = rankings.select(load(originals), datasets, ["random"])
 need(len(seeds), f"{replicates} has no data set with three configurations of two seeds")
 need(len(sizes), f"{scaling} has no data set with three configurations of all sizes")
 
@@ -86,7 +86,7 @@ keys = pd.MultiIndex.from_frame(seeds[KEY])
 chosen = study.set_index(KEY)["accuracy"].reindex(keys.unique()).dropna()
 upper = chosen[chosen > chosen.groupby("dataset").transform("median")].index
 good = noise.complete(seeds[keys.isin(upper)], rows_of_each=2)
-need(len(good), f"{trials} has too few of the configurations that were trained again")
+need(len(good), f"{originals} has too few of the configurations that were trained again")
 of_good = noise.seed_share(good)
 claim("the seed is a small part of the variance within a data set", share.high < 0.1)
 claim("the seed is a small part among the better half of CNNs too", of_good.high < 0.1)
@@ -337,7 +337,7 @@ glue(samples=other, tau_same=same.tau)
 both = noise.beside_trial(halves, study)
 shift = both["accuracy"] - both["trial_accuracy"]
 ordered = list(noise.between_columns(both).values())
-need(ordered, f"{trials} has too few of the configurations that were trained in bfloat16")
+need(ordered, f"{originals} has too few of the configurations that were trained in bfloat16")
 of_halves = mean_agreement(ordered)
 rows = [
     ("bfloat16, same seed", *shift.abs().quantile([0.5, 0.95]), *of_halves[:3]),

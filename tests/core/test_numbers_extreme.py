@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hia.inputs import number_configurations
 from hia.ranking import methods
 from hia.ranking.columns import infer
 from hia.ranking.fanova import FAnova
@@ -227,3 +228,8 @@ def test_a_million_rows():
     variances = np.array([0.25 / 12, 0, 0.01 * of_levels])
     expected = variances / variances.sum()
     assert forest.importances_ == pytest.approx(expected, abs=0.02)
+
+
+def test_the_largest_numbers_are_alike() -> None:
+    largest = np.finfo(float).max
+    assert list(number_configurations([np.array([largest, largest, 1.0])])) == [0, 0, 1]

@@ -13,7 +13,7 @@ from hia.study.storage import StorageError
 @pytest.mark.parametrize("url", [POSTGRESQL, MARIADB], indirect=True)
 def test_machines_join_by_the_url_and_may_die(url, tmp_path, start):
     """The same command twice, as on two machines; a worker of one dies, then all of the other."""
-    disturbed = Disturbed(tmp_path, 40, url)
+    disturbed = Disturbed(tmp_path, 120, url)
     first, second = start(disturbed), start(disturbed)
 
     def workers() -> set[str]:

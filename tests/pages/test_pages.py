@@ -42,7 +42,7 @@ QUICK = {
         "datasets": ["mnist", "svhn", "usps"],
         "n_neighbors": 2,
         "n_samples": 2,
-        "trials": str(ROOT / "data" / "trials.parquet"),  # those that were trained again
+        "originals": str(ROOT / "data" / "trials.parquet"),
     },
     "pays": {"shown": [20, 100], "compared": 2},
     "perdataset": {"n_neighbors": 10, "n_trees": 2},
