@@ -10,8 +10,8 @@
 # # Experimental set-up
 #
 # **{glue:text}`n_cnns:,d` small CNNs were trained once each, with hyperparameters drawn from the
-# paper's space, on ten data sets. Most of this book is computed from their accuracies; three pages
-# add trainings of their own ({doc}`design`, {doc}`noise`, {doc}`screening`).**
+# paper's space, on ten data sets. Most of this book is computed from their accuracies;
+# {doc}`design`, {doc}`noise`, {doc}`screening` and {doc}`live` add trainings of their own.**
 #
 # Training is slow, so its results come with the code; all later steps run while the book is built
 # ({numref}`fig-1`).
