@@ -46,6 +46,12 @@ def kinds_around(node: nodes.Node) -> set[type]:
     return set() if node.parent is None else {type(node.parent), *kinds_around(node.parent)}
 
 
+def texts(document: nodes.document, pattern: re.Pattern[str]) -> list[nodes.Text]:
+    """Those that have the pattern and are no code or formula."""
+    found = [text for text in document.findall(nodes.Text) if pattern.search(text)]
+    return [text for text in found if not kinds_around(text) & AS_IT_IS]
+
+
 class KeepWhole(SphinxPostTransform):
     """Gives what is not to be broken a class of its own (`book/_static/book.css`)."""
 
@@ -56,9 +62,8 @@ class KeepWhole(SphinxPostTransform):
         def keep(text: str) -> nodes.Node:
             return nodes.inline("", text, classes=["hia-whole"])
 
-        for text in list(self.document.findall(nodes.Text)):
-            if WHOLE.search(text) and not kinds_around(text) & AS_IT_IS:
-                text.parent.replace(text, split(WHOLE, text, keep))
+        for text in texts(self.document, WHOLE):
+            text.parent.replace(text, split(WHOLE, text, keep))
 
 
 class TrueMinus(SphinxPostTransform):
@@ -68,9 +73,8 @@ class TrueMinus(SphinxPostTransform):
     formats = ("html",)
 
     def run(self, **_: Any) -> None:
-        for text in list(self.document.findall(nodes.Text)):
-            if MINUS.search(text) and not kinds_around(text) & AS_IT_IS:
-                text.parent.replace(text, nodes.Text(MINUS.sub("−", text)))
+        for text in texts(self.document, MINUS):
+            text.parent.replace(text, nodes.Text(MINUS.sub("−", text)))
 
 
 class PlainFormulas(SphinxTransform):
