@@ -25,7 +25,7 @@
 #   in the paper; with a log draw lr has nearly all
 #
 # Shares by N-RReliefF, all data sets pooled, with 95% intervals over resampled CNNs. Upright
-# strokes: the paper's shares (its Table 3).
+# strokes: the paper's (its Table 3). Of shares of 0 only the intervals are drawn.
 # :::
 
 # %% tags=["parameters"]
@@ -52,7 +52,7 @@ from hia.trials import load
 from hia_book import conditions, published, rankings
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import list_down, panels, shades, show_figure, show_table
+from hia_book.figures import list_down, look, panels, shades, show_figure, show_table, write_zeros
 
 LOG, UNIFORM = DRAWS = ["log lr, fewer images", "uniform lr, fewer images"]
 LOG_ALL, UNIFORM_ALL = "log lr, all images", "uniform lr, all images"
@@ -83,8 +83,6 @@ means = {key: conditions.average(table, random_state) for key, table in ranks.it
 table3 = published.table(3).set_index("hyperparameter")
 compared = [name for name in table3.index if name in columns]
 paper = table3.loc[compared, "rank"].rank()
-COLORS = dict(zip(samples, ("#D9B25F", "#8F92E0", "#8A5A00", "#2C2E8C"), strict=True))
-MARKERS = dict(zip(samples, "os^D", strict=True))
 offsets = dict(zip(samples, np.linspace(-0.33, 0.33, len(samples)), strict=True))
 
 
@@ -94,9 +92,8 @@ def draw(ax, printed, tables, xlabel=""):
     ax.scatter(printed, places, marker="|", s=260, color="black", label="the paper")
     for name, table in tables.items():
         own, heights = table.loc[printed.index], places + offsets[name]
-        ax.hlines(heights, own["low"], own["high"], color=COLORS[name], linewidth=1.5)
-        style = {"s": 18, "color": COLORS[name], "marker": MARKERS[name], "label": name}
-        ax.scatter(own["mean"], heights, **style)
+        ax.hlines(heights, own["low"], own["high"], color=look(name)["color"], linewidth=1.5)
+        ax.scatter(own["mean"], heights, s=18, label=name, **look(name))
     list_down(ax, printed.index, xlabel, grid="y")
 
 
@@ -110,7 +107,9 @@ for name, rows in samples.items():
     limits = {"mean": shares(pooled[name]), "low": low, "high": high}
     in_pool[name] = pd.DataFrame(limits, table3.index)
 figure, ax = panels(4.4)
-draw(ax, table3["weight"], in_pool, "share")
+above = {x: own.assign(mean=own["mean"].replace(0, np.nan)) for x, own in in_pool.items()}
+draw(ax, table3["weight"], above, "share")
+write_zeros(ax, sum(own["mean"].isna() for own in above.values()))
 ax.xaxis.set_major_formatter(PercentFormatter(1))
 figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
 printed = {"the paper": table3[["weight"]].set_axis(["mean"], axis=1)}

@@ -22,7 +22,7 @@
 #   each number of layers, with only the filters and with all hyperparameters in the distance
 #
 # W of each layer's number of filters, on all CNNs (large marks) and on {glue:text}`n_halves` random
-# halves of them, with half as many neighbours (dots).
+# halves of them, with half as many neighbours (dots). The left column has a scale of its own.
 # :::
 
 # %% tags=["parameters"]
@@ -78,7 +78,7 @@ for layers, some in of_depth.items():
         halves[layers, case] = pd.DataFrame(of_halves)
 
 # %%
-panels_of = {"sharex": True, "sharey": "row", "height_ratios": [2, 3]}
+panels_of = {"sharex": "col", "sharey": "row", "height_ratios": [2, 3]}
 figure, grid = panels(5.3, 2, 2, **panels_of)
 for axes, (layers, case) in zip(grid.flat, whole, strict=True):
     for position, name in enumerate(FILTERS[:layers]):

@@ -9,15 +9,16 @@
 # %% [markdown]
 # # Which hyperparameters matter?
 #
-# **The learning rate, drawn on a log scale, is first on all ten data sets. Dropout, depth,
-# optimizer and epochs follow: the paper {cite:p}`wang2024efficient` has the same five, depth first.
-# Tune the top three; {numref}`table-first` gives ranges.**
+# **Learning rate, optimizer, depth, epochs and dropout matter most, as in the paper
+# {cite:p}`wang2024efficient`. Drawn on a log scale, the learning rate is first on all ten data
+# sets; drawn uniformly, it is level with the optimizer. Start with Adam and tune the learning rate
+# first ({numref}`table-first`).**
 #
 # :::{caption} fig-headline
-# :alt: Dot plot of ranks: lr is first by both methods; the five that the paper puts first are first
-#   here too
+# :alt: Dot plot of ranks: the five hyperparameters that the paper puts first are first here too,
+#   with lr drawn uniformly and on a log scale
 #
-# Mean ranks over {glue:text}`n_sets` data sets, 95% intervals, and the paper's ranks.
+# Mean ranks by N-RReliefF, with 95% intervals, and the paper's ranks.
 # :::
 #
 # :::{caption} table-first
@@ -35,11 +36,11 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau, t
+from scipy.stats import kendalltau
 
 from hia.datasets import FACTS
 from hia.trials import load
-from hia_book import audit, published, rankings, regret, tuning
+from hia_book import audit, conditions, published, rankings, regret, tuning
 from hia_book.claims import claim, glue, need
 from hia_book.figures import list_down, look, panels, show_figure, show_table
 
@@ -49,38 +50,33 @@ drawn = rows[rows["source"] == "random"]
 sets = sorted(drawn["dataset"].unique())
 need(len(sets) > 1, "an order over data sets needs CNNs of random search on two at least")
 columns = rankings.varied(drawn)
+LOG, UNIFORM = "log lr, fewer images", "uniform lr, all images"
+random = {UNIFORM: load(linear_all).query("source == 'random'"), LOG: drawn}
 ranks = {
-    method: rankings.by_dataset(drawn, columns, method).rank(axis=1, ascending=False)
+    (name, method): rankings.by_dataset(own, columns, method).rank(axis=1, ascending=False)
+    for name, own in random.items()
     for method in rankings.METHODS
 }
-mean = pd.DataFrame({method: table.mean() for method, table in ranks.items()})
-error = pd.DataFrame({method: table.sem() for method, table in ranks.items()})
-paper_weights = published.table(3).set_index("hyperparameter")["weight"]
-mean["paper"] = paper_weights[mean.index].rank(ascending=False)  # among those compared here
-order = list(mean["nrrelieff"].sort_values().index)
-uniform = load(linear_all).query("source == 'random'")
-uniform = rankings.by_dataset(uniform, columns, "nrrelieff").rank(axis=1, ascending=False).mean()
+means = {key: conditions.average(table) for key, table in ranks.items()}
+table3 = published.table(3).set_index("hyperparameter")
+printed = table3.loc[columns, "rank"].rank()  # among those compared here
+order = list(means[UNIFORM, "nrrelieff"].index)
 
 heights = np.arange(len(order))
-half = t.ppf(0.975, len(sets) - 1) * error.loc[order]
-figure, ax = panels(2.55)
-for method, shift, size in (("nrrelieff", 0.0, 70), ("fanova", 0.28, 22)):
-    style, place = look(method), mean.loc[order, method]
-    ends = place - half[method], place + half[method]
-    ax.hlines(heights + shift, *ends, color=style["color"], linewidth=size / 20, alpha=0.5)
-    label = f"ours, {rankings.METHODS[method]}"
-    ax.scatter(place, heights + shift, s=size, zorder=3, label=label, **style)
-hollow = {"facecolor": "none", "edgecolor": look("paper")["color"], "linewidth": 1.4}
-marker = look("paper")["marker"]
-ax.scatter(mean.loc[order, "paper"], heights, s=38, marker=marker, label="the paper", **hollow)
-style = {"s": 24, "marker": "^", "color": "#5F3DC4", "label": "N-RReliefF, lr uniform, all images"}
-ax.scatter(uniform[order], heights - 0.25, zorder=3, **style)
+figure, ax = panels(2.45)
+for name, shift, size in ((UNIFORM, -0.12, 70), (LOG, 0.2, 22)):
+    style, own = look(name), means[name, "nrrelieff"].loc[order]
+    line = {"color": style["color"], "linewidth": size**0.3, "alpha": 0.6}
+    ax.hlines(heights + shift, own["low"], own["high"], **line)
+    ax.scatter(own["mean"], heights + shift, s=size, zorder=3, label=name, **style)
+hollow = {"marker": look("paper")["marker"], "facecolor": "none", "edgecolor": "black"}
+ax.scatter(printed[order], heights - 0.12, s=38, zorder=4, label="the paper", **hollow)
 ax.set_xticks(range(1, len(order) + 1))
 list_down(ax, order, "rank, 1 for what matters most", grid="both")
-spacing = {"ncols": 2, "columnspacing": 1, "handletextpad": 0.4}
-figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", **spacing)
-shown = mean.join(half.add_suffix(", ±")).join(uniform.rename("uniform, all images")).loc[order]
-shown = shown.reset_index(names="hyperparameter")
+spacing = {"ncols": 3, "columnspacing": 1, "handletextpad": 0.2}
+figure.legend(*ax.get_legend_handles_labels(), loc="outside upper right", **spacing)
+means["the paper", ""] = printed.to_frame("mean")
+shown = pd.concat(means, names=["condition", "method", "hyperparameter"]).reset_index()
 show_figure(figure, "fig-headline", data=shown)
 
 place = drawn.groupby(["dataset", "optimizer"])["accuracy"].rank(pct=True, ascending=False)
@@ -103,20 +99,24 @@ show_table(pd.DataFrame(table), "table-first")
 # %%
 overall = drawn.groupby("dataset")["accuracy"].rank(pct=True, ascending=False) <= best
 adam = drawn[overall].groupby("dataset")["optimizer"].agg(lambda own: (own == "Adam").mean())
-first = {method: set(mean[method].nsmallest(5).index) for method in mean}
-next_three = mean["nrrelieff"].loc[order[1:4]]
-width = half.loc[order[1:4], "nrrelieff"].min()
-claim("the mean ranks of the three after `lr` lie within one interval", np.ptp(next_three) < width)
-agreement = kendalltau(-mean["nrrelieff"], -mean["paper"]).statistic
-FOLLOW = ["dropout_rate", "num_conv_layers", "optimizer", "epoch"]
-claim("`lr` is first on every data set, by both methods", (mean.loc["lr"].drop("paper") == 1).all())
-claim("N-RReliefF's first five are the paper's", first["nrrelieff"] == first["paper"])
-claim("functional ANOVA's first five are the paper's", first["fanova"] == first["paper"])
-claim("after `lr` follow dropout, depth, optimizer and epochs in this order", order[1:5] == FOLLOW)
-claim("our first three are the paper's", set(order[:3]) == set(mean["paper"].nsmallest(3).index))
-claim("the paper puts the number of layers first", mean["paper"].idxmin() == "num_conv_layers")
-five = uniform.idxmin() == "optimizer" and set(uniform.nsmallest(5).index) == first["paper"]
-claim("with the paper's draw, on all images, `optimizer` leads the paper's first five", five)
+by_log = means[LOG, "nrrelieff"]
+following = by_log.iloc[1:4]
+close = following["low"].max() < following["mean"].min()
+claim("on a log scale the intervals of the three after `lr` have all three mean ranks", close)
+firsts = [set(means[key].index[:5]) for key in ranks]
+same_five = firsts == [set(printed.nsmallest(5).index)] * len(ranks)
+claim("the first five are the paper's, by both methods and with either draw", same_five)
+lr_first = all((ranks[LOG, method]["lr"] == 1).all() for method in rankings.METHODS)
+claim("on a log scale `lr` is first on every data set, by both methods", lr_first)
+ahead = {x: ranks[UNIFORM, x]["lr"] - ranks[UNIFORM, x]["optimizer"] for x in rankings.METHODS}
+ahead = conditions.average(pd.DataFrame(ahead))
+level = ahead["low"].max() < 0 < ahead["high"].min() and set(order[:2]) == {"lr", "optimizer"}
+claim("drawn uniformly, `lr` and `optimizer` lead and cannot be told apart", level)
+three = set(by_log.index[:3]) == set(printed.nsmallest(3).index)
+claim("on a log scale the first three are the paper's", three)
+claim("the paper puts the number of layers first", printed.idxmin() == "num_conv_layers")
+leads = {name: (ranks[name, "nrrelieff"]["num_conv_layers"] == 1).sum() for name in random}
+claim("on a log scale `num_conv_layers` is first on no data set", leads[LOG] == 0)
 claim("most of the best CNNs have Adam on every data set", (adam > 0.5).all())
 rates = good.groupby("optimizer")["lr"].median().reindex(["Adam", "SGD"])
 about_ten = 5 < rates["SGD"] / rates["Adam"] < 20
@@ -124,25 +124,29 @@ claim("SGD's good learning rates are about ten times as high as Adam's", about_t
 classes = drawn["dataset"].map({name: one.classes for name, one in FACTS.items()})
 glue(n_best=best, n_sets=len(sets), adam=drawn.loc[overall, "optimizer"].eq("Adam").mean())
 seen = (drawn["images"] + drawn["val_images"]).max()
-glue(tau=agreement, n_drawn=len(drawn), images=drawn["images"].max(), seen=seen)
+glue(n_drawn=len(drawn), n_uniform=len(random[UNIFORM]), images=drawn["images"].max(), seen=seen)
+by_mean = (means[name, "nrrelieff"].loc[columns, "mean"] for name in random)
+tau_uniform, tau_log = (kendalltau(own, printed).statistic for own in by_mean)
+glue(tau_uniform=tau_uniform, tau_log=tau_log, leads=leads[UNIFORM])
 glue(failing=(drawn["accuracy"] < 2 / classes).mean())
 glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 
 # %% [markdown]
 # Start with Adam: {glue:text}`adam:.0%` of the best {glue:text}`n_best:.0%` use it. SGD's good
 # learning rates are about ten times as high (medians of the best {glue:text}`n_best:.0%`, over all
-# data sets). More epochs nearly always help ({doc}`curves`). Dropout, depth (`num_conv_layers`) and
-# optimizer are too close to order. All of this comes from {glue:text}`n_drawn:,d` CNNs of random
-# search, each data set ranked by itself.
+# data sets). More epochs nearly always help ({doc}`curves`). After `lr`, dropout, depth
+# (`num_conv_layers`) and optimizer are too close to order. {numref}`table-first` and this come from
+# {glue:text}`n_drawn:,d` CNNs of random search with `lr` on a log scale. They see at most
+# {glue:text}`seen:,d` images, {glue:text}`images:,d` of them for training.
 
 # %% [markdown] tags=["design"]
-# **With the learning rate drawn uniformly and all data sets pooled, N-RReliefF has the paper's
-# first three, in another order, and its last two.** The paper pools; it does not say how it draws.
-# We draw on a log scale, and our CNNs see at most {glue:text}`seen:,d` images,
-# {glue:text}`images:,d` of them for training. On single data sets, a uniform draw puts the
-# optimizer level with `lr` or just ahead; the first five stay the paper's. On all images the single
-# data sets agree; the pool, which has fewer CNNs, does not ({doc}`design`). So search `lr` on a log
-# scale and tune it first. With a uniform draw, tune the optimizer with it.
+# The large marks of {numref}`fig-headline` are nearer to the paper's design:
+# {glue:text}`n_uniform` CNNs of random search, with `lr` drawn uniformly, on all images that could
+# be had. (The paper does not say how it draws.) Functional ANOVA has the same first five, with
+# either draw. **The paper also pools its data sets. Pooled, with many CNNs drawn uniformly,
+# N-RReliefF has the paper's first three, in another order, and its last two;** with fewer CNNs, on
+# all images, it does not ({doc}`design`). So search `lr` on a log scale and tune it first. With a
+# uniform draw, tune the optimizer with it.
 
 # %% [markdown]
 # ## Should you tune only the first few?
@@ -150,7 +154,7 @@ glue(epochs_low=drawn["epoch"].min(), epochs_high=drawn["epoch"].max())
 # For a short search, yes. With the paper's defaults for the rest, the three with the highest
 # tunability (mostly `num_fc_units`, `dropout_rate` and `lr`) are clearly ahead of tuning everything
 # after {glue:text}`few` trials, by {glue:text}`ahead:.1f` points of accuracy, and level after
-# {glue:text}`n_trials`. The paper's first three, which are ours too, are then
+# {glue:text}`n_trials`. The paper's first three, which are ours too on a log scale, are then
 # {glue:text}`lost_paper:.1f` points behind, which may be chance. **But the wrong three cost more:**
 # ranked on pooled data, functional ANOVA's first three lose {glue:text}`lost_fanova:.1f` points and
 # N-RReliefF's {glue:text}`lost_nrrelieff:.1f`. With defaults learned on other data sets the choice
@@ -184,9 +188,11 @@ glue(learned=lost["learned"].max(), wrong=(~right).sum(), n_labels=len(right))
 # ## What becomes of the paper's claims?
 #
 # - **Its first five hyperparameters** are our first five too, in another order. Kendall's $\tau$ of
-#   its Table 3 with our mean ranks on single data sets ({glue:text}`n_drawn:,d` CNNs, ten
-#   hyperparameters) is {glue:text}`tau:.2f`: 1 is the same order, 0 an unrelated one.
-# - **Its top hyperparameter, the number of layers,** is first on none of our data sets.
+#   its Table 3 with the mean ranks of {numref}`fig-headline` is {glue:text}`tau_uniform:.2f` with
+#   `lr` drawn uniformly and {glue:text}`tau_log:.2f` on a log scale: 1 is the same order, 0 an
+#   unrelated one.
+# - **Its top hyperparameter, the number of layers,** is first on {glue:text}`leads` of our
+#   {glue:text}`n_sets` data sets with `lr` drawn uniformly, and on none on a log scale.
 # - **Its pooled ranking** mixes ten data sets. There, `in_channel_num` only reveals the data set,
 #   and thirty neighbours are too few ({doc}`importance`, {doc}`perdataset`).
 # - **Its pairs** are mislabelled: {glue:text}`wrong` of the {glue:text}`n_labels` weights in its

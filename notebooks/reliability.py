@@ -50,7 +50,7 @@ from hia.trials import load
 from hia_book import published, rankings
 from hia_book.agreement import REPORTED, balanced_subsamples, icc, intervals
 from hia_book.claims import claim, glue, need
-from hia_book.figures import list_down, look, panels, show_figure, show_table
+from hia_book.figures import list_down, look, panels, show_figure, show_table, write_zeros
 
 rows = load(trials)
 X, accuracy, n = rankings.design(rows), rows["accuracy"], len(rows)
@@ -95,10 +95,7 @@ for ax, (which, table) in zip(axes, lists.items(), strict=True):
     heights = np.arange(len(paper)) + np.linspace(-0.36, 0.36, len(table))[:, None]
     own = of_shares[which][paper.index]
     ax.scatter(own.where(own > 0), heights, s=9, alpha=0.8, **look("nrrelieff"))
-    for row, count in enumerate((own == 0).sum()):
-        if count:
-            text = f"{count} at 0"
-            ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=9.5)
+    write_zeros(ax, (own == 0).sum())
     hollow = {"marker": look("paper")["marker"], "edgecolor": look("paper")["color"]}
     ax.scatter(paper, range(len(paper)), facecolor="none", s=34, label="the paper", **hollow)
     ax.set_title(TITLES[which], loc="left")

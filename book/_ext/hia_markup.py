@@ -20,6 +20,7 @@ from sphinx.util.typing import stringify_annotation
 
 WHOLE = re.compile(r"(N-RReliefF|Fashion-MNIST|CIFAR-\d+|[\d.]+e-\d+|\d+ %)")
 MINUS = re.compile(r"(?<![\w.,)])-(?=\d)")
+NAN = re.compile(r"\bnan\b%?")
 ONE = r"\\(?:tau|sigma|Theta|theta|max|min)\b|[A-Za-z]"
 SIGNS = r"[\d\s+=/().,|<>−-]"
 POWER = rf"\^\{{(?:{ONE}|{SIGNS})+\}}"
@@ -66,15 +67,17 @@ class KeepWhole(SphinxPostTransform):
             text.parent.replace(text, split(WHOLE, text, keep))
 
 
-class TrueMinus(SphinxPostTransform):
-    """Writes the sign of a number, which Python formats with a hyphen, as a minus."""
+class WriteNumbers(SphinxPostTransform):
+    """Writes numbers as books do: with a minus for Python's hyphen, and n/a where a rerun has no
+    data for one."""
 
     default_priority = 790
     formats = ("html",)
 
     def run(self, **_: Any) -> None:
-        for text in texts(self.document, MINUS):
-            text.parent.replace(text, nodes.Text(MINUS.sub("−", text)))
+        for pattern, sign in ((MINUS, "−"), (NAN, "n/a")):
+            for text in texts(self.document, pattern):
+                text.parent.replace(text, nodes.Text(pattern.sub(sign, text)))
 
 
 class PlainFormulas(SphinxTransform):
@@ -199,7 +202,7 @@ def shorten_types(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_transform(PlainFormulas)
-    for transform in (TrueMinus, LinkTerms, ChooseColumns, KeepWhole):
+    for transform in (WriteNumbers, LinkTerms, ChooseColumns, KeepWhole):
         app.add_post_transform(transform)
     app.connect("html-page-context", list_entries)
     app.connect("autodoc-process-docstring", list_parameters, priority=400)  # napoleon's is 500

@@ -102,6 +102,12 @@ _METHODS = {
     "screening": ("#8C8C8C", "*"),
 }
 _SOURCES = {"random": ("#44AA99", "o"), "bohb": ("#882255", "s")}
+_CONDITIONS = {
+    "log lr, fewer images": ("#D9B25F", "s"),
+    "uniform lr, fewer images": ("#8F92E0", "^"),
+    "log lr, all images": ("#8A5A00", "v"),
+    "uniform lr, all images": ("#2C2E8C", "o"),
+}
 _OPTIMIZERS = {"Adam": ("#2E72C1", "o"), "SGD": ("#AD5B06", "s")}
 
 LOOKS: dict[str, dict[str, str]] = {
@@ -112,6 +118,7 @@ LOOKS: dict[str, dict[str, str]] = {
         *_METHODS.items(),
         *_SOURCES.items(),
         *_OPTIMIZERS.items(),
+        *_CONDITIONS.items(),
         *zip(sorted(NAMES), _ELEVEN, strict=False),
     )
 }
@@ -120,9 +127,9 @@ LOOKS: dict[str, dict[str, str]] = {
 def look(name: str) -> dict[str, Any]:
     """Colour and marker that stand for this throughout the book: `ax.scatter(x, y, **look("lr"))`.
 
-    name: a hyperparameter, a method, a source of trials, an optimizer, "paper", or a data set. Data
-    sets and optimizers have colours of hyperparameters: do not draw both in one figure. Raises
-    ValueError for another.
+    name: a hyperparameter, a method, a source of trials, an optimizer, a condition of the study,
+    "paper", or a data set. Data sets and optimizers have colours of hyperparameters: do not draw
+    both in one figure. Raises ValueError for another.
     """
     if name not in LOOKS:
         raise ValueError(f"no look for {name!r}; there are looks for {', '.join(LOOKS)}")
@@ -174,6 +181,14 @@ def list_down(
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlabel(xlabel)
     ax.grid(axis=grid)
+
+
+def write_zeros(ax: Axes, counts: Iterable[int]) -> None:
+    """Beside each row of `list_down`, from the top, how many of its values are 0 and not drawn."""
+    for row, count in enumerate(counts):
+        if count:
+            text, place = f"{count} at 0", ax.get_yaxis_transform()
+            ax.text(1.01, row, text, transform=place, va="center", fontsize=9.5)
 
 
 def draw_cells(

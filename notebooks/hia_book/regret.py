@@ -27,7 +27,7 @@ Line = tuple[tuple[str, int], dict[str, Any]]
 Setting = tuple[str, str]
 EVERYTHING: Line = (
     tuning.everything(),
-    {"color": "#009E73", "linewidth": 2.6, "label": "everything"},
+    {"color": "#8E3A80", "linewidth": 2.6, "label": "everything"},
 )
 
 

@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
-from hia_markup import FORMULA, MINUS, list_parameters, plain_formula, shorten_types
+from hia_markup import FORMULA, MINUS, NAN, list_parameters, plain_formula, shorten_types
 from hia_publish import shorten
 from nbformat.v4 import new_markdown_cell, new_notebook
 from numpy.typing import ArrayLike, NDArray
@@ -42,6 +42,10 @@ def test_the_sign_of_a_number_is_a_minus() -> None:
     assert MINUS.sub("−", "-0.5 (-1 to -2), 1e-3, CIFAR-10, 2026-01-02, 3-4, - 1") == (
         "−0.5 (−1 to −2), 1e-3, CIFAR-10, 2026-01-02, 3-4, - 1"
     )
+
+
+def test_a_number_that_a_rerun_has_no_data_for_is_not_written_as_nan() -> None:
+    assert NAN.sub("n/a", "nan% of nan, but nanometres") == "n/a of n/a, but nanometres"
 
 
 @pytest.mark.parametrize(
