@@ -150,5 +150,6 @@ def _one(parameter: Parameter, kind: str, item: str, text: str) -> Any:
         told = words[str(rule.lastgroup)] + rule[0].removeprefix("; ") if rule else ""
         given = parameter.value not in (None, [])
         such = f", such as {parameter.name}={written(parameter.value)}" if given else ""
-        raise ParameterError(f"{wrong}give {asked}{told}{such}")
+        none = " or null" if parameter.type.endswith(" | None") else ""
+        raise ParameterError(f"{wrong}give {asked}{told}{none}{such}")
     return value

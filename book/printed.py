@@ -24,6 +24,7 @@ NOT_PRINTED = re.compile(r"api.*|claims|genindex")
 
 _ARTICLE = re.compile(r'<article class="bd-article">(.*?)</article>', re.DOTALL)
 _EXPLORER = re.compile(r'<div id="hia-explorer">.*?</script></div>', re.DOTALL)
+_HEADING = re.compile(r"<h1>(.*?)<a ", re.DOTALL)
 _LINK = re.compile(r'href="(?:([\w-]+)\.html)?(?:#([^"]*))?"')
 _FOOTER = (
     '<div style="width: 100%; font-size: 8px; text-align: center">'
@@ -37,7 +38,7 @@ _CARD = """<body style="margin: 0; font: 600 52px/1.25 system-ui, sans-serif; co
 
 def join(html: Path, names: list[str], title: str, author: str) -> str:
     """All these pages of the built book as one, whose links lead within it."""
-    articles = []
+    articles, contents = [], []
     for name in names:
         (article,) = _ARTICLE.findall((html / f"{name}.html").read_text(encoding="utf-8"))
         article = re.sub(r'\bid="([^"]*)"', rf'id="{name}--\1"', _EXPLORER.sub("", article))
@@ -48,11 +49,15 @@ def join(html: Path, names: list[str], title: str, author: str) -> str:
 
         article = _LINK.sub(within, article)
         articles.append(f'<article class="bd-article" id="{name}--">{article}</article>')
+        (heading,) = _HEADING.findall(article)
+        contents.append(f'<li><a href="#{name}--">{heading}</a></li>')
     # A page with mathematics, for it loads what shows them.
     head = (html / "method.html").read_text(encoding="utf-8").partition("<body")[0]
+    head = re.sub(r"<title>.*?</title>", f"<title>{title}</title>", head, flags=re.DOTALL)
     return (
         f'{head}<body><div class="bd-content"><div class="bd-article-container">'
         f'<header class="hia-title"><h1>{title}</h1><p>{author}</p></header>'
+        f'<nav class="bd-article"><h1>Contents</h1><ol>{"".join(contents)}</ol></nav>'
         f"{''.join(articles)}</div></div></body></html>"
     )
 

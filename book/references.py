@@ -24,7 +24,7 @@ SOURCES, BOOK = Path("notebooks"), Path("book")  # in the current directory
 # Figures and tables: a name in the code, or the option of a directive.
 _ITEM = re.compile(r'"((?:fig|table)-[\w-]+)"|:name: ([\w-]+)|\{caption\} ([\w-]+)')
 _EQUATION = re.compile(r":label:\s+(eq-(\d+))")
-_TITLE = re.compile(r"^(?:# )?# (.+)$", re.MULTILINE)
+_TITLES = {".py": re.compile(r"^# # (.+)$", re.M), ".md": re.compile(r"^# (.+)$", re.M)}
 _ROLE = re.compile(r"\{(numref|eq|doc|ref|term)\}`(?:([^`<]+) <)?([^`>]+)>?`")
 
 
@@ -54,7 +54,7 @@ def names() -> dict[str, Reference]:
         path = SOURCES / f"{page}.py"
         path = path if path.is_file() else BOOK / f"{page}.md"
         text = path.read_text(encoding="utf-8")
-        title = _TITLE.search(text)
+        title = _TITLES[path.suffix].search(text)
         references[page] = Reference(page, title[1] if title else page, "")
         for name, number in _EQUATION.findall(text):
             references[name] = Reference(page, number, f"#equation-{name}")

@@ -19,6 +19,7 @@ if __name__ == "__main__":
 
 import argparse
 import base64
+import logging
 import os
 import re
 import shutil
@@ -131,6 +132,8 @@ def _execute(
         PYDEVD_DISABLE_FILE_VALIDATION="1",
         PYTHONWARNINGS="ignore:IProgress not found",
     )
+    # Parameters are checked already; papermill takes none for one whose type is a union.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells) + bool(given)
     numbers = count(1)
     try:

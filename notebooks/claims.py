@@ -9,7 +9,7 @@
 # %% [markdown]
 # # What the book claims
 #
-# **Every finding that a page states is checked by the code beside it, and the book is not built if
+# **The findings that pages state are checked by the code beside it, and the book is not built if
 # one of them fails.** {numref}`table-claims` lists all {glue:text}`n_claims`, from
 # {glue:text}`n_pages` pages, as checked when the pages were made.
 #

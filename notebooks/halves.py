@@ -80,8 +80,8 @@ claim("with BOHB's CNNs halves of data sets differ more", beside.min() > main["D
 glue(n_repeats=n_repeats, own=main["Own data set"], others=main["Other data sets"])
 
 # %% [markdown]
-# By N-RReliefF, the halves of a data set agree by a $\tau$ of {glue:text}`own_N_RReliefF:.2f`, and
-# halves of different data sets by {glue:text}`others_N_RReliefF:.2f`. By functional ANOVA it is
+# By N-RReliefF, the halves of a data set agree with a $\tau$ of {glue:text}`own_N_RReliefF:.2f`,
+# and halves of different data sets by {glue:text}`others_N_RReliefF:.2f`. By functional ANOVA it is
 # {glue:text}`own_functional_ANOVA:.2f` and {glue:text}`others_functional_ANOVA:.2f`.
 #
 # With BOHB's CNNs the difference is larger, but this is no evidence: both halves of a data set then
@@ -102,25 +102,22 @@ glue(n_repeats=n_repeats, own=main["Own data set"], others=main["Other data sets
 # %%
 need(len(present) > 3, "for the properties of data sets four different ones are needed")
 METHODS = rankings.METHODS
-weights_of = {
-    (method, sample): rankings.by_dataset(own, columns, method, **options).loc[present]
-    for method in METHODS
-    for sample, own in samples.items()
-}
+weights_of = rankings.by_sample(samples, columns, **options)
+weights_of = {key: table.loc[present] for key, table in weights_of.items()}
 facts = {x: (one.channels, np.log2(one.size), np.log10(one.classes)) for x, one in FACTS.items()}
 facts = pd.DataFrame(facts, ["channels", "size", "classes"]).T.loc[present]
 facts = facts.loc[:, (facts != facts.iloc[0]).any()]
 need(len(facts.columns), "these data sets are alike in channels, size and number of classes")
 tests = {}
 for method, name, sample in product(METHODS, facts, samples):
-    distances = 1 - weights_of[method, sample].T.corr(method="kendall").to_numpy()
+    distances = 1 - weights_of[sample, method].T.corr(method="kendall").to_numpy()
     apart = np.abs(np.subtract.outer(*[facts[name].to_numpy()] * 2))
     tests[name, METHODS[method], sample] = mantel(distances, apart)
 headings = "Property | Method | CNNs of | Correlation {:+.2f} | p, one-sided {:.3f}"
 properties = [(*key, *test) for key, test in tests.items()]
 show_table(properties, "table-perdataset-properties", headings)
 single = {
-    (METHODS[method], name, fact): stats.kendalltau(weights_of[method, MAIN][name], facts[fact])
+    (METHODS[method], name, fact): stats.kendalltau(weights_of[MAIN, method][name], facts[fact])
     for method, name, fact in product(METHODS, columns, facts)
 }
 single = pd.DataFrame(single, ["tau", "p"]).T.dropna()

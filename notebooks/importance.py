@@ -9,9 +9,10 @@
 # %% [markdown]
 # # Importance weights
 #
-# **On all data sets pooled, `lr` weighs most by every computation but the paper's raw distances; no
-# computation puts the number of layers first. With {glue:text}`n_neighbors` neighbours the order is
-# unlike the paper's; with a twentieth of the CNNs as neighbours it is closer.**
+# **With all data sets pooled and `lr` on a log scale, `lr` weighs most in all four computations
+# here but that of raw distances; none puts the number of layers first. Among so many CNNs,
+# {glue:text}`n_neighbors` neighbours give an order unlike the paper's; a twentieth of the CNNs as
+# neighbours, a closer one.**
 #
 # :::{caption} fig-importance
 # :alt: A table of shares: the paper's largest is that of num_conv_layers; ours is that of lr, but
@@ -32,7 +33,7 @@ scale = "range"  # what the distance is computed on, raw values by none; choices
 weighting = "exp_rank"  # influence of the neighbours; choices: exp_rank, uniform
 rank_base = 1  # rank of the nearest neighbour; choices: 0, 1
 log_lr: bool | None = None  # learning rate on its logarithm; null: where it was drawn on it
-fanova_rows = 3000  # CNNs that functional ANOVA uses at most, drawn at random; at least 1
+fanova_rows = 3000  # CNNs that functional ANOVA uses at most, drawn at random; at least 100
 n_trees = 16  # trees of its forest; at least 1
 n_resamples = 200  # bootstrap samples for the intervals; at least 1
 random_state = 0  # seed of these draws and of the forests; at least 0
@@ -49,7 +50,7 @@ from hia.trials import load
 from hia_book import published, rankings
 from hia_book.agreement import rank_agreement
 from hia_book.claims import claim, glue, need
-from hia_book.figures import draw_cells, look, panels, show_figure, show_table
+from hia_book.figures import LEAST, draw_cells, look, panels, show_figure, show_table
 
 rows = rankings.select(load(trials), datasets, sources)
 need(len(rows) > n_neighbors, f"{n_neighbors} neighbours need more than {len(rows)} CNNs")
@@ -66,7 +67,7 @@ paper4 = published.table(4).set_index("hyperparameter").loc[columns]
 shares = pd.DataFrame({"Paper": paper["weight"], **share})
 figure, ax = panels(4)
 color = look("nrrelieff")["color"]
-draw_cells(ax, shares, color, ".2f", low=0, high=0.6, least=0.005)
+draw_cells(ax, shares, color, ".2f", low=0, high=0.6, least=LEAST)
 show_figure(figure, "fig-importance", data=shares)
 
 # %% [markdown]
@@ -74,9 +75,9 @@ show_figure(figure, "fig-importance", data=shares)
 #
 # The paper's text does not determine the computation ({numref}`table-open`). Ours are these:
 #
-# - *Ours* follows its words most closely: both searches, {glue:text}`n_neighbors` neighbours, each
-#   hyperparameter divided by its range, `lr` on a log scale.
-# - *Random search* leaves out BOHB's CNNs, which are no independent draws.
+# - *Ours* has its searches and its {glue:text}`n_neighbors` neighbours. Each hyperparameter is
+#   divided by its range; `lr` is on a log scale.
+# - *Random search* leaves out BOHB's CNNs, which are not independent draws.
 # - *J = n/20* takes a twentieth of these CNNs as neighbours: {glue:text}`many`.
 # - *Raw* takes the printed distance literally: raw values, both searches, `lr` as it is.
 #
@@ -122,7 +123,8 @@ glue(**with_paper)
 # ({glue:text}`Random_search_low:.2f` to {glue:text}`Random_search_high:.2f`), with
 # {glue:text}`many` instead of {glue:text}`n_neighbors` neighbours {glue:text}`J_n_20_tau:.2f`
 # ({glue:text}`J_n_20_low:.3f` to {glue:text}`J_n_20_high:.2f`), and with raw distances
-# {glue:text}`Raw_tau:.2f`. None of these can be told from chance.
+# {glue:text}`Raw_tau:.2f`. None of these can be told from chance. It depends on the number of CNNs,
+# too: {numref}`table-findings` has a higher $\tau$ from fewer of them.
 
 # %% [markdown]
 # Of the paper's first five, {glue:text}`common` are in the first five of *Ours* and
@@ -133,8 +135,8 @@ glue(**with_paper)
 # measures this, what BOHB and raw distances do, and which weights exceed chance.
 #
 # **Why pooling misleads.** `in_channel_num` only reveals which data set a CNN was trained on
-# ({doc}`channels`). So the first page averages over single data sets ({doc}`perdataset`), and its
-# $\tau$ is another.
+# ({doc}`channels`). So the first page averages over single data sets ({doc}`perdataset`), hence its
+# other $\tau$.
 #
 # ## Functional ANOVA
 #
@@ -188,12 +190,11 @@ glue(anova=tau4, sum_ours=anova["weight"].sum(), sum_paper=published.table(4)["w
 # The paper's two methods agree with each other by a $\tau$ of {glue:text}`papers_tau:.2f`. Ours
 # agree by {glue:text}`methods_tau:.2f` with {glue:text}`many` neighbours, but only by
 # {glue:text}`thirty_tau:.2f` with {glue:text}`n_neighbors` ({numref}`table-importance-agreement`).
-# Intervals treat the hyperparameters as a sample, on every page; they are wide because there are
-# few.
+# These intervals treat the hyperparameters as a sample; they are wide because there are few.
 #
 # :::{caption} table-importance-agreement
-# Agreement of the rankings of {glue:text}`n_columns` hyperparameters, with two intervals: for other
-# hyperparameters, and, by bootstrap, for other CNNs of random search. *In data sets*: all data sets
+# Agreement of the rankings of {glue:text}`n_columns` hyperparameters, with two intervals: over
+# hyperparameters, and, by bootstrap, over CNNs of random search. *In data sets*: all data sets
 # pooled, with each accuracy replaced by its rank within its data set.
 # :::
 #

@@ -145,11 +145,11 @@ glue(least=by_distance.min(), most=by_distance.max(), source=shares["source"])
 glue(together=shares["together"].mean(), negative=(weights[names] < 0).any(axis=1).mean())
 
 # %% [markdown]
-# The search explains most of the variance of the ranks of `lr` ({glue:text}`source_lr:.0%`) and
-# `epoch` ({glue:text}`source_epoch:.0%`). For all others the distance does, from
-# {glue:text}`least:.0%` for `num_conv_layers` to {glue:text}`most:.0%` for `in_channel_num`.
-# Combinations of choices explain {glue:text}`together:.0%` on average. The first rank and the scale
-# of accuracy hardly matter.
+# For `lr` ({glue:text}`source_lr:.0%` of the variance of its ranks) and `epoch`
+# ({glue:text}`source_epoch:.0%`) the search explains more than any other choice. For all others the
+# distance does, from {glue:text}`least:.0%` for `num_conv_layers` to {glue:text}`most:.0%` for
+# `in_channel_num`. Combinations of choices explain {glue:text}`together:.0%` on average. The first
+# rank and the scale of accuracy hardly matter.
 #
 # Ranking by |W| instead of W changes the order, because some W are below 0 in
 # {glue:text}`negative:.0%` of the universes.
@@ -234,5 +234,6 @@ glue(n_of_random=of_random.sum(), tau_random=tau[of_random].median())
 #
 # ## What this cannot say
 #
-# All options count the same, sensible or not. All universes share our CNNs and use N-RReliefF;
-# {doc}`methods` compares methods, and {doc}`perdataset` data sets.
+# All options count the same, sensible or not. All universes share our CNNs, their number and their
+# draw of `lr`, which matter too ({doc}`design`). All use N-RReliefF; {doc}`methods` compares
+# methods, and {doc}`perdataset` data sets.

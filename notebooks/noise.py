@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Noise: seed, size, precision
 #
-# **The seed explains little of why one CNN is better than another. Training on a quarter of the
+# **Except on SVHN, the seed explains little of a CNN's accuracy. Training on a quarter of the
 # images moves the order of configurations more than another seed does; for half or twice as many
 # images, and for bfloat16, this is not clear.**
 #
@@ -141,8 +141,8 @@ glue(forest=forest, of_unexplained=share.mean / (1 - forest))
 # ## The size of the training set
 #
 # The same configurations were trained, with their trial's seed, on a quarter, half and twice the
-# study's training images where there are so many ({numref}`table-sizes`). Median accuracies hardly
-# change ({numref}`table-sizes-winner`), but lines cross in {numref}`fig-sizes`.
+# study's training images where there are enough ({numref}`table-sizes`). Most CNNs hardly change
+# ({numref}`table-sizes-winner`); in {numref}`fig-sizes` good ones gain, and lines cross.
 #
 # :::{caption} fig-sizes
 # :alt: One panel per data set of nearly level lines, some of which cross
@@ -197,10 +197,10 @@ glue(n_again=len(again), n_sized=sizes.groupby(KEY).ngroups)
 # :alt: Difference of Kendall's tau for each number of images: its interval lies below 0 for a
 #   quarter, and includes 0 for half and twice as many
 #
-# How the number of training images changes the order of configurations, beyond the seed. Each dot:
-# $\tau$ with other seeds' orders at this number of images, minus the same $\tau$ at the study's
-# number. Grey: data sets; with mean and Student's 95% interval. Below 0, the number of images
-# moves the order.
+# How the number of training images changes the order of configurations, beyond the seed. Grey, a
+# dot for each data set: $\tau$ with other seeds' orders at this number of images, minus the same
+# at the study's number; with mean and Student's 95% interval. Below 0, the number of images moves
+# the order.
 # :::
 #
 # :::{caption} table-sizes-tau
@@ -267,15 +267,14 @@ glue(seeds=seed_tau)
 # %% [markdown]
 # **Why not compare two sizes directly?** They share the seed, which alone makes their orders alike;
 # between seeds $\tau$ is only {glue:text}`seeds_tau:.2f` on average (95% interval
-# {glue:text}`seeds_low:.2f` to {glue:text}`seeds_high:.2f`). So both orders are compared with the
-# same third ones, those of other seeds on the study's number; what remains is the effect of the
-# size.
+# {glue:text}`seeds_low:.2f` to {glue:text}`seeds_high:.2f`). So both are compared with orders of
+# other seeds on the study's number; the difference is the effect of the size.
 #
 # ### Does importance move?
 #
-# {glue:text}`n_sample` CNNs are too few to tell. Two samples of as many CNNs of the study, which
-# share none, agree by a $\tau$ of {glue:text}`samples_tau:.2f` ({glue:text}`samples_low:.2f` to
-# {glue:text}`samples_high:.2f`), which unrelated rankings may reach as well. Rankings from the
+# {glue:text}`n_sample` CNNs are too few to tell. Two separate samples of as many from the study
+# agree with a $\tau$ of only {glue:text}`samples_tau:.2f` ({glue:text}`samples_low:.2f` to
+# {glue:text}`samples_high:.2f`), which may be chance. Rankings from the
 # *same* configurations agree by at least {glue:text}`tau_same:.2f`
 # ({numref}`table-sizes-importance`).
 #
@@ -317,12 +316,12 @@ glue(samples=other, tau_same=same.tau)
 # ## The arithmetic
 #
 # bfloat16 keeps a third of float32's digits. Trained again in it, with their trial's seed and
-# images, the same configurations change in accuracy by {glue:text}`shift:+.4f` on average. That
-# their order moves beyond the seed is not clear. By $\tau$, the bfloat16 order agrees with other
-# seeds' orders by {glue:text}`tau_bf16:.2f`, the float32 order by {glue:text}`tau_float:.2f`
-# (difference {glue:text}`beyond_mean:+.3f`, 95% interval {glue:text}`beyond_low:+.3f` to
-# {glue:text}`beyond_high:+.3f`). The rankings of hyperparameters agree by
-# {glue:text}`ranks_tau:.2f` ({glue:text}`ranks_low:.2f` to {glue:text}`ranks_high:.2f`).
+# images, the same configurations change in accuracy by {glue:text}`shift:+.4f` on average. Whether
+# their order moves more than with another seed is not clear. By $\tau$, the bfloat16 order agrees
+# with other seeds' orders by {glue:text}`tau_bf16:.2f`, the float32 order by
+# {glue:text}`tau_float:.2f` (difference {glue:text}`beyond_mean:+.3f`, 95% interval
+# {glue:text}`beyond_low:+.3f` to {glue:text}`beyond_high:+.3f`). The rankings of hyperparameters
+# agree by {glue:text}`ranks_tau:.2f` ({glue:text}`ranks_low:.2f` to {glue:text}`ranks_high:.2f`).
 #
 # On this processor bfloat16 took {glue:text}`slower:.1f` times the processor time of float32 (the
 # median), because PyTorch has no fused convolution and pooling for it.

@@ -21,9 +21,9 @@
 # :alt: Dots on a line for each hyperparameter; those of lr lie far to the right, those of optimizer
 #   and num_conv_layers far to the left, all others near 0
 #
-# Effects of the paper's eleven hyperparameters, from {glue:text}`n_runs` runs with
-# {glue:text}`n_replicates` seeds each, the most important first. Dots: {glue:text}`n_sets` data
-# sets. Stars: their means, with 95% intervals for other data sets.
+# Effects of the paper's eleven hyperparameters: the change of accuracy from one value to another,
+# in {glue:text}`n_runs` runs with {glue:text}`n_replicates` seeds each, the most important first.
+# Dots: {glue:text}`n_sets` data sets. Stars: their means, with 95% intervals over data sets.
 # :::
 
 # %% tags=["parameters"]
@@ -87,6 +87,9 @@ overall = qim.pooled(screened).loc[ranks.index]
 # %%
 GREY = look("screening")["color"]
 heights = range(len(ranks))
+at = qim.levels()
+of_levels = at[["low", "high"]].map(lambda x: f"{x:.3g}" if isinstance(x, float) else str(x))
+spans = [f"{name}, {low} to {high}" for name, low, high in of_levels.loc[ranks.index].itertuples()]
 figure, ax = panels(3.6)
 ax.axvline(0, color="0.6", linewidth=0.8)
 for name in names:
@@ -94,7 +97,7 @@ for name in names:
 middle = overall["effect"]
 margins = [middle - overall["low"], overall["high"] - middle]
 ax.errorbar(middle, heights, xerr=margins, fmt="*", markersize=10, capsize=3, color="0.2")
-list_down(ax, ranks.index, "accuracy at + less accuracy at −")
+list_down(ax, spans, "change of accuracy")
 listed = effects.reset_index().melt("hyperparameter", var_name="dataset", value_name="effect")
 show_figure(figure, "fig-pb-effects", data=listed)
 firsts = ranks[names].idxmin().value_counts()
@@ -112,13 +115,13 @@ glue(weight=plain.abs().max(axis=None), n_runs=len(folded), n_replicates=len(rep
 
 # %% [markdown]
 # `lr` is first on {glue:text}`lr_first` of {glue:text}`n_sets` data sets; its high level gains
-# {glue:text}`lr:.3f` of accuracy. Adam beats SGD by {glue:text}`optimizer:.3f`, and one layer beats
-# three by {glue:text}`layers:.3f` ({numref}`table-pb-effects`). The rankings of two data sets agree
-# by a Kendall's $\tau$ of {glue:text}`between:.2f` on average. Each seed alone,
-# {glue:text}`n_runs` trainings on a data set, has the same three first.
+# {glue:text}`lr:.3f` of accuracy. At these rates Adam beats SGD by {glue:text}`optimizer:.3f`, and
+# one layer beats three by {glue:text}`layers:.3f` ({numref}`table-pb-effects`). The rankings of two
+# data sets agree with a Kendall's $\tau$ of {glue:text}`between:.2f` on average. Over all data sets
+# each seed alone, {glue:text}`n_runs` trainings on each, has the same three first.
 #
 # :::{caption} table-pb-effects
-# Mean effects over the data sets with 95% intervals for other data sets. On each data set the
+# Mean effects over the data sets with 95% intervals. On each data set the
 # sizes of the effects are ranked: the sum of these ranks, the best and the worst, and the rank by
 # the sum.
 # :::
@@ -156,8 +159,6 @@ signs = folded.iloc[:half].map(lambda sign: "+" if sign > 0 else "−").T
 signs.columns = [str(run) for run in range(1, half + 1)]
 show_table(signs, "table-pb-design")
 
-at = qim.levels()
-of_levels = at[["low", "high"]].map(lambda x: f"{x:.3g}" if isinstance(x, float) else str(x))
 of_levels.insert(0, "drawn", at["drawn"])
 show_table(of_levels, "table-pb-levels", "Random search draws | − | +")
 
@@ -214,13 +215,13 @@ glue(ratio_high=ratio.max(), units=of_parts.loc["num_fc_units"], halves=halves)
 #
 # The halves differ most in `num_fc_units`: {glue:text}`units_first_half:+.3f` in the first,
 # {glue:text}`units_second_half:+.3f` in the second. `in_channel_num` and `kernel` change sign too.
-# The rankings of the halves agree by a $\tau$ of {glue:text}`halves_tau:.2f` (95% interval
+# The rankings of the halves agree with a $\tau$ of {glue:text}`halves_tau:.2f` (95% interval
 # {glue:text}`halves_low:.2f` to {glue:text}`halves_high:.2f`).
 #
 # ## Which effects stand out
 #
-# An effect can be tested against the noise of seeds or, which is harder, against interactions: the
-# contrasts of the design that belong to no single hyperparameter ({numref}`table-pb-errors`).
+# An effect can be tested against seed noise or, more strictly, against interactions: the design's
+# contrasts that belong to no single hyperparameter ({numref}`table-pb-errors`).
 #
 # :::{caption} table-pb-errors
 # Standard errors of an effect by the seeds and by the interactions; how many of
@@ -260,10 +261,10 @@ glue(by_chance=level * len(ELEVEN), same=errors["τ, seeds"].mean())
 # ## Against the study
 #
 # The study's forests also predict a *step*, the difference between the two levels: what a screen
-# would find without noise and interactions of three.
+# would find without noise or three-way interactions.
 #
 # :::{caption} table-pb-agreement
-# Kendall's $\tau$ of rankings of {glue:text}`n_TEN` hyperparameters, with 95% intervals for other
+# Kendall's $\tau$ of rankings of {glue:text}`n_TEN` hyperparameters, with 95% intervals over
 # hyperparameters: on one data set, typically, and of the mean ranks over the data sets. N-RReliefF
 # with the paper's 30 neighbours and with a twentieth of the CNNs. Last: two random halves of the
 # study.
@@ -374,7 +375,7 @@ show_figure(figure, "fig-pb-forest", data=marks)
 
 # %% [markdown]
 # Screen and forest agree in sign in {glue:text}`agree` of {glue:text}`n_effects` cases, and in all
-# {glue:text}`n_large` whose effect exceeds two standard errors by the interactions. Their
+# {glue:text}`n_large` whose effect exceeds two standard errors of the interactions. Their
 # correlation is {glue:text}`correlation:.2f`. The screen's effects are {glue:text}`slope:.1f` times
 # as large: a forest shrinks its predictions towards the mean, and the screen compares corners of
 # the space.
@@ -458,12 +459,12 @@ glue(times_one=hours[3] / hours[1], times_all=hours[3] / hours[2])
 
 # %% [markdown]
 # The study took {glue:text}`times_one:.0f` times as long as {glue:text}`n_runs` runs with one seed,
-# and {glue:text}`times_all:.0f` times as long as the whole screen. Neither the fold-over nor more
-# seeds bring the ranking nearer to the study's. {doc}`methods` asks how many random trainings other
-# methods need.
+# and {glue:text}`times_all:.0f` times as long as the whole screen. For agreement with the study,
+# {glue:text}`half` runs do as well as {glue:text}`n_runs`; the fold-over is for single effects.
+# Functional ANOVA does as well with as many random trainings ({doc}`methods`).
 #
 # ## What 24 trainings can tell
 #
-# They tell large main effects between two levels, and can vary what a study cannot, such as the
-# number of channels ({doc}`channels`). They do not tell curvature, interactions ({doc}`joint`), the
-# order of small effects, or anything beyond the levels.
+# They show large main effects between two levels, and can vary what a study cannot, such as the
+# number of channels ({doc}`channels`). They do not show curvature, interactions ({doc}`joint`), the
+# order of small effects, anything beyond the levels, or what is worth tuning ({doc}`pays`).

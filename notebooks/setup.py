@@ -28,12 +28,12 @@
 trials = "data/trials.parquet"  # the trained CNNs, one row each
 dataset = "cifar10"  # the network is drawn for its images; choices: hia.datasets.NAMES
 num_conv_layers = 2  # of the network drawn, as what follows, Table 1's defaults; 1 to 3
-kernel = 2  # at most what is left of the image; 1 to 3
-stride = 1  # of the convolutions; 1 to 3
-padding = 0  # pixels around the image; 0 to 3
-dropout_rate = 0.5  # of the units before the last layer; 0 to 1
-num_fc_units = 32  # of the layer before the last; at least 1
-num_filters = [16, 16, 16]  # per convolutional layer, as far as there are such; at least 1
+kernel = 2  # pixels a side; 2 to 3
+stride = 1  # of the convolutions; 1 to 2
+padding = 0  # pixels around the image; 0 to 1
+dropout_rate = 0.5  # of the units before the last layer; 0 to 0.9
+num_fc_units = 32  # of the layer before the last; 8 to 256
+num_filters = [16, 16, 16]  # of the three convolutional layers; 4 to 64
 n_configurations = 2000  # drawn to count the networks that run out of pixels; at least 1
 random_state = 0  # seed of these; at least 0
 
@@ -46,7 +46,7 @@ from hia.datasets import FACTS, NAMES
 from hia.space import FILTERS, SAMPLED, SPACE, sample, validate
 from hia.trials import load
 from hia_book import diagrams, published
-from hia_book.claims import claim, glue
+from hia_book.claims import claim, glue, need
 from hia_book.figures import show_figure, show_table
 
 rows, share = load(trials), published.value("random_share")
@@ -125,6 +125,7 @@ facts = FACTS[dataset]
 config = {name: SPACE[name].default for name in SAMPLED}
 config |= {"num_conv_layers": num_conv_layers, "kernel": kernel, "stride": stride}
 config |= {"padding": padding, "dropout_rate": dropout_rate, "num_fc_units": num_fc_units}
+need(len(num_filters) == len(FILTERS), f"num_filters={num_filters}: three numbers are meant")
 config = validate(config | dict(zip(FILTERS, num_filters, strict=True)))
 blocks = cnn.blocks(config, facts.channels, facts.size)
 # Sides and numbers of all maps, and what makes the next from each.

@@ -32,7 +32,9 @@ ORDINARY = {"share", "shares", "claim", "universe", "interaction", "main effect"
 ARTICLE = "|".join(rf"(?<=\b{word} )" for word in ("a", "an", "the", "its", "our", "of"))
 AS_IT_IS = {nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw}
 NOT_LINKED = {*AS_IT_IS, nodes.reference, nodes.table, nodes.citation}
-ALL_COLUMNS = '<label class="hia-enlarge hia-columns"><input type="checkbox"/> All columns</label>'
+ALL_COLUMNS = (
+    '<label class="hia-enlarge hia-columns"><input type="checkbox"/> Show all columns</label>'
+)
 ARRAY_LIKE = stringify_annotation(ArrayLike, "smart")
 
 

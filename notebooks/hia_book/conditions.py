@@ -1,13 +1,16 @@
 """CNNs trained under several conditions: lr drawn uniformly or on its logarithm, some images or
 all."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from hia_book import rankings
 from hia_book.multiverse import findings
 
-# The two heaps of accuracies that Fig. 3 shows lie below the one and above the other.
+# The two peaks of accuracies that Fig. 3 shows lie below the one and above the other.
 LOW, HIGH = 0.25, 0.7
 
 
@@ -29,6 +32,18 @@ def average(values: pd.DataFrame, random_state: int = 0) -> pd.DataFrame:
     ).confidence_interval
     table = {"mean": values.mean(), "low": interval.low, "high": interval.high}
     return pd.DataFrame(table).sort_values("mean", kind="stable")
+
+
+def compare(
+    weights: Mapping[tuple[str, str], pd.DataFrame], before: str, after: str, random_state: int = 0
+) -> dict[str, pd.DataFrame]:
+    """By method, what one sample adds to the mean ranks of another, with intervals as of `average`;
+    below 0 a hyperparameter gains. weights: of `rankings.by_sample`."""
+    added = {}
+    for method in rankings.METHODS:
+        one, other = (weights[x, method].rank(axis=1, ascending=False) for x in (before, after))
+        added[method] = average(other - one, random_state)
+    return added
 
 
 def judge(ranks: pd.Series, published: pd.Series) -> dict[str, bool]:

@@ -59,13 +59,16 @@ mpl.rcParams.update(STYLE)
 # Ticked on a phone, the figure is twice as wide and scrolls sideways (`book/_static/book.css`).
 _ENLARGE = '<label class="hia-enlarge"><input type="checkbox"/> Enlarge</label>'
 
+# Smaller shares are written and drawn as none.
+LEAST = 0.005
+
 # Numbers of trials whose labels have room on a log scale.
 _TICKS = (12, 50, 72, 200, 1000, 10000)
 
 _SIGNED_ZERO = re.compile(r"[-+]0(\.0*)?%?")
 _ONE = r"[-+−]?[\d,]*\.?\d*(e[-+]?\d+)?%?"
 _HEADING = re.compile(r"([^|]+?)(?: \{:([^}]*)\})?(?: \| |$)")
-_NUMBER = re.compile(rf"(\*\*)?{_ONE}( to {_ONE}| \({_ONE} to {_ONE}\))?(\*\*)?")
+_NUMBER = re.compile(rf"never|(\*\*)?{_ONE}( to {_ONE}| \({_ONE} to {_ONE}\))?(\*\*)?")
 
 
 # Eleven colours found by search: as far apart as could be in OKLab, to the normal eye and to eyes
@@ -83,7 +86,7 @@ _ELEVEN = (
     ("#2E72C1", "p"),
     ("#6A6B6D", "h"),
 )
-_FILTERS = (("#6E1F3A", "o"), ("#B4577A", "s"), ("#DE9DB2", "^"))
+_FILTERS = (("#6E1F3A", "o"), ("#B4577A", "s"), ("#C9829B", "^"))
 # N-RReliefF is blue to violet, functional ANOVA red to orange; the first are Okabe and Ito's.
 _METHODS = {
     "paper": ("#000000", "D"),
@@ -103,7 +106,7 @@ _METHODS = {
 }
 _SOURCES = {"random": ("#44AA99", "o"), "bohb": ("#882255", "s")}
 _CONDITIONS = {
-    "log lr, fewer images": ("#D9B25F", "s"),
+    "log lr, fewer images": ("#BF9233", "s"),
     "uniform lr, fewer images": ("#8F92E0", "^"),
     "log lr, all images": ("#8A5A00", "v"),
     "uniform lr, all images": ("#2C2E8C", "o"),
@@ -183,9 +186,10 @@ def list_down(
     ax.grid(axis=grid)
 
 
-def write_zeros(ax: Axes, counts: Iterable[int]) -> None:
-    """Beside each row of `list_down`, from the top, how many of its values are 0 and not drawn."""
-    for row, count in enumerate(counts):
+def write_zeros(ax: Axes, shares: pd.DataFrame) -> None:
+    """Beside each row of `list_down`, from the top, how many shares of this column are below
+    `LEAST` and not drawn."""
+    for row, count in enumerate((shares < LEAST).sum()):
         if count:
             text, place = f"{count} at 0", ax.get_yaxis_transform()
             ax.text(1.01, row, text, transform=place, va="center", fontsize=9.5)

@@ -1,6 +1,6 @@
 """Weights of the hyperparameters: of all CNNs at once in several ways, and data set by data set."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE, Hyperparameter
 from hia.trials import TrialsError
-from hia_book.claims import need
+from hia_book.claims import PageError, need
 
 METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
 SEARCHES = {"random": "random search", "bohb": "BOHB"}
@@ -100,14 +100,17 @@ def weigh(
     """Weights of columns (K,), by name; 0 for a column that has one value only.
 
     method: a key of `METHODS`, or "nrrelieff_raw", with distances between values as they are. `lr`
-    is on the scale on which it was drawn. n_neighbors: all other trials at most. Raises ValueError
-    as `NRReliefF` and `FAnova` do.
+    is on the scale on which it was drawn. n_neighbors: all other trials at most. Raises PageError
+    as `FAnova` does ValueError, and ValueError as `NRReliefF` does.
     """
     several = varying(trials, columns)
     if method == "fanova":
         space = drawn_space(trials)
         forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, space=space)
-        weights = forest.fit(trials[several], trials["accuracy"]).importances_
+        try:
+            weights = forest.fit(trials[several], trials["accuracy"]).importances_
+        except ValueError as error:
+            raise PageError(str(error)) from None
     else:
         raw = method == "nrrelieff_raw"
         X = design(trials, several, log=False if raw else None)
@@ -117,6 +120,12 @@ def weigh(
     return pd.Series(weights, several).reindex(columns, fill_value=0.0)
 
 
+def take_best(trials: pd.DataFrame, part: float, by: str | list[str]) -> pd.DataFrame:
+    """The trials of the highest accuracy: a part of each group, one at least."""
+    place = trials.groupby(by)["accuracy"].rank(ascending=False)
+    return trials[place <= (part * trials.groupby(by)["accuracy"].transform("size")).clip(lower=1)]
+
+
 def by_dataset(
     trials: pd.DataFrame, columns: list[str], method: str, **options: Any
 ) -> pd.DataFrame:
@@ -124,6 +133,20 @@ def by_dataset(
     groups = trials.groupby("dataset")
     weights = {str(name): weigh(own, columns, method, **options) for name, own in groups}
     return pd.DataFrame(weights, columns).T
+
+
+def by_sample(
+    samples: Mapping[str, pd.DataFrame],
+    columns: list[str],
+    methods: Collection[str] = tuple(METHODS),
+    **options: Any,
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """`by_dataset` of each of some samples by each of some methods, by both."""
+    return {
+        (name, method): by_dataset(trials, columns, method, **options)
+        for name, trials in samples.items()
+        for method in methods
+    }
 
 
 def compare_halves(

@@ -158,7 +158,8 @@ def first_lines() -> list[Line]:
     ]
     ranked = tuning.everything(filters=False)
     label = f"all {ranked[1]}, not the filters"
-    return [*firsts, (ranked, {"color": "0.4", "linestyle": "--", "label": label}), EVERYTHING]
+    alike = {"color": EVERYTHING[1]["color"], "linestyle": "--", "label": label}
+    return [*firsts, (ranked, alike), EVERYTHING]
 
 
 def draw(
@@ -170,7 +171,7 @@ def draw(
     drawn. That over everything has its interval. The table: `trials`, `regret`, `low`, `high`,
     `default`, `search`, `tuned` (the label).
     """
-    figure, axes = panels(3.6, 1, len(settings), sharey=True, sharex=True, squeeze=False)
+    figure, axes = panels(3.6, 1, len(settings), sharex=True, squeeze=False)
     drawn = []
     for ax, (default, search), title in zip(axes.flat, settings, titles, strict=True):
         for arm, style in lines:

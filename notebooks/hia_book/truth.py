@@ -242,13 +242,15 @@ def write_seconds(fits: pd.DataFrame, method: str, trials: int) -> str:
     return f"{seconds} ({over} surface{'s'[: over - 1]} over the limit)" if over else seconds
 
 
-def behind(fits: pd.DataFrame, column: str, trials: int, best: str) -> dict[str, pd.Series]:
-    """How far each other method is behind one on the draws of so many trials that both had, in an
-    agreement (column): means by surface."""
+def behind(fits: pd.DataFrame, column: str, trials: int) -> tuple[str, dict[str, pd.Series]]:
+    """The method nearest to the truth with so many trials, in an agreement (column), and how far
+    each other is behind it on the draws that both had, the nearest first: means by surface."""
+    tau = over_surfaces(fits, column).T[trials].dropna().sort_values(ascending=False)
+    best, *others = map(str, tau.index)
     some = fits[(fits["state"] == MEASURED) & (fits["trials"] == trials)]
     of_draws = some.pivot_table(column, ["surface", "repeat"], "method")
-    gaps = {name: (of_draws[best] - of_draws[name]).dropna() for name in of_draws}
-    return {str(name): gap.groupby("surface").mean() for name, gap in gaps.items()}
+    gaps = {name: (of_draws[best] - of_draws[name]).dropna() for name in others}
+    return best, {name: gap.groupby("surface").mean() for name, gap in gaps.items()}
 
 
 def mean_ranks(

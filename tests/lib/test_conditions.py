@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hia_book import conditions
+from hia_book import conditions, rankings
 
 
 def test_an_interval_of_a_mean_over_data_sets():
@@ -30,6 +30,17 @@ def test_the_papers_findings(renamed, kept):
     found = conditions.judge(paper.rename(renamed), paper)
     assert {name for name, holds in found.items() if holds} == kept
     assert conditions.judge(paper.drop("e"), paper)["five"]
+
+
+def test_what_a_condition_adds_to_mean_ranks():
+    before = pd.DataFrame({"a": [0.9, 0.8], "b": [0.5, 0.4], "c": [0.1, 0.2]})
+    weights = {("one", method): before for method in rankings.METHODS}
+    weights |= {
+        ("other", method): before[["b", "a", "c"]].set_axis([*"abc"], axis=1)
+        for method in rankings.METHODS
+    }
+    for table in conditions.compare(weights, "one", "other").values():
+        assert table["mean"].to_dict() == {"b": -1, "c": 0, "a": 1}
 
 
 def test_equal_counts_take_the_first_of_each_data_set():

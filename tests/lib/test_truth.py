@@ -115,6 +115,16 @@ def test_means_are_over_all_surfaces_or_none():
     assert np.isnan(found.loc[100, "fanova"])
 
 
+def test_the_others_are_behind_the_nearest_on_the_draws_that_both_had():
+    rows = [("A", 0, "x", 0.9), ("A", 1, "x", 0.7), ("B", 0, "x", 0.8), ("B", 0, "y", 0.9)]
+    rows += [("A", 0, "y", 0.5), ("A", 0, "z", 0.6), ("B", 0, "z", 0.1)]
+    fits = pd.DataFrame(rows, columns=["surface", "repeat", "method", "tau_main"])
+    best, gaps = truth.behind(fits.assign(trials=100, state=truth.MEASURED), "tau_main", 100)
+    assert best == "x"
+    assert list(gaps) == ["y", "z"]
+    assert gaps["y"].to_dict() == pytest.approx({"A": 0.4, "B": -0.1})
+
+
 def test_seconds_in_words():
     rows = [("A", 1.0, truth.MEASURED), ("A", 3.0, truth.MEASURED), ("B", 8.0, truth.MEASURED)]
     fits = pd.DataFrame(rows, columns=["surface", "seconds", "state"])

@@ -1,5 +1,6 @@
 """The built book, as a reader's browser finds it: whole, light and offline, on a phone too."""
 
+import json
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -237,6 +238,14 @@ def drawn(svg: str) -> tuple[str, list[float]]:
     return NUMBER.sub("", text), [float(number) for number in NUMBER.findall(text)]
 
 
+def test_no_page_shows_a_warning(html: Path) -> None:
+    for path in (ROOT / "book").glob("*.ipynb"):
+        outputs = [
+            x for cell in json.loads(path.read_text())["cells"] for x in cell.get("outputs", [])
+        ]
+        assert not [x["text"] for x in outputs if x.get("name") == "stderr"], path.name
+
+
 def test_the_readme_s_picture_is_the_first_page_s_figure(html: Path) -> None:
     """Where this fails, `make picture` makes it anew."""
     current = drawn(picture(ROOT / "book" / "intro.ipynb", "fig-headline").decode())
@@ -250,6 +259,16 @@ CAPTION = re.compile(
     r'caption-number">(?:Fig\.|Table) ([^<\s]+) *</span>',
     re.DOTALL,
 )
+
+
+def test_pages_have_the_titles_that_the_sources_give(pages: list[Path]) -> None:
+    known = references.names()
+    titled = [path for path in pages if path.stem in known]
+    assert len(titled) > 30
+    for path in titled:
+        (heading,) = re.findall(r"<h1>(.*?)<a", path.read_text(encoding="utf-8"))
+        shown = re.sub("<[^>]+>", "", heading).replace("’", "'")
+        assert shown == known[path.stem].number.replace("`", "")
 
 
 def test_figures_and_tables_have_the_numbers_that_the_sources_give(pages: list[Path]) -> None:

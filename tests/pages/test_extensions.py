@@ -159,7 +159,7 @@ def test_terms_are_linked_once_and_only_formulas_load_mathjax(small: Path) -> No
     assert whole == ["N-RReliefF", "CIFAR-100", "1e-06", "95 %"]
     assert "mathjax/startup.js" in two
     assert "mathjax/startup.js" not in one
-    assert one.count("All columns") == 1
+    assert one.count("Show all columns") == 1
     assert not (small / "_static" / "scripts" / "fontawesome.js").read_text()
 
 

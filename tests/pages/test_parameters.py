@@ -69,7 +69,7 @@ def test_values_by_their_types(line: str, values: dict) -> None:
         ("metric=[euclidean]", "is none of euclidean, manhattan"),
         ("rank_base=2", "'2' is none of 0, 1"),
         ("shown=[1, 51]", r"shown=\[1, 51\]: give a whole number from 1 to 50, such as shown="),
-        ("cap=x", "give a whole number$"),
+        ("cap=x", "give a whole number or null$"),
         ("neighbors=3", "no parameter 'neighbors'; there are: trials, n_neighbors, sigma"),
         ("n_neighbors", "'n_neighbors' is not of the form name=value"),
         ("=3", "'=3' is not of the form name=value"),
