@@ -497,8 +497,7 @@ table = shares_of.reset_index(names=["CNNs of", "Condition"])
 show_table(table, "table-heaps", dict.fromkeys(shares_of, ".0%"))
 
 # %% [markdown]
-# {numref}`table-conditions-datasets` has all ranks; from so few CNNs single ones are uncertain.
-# {doc}`perdataset` uses more.
+# {numref}`table-conditions-datasets` has all ranks; single ones are uncertain.
 #
 # :::{caption} table-conditions-datasets
 # Ranks on each data set, 1 for the most important.

@@ -102,7 +102,7 @@ glue(n_pairs=len(pairs), n_columns=len(columns), tau_both=tau)
 #
 # All pairs together explain {glue:text}`together:.0%`, and single hyperparameters
 # {glue:text}`alone:.0%`. The rest is interactions of three or more, and noise that the forest has
-# learnt. The forest of {numref}`table-4` has other settings; compare orders only.
+# learnt.
 #
 # ## What a weight by Eq. 11 means
 #

@@ -212,7 +212,6 @@ glue(high_turned=-100 * turned.low, n_sets=len(datasets))
 # - **Trials are not time.** Given equal time, small networks would do better.
 # - **No noise.** A real search selects by noisy accuracies, so more trials gain less
 #   ({doc}`noise`).
-# - **Other defaults** would give other numbers.
 # - **{glue:text}`n_sets` data sets** are few and similar. The intervals treat them as a random
 #   sample.
 # - **One way to use a ranking.** Tuning the first few first and the rest later was not tried.

@@ -255,8 +255,8 @@ glue(by_chance=level * len(ELEVEN), same=errors["τ, seeds"].mean())
 # %% [markdown]
 # Of eleven effects, {glue:text}`beyond_seeds:.1f` on average exceed the noise of seeds, and
 # {glue:text}`beyond:.1f` the interactions (by chance {glue:text}`by_chance:.2f`). `lr` and
-# `num_conv_layers` exceed the interactions on every data set. `epoch`, `num_fc_units`, `padding`,
-# `dropout_rate`, `stride` and `kernel` never do, so their order is not established.
+# `num_conv_layers` exceed the interactions on every data set. Six others never do, so their order
+# is not established.
 #
 # ## Against the study
 #
