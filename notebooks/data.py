@@ -215,14 +215,10 @@ show_figure(figure, "fig-samples", photographs=True)
 
 
 # %%
-def span(values):
-    return " to ".join(f"{value:,}" for value in dict.fromkeys([values.min(), values.max()]))
-
-
 of_each = rows.groupby("dataset", sort=False)
 most = (rows["images"] + rows["val_images"]).groupby(rows["dataset"]).max()
-columns = {"Training images": of_each["images"].agg(span)}
-columns |= {"Validation images": of_each["val_images"].agg(span)}
+columns = {"Training images": of_each["images"].max().map("{:,}".format)}
+columns |= {"Validation images": of_each["val_images"].max().map("{:,}".format)}
 used = (most / ours["images"])[present]
 columns |= {"Share of the collection": used.map("{:.1%}".format)}
 show_table(pd.DataFrame(columns).loc[present], "table-images")

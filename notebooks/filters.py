@@ -9,8 +9,9 @@
 # %% [markdown]
 # # Filters of each layer
 #
-# **No layer's number of filters matters clearly more than another layer's. This does not confirm
-# the paper's conclusion that layers nearer to the input matter more.**
+# **With {glue:text}`n_neighbors` neighbours, no layer's number of filters matters clearly more than
+# another's. This does not confirm the paper's conclusion that layers nearer to the input matter
+# more.**
 #
 # A network with one convolutional layer has no second number of filters. So the paper compares
 # layers only within CNNs of the same depth: two in its Table 6, three in its Table 7.
@@ -37,7 +38,7 @@ n_repeats = 20  # random halves of the CNNs, for the uncertainty; at least 2
 random_state = 0  # seed of the halves; at least 0
 
 # %%
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -57,52 +58,56 @@ fewest = min(map(len, of_depth.values())) // 2
 need(fewest > n_neighbors, f"{n_neighbors} neighbours are too many: half the CNNs are {fewest}")
 
 
-def weights(some, layers, case, part=1.0):
-    """W of the number of filters of each layer. part: of all such CNNs, that `some` are."""
+def weights(some, layers, case, neighbors, fade):
+    """W of the number of filters of each layer."""
     filters = list(FILTERS[:layers])
     names = filters if case == "filters only" else rankings.varying(some) + filters
-    near = max(1, round(part * n_neighbors))  # of fewer CNNs fewer are as near
-    relief = NRReliefF(n_neighbors=near, sigma=part * sigma, metric=metric)
+    relief = NRReliefF(n_neighbors=max(1, round(neighbors)), sigma=fade, metric=metric)
     relief.fit(rankings.design(some, names, log=log_lr), some["accuracy"])
     return pd.Series(relief.weights_, names)[filters]
 
 
 # Drawn without replacement: a row drawn twice would be its own nearest neighbour.
 rng = np.random.default_rng(random_state)
-whole, halves = {}, {}
-for layers, some in of_depth.items():
-    picks = [rng.permutation(len(some))[: len(some) // 2] for _ in range(n_repeats)]
-    for case in CASES:
-        of_halves = [weights(some.iloc[pick], layers, case, 0.5) for pick in picks]
-        whole[layers, case] = weights(some, layers, case)
-        halves[layers, case] = pd.DataFrame(of_halves)
+picks = {
+    layers: [rng.permutation(len(some))[: len(some) // 2] for _ in range(n_repeats)]
+    for layers, some in of_depth.items()
+}
+
+
+def with_halves(layers, case, neighbors=n_neighbors, fade=sigma):
+    """W of all CNNs of a depth, and of the halves: of fewer CNNs fewer are as near."""
+    some, half = of_depth[layers], (neighbors / 2, fade / 2)
+    found = {"all CNNs": weights(some, layers, case, neighbors, fade)}
+    for number, pick in enumerate(picks[layers], start=1):
+        found[f"half {number}"] = weights(some.iloc[pick], layers, case, *half)
+    return pd.DataFrame(found).T
+
+
+def error(found):
+    """The standard error of the first row, by the scatter of the halves around it."""
+    return ((found.iloc[1:] - found.iloc[0]) ** 2).mean() ** 0.5
+
+
+W = {key: with_halves(*key) for key in product(of_depth, CASES)}
 
 # %%
 panels_of = {"sharex": "col", "sharey": "row", "height_ratios": [2, 3]}
 figure, grid = panels(5.3, 2, 2, **panels_of)
-for axes, (layers, case) in zip(grid.flat, whole, strict=True):
-    for position, name in enumerate(FILTERS[:layers]):
-        half, style = halves[layers, case][name], look(name)
+for axes, ((layers, case), own) in zip(grid.flat, W.items(), strict=True):
+    for position, name in enumerate(own):
+        whole, *half = own[name]
         jitter = position + np.linspace(-0.2, 0.2, len(half))
-        axes.scatter(half, jitter, s=12, alpha=0.6, color=style["color"], zorder=2)
-        value = whole[layers, case][name]
-        axes.scatter(value, position, s=70, edgecolor="white", zorder=3, **style)
+        axes.scatter(half, jitter, s=12, alpha=0.6, color=look(name)["color"], zorder=2)
+        axes.scatter(whole, position, s=70, edgecolor="white", zorder=3, **look(name))
     axes.axvline(0, color="0.3", linewidth=1, zorder=1)
     axes.set_yticks(range(layers), [f"layer {i}" for i in range(1, layers + 1)])
     axes.set_ylim(layers - 0.6, -0.4)
     axes.set_title(f"{layers} layers,\n{case}")
 for axes in grid[-1]:
     axes.set_xlabel("W")
-
-
-def listed(key):
-    """W of every half and of all CNNs, one row per layer."""
-    half = halves[key].set_axis([f"half {number + 1}" for number in range(n_repeats)])
-    both = pd.concat([half, whole[key].to_frame("all CNNs").T])
-    return both.melt(var_name="hyperparameter", value_name="W", ignore_index=False)
-
-
-drawn = pd.concat({key: listed(key) for key in whole}, names=["layers", "distance", "CNNs"])
+drawn = pd.concat(W, names=["layers", "distance", "CNNs"])
+drawn = drawn.melt(var_name="hyperparameter", value_name="W", ignore_index=False).dropna()
 show_figure(figure, "fig-filters", data=drawn.reset_index())
 
 # %% [markdown]
@@ -137,10 +142,10 @@ def show(layers, name):
     table = pd.DataFrame({"Number of filters": [f"layer {i + 1}" for i in range(layers)]})
     table["Paper"] = paper.to_numpy()
     for case, short in zip(CASES, ("filters", "all"), strict=True):
-        weight, half = whole[layers, case], halves[layers, case]
+        weight = W[layers, case].iloc[0]
         table[f"Ours ({short})"] = shares(weight) if (weight > 0).any() else np.nan
         table[f"W ({short})"] = weight.to_numpy()
-        table[f"± W ({short})"] = (((half - weight) ** 2).mean() ** 0.5).to_numpy()
+        table[f"± W ({short})"] = error(W[layers, case]).to_numpy()
     formats = {column: "+.4f" if column.startswith("W") else ".4f" for column in table.columns[1:]}
     show_table(table, name, formats)
     return paper
@@ -158,21 +163,21 @@ def order(layers, weight):
 
 
 case = "all in the distance"
-tau = {layers: order(layers, whole[layers, case]) for layers in paper}
-of_halves = {n: [order(n, half) for _, half in halves[n, case].iterrows()] for n in paper}
-like = {n: taus.count(1) for n, taus in of_halves.items()}
-only, among = (pd.concat([whole[layers, x] for layers in paper]) for x in CASES)
+taus = {n: [order(n, one) for _, one in W[n, case].iterrows()] for n in paper}
+tau, like = (
+    {n: own[0] for n, own in taus.items()},
+    {n: own[1:].count(1) for n, own in taus.items()},
+)
+only, among = (pd.concat([W[layers, x].iloc[0] for layers in paper]) for x in CASES)
 claim("with filters only no layer's W is above 0", (only <= 0).all())
 claim("with all in the distance every layer's W is above 0", (among > 0).all())
-drawn = {layers: some[some["source"] == "random"] for layers, some in of_depth.items()}
-alone = [
-    weights(some, layers, case).max() for layers, some in drawn.items() if len(some) > n_neighbors
-]
-claim("without BOHB's CNNs no layer's W is above 0", max(alone, default=np.nan) <= 0)
+drawn = {n: some[some["source"] == "random"] for n, some in of_depth.items()}
+alone = [weights(x, n, case, n_neighbors, sigma) for n, x in drawn.items() if len(x) > n_neighbors]
+claim("without BOHB's CNNs no layer's W is above 0", alone and max(map(max, alone)) <= 0)
 claim("the order of two layers is not the paper's", tau[2] < 1)
 claim("the order of three layers is not the paper's", tau[3] < 1)
 claim("fewer than half of the halves have the paper's order", max(like.values()) < n_repeats / 2)
-glue(tau=tau, like=like, n_halves=n_repeats)
+glue(tau=tau, like=like, n_halves=n_repeats, n_neighbors=n_neighbors)
 
 # %% [markdown] tags=["agreement-table-6"]
 # **Agreement with the paper.** With two layers, *filters only* gives no shares, because no W is
@@ -199,20 +204,26 @@ glue(tau=tau, like=like, n_halves=n_repeats)
 
 # %%
 differences = []
-for (layers, case), weight in whole.items():
-    for one, other in combinations(weight.index, 2):
-        half, difference = halves[layers, case], weight[one] - weight[other]
-        error = ((half[one] - half[other] - difference) ** 2).mean() ** 0.5
-        row = (f"{layers} layers, {case}", f"{one[-1]} - {other[-1]}", difference, error)
-        differences.append((*row, abs(difference) / error))
+for (layers, case), own in W.items():
+    for one, other in combinations(own, 2):
+        gap = own[one] - own[other]
+        row = (f"{layers} layers, {case}", f"{one[-1]} - {other[-1]}", gap.iloc[0], error(gap))
+        differences.append((*row, abs(gap.iloc[0]) / error(gap)))
 headings = "CNNs | Layers | Difference of W {:+.4f} | ± {:.4f} | Standard errors {:.1f}"
 show_table(differences, "table-filters-differences", headings)
 # Bonferroni's correction, and Student's distribution, for the error is found from few halves.
 needed, largest = t.isf(0.025 / len(differences), n_repeats), max(row[-1] for row in differences)
 claim("no difference between two layers is clear", largest < needed)
-glue(n_differences=len(differences), needed=needed, largest=largest)
+many = max(n_neighbors, len(of_depth[2]) // 20)
+wide = [with_halves(2, x, many, sigma * many / n_neighbors) @ [1, -1] for x in CASES]
+only, among = (gap.iloc[0] / error(gap) for gap in wide)
+claim("with n/20 neighbours the two ways clearly disagree on two layers", -only > needed < among)
+glue(n_differences=len(differences), needed=needed, largest=largest, many=many)
 
 # %% [markdown]
+# With {glue:text}`many` neighbours, a twentieth of the CNNs of two layers, the two layers differ
+# clearly, but the two ways disagree on which matters more.
+#
 # The errors treat the CNNs as independent draws. BOHB's are not, so the true errors may be larger.
 #
 # The paper gives no uncertainty for its shares, nor its number of CNNs of each depth.

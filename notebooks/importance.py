@@ -9,10 +9,10 @@
 # %% [markdown]
 # # Importance weights
 #
-# **With all data sets pooled and `lr` on a log scale, `lr` weighs most in all four computations
-# here but that of raw distances; none puts the number of layers first. Among so many CNNs,
-# {glue:text}`n_neighbors` neighbours give an order unlike the paper's; a twentieth of the CNNs as
-# neighbours, a closer one.**
+# **With all data sets pooled and `lr` on a log scale, `lr` weighs most in three of four
+# computations, not by raw distances; none puts the number of layers first. Among so many CNNs,
+# {glue:text}`n_neighbors` neighbours give an order unlike the paper's; a larger $J$ and $\sigma$,
+# a closer one.**
 #
 # :::{caption} fig-importance
 # :alt: A table of shares: the paper's largest is that of num_conv_layers; ours is that of lr, but
@@ -78,7 +78,8 @@ show_figure(figure, "fig-importance", data=shares)
 # - *Ours* has its searches and its {glue:text}`n_neighbors` neighbours. Each hyperparameter is
 #   divided by its range; `lr` is on a log scale.
 # - *Random search* leaves out BOHB's CNNs, which are not independent draws.
-# - *J = n/20* takes a twentieth of these CNNs as neighbours: {glue:text}`many`.
+# - *J = n/20* takes a twentieth of these CNNs as neighbours, {glue:text}`many`, and $\sigma$ in
+#   proportion.
 # - *Raw* takes the printed distance literally: raw values, both searches, `lr` as it is.
 #
 # A share is $\max(W, 0)$ divided by the sum of these. Ranks go by $W$, so even a share of 0 has

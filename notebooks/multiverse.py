@@ -208,7 +208,6 @@ glue(raw=ranks.loc[raw, last].median(), other=ranks.loc[~raw, last].median())
 glue(n_findings=len(findings), n_made=len(made), n_never=n_never, leads=everywhere[0].share)
 glue(tau=tau.agg(["median", "min", "max"]), tau_allowed=tau[allowed].agg(["min", "max"]))
 glue(tau_letter=tau[to_the_letter].agg(["min", "max"]), near_each=by_set, near_sigma=five)
-glue(n_of_random=of_random.sum(), tau_random=tau[of_random].median())
 
 # %% [markdown]
 # Kendall's $\tau$ with the paper's Table 3 is {glue:text}`tau_median:.2f` in the median universe,
@@ -220,8 +219,7 @@ glue(n_of_random=of_random.sum(), tau_random=tau[of_random].median())
 # The 1% of universes nearest to the paper all use random search alone;
 # {glue:text}`near_each:.0%` rank each data set separately, and {glue:text}`near_sigma:.0%` have
 # $\sigma = 5$. This does not show that the paper did so, because among so many universes some come
-# close by chance. Over all {glue:text}`n_of_random:,d` of random search, the median $\tau$ is
-# {glue:text}`tau_random:.2f`.
+# close by chance.
 #
 # ## Are the last two unimportant?
 #

@@ -10,8 +10,8 @@
 # # Noise: seed, size, precision
 #
 # **Except on SVHN, the seed explains little of a CNN's accuracy. Training on a quarter of the
-# images moves the order of configurations more than another seed does; for half or twice as many
-# images, and for bfloat16, this is not clear.**
+# images moves the order of configurations beyond seed noise; for half or twice as many images, and
+# for bfloat16, this is not clear.**
 #
 # The study trains every configuration once: one seed, part of the data set, single precision. Three
 # experiments trained some of them again: with other seeds ({numref}`fig-seeds`), on fewer and more
@@ -189,7 +189,7 @@ glue(n_again=len(again), n_sized=sizes.groupby(KEY).ngroups)
 # %% [markdown]
 # ### Do the rankings of configurations move?
 #
-# On a quarter of the images they do, more than with another seed. For half and twice as many this
+# On a quarter of the images they do, beyond seed noise. For half and twice as many this
 # is not clear ({numref}`fig-sizes-tau`). The best configuration stays the same on nearly every data
 # set.
 #
@@ -317,14 +317,13 @@ glue(samples=other, tau_same=same.tau)
 #
 # bfloat16 keeps a third of float32's digits. Trained again in it, with their trial's seed and
 # images, the same configurations change in accuracy by {glue:text}`shift:+.4f` on average. Whether
-# their order moves more than with another seed is not clear. By $\tau$, the bfloat16 order agrees
+# their order moves beyond seed noise is not clear. By $\tau$, the bfloat16 order agrees
 # with other seeds' orders by {glue:text}`tau_bf16:.2f`, the float32 order by
 # {glue:text}`tau_float:.2f` (difference {glue:text}`beyond_mean:+.3f`, 95% interval
 # {glue:text}`beyond_low:+.3f` to {glue:text}`beyond_high:+.3f`). The rankings of hyperparameters
 # agree by {glue:text}`ranks_tau:.2f` ({glue:text}`ranks_low:.2f` to {glue:text}`ranks_high:.2f`).
 #
-# On this processor bfloat16 took {glue:text}`slower:.1f` times the processor time of float32 (the
-# median), because PyTorch has no fused convolution and pooling for it.
+# On this processor bfloat16 took {glue:text}`slower:.1f` times the processor time of float32, because PyTorch has no fused convolution and pooling for it.
 #
 # :::{caption} table-precision
 # What bfloat16 and what another seed does to {glue:text}`n_both` CNNs: difference of accuracy from

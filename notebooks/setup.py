@@ -13,8 +13,8 @@
 # paper's space, on ten data sets. Most of this book is computed from their accuracies;
 # {doc}`design`, {doc}`noise`, {doc}`screening` and {doc}`live` add trainings of their own.**
 #
-# Training is slow, so its results come with the code; all later steps run while the book is built
-# ({numref}`fig-1`).
+# Training is slow, so its results come with the code, as do other long computations; all
+# else runs while the book is built ({numref}`fig-1`).
 #
 # :::{caption} fig-1
 # :alt: Data sets, then random search and BOHB, then trained CNNs, then the table of trials, then

@@ -52,7 +52,7 @@ def test_the_readme_says_what_the_first_page_finds() -> None:
     page = (ROOT / "notebooks" / "intro.py").read_text(encoding="utf-8")
     bold = re.search(r"^# \*\*(.+?)\*\*$", page, re.MULTILINE | re.DOTALL)
     assert bold
-    references = r" \{cite:p\}`[^`]+`| \(\{numref\}`[^`]+`\)"
+    references = r" \{cite:p\}`[^`]+`| \{numref\}`[^`]+` [^.]+\."
     finding = re.sub(references, "", bold[1].replace("\n# ", " "))
     assert f"**{finding}**" in " ".join(README.split())
 
