@@ -323,7 +323,8 @@ glue(samples=other, tau_same=same.tau)
 # {glue:text}`beyond_low:+.3f` to {glue:text}`beyond_high:+.3f`). The rankings of hyperparameters
 # agree by {glue:text}`ranks_tau:.2f` ({glue:text}`ranks_low:.2f` to {glue:text}`ranks_high:.2f`).
 #
-# On this processor bfloat16 took {glue:text}`slower:.1f` times the processor time of float32, because PyTorch has no fused convolution and pooling for it.
+# On this processor bfloat16 took {glue:text}`slower:.1f` times the processor time of float32,
+# because PyTorch has no fused convolution and pooling for it.
 #
 # :::{caption} table-precision
 # What bfloat16 and what another seed does to {glue:text}`n_both` CNNs: difference of accuracy from
