@@ -117,7 +117,7 @@ def test_a_parameter_is_data_of_its_type_and_nothing_else(name, text):
     try:
         values = parameters.parse(f"{name}={text}", KINDS)
     except parameters.ParameterError as error:
-        says(error, "=")
+        says(error, "=", "there are: x, i, f, b, l, w")
         return
     for value in values.values():
         assert is_data(value)
