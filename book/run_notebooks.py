@@ -39,6 +39,7 @@ from nbformat.v4 import new_markdown_cell
 from papermill.exceptions import PapermillExecutionError
 
 import colophon
+import hia
 import references
 from forks import run_each
 from hia_book.claims import PageError, shown, write_captions
@@ -48,6 +49,8 @@ RERUNS = Path("_build/notebooks")
 # Errors of which one line is enough: what a page says itself, or of a file, and too little memory.
 TOLD = {"PageError", "TrialsError", "DatasetError"}
 TOLD |= {"FileNotFoundError", "MemoryError", "ImportError"}
+PACKAGE = Path(hia.__file__).parent
+_ANSI = re.compile(r"\x1b\[[\d;]*m")
 
 
 class NotebookError(Exception):
@@ -147,8 +150,10 @@ def _execute(
             on_cell_execute=lambda **_: tell(f"cell {next(numbers)} of {cells}"),
         )
     except PapermillExecutionError as error:
-        # All else is for who mends it.
-        what = f" {error.evalue or error.ename}" if error.ename in TOLD else str(error)
+        # And a ValueError of hia, which says what is wrong. All else is for who mends it.
+        files = re.findall(r"File (\S+\.py):\d+", _ANSI.sub("", "\n".join(error.traceback)))
+        of_hia = error.ename == "ValueError" and files and Path(files[-1]).is_relative_to(PACKAGE)
+        what = f" {error.evalue or error.ename}" if of_hia or error.ename in TOLD else str(error)
         raise NotebookError(f"{source} failed:{what}") from None
     except RuntimeError as error:  # of the kernel
         raise NotebookError(f"{source} failed: {error}; is there enough memory?") from None

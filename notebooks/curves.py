@@ -49,7 +49,7 @@ present = [name for name in FACTS if name in set(everything["dataset"])]
 rows = everything[(everything["source"] == "random") & (everything["epoch"] >= epochs)]
 longest = everything["epoch"].max()
 need(len(rows), f"epochs={epochs}: no CNN was trained so long; the longest has {longest}")
-need(max(early) < epochs, f"early={early}: all must come before epochs={epochs}")
+need(early and max(early) < epochs, f"early={early}: all must come before epochs={epochs}")
 
 # Rows: CNNs. Columns: epochs.
 accuracy = [list(curve)[:epochs] for curve in rows["accuracy_per_epoch"]]

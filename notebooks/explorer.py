@@ -24,7 +24,7 @@ datasets: list[str] = []  # data sets to use, all if empty; choices: hia.dataset
 sources: list[str] = []  # how configurations were found, all if empty; choices: hia.trials.SOURCES
 n_trees = 16  # trees of the forest behind the orange curve; at least 1
 min_samples_leaf = 5  # the fewest CNNs in a leaf of it; at least 1
-random_state = 0  # seed of the forest; at least 0
+random_state = 0  # seed of the forest; 0 to 4294967295
 
 # %%
 import pandas as pd

@@ -35,7 +35,7 @@ sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 metric = "euclidean"  # distance between configurations; choices: euclidean, manhattan
 log_lr: bool | None = None  # learning rate on its logarithm; null: where it was drawn on it
 n_repeats = 20  # random halves of the CNNs, for the uncertainty; at least 2
-random_state = 0  # seed of the halves; at least 0
+random_state = 0  # seed of the halves; 0 to 4294967295
 
 # %%
 from itertools import combinations, product

@@ -35,7 +35,7 @@ n_trees = 16  # trees of functional ANOVA on each data set; at least 1
 min_samples_leaf = 3  # the fewest CNNs in a leaf of them; at least 1
 alpha = 0.05  # level of the tests of properties; 0 to 1
 n_repeats = 2  # random halves of each data set; at least 1
-random_state = 0  # seed of these and of the forests; at least 0
+random_state = 0  # seed of these and of the forests; 0 to 4294967295
 
 # %%
 from itertools import product

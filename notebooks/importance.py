@@ -36,7 +36,7 @@ log_lr: bool | None = None  # learning rate on its logarithm; null: where it was
 fanova_rows = 3000  # CNNs that functional ANOVA uses at most, drawn at random; at least 100
 n_trees = 16  # trees of its forest; at least 1
 n_resamples = 200  # bootstrap samples for the intervals; at least 1
-random_state = 0  # seed of these draws and of the forests; at least 0
+random_state = 0  # seed of these draws and of the forests; 0 to 4294967295
 
 # %%
 import numpy as np
@@ -136,8 +136,8 @@ glue(**with_paper)
 # measures this, what BOHB and raw distances do, and which weights exceed chance.
 #
 # **Why pooling misleads.** `in_channel_num` only reveals which data set a CNN was trained on
-# ({doc}`channels`). So the first page averages over single data sets ({doc}`perdataset`), hence its
-# other $\tau$.
+# ({doc}`channels`). So the first page averages over single data sets ({doc}`perdataset`), so its
+# $\tau$ differs.
 #
 # ## Functional ANOVA
 #

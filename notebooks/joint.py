@@ -40,7 +40,7 @@ top = 10  # pairs listed, as many as in the paper; at least 1
 n_resamples = 200  # bootstrap samples for the interval of the agreement; at least 1
 n_trees = 16  # trees of functional ANOVA's forest, for the interactions; at least 1
 min_samples_leaf = 3  # the fewest CNNs in a leaf of it; at least 1
-random_state = 0  # seed of these and of the forest; at least 0
+random_state = 0  # seed of these and of the forest; 0 to 4294967295
 
 # %%
 from itertools import zip_longest

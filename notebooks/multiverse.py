@@ -30,8 +30,8 @@
 # %% tags=["parameters"]
 universes = "data/multiverse.parquet"  # recorded weights, one row per computation
 trials = "data/trials.parquet"  # the trained CNNs, one row each
-n_resamples = 500  # resamples of the CNNs, for comparison; at least 1
-random_state = 0  # seed of these; at least 0
+n_resamples = 500  # resamples of the CNNs, for comparison; at least 2
+random_state = 0  # seed of these; 0 to 4294967295
 
 # %%
 
@@ -148,8 +148,7 @@ glue(together=shares["together"].mean(), negative=(weights[names] < 0).any(axis=
 # For `lr` ({glue:text}`source_lr:.0%` of the variance of its ranks) and `epoch`
 # ({glue:text}`source_epoch:.0%`) the search explains more than any other choice. For all others the
 # distance does, from {glue:text}`least:.0%` for `num_conv_layers` to {glue:text}`most:.0%` for
-# `in_channel_num`. Combinations of choices explain {glue:text}`together:.0%` on average. The first
-# rank and the scale of accuracy hardly matter.
+# `in_channel_num`. Combinations of choices explain {glue:text}`together:.0%` on average.
 #
 # Ranking by |W| instead of W changes the order, because some W are below 0 in
 # {glue:text}`negative:.0%` of the universes.

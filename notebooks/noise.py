@@ -32,7 +32,7 @@ precision = "data/precision.parquet"  # configurations trained again in bfloat16
 datasets: list[str] = []  # data sets to use, all if empty; choices: hia.datasets.NAMES
 n_neighbors = 10  # J of N-RReliefF on the few configurations of these experiments; at least 1
 n_samples = 50  # pairs of samples that show what so few can tell; at least 1
-random_state = 0  # seed of these samples, and of the forests; at least 0
+random_state = 0  # seed of these samples, and of the forests; 0 to 4294967295
 
 # %%
 from itertools import combinations

@@ -32,7 +32,7 @@ sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 n_trees = 16  # trees of functional ANOVA on each data set; at least 1
 min_samples_leaf = 3  # the fewest CNNs in a leaf of them; at least 1
 alpha = 0.05  # level of the critical difference; 0.001 to 0.5
-random_state = 0  # seed of the forests; at least 0
+random_state = 0  # seed of the forests; 0 to 4294967295
 
 # %%
 from itertools import combinations, product

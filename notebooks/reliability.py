@@ -38,7 +38,7 @@ n_neighbors = 30  # J, neighbours of each CNN, the paper's value; at least 1
 sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 metric = "euclidean"  # distance between configurations; choices: euclidean, manhattan
 scale = "range"  # what the distance is computed on, raw values by none; choices: range, none
-random_state = 0  # seed of the subsets; at least 0
+random_state = 0  # seed of the subsets; 0 to 4294967295
 
 # %%
 from itertools import combinations

@@ -33,7 +33,7 @@ datasets: list[str] = []  # data sets to use, all if empty; choices: hia.dataset
 sources: list[str] = []  # how configurations were found, all if empty; choices: hia.trials.SOURCES
 n_trees = 32  # trees of the forests that are fitted to the study; at least 1
 level = 0.05  # an effect stands out if its p-value is below; 0 to 1
-random_state = 0  # seed of the forests, and of what N-RReliefF draws; at least 0
+random_state = 0  # seed of the forests, and of what N-RReliefF draws; 0 to 4294967295
 
 # %%
 from itertools import combinations
@@ -117,8 +117,8 @@ glue(weight=plain.abs().max(axis=None), n_runs=len(folded), n_replicates=len(rep
 # `lr` is first on {glue:text}`lr_first` of {glue:text}`n_sets` data sets; its high level gains
 # {glue:text}`lr:.3f` of accuracy. At these rates Adam beats SGD by {glue:text}`optimizer:.3f`, and
 # one layer beats three by {glue:text}`layers:.3f` ({numref}`table-pb-effects`). The rankings of two
-# data sets agree with a Kendall's $\tau$ of {glue:text}`between:.2f` on average. Over all data sets
-# each seed alone, {glue:text}`n_runs` trainings on each, has the same three first.
+# data sets agree with a Kendall's $\tau$ of {glue:text}`between:.2f` on average. Over all data
+# sets, each seed alone finds the same three.
 #
 # :::{caption} table-pb-effects
 # Mean effects over the data sets with 95% intervals. On each data set the

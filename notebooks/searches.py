@@ -32,7 +32,7 @@ shown = [10, 50, 200]  # numbers of trials in the tables; at least 1
 compared = 3  # hyperparameters tuned, where rankings are compared; choices: 1, 2, 3, 5
 trials = "data/trials.parquet"  # the trained CNNs, one row each, for the tunability
 n_trees = 16  # trees of the forest behind the tunability; at least 1
-random_state = 0  # seed of that forest; at least 0
+random_state = 0  # seed of that forest; 0 to 4294967295
 
 # %%
 from itertools import product

@@ -35,7 +35,7 @@ dropout_rate = 0.5  # of the units before the last layer; 0 to 0.9
 num_fc_units = 32  # of the layer before the last; 8 to 256
 num_filters = [16, 16, 16]  # of the three convolutional layers; 4 to 64
 n_configurations = 2000  # drawn to count the networks that run out of pixels; at least 1
-random_state = 0  # seed of these; at least 0
+random_state = 0  # seed of these; 0 to 4294967295
 
 # %%
 import numpy as np

@@ -30,9 +30,9 @@ n_permutations = 999  # of each hyperparameter, to tell its weight from chance; 
 n_asked = 500  # CNNs whose neighbours are looked at; at least 1
 n_trees = 16  # trees of the forests; at least 1
 planted = ["num_fc_units", "batch_size"]  # made to matter; choices: hia.space.HYPERPARAMETERS
-planted_part = 0.5  # part of the performance that they then are; 0 to 1
+planted_part = 0.5  # part of the performance that they then are; 0 to 0.99
 stretch = 100.0  # factor of a unit of measurement, as a test; above 0
-random_state = 0  # seed of these draws and of the forests; at least 0
+random_state = 0  # seed of these draws and of the forests; 0 to 4294967295
 
 # %%
 import numpy as np
@@ -97,8 +97,7 @@ claim("more trials make thirty neighbours worse", fixed[peak] - fixed[most] > 0.
 claim("with many trials n/20 neighbours are nearer to the truth", grown[most] > fixed[most])
 glue(n_asked=len(asked), n_few=len(few), n_permutations=n_permutations, n_columns=len(columns))
 glue(frequent=frequent[n_neighbors], frequent_many=frequent[many], n_neighbors=n_neighbors)
-glue(many=many, peak=peak, most=most, fixed_peak=fixed[peak], fixed_most=fixed[most])
-glue(grown_most=grown[most])
+glue(many=many, peak=peak, most=most, at_peak=fixed[peak], at_most=fixed[most], grown=grown[most])
 
 # %% [markdown]
 # ## Thirty neighbours
@@ -110,9 +109,9 @@ glue(grown_most=grown[most])
 # their distance the same.
 #
 # Where the truth is known, this can be measured ({doc}`methods`). With 30 neighbours N-RReliefF
-# agrees with the true order by {glue:text}`fixed_peak:.2f` from {glue:text}`peak:,d` trials, but
-# only by {glue:text}`fixed_most:.2f` from {glue:text}`most:,d`. With $J$ = n/20 it agrees by
-# {glue:text}`grown_most:.2f`.
+# agrees with the true order by {glue:text}`at_peak:.2f` from {glue:text}`peak:,d` trials, but
+# only by {glue:text}`at_most:.2f` from {glue:text}`most:,d`. With $J$ = n/20 it agrees by
+# {glue:text}`grown:.2f`.
 #
 # ## What can be told from chance
 #
@@ -250,7 +249,7 @@ glue(before=before, after=after, n_drawn=len(drawn))
 # %%
 varying = rankings.varying(rows)
 numbers = [name for name in varying if SPACE[name].kind != "categorical"]
-need(set(planted) <= set(numbers), f"planted can be {', '.join(numbers)}, which are numbers")
+need(planted and {*planted} <= {*numbers}, f"planted: some of {', '.join(numbers)}")
 X = {"raw": rankings.design(rows, varying, log=False), "normalised": rankings.design(rows, varying)}
 scales = {"raw": "none", "normalised": "range"}
 accuracy = rows["accuracy"]

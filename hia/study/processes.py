@@ -246,9 +246,14 @@ def session(workers: int, device: str, here: Mapping[str, Mapping[str, Any]]) ->
 
 def commit() -> str | None:
     """The commit that the code is at, with `-dirty` where it was changed; None outside git."""
-    folder = str(Path(__file__).parent)
-    git = ["git", "-C", folder, "describe", "--always", "--abbrev=40", "--dirty"]
+
+    def git(*asked: str) -> str:
+        # Without locks, which a study that is killed would leave in the repository.
+        command = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent), *asked]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None

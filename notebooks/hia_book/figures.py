@@ -68,7 +68,7 @@ _TICKS = (12, 50, 72, 200, 1000, 10000)
 _SIGNED_ZERO = re.compile(r"[-+]0(\.0*)?%?")
 _ONE = r"[-+−]?[\d,]*\.?\d*(e[-+]?\d+)?%?"
 _HEADING = re.compile(r"([^|]+?)(?: \{:([^}]*)\})?(?: \| |$)")
-_NUMBER = re.compile(rf"never|(\*\*)?{_ONE}( to {_ONE}| \({_ONE} to {_ONE}\))?(\*\*)?")
+_NUMBER = re.compile(rf"never|(\*\*)?{_ONE}( to {_ONE}|(, {_ONE})+| \({_ONE} to {_ONE}\))?(\*\*)?")
 
 
 # Eleven colours found by search: as far apart as could be in OKLab, to the normal eye and to eyes
@@ -319,7 +319,7 @@ def show_table(
     cells = pd.DataFrame(
         {name: [_write(x, headings.get(str(name))) for x in own] for name, own in table.items()}
     )
-    right = [all(map(_NUMBER.fullmatch, cells[column])) for column in cells]
+    right = [np.mean([bool(_NUMBER.fullmatch(x)) for x in own]) > 0.5 for _, own in cells.items()]
     rows = [table.columns, ["--:" if one else ":--" for one in right], *cells.to_numpy()]
     lines = [" | ".join(cell.replace("|", "&#124;") for cell in row) for row in rows]
     body = "\n".join(f"| {line} |" for line in lines)

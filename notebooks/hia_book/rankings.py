@@ -13,7 +13,7 @@ from hia.ranking.fanova import FAnova
 from hia.relief import NRReliefF
 from hia.space import HYPERPARAMETERS, SPACE, Hyperparameter
 from hia.trials import TrialsError
-from hia_book.claims import PageError, need
+from hia_book.claims import need
 
 METHODS = {"nrrelieff": "N-RReliefF", "fanova": "functional ANOVA"}
 SEARCHES = {"random": "random search", "bohb": "BOHB"}
@@ -100,17 +100,14 @@ def weigh(
     """Weights of columns (K,), by name; 0 for a column that has one value only.
 
     method: a key of `METHODS`, or "nrrelieff_raw", with distances between values as they are. `lr`
-    is on the scale on which it was drawn. n_neighbors: all other trials at most. Raises PageError
-    as `FAnova` does ValueError, and ValueError as `NRReliefF` does.
+    is on the scale on which it was drawn. n_neighbors: all other trials at most. Raises ValueError
+    as `NRReliefF` and `FAnova` do.
     """
     several = varying(trials, columns)
     if method == "fanova":
         space = drawn_space(trials)
         forest = FAnova(n_trees, min_samples_leaf, random_state=random_state, space=space)
-        try:
-            weights = forest.fit(trials[several], trials["accuracy"]).importances_
-        except ValueError as error:
-            raise PageError(str(error)) from None
+        weights = forest.fit(trials[several], trials["accuracy"]).importances_
     else:
         raw = method == "nrrelieff_raw"
         X = design(trials, several, log=False if raw else None)
