@@ -125,6 +125,9 @@ def _value(parameter: Parameter, text: str) -> Any:
             f"{parameter.name}={text}: a list is meant, such as {parameter.name}={example}"
         )
     items = [item.strip(" '\"") for item in text[1:-1].split(",") if item.strip()]
+    if parameter.value and not items:
+        example = f"{parameter.name}={written(parameter.value)}"
+        raise ParameterError(f"{parameter.name}={text}: one at least is meant, such as {example}")
     return [_one(parameter, kind[5:-1], item, text) for item in items]
 
 

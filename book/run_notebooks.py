@@ -39,7 +39,6 @@ from nbformat.v4 import new_markdown_cell
 from papermill.exceptions import PapermillExecutionError
 
 import colophon
-import hia
 import references
 from forks import run_each
 from hia_book.claims import PageError, shown, write_captions
@@ -49,7 +48,7 @@ RERUNS = Path("_build/notebooks")
 # Errors of which one line is enough: what a page says itself, or of a file, and too little memory.
 TOLD = {"PageError", "TrialsError", "DatasetError"}
 TOLD |= {"FileNotFoundError", "MemoryError", "ImportError"}
-PACKAGE = Path(hia.__file__).parent
+_HIA = re.compile(r"/hia/(\w+/)?\w+\.py$")
 _ANSI = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -152,7 +151,7 @@ def _execute(
     except PapermillExecutionError as error:
         # And a ValueError of hia, which says what is wrong. All else is for who mends it.
         files = re.findall(r"File (\S+\.py):\d+", _ANSI.sub("", "\n".join(error.traceback)))
-        of_hia = error.ename == "ValueError" and files and Path(files[-1]).is_relative_to(PACKAGE)
+        of_hia = error.ename == "ValueError" and files and _HIA.search(files[-1])
         what = f" {error.evalue or error.ename}" if of_hia or error.ename in TOLD else str(error)
         raise NotebookError(f"{source} failed:{what}") from None
     except RuntimeError as error:  # of the kernel

@@ -33,7 +33,7 @@ sources = ["random"]  # how configurations were found; choices: hia.trials.SOURC
 n_neighbors = 30  # J of N-RReliefF; at least 1
 sigma = 20.0  # decay of a neighbour's influence with its rank; above 0
 alpha = 0.05  # level of the tests; 0 to 1
-n_divided = 2000  # the most CNNs on which all divisions are weighed; at least 1
+n_divided = 2000  # the most CNNs on which all divisions are weighed; at least 100
 random_state = 0  # seed of the draw of these; 0 to 4294967295
 
 # %%

@@ -10,8 +10,8 @@
 # # Pairs
 #
 # **The paper's weight of a pair depends only on the sum of two shares, so it cannot say which
-# hyperparameters work together. What does interact here is `lr` with `optimizer`: SGD's good
-# learning rates are higher than Adam's.**
+# hyperparameters work together. Here `lr` interacts most with `optimizer`: SGD's good learning
+# rates are higher than Adam's.**
 #
 # {numref}`fig-pairs` shows two measures of the same {glue:text}`n_pairs` pairs. Below the diagonal
 # is the paper's weight by {eq}`eq-11`. Above it is the interaction by functional ANOVA: the part of

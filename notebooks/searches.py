@@ -117,9 +117,9 @@ def common(values):
 
 order = positions[LABELS["nrrelieff"]].sort_values(kind="stable").index
 names = [*order, *space.FILTERS]
-table = pd.DataFrame(positions).reindex(names)
+table = pd.DataFrame({"Learned default": [common(learned[name]) for name in names]}, names)
 table["Table 1's default"] = [x if isinstance(x, str) else f"{x:g}" for x in map(table1.get, names)]
-table["Learned default"] = [common(learned[name]) for name in names]
+table = table.join(pd.DataFrame(positions))
 formats = dict.fromkeys(positions, ".1f") | {"Paper": ".0f"}
 show_table(table, "table-pays-space", formats)
 

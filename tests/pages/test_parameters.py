@@ -57,6 +57,7 @@ def test_values_by_their_types(line: str, values: dict) -> None:
 @pytest.mark.parametrize(
     ("line", "right"),
     [
+        ("shown=[]", "one at least is meant, such as shown=\\[10\\]"),
         ("n_neighbors=0", "give a whole number of at least 1, such as n_neighbors=30"),
         ("n_neighbors=010", "give a whole number of at least 1"),
         ("n_neighbors=5.0", "give a whole number"),
