@@ -319,7 +319,8 @@ def show_table(
     cells = pd.DataFrame(
         {name: [_write(x, headings.get(str(name))) for x in own] for name, own in table.items()}
     )
-    right = [np.mean([bool(_NUMBER.fullmatch(x)) for x in own]) > 0.5 for _, own in cells.items()]
+    numbers = [sum(bool(_NUMBER.fullmatch(x)) for x in own) for _, own in cells.items()]
+    right = [2 * number > len(cells) for number in numbers]
     rows = [table.columns, ["--:" if one else ":--" for one in right], *cells.to_numpy()]
     lines = [" | ".join(cell.replace("|", "&#124;") for cell in row) for row in rows]
     body = "\n".join(f"| {line} |" for line in lines)
