@@ -22,7 +22,7 @@
 # :::
 #
 # :::{caption} table-first
-# Tune these first: 10th to 90th percentile of all data sets' best.
+# What to tune in a short search: 10th to 90th percentile of the best.
 # :::
 
 # %% tags=["parameters", "remove-input"]

@@ -132,7 +132,7 @@ glue(start_learned=100 * start["learned"], loss_table1=by_paper[compared].at(at)
 # from Table 1's still end {glue:text}`end:.1f` short.
 #
 # Random search loses little by tuning too much: each trial still tries new values of what is
-# important {cite:p}`bergstra2012random`. A smaller search gains only if its fixed values are good.
+# important {cite:p}`bergstra2012random`.
 #
 # ## Which ranking?
 #
