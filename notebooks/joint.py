@@ -59,6 +59,7 @@ from hia_book.figures import draw_cells, look, panels, show_figure, show_table
 from hia_book.rankings import by_pair, design, drawn_space, select, square, varying
 
 rows = select(load(trials), datasets, sources)
+need(len(rows) > n_neighbors, f"{n_neighbors} neighbours need more than {len(rows)} CNNs")
 columns = varying(rows)
 X, accuracy = design(rows, columns, log=log_lr), rows["accuracy"]
 relief = NRReliefF(n_neighbors=n_neighbors, sigma=sigma, metric=metric, scale=scale)

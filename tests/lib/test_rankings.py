@@ -67,6 +67,12 @@ def test_weights_are_those_of_the_estimators(rows: pd.DataFrame) -> None:
         np.testing.assert_array_equal(table.loc["svhn"], expected)
 
 
+def test_the_best_of_each_group_are_a_part_of_it_and_one_at_least() -> None:
+    table = pd.DataFrame({"dataset": [*"aaaaab"], "accuracy": [0.1, 0.5, 0.3, 0.4, 0.2, 0.9]})
+    assert rankings.take_best(table, 0.4, "dataset").index.tolist() == [1, 3, 5]
+    assert rankings.take_best(table, 0.01, ["dataset"]).index.tolist() == [1, 5]
+
+
 def test_the_learning_rate_is_on_the_scale_on_which_it_was_drawn(rows: pd.DataFrame) -> None:
     uniform = rows.assign(lr_scale="linear")
     for method in (*rankings.METHODS, "nrrelieff_raw"):
